@@ -1,0 +1,24 @@
+// swift-tools-version: 6.3
+import PackageDescription
+
+/// Every Swift target is compiled alike: warnings stop the build, pointer use must be marked `unsafe`.
+let swift: [SwiftSetting] = [
+    .treatAllWarnings(as: .error),
+    .strictMemorySafety(),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+]
+
+let package = Package(
+    name: "moed",
+    dependencies: [],
+    targets: [
+        .target(name: "MoedCore", swiftSettings: swift),
+
+        .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: swift),
+        .testTarget(name: "MoedCoreTests", dependencies: ["MoedCore"], swiftSettings: swift),
+        .testTarget(name: "TidyTests", swiftSettings: swift),
+    ]
+)

@@ -1,0 +1,65 @@
+/// Exact token counts of one job (all of its choices together).
+///
+/// `total = prompt + completion`, `completion = thinking + injected + answer`, `cachedPrompt ≤ prompt`.
+package struct Usage: Sendable, Equatable {
+    package var prompt = 0
+    /// Prompt tokens whose keys and values were taken from an earlier job with the same prefix.
+    package var cachedPrompt = 0
+    /// Tokens the model generated up to and including `</think>`.
+    package var thinking = 0
+    /// Tokens put into the output to end the thinking at its budget.
+    package var injected = 0
+    /// Tokens generated outside of thinking, the end token included.
+    package var answer = 0
+    /// Tokens computed again after a crash; never billed.
+    package var recomputed = 0
+
+    package init() {}
+
+    package var completion: Int { thinking + injected + answer }
+    /// OpenAI's `reasoning_tokens`: the injected end of the thinking is part of it.
+    package var reasoning: Int { thinking + injected }
+    package var total: Int { prompt + completion }
+}
+
+/// Why a sequence ended. The raw values are OpenAI's `finish_reason`.
+package enum FinishReason: String, Sendable {
+    /// End token, stop token or stop string.
+    case stop
+    /// `max_tokens` or the end of the context.
+    case length
+}
+
+/// One finished choice.
+package struct GenerationChoice: Sendable, Equatable {
+    package var index: Int
+    /// The answer, without thinking and without the stop string or end token.
+    package var content: String
+    /// The thinking text without its tags; nil when there was none.
+    package var reasoning: String?
+    package var finishReason: FinishReason
+    /// Every output token, injected ones and the end token included.
+    package var outputIDs: [TokenID]
+
+    package init(index: Int, content: String, reasoning: String?, finishReason: FinishReason, outputIDs: [TokenID]) {
+        self.index = index
+        self.content = content
+        self.reasoning = reasoning
+        self.finishReason = finishReason
+        self.outputIDs = outputIDs
+    }
+}
+
+/// What a job produced.
+package struct GenerationResult: Sendable, Equatable {
+    package var choices: [GenerationChoice]
+    package var usage: Usage
+    /// The seed the random numbers were keyed with: running the request again with it gives the same tokens.
+    package var seed: UInt64
+
+    package init(choices: [GenerationChoice], usage: Usage, seed: UInt64) {
+        self.choices = choices
+        self.usage = usage
+        self.seed = seed
+    }
+}

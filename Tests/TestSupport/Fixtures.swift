@@ -1,0 +1,22 @@
+package import Foundation
+
+/// Where the tests' files are.
+package enum Fixtures {
+    /// The checkout this file lies in.
+    package static let packageRoot = URL(filePath: #filePath)
+        .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+
+    /// The trained Qwen3-MoE checkpoint that demo, tests and first users run.
+    package static let sampleModel = packageRoot.appending(path: "Tests/Fixtures/sample-model")
+
+    /// Golden data with third-party text, which is not part of the project: `MOED_GOLDEN`, or else
+    /// `../shared/golden` beside the checkout; nil when it is not there.
+    package static let golden: URL? = {
+        let named = ProcessInfo.processInfo.environment["MOED_GOLDEN"].map { URL(filePath: $0) }
+        let folder = named ?? packageRoot.deletingLastPathComponent().appending(path: "shared/golden")
+        return FileManager.default.fileExists(atPath: folder.path) ? folder : nil
+    }()
+
+    /// Said by tests that need the golden data when it is missing.
+    package static let goldenMissing = "golden data not found: set MOED_GOLDEN to its folder (default ../shared/golden)"
+}
