@@ -16,9 +16,12 @@ let package = Package(
     dependencies: [],
     targets: [
         .target(name: "MoedCore", swiftSettings: swift),
+        .target(name: "MoedBatching", dependencies: ["MoedCore"], swiftSettings: swift),
 
-        .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: swift),
+        .target(name: "TestSupport", dependencies: ["MoedCore"], path: "Tests/TestSupport", swiftSettings: swift),
         .testTarget(name: "MoedCoreTests", dependencies: ["MoedCore"], swiftSettings: swift),
+        .testTarget(
+            name: "MoedBatchingTests", dependencies: ["MoedBatching", "MoedCore", "TestSupport"], swiftSettings: swift),
         .testTarget(name: "TidyTests", swiftSettings: swift),
     ]
 )
