@@ -15,6 +15,8 @@ package struct GenerationTask: Sendable {
     /// Texts that end a choice when they appear in the answer; thinking is not searched.
     package var stopStrings: [String]
     package var thinking: ThinkingPolicy
+    /// Whether the thinking text is part of the result; it is generated and counted either way.
+    package var includesReasoning = true
     /// How long the job had waited when it was handed over: what `max_wait` is measured against.
     package var waited: Duration
     /// Makes the detokeniser of one choice.

@@ -74,7 +74,7 @@ struct SequenceState: Sendable {
         thinking.count(into: &usage)
         let (content, reasoning) = text.finish()
         return GenerationChoice(
-            index: choice, content: content, reasoning: reasoning, finishReason: finishReason ?? .length,
-            outputIDs: outputIDs)
+            index: choice, content: content, reasoning: task.includesReasoning ? reasoning : nil,
+            finishReason: finishReason ?? .length, outputIDs: outputIDs)
     }
 }
