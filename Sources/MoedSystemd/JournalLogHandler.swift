@@ -14,7 +14,8 @@ package struct JournalLogHandler: LogHandler {
     private let fallback: StderrLogHandler
 
     /// - Parameter fallback: takes the events that the journal refuses.
-    package init(label: String, level: Logger.Level, identifier: String = "moed", fallback: StderrLogHandler) {
+    package init(label: String, level: Logger.Level, identifier: String = "moed", fallback: StderrLogHandler)
+    {
         self.label = label
         self.identifier = identifier
         self.fallback = fallback
@@ -51,7 +52,8 @@ package struct JournalLogHandler: LogHandler {
             var vectors: [iovec] = unsafe []
             var offset = 0
             for length in lengths {
-                unsafe vectors.append(iovec(iov_base: buffer.baseAddress.map { unsafe $0 + offset }, iov_len: length))
+                unsafe vectors.append(
+                    iovec(iov_base: buffer.baseAddress.map { unsafe $0 + offset }, iov_len: length))
                 offset += length
             }
             return unsafe sd_journal_sendv(vectors, Int32(vectors.count))

@@ -8,7 +8,9 @@ package enum LogDestination: Sendable, Equatable {
     case stderr(marksPriority: Bool)
 
     /// The journal when stderr is connected to it and its socket can be reached, else lines on stderr.
-    package init(_ environment: SupervisionEnvironment, journalIsAvailable: Bool = JournalLogHandler.isAvailable) {
+    package init(
+        _ environment: SupervisionEnvironment, journalIsAvailable: Bool = JournalLogHandler.isAvailable
+    ) {
         let stderrIsJournal = environment.isJournal(STDERR_FILENO)
         self = stderrIsJournal && journalIsAvailable ? .journal : .stderr(marksPriority: stderrIsJournal)
     }

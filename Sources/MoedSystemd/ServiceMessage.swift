@@ -39,6 +39,8 @@ extension Duration {
     var microseconds: Int64 {
         let (seconds, attoseconds) = components
         let (whole, overflow) = seconds.multipliedReportingOverflow(by: 1_000_000)
-        return overflow ? (seconds < 0 ? .min : .max) : whole.addingReportingOverflow(attoseconds / 1_000_000_000_000).partialValue
+        return overflow
+            ? (seconds < 0 ? .min : .max)
+            : whole.addingReportingOverflow(attoseconds / 1_000_000_000_000).partialValue
     }
 }

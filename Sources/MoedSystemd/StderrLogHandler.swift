@@ -52,7 +52,8 @@ package struct StderrLogHandler: LogHandler {
         // A line that cannot be written has no other place to go; it must not stop the daemon either.
         while written < bytes.count {
             let count = unsafe bytes.withUnsafeBytes { buffer in
-                unsafe Glibc.write(descriptor, buffer.baseAddress.map { unsafe $0 + written }, bytes.count - written)
+                unsafe Glibc.write(
+                    descriptor, buffer.baseAddress.map { unsafe $0 + written }, bytes.count - written)
             }
             if count < 0, errno == EINTR { continue }
             guard count > 0 else { return }
@@ -63,7 +64,8 @@ package struct StderrLogHandler: LogHandler {
     /// The text as it is, or in quotes when it could be taken for several `key=value` pairs.
     private static func quoted(_ text: String, bytesMax: Int) -> String {
         let line = LogText.oneLine(text, bytesMax: bytesMax)
-        guard line.isEmpty || line.contains(where: { $0 == " " || $0 == "=" || $0 == "\"" || $0 == "\\" }) else {
+        guard line.isEmpty || line.contains(where: { $0 == " " || $0 == "=" || $0 == "\"" || $0 == "\\" })
+        else {
             return line
         }
         var result = "\""

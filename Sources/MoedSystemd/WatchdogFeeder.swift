@@ -30,7 +30,8 @@ package struct WatchdogFeeder: Sendable {
     /// Checks and feeds until the task is cancelled.
     ///
     /// - Parameter start: the instant from which the policy's times are measured.
-    package mutating func run<C: Clock>(on clock: C, from start: C.Instant) async where C.Duration == Duration {
+    package mutating func run<C: Clock>(on clock: C, from start: C.Instant) async
+    where C.Duration == Duration {
         while !Task.isCancelled {
             check(at: start.duration(to: clock.now))
             do { try await clock.sleep(for: policy.checkEvery) } catch { return }

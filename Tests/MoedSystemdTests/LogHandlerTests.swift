@@ -30,8 +30,12 @@ struct LogHandlerTests {
     }
 
     @Test func aLineHasTimeLevelMessageAndMetadata() throws {
-        let text = try written { $0.info("job finished", metadata: ["job_id": "17", "reason": "end of text"]) }
-        #expect(text == "2026-02-03T04:05:06.789Z info moed.test: job finished job_id=17 reason=\"end of text\"\n")
+        let text = try written {
+            $0.info("job finished", metadata: ["job_id": "17", "reason": "end of text"])
+        }
+        #expect(
+            text == "2026-02-03T04:05:06.789Z info moed.test: job finished job_id=17 reason=\"end of text\"\n"
+        )
     }
 
     @Test func theJournalGetsPrioritiesInsteadOfTimes() throws {
@@ -91,7 +95,8 @@ struct LogHandlerTests {
     @Test func namesAndValuesAreLimited() throws {
         let name = try #require(JournalEntry.fieldName(String(repeating: "k", count: 500)))
         #expect(name.utf8.count == 64)
-        let many = Dictionary(uniqueKeysWithValues: (0..<5000).map { ("k\($0)", Logger.MetadataValue.string("v")) })
+        let many = Dictionary(
+            uniqueKeysWithValues: (0..<5000).map { ("k\($0)", Logger.MetadataValue.string("v")) })
         let entry = JournalEntry(
             level: .info, message: String(repeating: "é", count: 1 << 20), identifier: "moed", label: "l",
             metadata: many)
@@ -119,7 +124,10 @@ struct LogHandlerTests {
             var expected = [CChar](repeating: 0, count: 40)
             unsafe strftime(&expected, expected.count, "%Y-%m-%dT%H:%M:%S.007Z", &parts)
             let stamp = LogTimestamp(milliseconds: Int64(seconds) * 1000 + 7).description
-            #expect(stamp == String(decoding: expected.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self))
+            #expect(
+                stamp
+                    == String(
+                        decoding: expected.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self))
         }
     }
 }

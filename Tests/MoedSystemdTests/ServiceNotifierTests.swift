@@ -60,7 +60,9 @@ struct ServiceNotifierTests {
         #expect(outcome == .failed(errno: EAGAIN))
     }
 
-    @Test(arguments: ["relative", "/", "@", "vsock:2:1", "/" + String(repeating: "x", count: 107), "/a\u{0}b"])
+    @Test(arguments: [
+        "relative", "/", "@", "vsock:2:1", "/" + String(repeating: "x", count: 107), "/a\u{0}b",
+    ])
     func unusableAddressesAreRefused(address: String) {
         #expect(throws: NotifierError(socket: address)) { try ServiceNotifier(socket: address) }
     }

@@ -20,9 +20,15 @@ struct WatchdogPolicyTests {
     static let tables: [(String, [Row])] = [
         ("both move", [Row(15, 1, 1), Row(30, 2, 2), Row(45, 3, 3), Row(60, 4, 4)]),
         ("a slow turn within the allowed age", [Row(15, 1, 1), Row(30, 1, 2), Row(45, 1, 3), Row(46, 2, 4)]),
-        ("sweep stops", [Row(15, 1, 1), Row(30, 1, 2), Row(45, 1, 3), Row(46, 1, 4, ["sweep"]), Row(60, 1, 5, ["sweep"])]),
+        (
+            "sweep stops",
+            [Row(15, 1, 1), Row(30, 1, 2), Row(45, 1, 3), Row(46, 1, 4, ["sweep"]), Row(60, 1, 5, ["sweep"])]
+        ),
         ("database stops", [Row(15, 1, 1), Row(45, 2, 1), Row(60, 3, 1, ["database"])]),
-        ("both stop, longest silence first", [Row(15, 1, 1), Row(16, 1, 2), Row(60, 1, 2, ["sweep", "database"])]),
+        (
+            "both stop, longest silence first",
+            [Row(15, 1, 1), Row(16, 1, 2), Row(60, 1, 2, ["sweep", "database"])]
+        ),
         ("sweep comes back", [Row(15, 1, 1), Row(60, 1, 2, ["sweep"]), Row(70, 2, 3), Row(85, 3, 4)]),
         ("nothing ever moves", [Row(15, 0, 0), Row(30, 0, 0), Row(31, 0, 0, ["database", "sweep"])]),
         ("a counter that is not reported has not moved", [Row(15, nil, 1), Row(31, nil, 2, ["sweep"])]),
