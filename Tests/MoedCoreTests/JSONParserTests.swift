@@ -8,7 +8,7 @@ struct JSONParserTests {
             ("0", .integer(0)), ("-0", .integer(0)), ("-12", .integer(-12)),
             ("9223372036854775807", .integer(.max)), ("-9223372036854775808", .integer(.min)),
             ("9223372036854775808", .double(9_223_372_036_854_775_808)), ("1.0", .double(1)),
-            ("-1.5e-3", .double(-0.0015)), ("1E+2", .double(100)), ("5e-324", .double(5e-324)),
+            ("-1.5e-3", .double(-0.0015)), ("1E+2", .double(100)), ("5e-324", .double(.leastNonzeroMagnitude)),
             ("\"\"", ""), (#""\"\\\/\b\f\n\r\t""#, "\"\\/\u{8}\u{c}\n\r\t"), (#""\u0041\u00e9""#, "Aé"),
             (#""\uD83D\uDE00""#, "😀"), (#""\u0000""#, "\u{0}"), ("\"\u{7f}\u{2028}\"", "\u{7f}\u{2028}"),
             ("[]", []), ("[1, [2], {}]", [1, [2], [:]]), ("{\"a\": {\"b\": null}}", ["a": ["b": nil]]),
@@ -101,7 +101,7 @@ struct JSONParserTests {
         #expect(object["k13"] == nil)
         for key in left.dropFirst(10) { object[key] = nil }
         #expect(object.members.map(\.key) == Array(left.prefix(10)))
-        #expect(object[left[9]] == 9 || object[left[9]] != nil)
+        #expect(object[left[9]]?.integer == keys.firstIndex(of: left[9]))
         #expect(try JSONValue(parsing: JSONValue.object(object).serialized()).object == object)
     }
 
