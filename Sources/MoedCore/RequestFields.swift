@@ -18,7 +18,9 @@ final class RequestFields {
     {
         guard let value = self[name] else { return nil }
         guard let result = read(value) else {
-            throw RequestError(.invalidValue, param: name, "\(name) must be \(kind), not \(value.kind)")
+            // "must be a whole number, not a number" would help nobody.
+            let shown = value.number.map { "\($0)" } ?? value.kind
+            throw RequestError(.invalidValue, param: name, "\(name) must be \(kind), not \(shown)")
         }
         return result
     }

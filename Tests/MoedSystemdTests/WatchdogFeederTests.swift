@@ -1,51 +1,71 @@
-import Glibc
 import MoedSystemd
 import Synchronization
 import Testing
 
 struct WatchdogFeederTests {
-    /// Runs a feeder for a while over a counter that `turn` advances or not; returns datagrams and events.
+    /// Runs a feeder for some checks, 15 s apart, over one loop whose counter's readings are given by `turn`.
     private func feed(
-        for time: Duration, turn: @escaping @Sendable (UInt64) -> UInt64
-    ) async throws -> (datagrams: [String], events: [WatchdogFeeder.Event]) {
-        let manager = try NotifySocket(NotifySocket.path())
+        checks: Int, socket: String?, turn: @escaping @Sendable (UInt64) -> UInt64
+    ) async throws -> [WatchdogFeeder.Event] {
         let events = Mutex<[WatchdogFeeder.Event]>([])
         let reads = Atomic<UInt64>(0)
-        var policy = WatchdogPolicy(interval: .milliseconds(40))
+        let clock = SteppingClock(sleeps: checks - 1)
+        var policy = WatchdogPolicy(interval: .seconds(60))
         policy.watch("sweep", value: turn(0), at: .zero)
-        let feeder = WatchdogFeeder(
-            notifier: try ServiceNotifier(socket: manager.name), policy: policy,
+        var feeder = WatchdogFeeder(
+            notifier: try ServiceNotifier(socket: socket), policy: policy,
             read: { ["sweep": turn(reads.wrappingAdd(1, ordering: .relaxed).newValue)] },
             report: { event in events.withLock { $0.append(event) } })
-        let clock = ContinuousClock()
-        let running = Task {
-            var running = feeder
-            await running.run(on: clock, from: clock.now)
-        }
-        try await clock.sleep(for: time)
-        running.cancel()
-        await running.value
-        var datagrams: [String] = []
-        while let datagram = manager.receive() { datagrams.append(datagram) }
-        return (datagrams, events.withLock { $0 })
+        await feeder.run(on: clock, from: clock.now)
+        return events.withLock { $0 }
     }
 
-    @Test func aMovingLoopIsFed() async throws {
-        let (datagrams, events) = try await feed(for: .milliseconds(200)) { $0 }
-        #expect(datagrams.count >= 3)
-        #expect(Set(datagrams) == ["WATCHDOG=1"])
+    private func datagrams(_ manager: NotifySocket) -> [String] {
+        var datagrams: [String] = []
+        while let datagram = manager.receive() { datagrams.append(datagram) }
+        return datagrams
+    }
+
+    @Test func aMovingLoopIsFedAtEachCheck() async throws {
+        let manager = try NotifySocket(NotifySocket.path())
+        let events = try await feed(checks: 8, socket: manager.name) { $0 }
+        #expect(datagrams(manager) == Array(repeating: "WATCHDOG=1", count: 8))
         #expect(events == [])
     }
 
+    /// Checks are at 0, 15, … s; silence of more than 30 s is too much.
     @Test func aStoppedLoopIsNamedOnceAndNoLongerFed() async throws {
-        let (datagrams, events) = try await feed(for: .milliseconds(300)) { _ in 5 }
-        #expect(datagrams.last == "STATUS=Stuck: sweep loop has made no progress for 0 s")
-        #expect(datagrams.dropLast().allSatisfy { $0 == "WATCHDOG=1" })
-        guard case .stuck(let stuck) = try #require(events.first) else {
-            Issue.record("the first event is \(events)")
-            return
+        let manager = try NotifySocket(NotifySocket.path())
+        let events = try await feed(checks: 6, socket: manager.name) { _ in 5 }
+        #expect(
+            datagrams(manager) == [
+                "WATCHDOG=1", "WATCHDOG=1", "WATCHDOG=1",
+                "STATUS=Stuck: sweep loop has made no progress for 45 s",
+            ])
+        #expect(events == [.stuck([.init(loop: "sweep", silence: .seconds(45))])])
+    }
+
+    @Test func aLoopThatComesBackIsFedAgain() async throws {
+        let manager = try NotifySocket(NotifySocket.path())
+        let events = try await feed(checks: 6, socket: manager.name) { $0 < 5 ? 0 : $0 }
+        #expect(
+            datagrams(manager).map { $0.prefix(8) == "WATCHDOG" } == [true, true, true, false, true, true])
+        #expect(events == [.stuck([.init(loop: "sweep", silence: .seconds(45))]), .recovered])
+    }
+
+    @Test func aFeedThatIsNotTakenIsReported() async throws {
+        let events = try await feed(checks: 2, socket: NotifySocket.path()) { $0 }
+        #expect(events == Array(repeating: .notSent(.failed(errno: 2)), count: 2))
+    }
+
+    @Test func cancellingEndsIt() async throws {
+        let feeding = Task {
+            var feeder = WatchdogFeeder(
+                notifier: try ServiceNotifier(socket: nil), policy: WatchdogPolicy(interval: .seconds(3600)),
+                read: { [:] }, report: { _ in })
+            await feeder.run(on: ContinuousClock(), from: .now)
         }
-        #expect(stuck.map(\.loop) == ["sweep"])
-        #expect(events.count == 1)
+        feeding.cancel()
+        try await feeding.value
     }
 }

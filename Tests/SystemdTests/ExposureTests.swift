@@ -8,7 +8,7 @@ struct ExposureTests {
     private static let analyzer = Command.find("systemd-analyze")
 
     /// The overall exposure of moed.service with the drop-ins, unit file and all taken from `systemd/`.
-    private func exposure(dropIns: [String]) throws -> Double {
+    private func exposure(dropIns: [String]) async throws -> Double {
         let analyzer = try #require(Self.analyzer)
         let root = FileManager.default.temporaryDirectory.appending(
             path: "moed-exposure-\(UUID().uuidString)")
@@ -28,7 +28,7 @@ struct ExposureTests {
             try FileManager.default.copyItem(
                 at: source.appending(path: name), to: folder.appending(path: name))
         }
-        let result = try Command.run(
+        let result = try await Command.run(
             analyzer, ["security", "--offline=true", "--root=\(root.path)", "--no-pager", "moed.service"])
         let match = try #require(
             result.output.firstMatch(of: /Overall exposure level for moed.service: ([0-9.]+)/),
@@ -36,13 +36,13 @@ struct ExposureTests {
         return try #require(Double(match.1))
     }
 
-    @Test func withTCPToLoopback() throws {
-        let exposure = try exposure(dropIns: [])
+    @Test func withTCPToLoopback() async throws {
+        let exposure = try await exposure(dropIns: [])
         #expect(exposure <= 1.2)
     }
 
-    @Test func withTheUnixSocketOnly() throws {
-        let exposure = try exposure(dropIns: ["moed-socket.conf"])
+    @Test func withTheUnixSocketOnly() async throws {
+        let exposure = try await exposure(dropIns: ["moed-socket.conf"])
         #expect(exposure <= 0.5)
     }
 }

@@ -18,8 +18,20 @@ package enum Command {
     }
 
     /// Runs a program to its end, with standard input closed.
+    ///
+    /// Waits on a thread of its own: on a machine with two cores two waiting tests would stop all others.
     package static func run(
         _ program: URL, _ arguments: [String], environment: [String: String] = [:]
+    ) async throws -> Result {
+        try await withCheckedThrowingContinuation { continuation in
+            Thread.detachNewThread {
+                continuation.resume(with: Swift.Result { try wait(program, arguments, environment) })
+            }
+        }
+    }
+
+    private static func wait(
+        _ program: URL, _ arguments: [String], _ environment: [String: String]
     ) throws -> Result {
         let process = Process()
         process.executableURL = program
