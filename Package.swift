@@ -18,10 +18,21 @@ let package = Package(
         .target(name: "MoedCore", swiftSettings: swift),
         .target(name: "MoedBatching", dependencies: ["MoedCore"], swiftSettings: swift),
 
-        .target(name: "TestSupport", dependencies: ["MoedCore"], path: "Tests/TestSupport", swiftSettings: swift),
+        .systemLibrary(name: "CLibPQ", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
+        .target(name: "MoedPostgres", dependencies: ["CLibPQ"], swiftSettings: swift),
+        .target(
+            name: "MoedQueue", dependencies: ["MoedCore", "MoedPostgres"], resources: [.embedInCode("sql")],
+            swiftSettings: swift),
+
+        .target(name: "TestSupport", dependencies: ["MoedCore", "MoedPostgres"], path: "Tests/TestSupport", swiftSettings: swift),
         .testTarget(name: "MoedCoreTests", dependencies: ["MoedCore"], swiftSettings: swift),
         .testTarget(
             name: "MoedBatchingTests", dependencies: ["MoedBatching", "MoedCore", "TestSupport"], swiftSettings: swift),
+        .testTarget(
+            name: "MoedPostgresTests", dependencies: ["MoedPostgres", "TestSupport"], swiftSettings: swift),
+        .testTarget(
+            name: "MoedQueueTests", dependencies: ["MoedCore", "MoedPostgres", "MoedQueue", "TestSupport"],
+            swiftSettings: swift),
         .testTarget(name: "TidyTests", swiftSettings: swift),
     ]
 )
