@@ -17,8 +17,21 @@ let package = Package(
     targets: [
         .target(name: "MoedCore", swiftSettings: swift),
 
+        .target(name: "CMoedKernels", exclude: ["body"]),
+        .target(name: "MoedWeights", dependencies: ["MoedCore"], swiftSettings: swift),
+        .target(
+            name: "MoedEngine", dependencies: ["MoedCore", "MoedWeights", "CMoedKernels"], swiftSettings: swift),
+
+        .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
         .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: swift),
         .testTarget(name: "MoedCoreTests", dependencies: ["MoedCore"], swiftSettings: swift),
+        .testTarget(
+            name: "MoedWeightsTests", dependencies: ["MoedCore", "MoedWeights", "TestSupport"],
+            swiftSettings: swift),
+        .testTarget(
+            name: "MoedEngineTests",
+            dependencies: ["MoedCore", "MoedWeights", "MoedEngine", "CMoedKernels", "COpenBLAS", "TestSupport"],
+            swiftSettings: swift),
         .testTarget(name: "TidyTests", swiftSettings: swift),
     ]
 )
