@@ -22,11 +22,15 @@ let package = Package(
     targets: [
         .systemLibrary(name: "CLibPQ", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
         .systemLibrary(name: "CSystemd", pkgConfig: "libsystemd", providers: [.apt(["libsystemd-dev"])]),
+        .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
+        .target(name: "CMoedKernels", exclude: ["body"]),
         .target(name: "MoedCore", swiftSettings: swift),
         .target(name: "MoedPostgres", dependencies: ["CLibPQ"], swiftSettings: swift),
         .target(
             name: "MoedQueue", dependencies: ["MoedCore", "MoedPostgres"], resources: [.embedInCode("sql")],
             swiftSettings: swift),
+        .target(name: "MoedWeights", dependencies: ["MoedCore"], swiftSettings: swift),
+        .target(name: "MoedEngine", dependencies: ["MoedCore", "MoedWeights", "CMoedKernels"], swiftSettings: swift),
         .target(name: "MoedBatching", dependencies: ["MoedCore"], swiftSettings: swift),
         .target(name: "MoedSystemd", dependencies: ["CSystemd", logging], swiftSettings: swift),
         .target(
@@ -36,6 +40,12 @@ let package = Package(
         .testTarget(name: "MoedPostgresTests", dependencies: ["MoedPostgres", "TestSupport"], swiftSettings: swift),
         .testTarget(
             name: "MoedQueueTests", dependencies: ["MoedQueue", "MoedCore", "MoedPostgres", "TestSupport"],
+            swiftSettings: swift),
+        .testTarget(
+            name: "MoedWeightsTests", dependencies: ["MoedWeights", "MoedCore", "TestSupport"], swiftSettings: swift),
+        .testTarget(
+            name: "MoedEngineTests",
+            dependencies: ["MoedEngine", "MoedWeights", "MoedCore", "CMoedKernels", "COpenBLAS", "TestSupport"],
             swiftSettings: swift),
         .testTarget(
             name: "MoedBatchingTests", dependencies: ["MoedBatching", "MoedCore", "TestSupport"], swiftSettings: swift),
