@@ -29,6 +29,7 @@ let package = Package(
         .target(
             name: "MoedQueue", dependencies: ["MoedCore", "MoedPostgres"], resources: [.embedInCode("sql")],
             swiftSettings: swift),
+        .target(name: "MoedText", dependencies: ["MoedCore"], swiftSettings: swift),
         .target(name: "MoedWeights", dependencies: ["MoedCore"], swiftSettings: swift),
         .target(name: "MoedEngine", dependencies: ["MoedCore", "MoedWeights", "CMoedKernels"], swiftSettings: swift),
         .target(name: "MoedBatching", dependencies: ["MoedCore"], swiftSettings: swift),
@@ -41,6 +42,7 @@ let package = Package(
         .testTarget(
             name: "MoedQueueTests", dependencies: ["MoedQueue", "MoedCore", "MoedPostgres", "TestSupport"],
             swiftSettings: swift),
+        .testTarget(name: "MoedTextTests", dependencies: ["MoedText", "MoedCore", "TestSupport"], swiftSettings: swift),
         .testTarget(
             name: "MoedWeightsTests", dependencies: ["MoedWeights", "MoedCore", "TestSupport"], swiftSettings: swift),
         .testTarget(
