@@ -89,6 +89,8 @@ package struct EngineError: Error, Sendable, Equatable, CustomStringConvertible 
         case outOfMemory
         /// Reading failed while the model was running.
         case io
+        /// The caller's token ids, steps or settings are out of range; the engine is as it was.
+        case invalidInput
     }
 
     package var code: Code

@@ -1,0 +1,114 @@
+/* Numeric kernels of moed: pointers in, pointers out; no allocation, no threads, no state.
+ *
+ * Every kernel is written once (body/) with vector extensions and compiled for several instruction sets.
+ * All variants give the same bits: only explicit fused multiply-adds fuse, every sum has a fixed order or a
+ * fixed tree of 16 lanes, and exp is our own. So results do not depend on the machine.
+ *
+ * Words: a panel is 16 weight rows interleaved, element (n, k) at [n / 16][k][n % 16], the last panel filled
+ * up with zeros. Strides are counted in elements. Buffers need no alignment beyond their element's.
+ */
+#ifndef MOED_KERNELS_H
+#define MOED_KERNELS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Outputs per weight panel; lanes of a vector. */
+enum { MOED_PANEL = 16 };
+/* Tokens per KV block, counted from position 0 of a sequence. */
+enum { MOED_KV_BLOCK = 32 };
+/* Largest head size that attention has room for. */
+enum { MOED_HEAD_DIM_MAX = 256 };
+
+/* out[o(r)][n] = sum over k of x[i(r)][k] * w[n][k], one fma chain in ascending k for each output,
+ * for r in 0..<rows and the outputs n of panels panel_begin..<panel_end;
+ * i(r) = x_rows ? x_rows[r] : r and o(r) = out_rows ? out_rows[r] : r. */
+typedef struct moed_matmul {
+    float *_Nonnull out;
+    size_t out_stride;
+    const int32_t *_Nullable out_rows;
+    const float *_Nonnull x;
+    size_t x_stride;
+    const int32_t *_Nullable x_rows;
+    size_t rows;
+    const void *_Nonnull weights; /* panels of [inputs][16] bf16 or f32 */
+    size_t inputs;                /* K */
+    size_t outputs;               /* N: columns beyond it are not written */
+    size_t panel_begin;
+    size_t panel_end;
+} moed_matmul;
+
+/* Causal attention of `rows` consecutive tokens of one sequence over one key/value head. */
+typedef struct moed_attention {
+    float *_Nonnull out;        /* [rows] x stride, `group` heads of head_dim each */
+    const float *_Nonnull q;    /* as out */
+    size_t stride;
+    size_t rows;
+    size_t group;               /* query heads that share this key/value head */
+    size_t head_dim;
+    const float *_Nonnull kv;   /* this layer and head in block 0: K^T [head_dim][32], then V [32][padded] */
+    size_t block_stride;
+    const uint32_t *_Nonnull blocks; /* the sequence's blocks in order */
+    size_t first_position;      /* of the first row; row r sees positions 0...first_position + r */
+    float scale;
+} moed_attention;
+
+typedef struct moed_kernels {
+    const char *_Nonnull name;
+
+    void (*_Nonnull matmul_bf16)(const moed_matmul *_Nonnull job);
+    void (*_Nonnull matmul_f32)(const moed_matmul *_Nonnull job);
+
+    /* out[r] = x[r] / sqrt(mean(x[r]^2) + epsilon) * weight; x, out [rows][columns], out may be x. */
+    void (*_Nonnull rms_norm)(
+        float *_Nonnull out, size_t out_stride, const float *_Nonnull x, size_t x_stride,
+        const float *_Nonnull weight, size_t rows, size_t columns, float epsilon);
+
+    /* Rotates the pairs (i, i + head_dim / 2) of each head in place; x [heads][head_dim],
+     * cosine and sine [head_dim / 2]. */
+    void (*_Nonnull rope)(
+        float *_Nonnull x, const float *_Nonnull cosine, const float *_Nonnull sine, size_t heads, size_t head_dim);
+
+    /* gate = silu(gate) * up for columns begin..<end of rows [rows] x stride. */
+    void (*_Nonnull silu_mul)(
+        float *_Nonnull gate, const float *_Nonnull up, size_t stride, size_t rows, size_t begin, size_t end);
+
+    /* Softmax over logits [experts], the k most probable in falling order (ties: lower id first) to ids and
+     * weights [k], divided by their sum when renormalise is not 0. k <= experts. */
+    void (*_Nonnull route)(
+        int32_t *_Nonnull ids, float *_Nonnull weights, float *_Nonnull logits, size_t experts, size_t k,
+        int renormalise);
+
+    /* out[n] = sum over j of weights[j] * y[j][n], one fma chain in ascending j; y [k] x stride. */
+    void (*_Nonnull combine)(
+        float *_Nonnull out, const float *_Nonnull y, size_t stride, const float *_Nonnull weights, size_t k,
+        size_t columns);
+
+    /* x[n] += delta[n] */
+    void (*_Nonnull add)(float *_Nonnull x, const float *_Nonnull delta, size_t columns);
+
+    void (*_Nonnull attention)(const moed_attention *_Nonnull job);
+} moed_kernels;
+
+/* The kernels called `name` ("scalar", "avx2", "avx512"), or the fastest that this processor runs when name is
+ * null. Null when there are none of that name or the processor lacks their instructions. */
+const moed_kernels *_Nullable moed_kernels_select(const char *_Nullable name);
+
+/* Floats of one head in a KV block: K^T [head_dim][32], V [32][head_dim rounded up to 16]. */
+size_t moed_kv_head_floats(size_t head_dim);
+
+/* Puts key and value [head_dim] of one token into place `slot` (0..<32) of a head's block. */
+void moed_kv_store(
+    float *_Nonnull block, size_t slot, const float *_Nonnull key, const float *_Nonnull value, size_t head_dim);
+
+/* Packs `rows` (at most 16) source rows of `columns` elements into one panel; missing rows become zeros.
+ * Returns the index of the first element that is infinite or not a number, or -1. */
+ptrdiff_t moed_pack_bf16(uint16_t *_Nonnull panel, const uint16_t *_Nonnull source, size_t rows, size_t columns);
+ptrdiff_t moed_pack_f32(float *_Nonnull panel, const float *_Nonnull source, size_t rows, size_t columns);
+ptrdiff_t moed_pack_f16(float *_Nonnull panel, const uint16_t *_Nonnull source, size_t rows, size_t columns);
+
+/* out[i] = source[i * stride] as f32; stride 16 reads one row out of a panel. */
+void moed_widen_bf16(float *_Nonnull out, const uint16_t *_Nonnull source, size_t stride, size_t count);
+void moed_widen_f32(float *_Nonnull out, const float *_Nonnull source, size_t stride, size_t count);
+
+#endif

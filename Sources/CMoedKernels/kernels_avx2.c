@@ -1,0 +1,26 @@
+#if defined(__x86_64__)
+/* AVX2 with FMA: 16 registers of 8 floats, so 6 of our vectors of 16 as sums, the rest for operands. */
+#define NAME "avx2"
+#define TABLE moed_kernels_avx2
+#define TILE_ROWS_MAX 6
+#define TILE_PANELS_MAX 6
+#define TILE_PANELS(R) ((R) == 1 ? 6 : (R) == 2 ? 3 : (R) == 3 ? 2 : 1)
+#define ATTENTION_TILE 2
+
+#include "kernels_internal.h"
+#include <math.h>
+#include <string.h>
+#pragma clang attribute push(__attribute__((target("avx2,fma"))), apply_to = function)
+
+#include "body/vector.h"
+
+#include "body/matmul.h"
+
+#include "body/rows.h"
+
+#include "body/attention.h"
+
+#pragma clang attribute pop
+
+#include "body/table.h"
+#endif

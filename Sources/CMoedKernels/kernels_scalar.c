@@ -1,0 +1,17 @@
+/* The baseline instruction set: what runs anywhere, and what the faster variants are compared with. */
+#define NAME "scalar"
+#define TABLE moed_kernels_scalar
+#define TILE_ROWS_MAX 4
+#define TILE_PANELS_MAX 1
+#define TILE_PANELS(R) 1
+#define ATTENTION_TILE 1
+
+#include "body/vector.h"
+
+#include "body/matmul.h"
+
+#include "body/rows.h"
+
+#include "body/attention.h"
+
+#include "body/table.h"

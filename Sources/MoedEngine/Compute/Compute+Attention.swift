@@ -1,0 +1,107 @@
+import CMoedKernels
+
+extension Compute {
+    /// Rows of one sequence in a sweep.
+    struct AttentionSpan {
+        /// Rows of the sweep's buffers, one per token, at consecutive positions.
+        var rows: Range<Int>
+        /// Position of the first of them.
+        var firstPosition: Int
+        /// Where the sequence's blocks begin in the sweep's block table.
+        var blocksStart: Int
+    }
+
+    /// Sizes and tables of one layer's attention.
+    struct AttentionShape {
+        let heads: Int
+        let keyValueHeads: Int
+        let headDim: Int
+        let epsilon: Float
+        /// cos and sin of every row's angles, `[rows, headDim / 2]`.
+        let cosine: RowBuffer<Float>
+        let sine: RowBuffer<Float>
+        /// Blocks of the sweep's sequences, one after the other.
+        let blockTable: RowBuffer<UInt32>
+    }
+
+    /// Fills the rotation tables for rows at `positions`.
+    func rotations(of positions: [Int], _ frequencies: [Float], factor: Double, _ shape: AttentionShape) {
+        pool.parallelFor(positions.count, cost: positions.count * frequencies.count * 100) { row in
+            for (index, frequency) in frequencies.enumerated() {
+                let (cosine, sine) = PortableMath.cosineAndSine(Double(positions[row]) * Double(frequency))
+                shape.cosine[row, index] = Float(cosine * factor)
+                shape.sine[row, index] = Float(sine * factor)
+            }
+        }
+    }
+
+    /// Norms and rotates queries and keys head by head, then stores keys and values in the cache.
+    func prepare(
+        _ queries: RowBuffer<Float>, _ keys: RowBuffer<Float>, _ values: RowBuffer<Float>,
+        queryNorm: [Float], keyNorm: [Float], spans: [AttentionSpan], _ shape: AttentionShape,
+        cache: KVCache, layer: Int
+    ) {
+        let rows = spans.last?.rows.upperBound ?? 0
+        precondition(queryNorm.count == shape.headDim && keyNorm.count == shape.headDim)
+        precondition(rows <= queries.rows && queries.columns == shape.heads * shape.headDim)
+        precondition(keys.columns == shape.keyValueHeads * shape.headDim && values.columns == keys.columns)
+        let owner = spans.flatMap { span in span.rows.map { _ in span } }
+        pool.parallelFor(rows, cost: rows * (queries.columns + keys.columns) * 4) { row in
+            normAndRotate(queries, row, shape.heads, queryNorm, shape)
+            normAndRotate(keys, row, shape.keyValueHeads, keyNorm, shape)
+            let span = owner[row]
+            let position = span.firstPosition + row - span.rows.lowerBound
+            let block = Int(shape.blockTable[0, span.blocksStart + position / KVCache.blockTokens])
+            precondition(block < cache.blocks)
+            for head in 0..<shape.keyValueHeads {
+                unsafe moed_kv_store(
+                    cache.head(layer: layer, head) + block * cache.blockStride, position % KVCache.blockTokens,
+                    keys.row(row) + head * shape.headDim, values.row(row) + head * shape.headDim, shape.headDim)
+            }
+        }
+    }
+
+    private func normAndRotate(
+        _ x: RowBuffer<Float>, _ row: Int, _ heads: Int, _ norm: [Float], _ shape: AttentionShape
+    ) {
+        let headDim = shape.headDim
+        unsafe kernels.table.pointee.rms_norm(
+            x.row(row), headDim, x.row(row), headDim, norm, heads, headDim, shape.epsilon)
+        unsafe kernels.table.pointee.rope(x.row(row), shape.cosine.row(row), shape.sine.row(row), heads, headDim)
+    }
+
+    /// Causal attention of every row over its own sequence's cache; queries and out `[rows, heads · headDim]`.
+    func attend(
+        _ queries: RowBuffer<Float>, spans: [AttentionSpan], _ shape: AttentionShape, cache: KVCache, layer: Int,
+        into out: RowBuffer<Float>
+    ) {
+        // Few enough rows per item to share a long prompt out, enough to use a key block often while it is cached.
+        let itemRows = 16
+        var items: [(span: AttentionSpan, head: Int)] = []
+        var cost = 0
+        for span in spans {
+            cost += span.rows.count * (span.firstPosition + span.rows.count) * shape.heads * shape.headDim * 2
+            for start in stride(from: span.rows.lowerBound, to: span.rows.upperBound, by: itemRows) {
+                var part = span
+                part.rows = start..<min(start + itemRows, span.rows.upperBound)
+                part.firstPosition += start - span.rows.lowerBound
+                for head in 0..<shape.keyValueHeads { items.append((part, head)) }
+            }
+        }
+        let group = shape.heads / shape.keyValueHeads
+        let scale = 1 / Float(shape.headDim).squareRoot()
+        precondition(queries.stride == out.stride && queries.columns == out.columns)
+        pool.parallelFor(items.count, cost: cost) { index in
+            let (span, head) = items[index]
+            let column = head * group * shape.headDim
+            var job = unsafe moed_attention(
+                out: out.row(span.rows.lowerBound) + column,
+                q: UnsafePointer(queries.row(span.rows.lowerBound) + column),
+                stride: queries.stride, rows: span.rows.count, group: group, head_dim: shape.headDim,
+                kv: UnsafePointer(cache.head(layer: layer, head)), block_stride: cache.blockStride,
+                blocks: UnsafePointer(shape.blockTable.row(0) + span.blocksStart),
+                first_position: span.firstPosition, scale: scale)
+            unsafe kernels.table.pointee.attention(&job)
+        }
+    }
+}

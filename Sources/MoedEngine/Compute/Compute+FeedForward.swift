@@ -1,0 +1,102 @@
+import CMoedKernels
+
+/// One feed-forward network: down · (silu(gate · x) ⊙ up · x).
+struct FeedForwardWeights: Sendable {
+    /// `[intermediate, hidden]`
+    let gate: PackedMatrix
+    /// `[intermediate, hidden]`
+    let up: PackedMatrix
+    /// `[hidden, intermediate]`
+    let down: PackedMatrix
+}
+
+extension Compute {
+    /// Rows that one network works on, side by side in the intermediate buffers.
+    struct ExpertRows {
+        /// Index into the layer's networks.
+        var expert: Int
+        /// Rows of the intermediate buffers.
+        var rows: Range<Int>
+    }
+
+    /// Scratch of the feed-forward layers.
+    struct Intermediate {
+        let gate: RowBuffer<Float>
+        let up: RowBuffer<Float>
+    }
+
+    /// A share of one network's outputs, small enough to keep all threads busy to the end.
+    private struct Item {
+        var part: ExpertRows
+        var panels: Range<Int>
+    }
+
+    private func items(_ parts: [ExpertRows], panels: Int) -> [Item] {
+        let size = 16
+        return parts.flatMap { part in
+            stride(from: 0, to: panels, by: size).map { Item(part: part, panels: $0..<min($0 + size, panels)) }
+        }
+    }
+
+    /// Runs each network on its rows: row i of the intermediate buffers reads x at `source[i]` (or i) and writes out at
+    /// `target[i]` (or i).
+    func feedForward(
+        _ x: RowBuffer<Float>, _ networks: [FeedForwardWeights], _ parts: [ExpertRows],
+        source: RowBuffer<Int32>?, scratch: Intermediate, into out: RowBuffer<Float>, target: RowBuffer<Int32>?
+    ) {
+        guard let first = networks.first else { return }
+        let rows = parts.reduce(0) { $0 + $1.rows.count }
+        let cost = rows * first.gate.inputs * first.gate.outputs
+
+        let upItems = items(parts, panels: first.gate.panels)
+        pool.parallelFor(upItems.count, cost: 2 * cost) { index in
+            let item = upItems[index]
+            let network = networks[item.part.expert]
+            let rows = item.part.rows
+            let from = source.map { RowIndex(buffer: $0, first: rows.lowerBound) }
+            let xRow = source == nil ? rows.lowerBound : 0
+            let firstRow = rows.lowerBound
+            multiply(
+                x, xRow, from, network.gate, item.panels, into: scratch.gate, firstRow, nil, rows: rows.count)
+            multiply(x, xRow, from, network.up, item.panels, into: scratch.up, firstRow, nil, rows: rows.count)
+            let columns = PackedMatrix.panelOutputs
+            unsafe kernels.table.pointee.silu_mul(
+                scratch.gate.row(firstRow), scratch.up.row(firstRow), scratch.gate.stride, rows.count,
+                item.panels.lowerBound * columns, min(item.panels.upperBound * columns, network.gate.outputs))
+        }
+
+        let downItems = items(parts, panels: first.down.panels)
+        pool.parallelFor(downItems.count, cost: cost) { index in
+            let item = downItems[index]
+            let rows = item.part.rows
+            let to = target.map { RowIndex(buffer: $0, first: rows.lowerBound) }
+            multiply(
+                scratch.gate, rows.lowerBound, nil, networks[item.part.expert].down, item.panels,
+                into: out, target == nil ? rows.lowerBound : 0, to, rows: rows.count)
+        }
+    }
+
+    /// Softmax over the router's logits, the best experts per row to `ids` and `weights` `[rows, k]`.
+    func route(
+        _ logits: RowBuffer<Float>, experts: Int, ids: RowBuffer<Int32>, weights: RowBuffer<Float>, renormalise: Bool,
+        rows: Int
+    ) {
+        precondition(experts <= logits.columns && ids.columns == weights.columns && ids.columns <= experts)
+        pool.parallelFor(rows, cost: rows * experts * (ids.columns + 8)) { row in
+            unsafe kernels.table.pointee.route(
+                ids.row(row), weights.row(row), logits.row(row), experts, ids.columns, renormalise ? 1 : 0)
+        }
+    }
+
+    /// out[r] = Σ over rank j of weights[r, j] · y[r · k + j], in rank order.
+    func combine(
+        _ y: RowBuffer<Float>, _ weights: RowBuffer<Float>, into out: RowBuffer<Float>, rows: Int
+    ) {
+        let ranks = weights.columns
+        precondition(rows * ranks <= y.rows && rows <= out.rows && y.columns == out.columns)
+        pool.parallelFor(rows, cost: rows * ranks * out.columns) { row in
+            unsafe kernels.table.pointee.combine(
+                out.row(row), y.row(row * ranks), y.stride, weights.row(row), ranks, out.columns)
+        }
+    }
+}

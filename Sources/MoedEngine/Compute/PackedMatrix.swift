@@ -1,0 +1,58 @@
+import CMoedKernels
+import MoedCore
+
+/// Weights `[outputs, inputs]` in panels of 16 outputs, as the kernels read them.
+struct PackedMatrix: Sendable {
+    enum Format: Sendable {
+        /// As stored by bf16 checkpoints: half the memory, widened in the kernel without loss.
+        case bf16
+        /// For f16 and f32 checkpoints: exact for both.
+        case f32
+
+        var byteCount: Int { self == .bf16 ? 2 : 4 }
+    }
+
+    let outputs: Int
+    let inputs: Int
+    let format: Format
+    let memory: WeightMemory
+    /// Byte offset in `memory`.
+    let offset: Int
+
+    var panels: Int { (outputs + Self.panelOutputs - 1) / Self.panelOutputs }
+    var panelByteCount: Int { Self.panelOutputs * inputs * format.byteCount }
+    var byteCount: Int { panels * panelByteCount }
+
+    static let panelOutputs = MOED_PANEL
+
+    /// The panels' memory.
+    var start: UnsafeMutableRawPointer { unsafe memory.bytes(at: offset, count: byteCount) }
+}
+
+/// The model's weights: written while loading, only read afterwards.
+///
+/// `@unchecked Sendable`: `reserve` and `allocate` are called, and the memory written, by the loader alone, before it
+/// hands out the model whose matrices refer to it; from then on there are only reads.
+final class WeightMemory: @unchecked Sendable {
+    private(set) var byteCount = 0
+    private var memory: AlignedMemory?
+
+    /// Room for one matrix, at the start of a cache line.
+    func reserve(_ count: Int) throws(EngineError) -> Int {
+        let offset = byteCount
+        let (end, overflow) = offset.addingReportingOverflow((count + 63) / 64 * 64)
+        guard !overflow else { throw EngineError(.outOfMemory, "the weights are larger than memory can be") }
+        byteCount = end
+        return offset
+    }
+
+    func allocate() throws(EngineError) {
+        memory = try AlignedMemory(byteCount: byteCount, purpose: "the model's weights")
+    }
+
+    func bytes(at offset: Int, count: Int) -> UnsafeMutableRawPointer {
+        guard let memory else { preconditionFailure("weights are used before they are allocated") }
+        precondition(offset >= 0 && count >= 0 && offset + count <= memory.byteCount)
+        return unsafe memory.base + offset
+    }
+}

@@ -1,0 +1,110 @@
+import Glibc
+package import MoedCore
+
+/// How probable the model finds a token after those before it.
+package struct TokenScore: Sendable, Equatable {
+    package struct Alternative: Sendable, Equatable {
+        package var id: TokenID
+        /// Natural logarithm of its probability.
+        package var logprob: Double
+    }
+
+    /// Natural logarithm of the probability of the token that follows.
+    package var logprob: Double
+    /// The most probable tokens at that place, best first.
+    package var top: [Alternative]
+}
+
+extension Engine {
+    /// Scores a token list: element i is about token i + 1 after tokens 0…i, so there is one less than tokens.
+    ///
+    /// Long lists run in chunks; memory does not grow with the length beyond the KV room, which is taken from the
+    /// engine's and given back. Ids past the vocabulary limit have no probability.
+    ///
+    /// - Parameter top: how many alternatives to list per place.
+    /// - Throws: `EngineError(.invalidInput)` for ids out of range, `(.outOfMemory)` when the list does not fit.
+    package func score(_ tokens: [TokenID], top: Int = 0) throws(EngineError) -> [TokenScore] {
+        guard top >= 0 else { throw Self.invalid("\(top) alternatives") }
+        for token in tokens.dropFirst() where Int(token) >= vocabularyLimit {
+            throw Self.invalid("token id \(token) cannot be generated: the vocabulary ends at \(vocabularyLimit)")
+        }
+        var scores: [TokenScore] = []
+        try eachLogits(tokens) { firstPosition, rows in
+            let counted = min(rows, tokens.count - 1 - firstPosition)
+            scores += forward.compute.pool.map(counted, cost: counted * vocabularyLimit * 20) { row in
+                forward.logits.withRow(row, first: vocabularyLimit) { logits in
+                    Self.score(logits.span, next: tokens[firstPosition + row + 1], top: top)
+                }
+            }
+        }
+        return scores
+    }
+
+    private static func score(_ logits: Span<Float>, next: TokenID, top: Int) -> TokenScore {
+        var most = -Float.infinity
+        for index in logits.indices { most = max(most, logits[index]) }
+        var sum = 0.0
+        for index in logits.indices { sum += PortableMath.exponential(Double(logits[index]) - Double(most)) }
+        let normaliser = Double(most) + log(sum)
+        return TokenScore(
+            logprob: Double(logits[Int(next)]) - normaliser,
+            top: TopCandidates.best(min(top, logits.count), of: logits).map {
+                TokenScore.Alternative(id: $0.id, logprob: Double($0.logit) - normaliser)
+            })
+    }
+
+    /// The logits after each token, `[tokens][vocabulary]`, of the whole embedding without any mask.
+    ///
+    /// - Parameter lastOnly: whether only the last token's are wanted.
+    package func logits(_ tokens: [TokenID], lastOnly: Bool = false) throws(EngineError) -> [[Float]] {
+        var all: [[Float]] = []
+        try eachLogits(tokens) { _, rows in
+            for row in 0..<rows { all.append(forward.logits.withRow(row) { span in span.indices.map { span[$0] } }) }
+            if lastOnly, all.count > 1 { all.removeFirst(all.count - 1) }
+        }
+        return all
+    }
+
+    /// Runs a token list in one sweep and shows what happens inside.
+    ///
+    /// - Returns: the rows after the final norm, `[tokens · hidden]`.
+    package func trace(_ tokens: [TokenID], _ observer: @escaping TraceObserver) throws(EngineError) -> [Float] {
+        try check(tokens)
+        guard tokens.count <= min(limits.rowsPerSweepMax, ForwardPass.logitRowsMax) else {
+            throw Self.invalid("\(tokens.count) tokens are too many to trace")
+        }
+        let sequence = try makeSequence(SequenceOpening.scoring(tokens.count))
+        defer { forward.cache.giveBack(sequence.blocks) }
+        var sweep = Sweep()
+        sweep.append(tokens, at: 0, blocks: sequence.blocks)
+        forward.run(sweep, progress: progress.countLayer, trace: observer)
+        return forward.finalNorm(of: Array(0..<tokens.count))
+    }
+
+    /// Runs `tokens` from the start in chunks and calls `body` with each part's first position and number of rows while
+    /// their logits are in `forward.logits`.
+    private func eachLogits(_ tokens: [TokenID], _ body: (Int, Int) -> Void) throws(EngineError) {
+        try check(tokens)
+        guard !tokens.isEmpty else { return }
+        let sequence = try makeSequence(SequenceOpening.scoring(tokens.count))
+        defer { forward.cache.giveBack(sequence.blocks) }
+        for start in stride(from: 0, to: tokens.count, by: limits.rowsPerSweepMax) {
+            let chunk = Array(tokens[start..<min(start + limits.rowsPerSweepMax, tokens.count)])
+            var sweep = Sweep()
+            sweep.append(chunk, at: start, blocks: sequence.usedBlocks(for: chunk.count))
+            forward.run(sweep, progress: progress.countLayer)
+            sequence.append(chunk)
+            for first in stride(from: 0, to: chunk.count, by: ForwardPass.logitRowsMax) {
+                let rows = first..<min(first + ForwardPass.logitRowsMax, chunk.count)
+                forward.computeLogits(of: Array(rows))
+                body(start + first, rows.count)
+            }
+        }
+    }
+}
+
+extension SequenceOpening {
+    fileprivate static func scoring(_ tokens: Int) -> SequenceOpening {
+        SequenceOpening(promptTokens: tokens, tokensMax: tokens, sampling: .greedy, choice: 0)
+    }
+}

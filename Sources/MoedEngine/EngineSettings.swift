@@ -1,0 +1,41 @@
+import MoedCore
+
+/// Sizes that an engine is built with; all memory is allocated accordingly at the start.
+package struct EngineSettings: Sendable, Equatable {
+    package var threads: Int
+    /// KV room in tokens over all sequences, rounded up to whole blocks.
+    package var kvTokens: Int
+    package var sequencesMax: Int
+    package var rowsPerSweepMax: Int
+    /// Ids from here on are never generated: the embedding may have more rows than the tokenizer has tokens. Nil is all.
+    package var vocabularyLimit: Int?
+    /// Kernel variant by name; nil takes the fastest.
+    package var kernels: String?
+
+    package init(
+        threads: Int, kvTokens: Int, sequencesMax: Int, rowsPerSweepMax: Int, vocabularyLimit: Int? = nil,
+        kernels: String? = nil
+    ) {
+        self.threads = threads
+        self.kvTokens = kvTokens
+        self.sequencesMax = sequencesMax
+        self.rowsPerSweepMax = rowsPerSweepMax
+        self.vocabularyLimit = vocabularyLimit
+        self.kernels = kernels
+    }
+
+    /// - Throws: `EngineError(.invalidInput)` naming the setting and its range.
+    func check() throws(EngineError) {
+        try Self.check("kvTokens", kvTokens, in: 1...1 << 40)
+        try Self.check("sequencesMax", sequencesMax, in: 1...1 << 20)
+        try Self.check("rowsPerSweepMax", rowsPerSweepMax, in: 1...1 << 20)
+        if let vocabularyLimit { try Self.check("vocabularyLimit", vocabularyLimit, in: 1...Int(Int32.max)) }
+    }
+
+    private static func check(_ name: String, _ value: Int, in range: ClosedRange<Int>) throws(EngineError) {
+        guard range.contains(value) else {
+            throw EngineError(
+                .invalidInput, "\(name) is \(value), but must be in \(range.lowerBound)…\(range.upperBound)")
+        }
+    }
+}

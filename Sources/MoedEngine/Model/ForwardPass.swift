@@ -1,0 +1,128 @@
+import MoedCore
+import MoedWeights
+
+/// Runs rows of tokens through the model; owns all scratch memory, allocated once.
+final class ForwardPass {
+    let model: Qwen3Model
+    let compute: Compute
+    let cache: KVCache
+    /// Rows whose logits are computed at once: bounds the logits' memory, which is a vocabulary per row.
+    static let logitRowsMax = 64
+
+    private let c: ModelConfiguration
+    private let residual: RowBuffer<Float>
+    private let normed: RowBuffer<Float>
+    private let delta: RowBuffer<Float>
+    private let queries: RowBuffer<Float>
+    private let keys: RowBuffer<Float>
+    private let values: RowBuffer<Float>
+    private let attended: RowBuffer<Float>
+    private let shape: Compute.AttentionShape
+    private let dense: Compute.Intermediate?
+    private let mixture: MixtureOfExperts?
+    private let finalRows: RowBuffer<Float>
+    /// `[logitRowsMax, vocabulary]`, written by `computeLogits`.
+    let logits: RowBuffer<Float>
+
+    init(_ model: Qwen3Model, _ compute: Compute, rowsMax: Int, kvBlocks: Int) throws(EngineError) {
+        let c = model.configuration
+        (self.model, self.compute, self.c) = (model, compute, c)
+        cache = try KVCache(layers: c.layers, heads: c.keyValueHeads, headDim: c.headDim, blocks: kvBlocks)
+        func rows(_ columns: Int, _ purpose: String) throws(EngineError) -> RowBuffer<Float> {
+            try RowBuffer(rows: rowsMax, columns: columns, purpose: purpose)
+        }
+        residual = try rows(c.hidden, "the residual stream")
+        normed = try rows(c.hidden, "normed activations")
+        delta = try rows(c.hidden, "layer outputs")
+        queries = try rows(c.heads * c.headDim, "queries")
+        keys = try rows(c.keyValueHeads * c.headDim, "keys")
+        values = try rows(c.keyValueHeads * c.headDim, "values")
+        attended = try rows(c.heads * c.headDim, "attention outputs")
+        shape = Compute.AttentionShape(
+            heads: c.heads, keyValueHeads: c.keyValueHeads, headDim: c.headDim, epsilon: c.normEpsilon,
+            cosine: try rows(c.headDim / 2, "rotations"), sine: try rows(c.headDim / 2, "rotations"),
+            blockTable: try RowBuffer(rows: 1, columns: kvBlocks, purpose: "the block table"))
+        let hasDense = (0..<c.layers).contains { !c.isSparse(layer: $0) }
+        dense =
+            hasDense
+            ? Compute.Intermediate(
+                gate: try rows(c.intermediate, "feed-forward activations"),
+                up: try rows(c.intermediate, "feed-forward activations"))
+            : nil
+        mixture = try c.experts.map { experts throws(EngineError) in
+            try MixtureOfExperts(experts, hidden: c.hidden, rowsMax: rowsMax)
+        }
+        finalRows = try RowBuffer(rows: Self.logitRowsMax, columns: c.hidden, purpose: "final activations")
+        logits = try RowBuffer(rows: Self.logitRowsMax, columns: c.vocabulary, purpose: "logits")
+    }
+
+    /// Appends the sweep's tokens to their sequences' caches and leaves their final residual rows for `computeLogits`.
+    ///
+    /// - Parameter progress: called once per layer.
+    func run(_ sweep: Sweep, progress: () -> Void, trace: TraceObserver? = nil) {
+        for (index, block) in sweep.blocks.enumerated() { shape.blockTable[0, index] = block }
+        compute.rotations(
+            of: sweep.positions, model.inverseFrequencies, factor: c.rotary.attentionFactor, shape)
+        compute.embed(sweep.tokens, model.embedding, into: residual)
+        let allRows = Array(0..<sweep.rows)
+        let show = { (name: TraceTensor.Name, layer: Int?, buffer: RowBuffer<Float>) in
+            trace?(TraceTensor(name: name, layer: layer, values: buffer.copy(rows: sweep.rows)))
+        }
+        if trace != nil { show(.embedding, nil, residual) }
+
+        for (index, layer) in model.layers.enumerated() {
+            compute.normalise(residual, rowsOf: allRows, layer.attentionNorm, epsilon: c.normEpsilon, into: normed)
+            attention(layer.attention, sweep, layer: index)
+            if trace != nil { show(.attentionOutput, index, delta) }
+            compute.add(delta, to: residual, rows: sweep.rows)
+
+            compute.normalise(residual, rowsOf: allRows, layer.feedForwardNorm, epsilon: c.normEpsilon, into: normed)
+            feedForward(layer.feedForward, rows: sweep.rows, layer: index, trace)
+            if trace != nil { show(.feedForwardOutput, index, delta) }
+            compute.add(delta, to: residual, rows: sweep.rows)
+            if trace != nil { show(.layerOutput, index, residual) }
+            progress()
+        }
+    }
+
+    /// delta = output · attention(rotate(norm(query · x)), rotate(norm(key · x)), value · x), x = normed.
+    private func attention(_ weights: Qwen3Model.Attention, _ sweep: Sweep, layer: Int) {
+        compute.multiply(normed, weights.query, into: queries, rows: sweep.rows)
+        compute.multiply(normed, weights.key, into: keys, rows: sweep.rows)
+        compute.multiply(normed, weights.value, into: values, rows: sweep.rows)
+        compute.prepare(
+            queries, keys, values, queryNorm: weights.queryNorm, keyNorm: weights.keyNorm, spans: sweep.spans, shape,
+            cache: cache, layer: layer)
+        compute.attend(queries, spans: sweep.spans, shape, cache: cache, layer: layer, into: attended)
+        compute.multiply(attended, weights.output, into: delta, rows: sweep.rows)
+    }
+
+    /// delta = feed-forward(normed).
+    private func feedForward(_ weights: Qwen3Model.FeedForward, rows: Int, layer: Int, _ trace: TraceObserver?) {
+        switch weights {
+        case .dense(let network):
+            guard let dense else { preconditionFailure("no scratch for dense layers") }
+            compute.feedForward(
+                normed, [network], [Compute.ExpertRows(expert: 0, rows: 0..<rows)], source: nil, scratch: dense,
+                into: delta, target: nil)
+        case .sparse(let router, let experts):
+            guard let mixture else { preconditionFailure("no scratch for sparse layers") }
+            mixture.run(normed, router, experts, into: delta, rows: rows, compute) { name, values in
+                trace?(TraceTensor(name: name, layer: layer, values: values()))
+            }
+        }
+    }
+
+    /// Final norm and output matrix for up to `logitRowsMax` rows of the last sweep; row i of `logits` is `rows[i]`.
+    func computeLogits(of rows: [Int]) {
+        precondition(rows.count <= Self.logitRowsMax)
+        compute.normalise(residual, rowsOf: rows, model.finalNorm, epsilon: c.normEpsilon, into: finalRows)
+        compute.multiply(finalRows, model.output, into: logits, rows: rows.count)
+    }
+
+    /// The final norm of those rows, for observers.
+    func finalNorm(of rows: [Int]) -> [Float] {
+        compute.normalise(residual, rowsOf: rows, model.finalNorm, epsilon: c.normEpsilon, into: finalRows)
+        return finalRows.copy(rows: rows.count)
+    }
+}

@@ -1,0 +1,75 @@
+import MoedCore
+import MoedWeights
+
+/// A sparse feed-forward layer, expert by expert: each expert reads its weights once for all rows sent to it.
+///
+/// Every (token, rank) pair has a place of its own for its expert's output, and a token's places are summed in rank
+/// order: in which order experts ran leaves no trace in the result.
+final class MixtureOfExperts {
+    private let experts: ModelConfiguration.Experts
+    private let logits: RowBuffer<Float>
+    private let ids: RowBuffer<Int32>
+    private let weights: RowBuffer<Float>
+    /// Token of each row of the intermediate buffers, which are ordered by expert, `[1, rows · k]`.
+    private let tokens: RowBuffer<Int32>
+    /// Place of each such row in `outputs`: token · k + rank.
+    private let places: RowBuffer<Int32>
+    private let scratch: Compute.Intermediate
+    /// `[rows · k, hidden]`
+    private let outputs: RowBuffer<Float>
+
+    init(_ experts: ModelConfiguration.Experts, hidden: Int, rowsMax: Int) throws(EngineError) {
+        self.experts = experts
+        let k = experts.perToken
+        let pairs = rowsMax * k
+        logits = try RowBuffer(rows: rowsMax, columns: experts.count, purpose: "router logits")
+        ids = try RowBuffer(rows: rowsMax, columns: k, purpose: "expert ids")
+        weights = try RowBuffer(rows: rowsMax, columns: k, purpose: "expert weights")
+        tokens = try RowBuffer(rows: 1, columns: pairs, purpose: "expert rows")
+        places = try RowBuffer(rows: 1, columns: pairs, purpose: "expert rows")
+        scratch = Compute.Intermediate(
+            gate: try RowBuffer(rows: pairs, columns: experts.intermediate, purpose: "expert activations"),
+            up: try RowBuffer(rows: pairs, columns: experts.intermediate, purpose: "expert activations"))
+        outputs = try RowBuffer(rows: pairs, columns: hidden, purpose: "expert outputs")
+    }
+
+    /// out = Σ over the chosen experts of weight · expert(x).
+    func run(
+        _ x: RowBuffer<Float>, _ router: PackedMatrix, _ networks: [FeedForwardWeights], into out: RowBuffer<Float>,
+        rows: Int, _ compute: Compute, show: (TraceTensor.Name, () -> [Float]) -> Void
+    ) {
+        compute.multiply(x, router, into: logits, rows: rows)
+        show(.routerLogits) { logits.copy(rows: rows) }
+        compute.route(
+            logits, experts: experts.count, ids: ids, weights: weights, renormalise: experts.renormalises, rows: rows)
+        show(.expertIDs) { ids.copy(rows: rows).map(Float.init) }
+        show(.expertWeights) { weights.copy(rows: rows) }
+        compute.feedForward(
+            x, networks, bucketByExpert(rows: rows), source: tokens, scratch: scratch, into: outputs, target: places)
+        compute.combine(outputs, weights, into: out, rows: rows)
+    }
+
+    /// Orders the (token, rank) pairs by expert, tokens ascending within one; leaves out experts without rows.
+    private func bucketByExpert(rows: Int) -> [Compute.ExpertRows] {
+        let k = experts.perToken
+        var next = [Int](repeating: 0, count: experts.count + 1)
+        for row in 0..<rows { for rank in 0..<k { next[Int(ids[row, rank]) + 1] += 1 } }
+        var parts: [Compute.ExpertRows] = []
+        for expert in 0..<experts.count {
+            let first = next[expert]
+            let count = next[expert + 1]
+            if count > 0 { parts.append(Compute.ExpertRows(expert: expert, rows: first..<first + count)) }
+            next[expert + 1] = first + count
+        }
+        for row in 0..<rows {
+            for rank in 0..<k {
+                let expert = Int(ids[row, rank])
+                let place = next[expert]
+                next[expert] += 1
+                tokens[0, place] = Int32(row)
+                places[0, place] = Int32(row * k + rank)
+            }
+        }
+        return parts
+    }
+}

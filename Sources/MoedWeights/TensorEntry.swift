@@ -1,0 +1,29 @@
+/// Element types of safetensors files.
+package enum ElementType: String, Sendable, CaseIterable {
+    case bool = "BOOL", u8 = "U8", i8 = "I8", f8e5m2 = "F8_E5M2", f8e4m3 = "F8_E4M3", f8e8m0 = "F8_E8M0"
+    case i16 = "I16", u16 = "U16", f16 = "F16", bf16 = "BF16"
+    case i32 = "I32", u32 = "U32", f32 = "F32"
+    case i64 = "I64", u64 = "U64", f64 = "F64", c64 = "C64"
+
+    package var byteCount: Int {
+        switch self {
+        case .bool, .u8, .i8, .f8e5m2, .f8e4m3, .f8e8m0: 1
+        case .i16, .u16, .f16, .bf16: 2
+        case .i32, .u32, .f32: 4
+        case .i64, .u64, .f64, .c64: 8
+        }
+    }
+
+    /// Whether weights may be stored in it.
+    package var isWeight: Bool { self == .bf16 || self == .f16 || self == .f32 }
+}
+
+/// Where a tensor lies and what it is.
+package struct TensorEntry: Sendable, Equatable {
+    package var name: String
+    package var type: ElementType
+    package var shape: [Int]
+    /// Byte offset in its file.
+    package var offset: Int
+    package var byteCount: Int
+}

@@ -1,0 +1,84 @@
+import Glibc
+package import MoedCore
+
+/// An open file of a checkpoint, read at given offsets.
+///
+/// Weights are repacked once at load, so they are read rather than mapped: a file that is cut short while it is
+/// being read gives an error here, where a mapping would end the process with SIGBUS.
+package final class WeightFile: Sendable {
+    /// Path as given, for messages.
+    package let path: String
+    package let byteCount: Int
+    private let descriptor: Int32
+
+    package init(_ path: String) throws(EngineError) {
+        // Without O_NONBLOCK, opening a pipe would wait for its writer.
+        let descriptor = unsafe Glibc.open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+        guard descriptor >= 0 else {
+            throw EngineError(.badCheckpoint, "cannot open \(path): \(Self.reason(errno))")
+        }
+        var status = stat()
+        guard unsafe fstat(descriptor, &status) == 0 else {
+            let reason = Self.reason(errno)
+            Glibc.close(descriptor)
+            throw EngineError(.badCheckpoint, "cannot examine \(path): \(reason)")
+        }
+        guard status.st_mode & S_IFMT == S_IFREG else {
+            Glibc.close(descriptor)
+            throw EngineError(.badCheckpoint, "\(path) is not a regular file")
+        }
+        self.path = path
+        byteCount = Int(status.st_size)
+        self.descriptor = descriptor  // Last: nothing may throw once we own it.
+    }
+
+    deinit { close(descriptor) }
+
+    /// Reads `count` bytes at `offset` to the front of `buffer`, which has room for them.
+    package func read(_ count: Int, at offset: Int, into buffer: inout [UInt8]) throws(EngineError) {
+        precondition(count <= buffer.count && count >= 0 && offset >= 0)
+        var done = 0
+        while done < count {
+            let result = unsafe buffer.withUnsafeMutableBytes { bytes in
+                unsafe pread(
+                    descriptor, UnsafeMutableRawBufferPointer(rebasing: bytes[done..<count]).baseAddress,
+                    count - done, off_t(offset + done))
+            }
+            if result < 0 && errno == EINTR { continue }
+            guard result >= 0 else { throw EngineError(.badCheckpoint, "cannot read \(path): \(Self.reason(errno))") }
+            guard result > 0 else {
+                throw EngineError(.badCheckpoint, "\(path) ends at byte \(offset + done), while it is being read")
+            }
+            done += result
+        }
+    }
+
+    private static func reason(_ code: Int32) -> String { unsafe String(cString: strerror(code)) }
+
+    /// The whole of a small file.
+    ///
+    /// - Throws: `EngineError(.badCheckpoint)` when it is missing, unreadable or larger than `limit` bytes.
+    package static func contents(of path: String, limit: Int) throws(EngineError) -> [UInt8] {
+        let file = try WeightFile(path)
+        guard file.byteCount <= limit else {
+            throw EngineError(.badCheckpoint, "\(path) has \(file.byteCount) bytes, more than the \(limit) allowed")
+        }
+        var bytes = [UInt8](repeating: 0, count: file.byteCount)
+        try file.read(file.byteCount, at: 0, into: &bytes)
+        return bytes
+    }
+
+    package static func exists(_ path: String) -> Bool { unsafe access(path, F_OK) == 0 }
+
+    /// A small JSON file whose text is an object; nil when there is no such file.
+    package static func object(at path: String, limit: Int) throws(EngineError) -> JSONObject? {
+        guard exists(path) else { return nil }
+        let bytes = try contents(of: path, limit: limit)
+        let value: JSONValue
+        do { value = try JSONValue(parsing: bytes) } catch { throw EngineError(.badCheckpoint, "\(path): \(error)") }
+        guard let object = value.object else {
+            throw EngineError(.badCheckpoint, "\(path) holds \(value.kind), not an object")
+        }
+        return object
+    }
+}
