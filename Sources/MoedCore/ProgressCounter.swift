@@ -4,7 +4,7 @@ import Synchronization
 ///
 /// The watchdog compares two readings; only that the value changes has a meaning.
 package final class ProgressCounter: Sendable {
-    /// What the loop is called in messages, e.g. `sweep`.
+    /// What the loop is called in messages, e.g. `sweep loop`.
     package let name: String
     private let count = Atomic<UInt64>(0)
 

@@ -6,6 +6,7 @@
 package struct WatchdogPolicy: Sendable, Equatable {
     /// A loop that has not moved for longer than it may.
     package struct Stuck: Sendable, Equatable, CustomStringConvertible {
+        /// As it was registered, e.g. `sweep loop`.
         package var loop: String
         package var silence: Duration
 
@@ -15,7 +16,7 @@ package struct WatchdogPolicy: Sendable, Equatable {
         }
 
         package var description: String {
-            "\(loop) loop has made no progress for \(silence.components.seconds) s"
+            "\(loop) has made no progress for \(silence.components.seconds) s"
         }
     }
 

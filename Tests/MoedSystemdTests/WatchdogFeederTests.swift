@@ -11,10 +11,10 @@ struct WatchdogFeederTests {
         let reads = Atomic<UInt64>(0)
         let clock = SteppingClock(sleeps: checks - 1)
         var policy = WatchdogPolicy(interval: .seconds(60))
-        policy.watch("sweep", value: turn(0), at: .zero)
+        policy.watch("sweep loop", value: turn(0), at: .zero)
         var feeder = WatchdogFeeder(
             notifier: try ServiceNotifier(socket: socket), policy: policy,
-            read: { ["sweep": turn(reads.wrappingAdd(1, ordering: .relaxed).newValue)] },
+            read: { ["sweep loop": turn(reads.wrappingAdd(1, ordering: .relaxed).newValue)] },
             report: { event in events.withLock { $0.append(event) } })
         await feeder.run(on: clock, from: clock.now)
         return events.withLock { $0 }
@@ -42,7 +42,7 @@ struct WatchdogFeederTests {
                 "WATCHDOG=1", "WATCHDOG=1", "WATCHDOG=1",
                 "STATUS=Stuck: sweep loop has made no progress for 45 s",
             ])
-        #expect(events == [.stuck([.init(loop: "sweep", silence: .seconds(45))])])
+        #expect(events == [.stuck([.init(loop: "sweep loop", silence: .seconds(45))])])
     }
 
     @Test func aLoopThatComesBackIsFedAgain() async throws {
@@ -50,7 +50,7 @@ struct WatchdogFeederTests {
         let events = try await feed(checks: 6, socket: manager.name) { $0 < 5 ? 0 : $0 }
         #expect(
             datagrams(manager).map { $0.prefix(8) == "WATCHDOG" } == [true, true, true, false, true, true])
-        #expect(events == [.stuck([.init(loop: "sweep", silence: .seconds(45))]), .recovered])
+        #expect(events == [.stuck([.init(loop: "sweep loop", silence: .seconds(45))]), .recovered])
     }
 
     @Test func aFeedThatIsNotTakenIsReported() async throws {

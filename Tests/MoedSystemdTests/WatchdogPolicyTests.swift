@@ -57,9 +57,9 @@ struct WatchdogPolicyTests {
 
     @Test func theStuckLoopIsNamedWithItsSilence() {
         var policy = WatchdogPolicy(interval: .seconds(20))
-        policy.watch("sweep", value: 3, at: .seconds(100))
-        let verdict = policy.check(["sweep": 3], at: .milliseconds(123_900))
-        #expect(verdict == .withhold([.init(loop: "sweep", silence: .milliseconds(23_900))]))
+        policy.watch("sweep loop", value: 3, at: .seconds(100))
+        let verdict = policy.check(["sweep loop": 3], at: .milliseconds(123_900))
+        #expect(verdict == .withhold([.init(loop: "sweep loop", silence: .milliseconds(23_900))]))
         guard case .withhold(let stuck) = verdict else { return }
         #expect(stuck.map(\.description) == ["sweep loop has made no progress for 23 s"])
     }

@@ -5,6 +5,8 @@
 # Prints `ok - …` or `not ok - …` for each check and ends with 1 when one failed. Everything it installs is gone
 # with the sandbox.
 set -u
+# For this script alone: the daemon takes MOED_ variables for settings.
+export -n MOED_BINARY MOED_MODEL MOED_DATABASE MOED_UNITS
 failures=0
 check() { # NAME COMMAND…: one check
   local name=$1; shift
