@@ -16,7 +16,8 @@ struct TokenizerGoldenTests {
     }
 
     private func cases(_ name: String) throws -> [JSONValue] {
-        let cases = try Fixtures.lines(try #require(Fixtures.golden).appending(path: "tokenizer/\(name).jsonl"))
+        let cases = try Fixtures.lines(
+            try #require(Fixtures.golden).appending(path: "tokenizer/\(name).jsonl"))
         try #require(!cases.isEmpty)
         return cases
     }
@@ -31,7 +32,9 @@ struct TokenizerGoldenTests {
             let text = try #require(example["text"]?.string)
             #expect(tokenizer.encode(text) == (try ids(example["ids"])), "\(example.serialized())")
             if example["ids_plain"] != nil {
-                #expect(tokenizer.encodePlain(text) == (try ids(example["ids_plain"])), "plain: \(example.serialized())")
+                #expect(
+                    tokenizer.encodePlain(text) == (try ids(example["ids_plain"])),
+                    "plain: \(example.serialized())")
             }
         }
     }
@@ -47,7 +50,7 @@ struct TokenizerGoldenTests {
             let skipped = try #require(example["text_skip_special"]?.string)
             #expect(Array(tokenizer.decode(ids, skipSpecial: true).utf8) == Array(skipped.utf8), comment)
             let hex = ids.flatMap(tokenizer.bytes).map { String(format: "%02x", $0) }.joined()
-            #expect(hex == example["bytes_hex"]?.string, comment)
+            if let recorded = example["bytes_hex"]?.string { #expect(hex == recorded, comment) }
             for skipSpecial in [false, true] {
                 var stream = tokenizer.makeStream(skipSpecial: skipSpecial)
                 let joined = ids.map { stream.append($0) }.joined() + stream.finish()
@@ -80,7 +83,7 @@ struct TokenizerGoldenTests {
         let tokenizer = try Self.qwen.get()
         let words = try cases("tokenizer").filter { $0["category"]?.string == "lang.en" }
             .map { try #require($0["text"]?.string) }.joined(separator: " ")
-        let text = String(repeating: words + "\n", count: 4 << 20 / (words.utf8.count + 1))
+        let text = String(repeating: words + "\n", count: max(1, (4 << 20) / (words.utf8.count + 1)))
         let time = ContinuousClock().measure { #expect(!tokenizer.encode(text).isEmpty) }
         let rate = Double(text.utf8.count) / 1e6 / (time / .seconds(1))
         print("encode: \(rate) MB/s")
@@ -91,7 +94,9 @@ struct TokenizerGoldenTests {
 
     #if !DEBUG
         /// Texts on which a quadratic step would take hours.
-        @Test(.timeLimit(.minutes(2)), arguments: ["a", " ", "ab1 ", "\u{301}", "\n", "=", "<", "é", "e\u{316}\u{301}", "漢"])
+        @Test(
+            .timeLimit(.minutes(2)),
+            arguments: ["a", " ", "ab1 ", "\u{301}", "\n", "=", "<", "é", "e\u{316}\u{301}", "漢"])
         func tenMegabytesOfOneThing(unit: String) throws {
             let tokenizer = try Self.qwen.get()
             let text = String(repeating: unit, count: 10_000_000 / unit.utf8.count)

@@ -5,7 +5,7 @@ import Foundation
 /// Foundation normalises whole strings too slowly for prompts (1 MB/s, and quadratic in runs of combining marks:
 /// measured), so it is asked once about each single character, and ``Normalization`` does the rest.
 struct CanonicalTables: Sendable {
-    static let shared = CanonicalTables()
+    static let unicode = CanonicalTables()
 
     /// Full canonical decomposition of every scalar that has one, Hangul syllables aside.
     private(set) var decompositions: [UInt32: [UInt32]] = [:]

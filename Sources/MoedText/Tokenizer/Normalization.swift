@@ -41,7 +41,7 @@ enum Normalization {
 
     private static func decompose(_ text: Span<UInt8>, into scalars: inout [UInt32], _ classes: inout [UInt8])
     {
-        let decompositions = CanonicalTables.shared.decompositions
+        let decompositions = CanonicalTables.unicode.decompositions
         scalars.reserveCapacity(text.count)
         classes.reserveCapacity(text.count)
         var at = 0
@@ -97,7 +97,7 @@ enum Normalization {
 
     /// Joins each starter with the characters after it that are not blocked from it.
     private static func compose(_ scalars: [UInt32], _ classes: [UInt8]) -> [UInt8] {
-        let compositions = CanonicalTables.shared.compositions
+        let compositions = CanonicalTables.unicode.compositions
         var output: [UInt32] = []
         output.reserveCapacity(scalars.count)
         var starter: Int?
