@@ -137,3 +137,12 @@ extension Connection {
     /// Ends a `notification` call that is waiting, or the next one.
     nonisolated package func wake() { signal.set() }
 }
+
+extension Connection {
+    /// The plan of a statement, which is not run.
+    package func explain(_ sql: SQL) throws(DatabaseError) -> String {
+        var lines: [String] = []
+        for row in try query(SQL("EXPLAIN ", sql)).rows { lines.append(try row.value("QUERY PLAN")) }
+        return lines.joined(separator: "\n")
+    }
+}

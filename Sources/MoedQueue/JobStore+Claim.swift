@@ -10,6 +10,12 @@ package struct Remaining: Sendable, Equatable {
     /// Waiting for another attempt.
     package var retrying: Int
 
+    package init(ready: Int, running: Int, retrying: Int) {
+        self.ready = ready
+        self.running = running
+        self.retrying = retrying
+    }
+
     package var isEmpty: Bool { ready == 0 && running == 0 && retrying == 0 }
 }
 
@@ -50,7 +56,7 @@ extension JobStore {
                       SELECT FROM moed.job j
                        WHERE j.state = 'queued' AND j.model_id = a.model_id AND j.mode = a.mode AND j.bucket = a.bucket
                          AND j.tenant_id = ANY (a.tenants)
-                       LIMIT \(Self.backlogCountMax)) AS some) AS queued
+                       LIMIT \(Self.backlogCountMax)) AS counted) AS queued
               FROM active a
              ORDER BY a.name, a.mode, a.bucket
             """)
@@ -146,7 +152,7 @@ extension JobStore {
             ), open AS (SELECT id FROM moed.tenant WHERE paused_at IS NULL)
             SELECT (SELECT count(*) FROM (SELECT FROM moed.job j JOIN served s ON s.id = j.model_id
                       JOIN open t ON t.id = j.tenant_id
-                     WHERE j.state = 'queued' LIMIT \(Self.backlogCountMax)) AS some) AS queued,
+                     WHERE j.state = 'queued' LIMIT \(Self.backlogCountMax)) AS counted) AS queued,
                    (SELECT count(*) FROM moed.job j JOIN served s ON s.id = j.model_id JOIN open t ON t.id = j.tenant_id
                      WHERE j.state = 'scheduled' AND j.run_at <= clock_timestamp()) AS due,
                    (SELECT count(*) FROM moed.job j JOIN served s ON s.id = j.model_id
