@@ -78,6 +78,10 @@ package actor Connection {
         let result: R
         do {
             result = try body(self)
+            // COMMIT would answer such a transaction with a rollback and no error.
+            if handle?.transactionFailed == true {
+                throw DatabaseError(.server, "a statement of the transaction failed and its error was ignored")
+            }
         } catch {
             // A rollback that fails has lost the connection, and the server rolls back by itself.
             do { try query("ROLLBACK") } catch { handle = nil }
@@ -136,13 +140,4 @@ extension Connection {
 
     /// Ends a `notification` call that is waiting, or the next one.
     nonisolated package func wake() { signal.set() }
-}
-
-extension Connection {
-    /// The plan of a statement, which is not run.
-    package func explain(_ sql: SQL) throws(DatabaseError) -> String {
-        var lines: [String] = []
-        for row in try query(SQL("EXPLAIN ", sql)).rows { lines.append(try row.value("QUERY PLAN")) }
-        return lines.joined(separator: "\n")
-    }
 }

@@ -37,12 +37,6 @@ package struct SQL: Sendable, ExpressibleByStringInterpolation {
     package let text: String
     let binds: [Bind]
 
-    /// The statement with a keyword before it.
-    init(_ prefix: StaticString, _ statement: SQL) {
-        text = "\(prefix)\(statement.text)"
-        binds = statement.binds
-    }
-
     package init(stringLiteral text: String) {
         self.text = text
         binds = []

@@ -211,6 +211,26 @@ struct OutcomeTests {
         await queue.close()
     }
 
+    @Test func anAnswerThatCannotBeStoredHarmsNoOther() async throws {
+        let queue = try await Queue()
+        let worker = try await queue.worker()
+        try await queue.add(7)
+        let claimed = try await queue.store.claim(worker, Queue.group, limit: 7)
+        var completions = claimed.map { JobCompletion($0.lease) }
+        completions[2].body = "no JSON"
+        completions[5].usage.cachedPrompt = 99
+        let dispositions = try await queue.store.complete(completions)
+        for (index, disposition) in dispositions.enumerated() {
+            switch (index, disposition) {
+            case (2, .refused(let error)): #expect(error.code == .invalidValue)
+            case (5, .refused(let error)): #expect(error.code == .constraint)
+            default: #expect(disposition == .committed, "\(index)")
+            }
+        }
+        #expect(try await queue.violations() == [])
+        await queue.close()
+    }
+
     @Test func manyOutcomesAtOnce() async throws {
         let queue = try await Queue()
         let worker = try await queue.worker()
