@@ -273,7 +273,7 @@ END $$;
 COMMENT ON FUNCTION moed.enqueue(text, text, numeric, json, text, text, double precision, double precision, numeric, double precision,
   double precision, double precision, double precision, numeric, text[], int[], numeric, numeric, timestamptz, numeric, text, text, json)
 IS 'Adds a generation job and returns its id. Give arguments by name.
-prompt: the user''s message; or messages: a JSON array in OpenAI''s chat shape. system: system message put before either.
+prompt: the user''s message; or messages: a JSON array in OpenAI''s chat shape (type json; cast jsonb). system: system message put before either.
 reasoning: thinking (default of Qwen3) or non_thinking. thinking_token_budget: most tokens of thinking.
 max_tokens: most generated tokens, thinking included. model: NULL is whatever the worker serves.
 temperature, top_p, top_k, min_p, presence_penalty, frequency_penalty, repetition_penalty, seed, stop, stop_token_ids: as in OpenAI''s and vLLM''s APIs.

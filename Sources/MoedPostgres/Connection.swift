@@ -78,6 +78,10 @@ package actor Connection {
         let result: R
         do {
             result = try body(self)
+            // COMMIT would answer such a transaction with a rollback and no error.
+            if handle?.transactionFailed == true {
+                throw DatabaseError(.server, "a statement of the transaction failed and its error was ignored")
+            }
         } catch {
             // A rollback that fails has lost the connection, and the server rolls back by itself.
             do { try query("ROLLBACK") } catch { handle = nil }

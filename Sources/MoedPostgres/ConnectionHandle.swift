@@ -37,6 +37,9 @@ struct ConnectionHandle: ~Copyable {
     /// E.g. 150020 for 15.20.
     var serverVersion: Int { unsafe Int(PQserverVersion(pg)) }
 
+    /// Whether a transaction is open in which a statement has failed.
+    var transactionFailed: Bool { unsafe PQtransactionStatus(pg) == PQTRANS_INERROR }
+
     var socket: Int32 { unsafe PQsocket(pg) }
 
     /// Sends a statement with its binds and returns its result.

@@ -1,4 +1,5 @@
 package import MoedCore
+package import MoedPostgres
 
 /// A row of `moed.worker`: one start of a daemon.
 package struct WorkerID: Hashable, Sendable, CustomStringConvertible {
@@ -27,8 +28,8 @@ package struct ClaimedJob: Sendable, Equatable {
     package var crashes: Int
     package var group: JobGroup
     package var tenant: String
-    /// Text of the request body, as it was stored.
-    package var body: String
+    /// Text of the request body, as it was stored; nil when it is longer than `RequestLimit.bodyBytesMax`.
+    package var body: String?
     /// How long it was due before it was claimed.
     package var waited: Duration
 
@@ -118,4 +119,6 @@ package enum Disposition: Sendable, Equatable {
     case already
     /// The lease was lost; nothing was written.
     case stale
+    /// PostgreSQL cannot store it (a text beyond a gigabyte, say): nothing was written, and repeating will not help.
+    case refused(DatabaseError)
 }

@@ -1,5 +1,5 @@
 package import MoedCore
-package import MoedPostgres
+import MoedPostgres
 
 /// What a draining worker may still have to run.
 package struct Remaining: Sendable, Equatable {
@@ -9,6 +9,12 @@ package struct Remaining: Sendable, Equatable {
     package var running: Int
     /// Waiting for another attempt.
     package var retrying: Int
+
+    package init(ready: Int, running: Int, retrying: Int) {
+        self.ready = ready
+        self.running = running
+        self.retrying = retrying
+    }
 
     package var isEmpty: Bool { ready == 0 && running == 0 && retrying == 0 }
 }
@@ -50,7 +56,7 @@ extension JobStore {
                       SELECT FROM moed.job j
                        WHERE j.state = 'queued' AND j.model_id = a.model_id AND j.mode = a.mode AND j.bucket = a.bucket
                          AND j.tenant_id = ANY (a.tenants)
-                       LIMIT \(Self.backlogCountMax)) AS some) AS queued
+                       LIMIT \(Self.backlogCountMax)) AS counted) AS queued
               FROM active a
              ORDER BY a.name, a.mode, a.bucket
             """)
@@ -66,23 +72,25 @@ extension JobStore {
     /// Tenants share by weight: candidates are ordered by (running + rank) / weight, so that each tenant's n-th job
     /// competes with the others' n-th, and no slot stays empty while any tenant has work. Fewer jobs than there are
     /// may come back when other workers are claiming the same ones. A worker that was declared dead gets none.
+    ///
+    /// - Parameter maxWait: the job that has been due longest is taken first when it has waited this long, whatever
+    ///   its priority. One per claim: were it all such jobs, priority would mean nothing in a long queue.
     package func claim(
-        _ worker: WorkerID, _ group: JobGroup, limit: Int
+        _ worker: WorkerID, _ group: JobGroup, limit: Int, maxWait: Duration? = nil
     ) async throws(QueueError) -> [ClaimedJob] {
         let limit = min(limit, Self.rowsPerStatementMax)
         guard limit > 0 else { return [] }
-        let result = try await query(Self.claim(worker, group, limit))
+        let result = try await query(Self.claim(worker, group, limit, maxWait.map(seconds)))
         return try await decode(result) { row throws(DatabaseError) in
             ClaimedJob(
                 lease: JobLease(job: JobID(try row.value("id")), token: try row.value("lease_token")),
                 attempt: try row.value("attempt"), crashes: try row.value("crashes"), group: group,
-                tenant: try row.value("tenant"), body: try row.value("body"),
+                tenant: try row.value("tenant"), body: try row.optional("body"),
                 waited: .milliseconds(try row.value("waited_ms", as: Int64.self)))
         }
     }
 
-    /// The claim statement; apart from `claim` so that its plan can be looked at.
-    package static func claim(_ worker: WorkerID, _ group: JobGroup, _ limit: Int) -> SQL {
+    private static func claim(_ worker: WorkerID, _ group: JobGroup, _ limit: Int, _ maxWait: Double?) -> SQL {
         """
         WITH RECURSIVE wanted AS MATERIALIZED (
           SELECT m.id AS model_id, \(group.mode.rawValue)::moed.reasoning_mode AS mode, \(group.bucket)::smallint AS bucket
@@ -90,33 +98,43 @@ extension JobStore {
            WHERE m.name = \(group.model.withoutNUL) AND m.paused_at IS NULL
              AND EXISTS (SELECT FROM moed.worker w WHERE w.id = \(worker.rawValue) AND w.stopped_at IS NULL
                                                      AND w.expires_at > clock_timestamp())
-        ), present (tenant_id) AS (
-          SELECT (SELECT j.tenant_id FROM moed.job j
-                   WHERE j.state = 'queued' AND j.model_id = g.model_id AND j.mode = g.mode AND j.bucket = g.bucket
-                   ORDER BY j.tenant_id LIMIT 1) FROM wanted g
+        ), present (tenant_id, urgency) AS (
+          SELECT n.* FROM wanted g CROSS JOIN LATERAL (
+            SELECT j.tenant_id, -j.priority FROM moed.job j
+             WHERE j.state = 'queued' AND j.model_id = g.model_id AND j.mode = g.mode AND j.bucket = g.bucket
+             ORDER BY j.tenant_id, -j.priority LIMIT 1) n
           UNION ALL
-          SELECT (SELECT j.tenant_id FROM moed.job j
-                   WHERE j.state = 'queued' AND j.model_id = g.model_id AND j.mode = g.mode AND j.bucket = g.bucket
-                     AND j.tenant_id > p.tenant_id
-                   ORDER BY j.tenant_id LIMIT 1)
-            FROM present p, wanted g WHERE p.tenant_id IS NOT NULL
+          SELECT n.* FROM present p CROSS JOIN wanted g CROSS JOIN LATERAL (
+            SELECT j.tenant_id, -j.priority FROM moed.job j
+             WHERE j.state = 'queued' AND j.model_id = g.model_id AND j.mode = g.mode AND j.bucket = g.bucket
+               AND (j.tenant_id, -j.priority) > (p.tenant_id, p.urgency)
+             ORDER BY j.tenant_id, -j.priority LIMIT 1) n
         ), busy AS (
           SELECT j.tenant_id, count(*) AS jobs FROM moed.job j WHERE j.state = 'running' GROUP BY j.tenant_id
         ), candidate AS MATERIALIZED (
-          SELECT c.id, (coalesce(b.jobs, 0) + c.rank) / t.weight AS turn
+          SELECT c.id, p.tenant_id, c.due,
+                 row_number() OVER (PARTITION BY p.tenant_id ORDER BY p.urgency, c.id) AS rank
             FROM present p
             JOIN moed.tenant t ON t.id = p.tenant_id AND t.paused_at IS NULL
-            LEFT JOIN busy b ON b.tenant_id = p.tenant_id
             CROSS JOIN wanted g
             CROSS JOIN LATERAL (
-              SELECT q.id, row_number() OVER () AS rank FROM (
-                SELECT j.id FROM moed.job j
-                 WHERE j.state = 'queued' AND j.model_id = g.model_id AND j.mode = g.mode AND j.bucket = g.bucket
-                   AND j.tenant_id = p.tenant_id
-                 ORDER BY -j.priority, j.id LIMIT \(2 * limit)) q) c
+              SELECT j.id, greatest(j.created_at, j.run_at) AS due FROM moed.job j
+               WHERE j.state = 'queued' AND j.model_id = g.model_id AND j.mode = g.mode AND j.bucket = g.bucket
+                 AND j.tenant_id = p.tenant_id AND -j.priority = p.urgency
+               ORDER BY j.id LIMIT \(2 * limit)) c
+        ), overdue AS (
+          SELECT c.id FROM candidate c
+           WHERE c.due <= clock_timestamp() - make_interval(secs => \(maxWait)) ORDER BY c.due, c.id LIMIT 1
+        ), ordered AS MATERIALIZED (
+          SELECT c.id, CASE WHEN o.id IS NULL THEN (coalesce(b.jobs, 0) + c.rank) / t.weight ELSE 0 END AS turn
+            FROM candidate c
+            JOIN moed.tenant t ON t.id = c.tenant_id
+            LEFT JOIN busy b ON b.tenant_id = c.tenant_id
+            LEFT JOIN overdue o ON o.id = c.id
            WHERE t.max_running IS NULL OR coalesce(b.jobs, 0) + c.rank <= t.max_running
+              OR o.id IS NOT NULL AND coalesce(b.jobs, 0) < t.max_running
         ), locked AS MATERIALIZED (
-          SELECT j.id, c.turn FROM moed.job j JOIN candidate c ON c.id = j.id
+          SELECT j.id, c.turn FROM moed.job j JOIN ordered c ON c.id = j.id
            WHERE j.state = 'queued'
            ORDER BY c.turn, j.id LIMIT \(limit) FOR UPDATE OF j SKIP LOCKED
         ), taken AS (
@@ -130,7 +148,8 @@ extension JobStore {
           INSERT INTO moed.job_attempt (job_id, lease_token, attempt, worker_id)
           SELECT id, lease_token, attempt, \(worker.rawValue) FROM taken
         )
-        SELECT k.id, k.lease_token, k.attempt, k.crashes, k.waited_ms, t.name AS tenant, r.body
+        SELECT k.id, k.lease_token, k.attempt, k.crashes, k.waited_ms, t.name AS tenant,
+               CASE WHEN octet_length(r.body::text) <= \(RequestLimit.bodyBytesMax) THEN r.body END AS body
           FROM taken k JOIN moed.tenant t ON t.id = k.tenant_id JOIN moed.job_request r ON r.job_id = k.id
          ORDER BY k.turn, k.id
         """
@@ -146,7 +165,7 @@ extension JobStore {
             ), open AS (SELECT id FROM moed.tenant WHERE paused_at IS NULL)
             SELECT (SELECT count(*) FROM (SELECT FROM moed.job j JOIN served s ON s.id = j.model_id
                       JOIN open t ON t.id = j.tenant_id
-                     WHERE j.state = 'queued' LIMIT \(Self.backlogCountMax)) AS some) AS queued,
+                     WHERE j.state = 'queued' LIMIT \(Self.backlogCountMax)) AS counted) AS queued,
                    (SELECT count(*) FROM moed.job j JOIN served s ON s.id = j.model_id JOIN open t ON t.id = j.tenant_id
                      WHERE j.state = 'scheduled' AND j.run_at <= clock_timestamp()) AS due,
                    (SELECT count(*) FROM moed.job j JOIN served s ON s.id = j.model_id

@@ -11,6 +11,13 @@ package struct RescueReport: Sendable, Equatable {
     package var failed = 0
     /// Jobs whose cancellation had been asked for.
     package var cancelled = 0
+
+    package init(workers: Int = 0, requeued: Int = 0, failed: Int = 0, cancelled: Int = 0) {
+        self.workers = workers
+        self.requeued = requeued
+        self.failed = failed
+        self.cancelled = cancelled
+    }
 }
 
 /// Work that any worker may do at any time; two doing it at once are harmless.
@@ -109,7 +116,7 @@ extension JobStore {
                LIMIT \(Self.rowsPerStatementMax) FOR UPDATE OF j SKIP LOCKED
             ), known AS (
               SELECT string_agg(name, ', ' ORDER BY id) AS names FROM (
-                SELECT id, name FROM moed.model WHERE registered_at IS NOT NULL ORDER BY id LIMIT 20) AS some
+                SELECT id, name FROM moed.model WHERE registered_at IS NOT NULL ORDER BY id LIMIT 20) AS first
             ), moved AS (
               UPDATE moed.job j SET state = 'failed', finished_at = clock_timestamp()
                 FROM unknown u WHERE j.id = u.id RETURNING j.id

@@ -6,7 +6,10 @@ extension JobStore {
     ///
     /// - Returns: what became of each, in order. Repeating the call after an unknown outcome is safe.
     package func complete(_ completions: [JobCompletion]) async throws(QueueError) -> [Disposition] {
-        try await settle(completions, { $0.lease }, as: ["succeeded"]) { Self.completion($0) }
+        let bytes = { (completion: JobCompletion) in
+            completion.content.utf8.count + (completion.reasoning?.utf8.count ?? 0) + completion.body.utf8.count
+        }
+        return try await settle(completions, { $0.lease }, bytes: bytes, as: ["succeeded"]) { Self.completion($0) }
     }
 
     private static func completion(_ batch: [JobCompletion]) -> SQL {
@@ -143,20 +146,46 @@ extension JobStore {
 
     /// Runs a fenced statement over the items in portions and finds out what became of each.
     private func settle<Item>(
-        _ items: [Item], _ lease: (Item) -> JobLease, as outcomes: [String], _ statement: ([Item]) -> SQL
+        _ items: [Item], _ lease: (Item) -> JobLease, bytes: (Item) -> Int = { _ in 0 }, as outcomes: [String],
+        _ statement: ([Item]) -> SQL
     ) async throws(QueueError) -> [Disposition] {
         var dispositions: [Disposition] = []
-        for start in stride(from: 0, to: items.count, by: Self.rowsPerStatementMax) {
-            let batch = Array(items[start..<min(start + Self.rowsPerStatementMax, items.count)])
-            let result = try await query(statement(batch))
-            let committed = Set(try await decode(result) { row throws(DatabaseError) in JobID(try row.value("id")) })
-            let rest = batch.map(lease).filter { !committed.contains($0.job) }
-            let already = rest.isEmpty ? [] : try await settled(rest, as: outcomes)
-            dispositions += batch.map { item in
-                committed.contains(lease(item).job) ? .committed : already.contains(lease(item)) ? .already : .stale
+        var start = 0
+        while start < items.count {
+            var end = start
+            var size = 0
+            while end < items.count, end - start < Self.rowsPerStatementMax, size < Self.bytesPerStatementMax {
+                size += bytes(items[end])
+                end += 1
             }
+            dispositions += try await settle(items[start..<end], lease, outcomes, statement)
+            start = end
         }
         return dispositions
+    }
+
+    /// One portion. When the statement fails for what is in it, it is halved until the culprit stands alone, so that
+    /// its neighbours are written.
+    private func settle<Item>(
+        _ portion: ArraySlice<Item>, _ lease: (Item) -> JobLease, _ outcomes: [String], _ statement: ([Item]) -> SQL
+    ) async throws(QueueError) -> [Disposition] {
+        let batch = Array(portion)
+        let result: QueryResult
+        do throws(QueueError) {
+            result = try await query(statement(batch))
+        } catch {
+            guard let reason = error.database, !reason.isRetryable else { throw error }
+            guard batch.count > 1 else { return [.refused(reason)] }
+            let middle = portion.startIndex + batch.count / 2
+            return try await settle(portion[..<middle], lease, outcomes, statement)
+                + settle(portion[middle...], lease, outcomes, statement)
+        }
+        let committed = Set(try await decode(result) { row throws(DatabaseError) in JobID(try row.value("id")) })
+        let rest = batch.map(lease).filter { !committed.contains($0.job) }
+        let already = rest.isEmpty ? [] : try await settled(rest, as: outcomes)
+        return batch.map { item in
+            committed.contains(lease(item).job) ? .committed : already.contains(lease(item)) ? .already : .stale
+        }
     }
 
     /// Which of these attempts ended with one of the outcomes. A statement of its own, so that it sees what a

@@ -7,6 +7,8 @@ package import MoedPostgres
 package struct JobStore: Sendable {
     /// Jobs one statement settles, claims or moves at most, so that none takes long.
     package static let rowsPerStatementMax = 1000
+    /// Text one statement carries, give or take its last row; PostgreSQL takes less than a gigabyte.
+    package static let bytesPerStatementMax = 16 << 20
 
     let connection: Connection
 

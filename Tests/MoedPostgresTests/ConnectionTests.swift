@@ -113,6 +113,13 @@ struct ConnectionTests {
                 try connection.query("SELECT 1 / 0")
             }
         }
+        // An error that the body swallows must not look like a commit.
+        await #expect(throws: DatabaseError.self) {
+            try await connection.transaction { connection in
+                try connection.query("INSERT INTO one VALUES (5)")
+                do { try connection.query("SELECT 1 / 0") } catch {}
+            }
+        }
         #expect(try await database.value("SELECT string_agg(i::text, ',' ORDER BY i) AS value FROM one") == "1,2")
         #expect(try await connection.query("SELECT 1").rows.count == 1)
         await connection.close()
