@@ -54,12 +54,14 @@ final class ThreadExecutor: SerialExecutor {
         let inbox = try Inbox(name: name)
         var thread = pthread_t()
         let argument = unsafe Unmanaged.passRetained(inbox)
-        let status = unsafe pthread_create(&thread, nil, { argument in
-            guard let argument = unsafe argument else { return nil }
-            let inbox = unsafe Unmanaged<Inbox>.fromOpaque(argument).takeRetainedValue()
-            inbox.run()
-            return nil
-        }, argument.toOpaque())
+        let status = unsafe pthread_create(
+            &thread, nil,
+            { argument in
+                guard let argument = unsafe argument else { return nil }
+                let inbox = unsafe Unmanaged<Inbox>.fromOpaque(argument).takeRetainedValue()
+                inbox.run()
+                return nil
+            }, argument.toOpaque())
         guard status == 0 else {
             unsafe argument.release()
             throw DatabaseError(.insufficientResources, "cannot start a thread: error \(status)")

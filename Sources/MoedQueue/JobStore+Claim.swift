@@ -90,7 +90,8 @@ extension JobStore {
         }
     }
 
-    private static func claim(_ worker: WorkerID, _ group: JobGroup, _ limit: Int, _ maxWait: Double?) -> SQL {
+    private static func claim(_ worker: WorkerID, _ group: JobGroup, _ limit: Int, _ maxWait: Double?) -> SQL
+    {
         """
         WITH RECURSIVE wanted AS MATERIALIZED (
           SELECT m.id AS model_id, \(group.mode.rawValue)::moed.reasoning_mode AS mode, \(group.bucket)::smallint AS bucket

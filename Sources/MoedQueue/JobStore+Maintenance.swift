@@ -33,7 +33,8 @@ extension JobStore {
         var report = RescueReport()
         do {
             report = try await connection.transaction { connection in
-                let lock = try connection.query("SELECT pg_try_advisory_xact_lock(\(Self.rescueKey)) AS taken")
+                let lock = try connection.query(
+                    "SELECT pg_try_advisory_xact_lock(\(Self.rescueKey)) AS taken")
                 guard try lock.rows.first?.value("taken") == true else { return RescueReport() }
                 let workers = try connection.query(
                     """

@@ -30,7 +30,9 @@ package struct WorkerBeat: Sendable {
     /// One line for people.
     package var status: String
 
-    package init(lease: Duration, idle: Bool, running: Int = 0, tokensPerSecond: Double = 0, status: String = "") {
+    package init(
+        lease: Duration, idle: Bool, running: Int = 0, tokensPerSecond: Double = 0, status: String = ""
+    ) {
         self.lease = lease
         self.idle = idle
         self.running = running

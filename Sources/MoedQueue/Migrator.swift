@@ -22,7 +22,9 @@ package struct Migrator: Sendable {
         settings.statementTimeout = .seconds(3600)
         let settled = settings
         return Migrator(
-            connection: try await queueing { () async throws(DatabaseError) in try await Connection.connect(settled) })
+            connection: try await queueing { () async throws(DatabaseError) in
+                try await Connection.connect(settled)
+            })
     }
 
     package func close() async { await connection.close() }
@@ -64,7 +66,9 @@ package struct Migrator: Sendable {
             throw QueueError(.schemaMissing, "the database has no schema moed: run `moed migrate`")
         }
         throw QueueError(
-            .schemaOlder, "the database lacks \(pending.count) migration(s), the first is \(first.name): run `moed migrate`")
+            .schemaOlder,
+            "the database lacks \(pending.count) migration(s), the first is \(first.name): run `moed migrate`"
+        )
     }
 
     /// Thrown to undo a dry run.
@@ -77,12 +81,15 @@ package struct Migrator: Sendable {
             return try await connection.transaction { connection in
                 guard connection.serverVersion >= Self.serverVersionMin else {
                     throw QueueError(
-                        .serverTooOld, "PostgreSQL 15 or later is needed; this is \(connection.serverVersion / 10_000)")
+                        .serverTooOld,
+                        "PostgreSQL 15 or later is needed; this is \(connection.serverVersion / 10_000)")
                 }
                 return try body(connection)
             }
         } catch let undone as RolledBack {
-            guard let result = undone.pending as? R else { throw QueueError(.database, "the dry run was rolled back") }
+            guard let result = undone.pending as? R else {
+                throw QueueError(.database, "the dry run was rolled back")
+            }
             return result
         } catch let error as QueueError {
             throw error
@@ -120,7 +127,8 @@ package struct Migrator: Sendable {
                         + "install a newer moed")
             }
             guard same else {
-                throw QueueError(.schemaChanged, "migration \(version) (\(name)) differs from the one that was applied")
+                throw QueueError(
+                    .schemaChanged, "migration \(version) (\(name)) differs from the one that was applied")
             }
             applied.insert(version)
         }
