@@ -23,7 +23,8 @@ let package = Package(
             name: "MoedEngine", dependencies: ["MoedCore", "MoedWeights", "CMoedKernels"], swiftSettings: swift),
 
         .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
-        .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: swift),
+        .target(
+            name: "TestSupport", dependencies: ["MoedCore"], path: "Tests/TestSupport", swiftSettings: swift),
         .testTarget(name: "MoedCoreTests", dependencies: ["MoedCore"], swiftSettings: swift),
         .testTarget(
             name: "MoedWeightsTests", dependencies: ["MoedCore", "MoedWeights", "TestSupport"],
