@@ -2,8 +2,8 @@
 package struct CheckpointSummary: Sendable, Equatable {
     package var architecture: ModelConfiguration.Architecture
     package var parameters: Int
-    /// Parameters that one token's pass reads: those of the chosen experts only, of the embedding one row (or the
-    /// whole matrix, where it is the output matrix too).
+    /// Parameters that one token's pass reads: those of the chosen experts only, of the embedding one row (or
+    /// the whole matrix, where it is the output matrix too).
     package var activeParameters: Int
     /// Bytes of the tensors on disk.
     package var weightBytes: Int

@@ -1,7 +1,7 @@
 import MoedCore
 import MoedEngine
-import Testing
 import TestSupport
+import Testing
 
 /// What the engine refuses, and that it works on afterwards.
 @Suite struct EngineContractTests {
@@ -94,11 +94,13 @@ import TestSupport
     }
 
     @Test func scoringGivesItsRoomBackAndRunsInChunks() throws {
-        let prompt = Array(try SamplePrompt.all()[0...].flatMap { $0.promptIDs }.filter { $0 < 300 }.prefix(90))
+        let prompt = Array(
+            try SamplePrompt.all()[0...].flatMap { $0.promptIDs }.filter { $0 < 300 }.prefix(90))
         let before = engine.progress.layersComputed
         let scores = try engine.score(prompt, top: 2)
         #expect(scores.count == 89 && scores.allSatisfy { $0.logprob <= 0 && $0.top.count == 2 })
-        #expect(scores.allSatisfy { $0.top[0].logprob >= $0.top[1].logprob && $0.top[0].logprob >= $0.logprob })
+        #expect(
+            scores.allSatisfy { $0.top[0].logprob >= $0.top[1].logprob && $0.top[0].logprob >= $0.logprob })
         #expect(engine.progress.layersComputed - before == 6 * 6, "six chunks through six layers")
         #expect(engine.kvTokensFree == engine.limits.kvTokens)
         #expect(try engine.score([]) == [] && (try engine.score([5])) == [])

@@ -2,8 +2,8 @@ import Foundation
 import MoedCore
 import MoedEngine
 import MoedWeights
-import Testing
 import TestSupport
+import Testing
 
 /// The forward pass against logits, traces and greedy continuations of the reference implementation.
 @Suite(.enabled(if: Fixtures.golden != nil, Comment(rawValue: Fixtures.goldenMissing)))

@@ -28,20 +28,25 @@ import CMoedKernels
                 var target = [Float](repeating: 9, count: 16 * inputs)
                 _ = unsafe moed_pack_f32(&target, Array(part), rows, inputs)
                 for value in target {
-                    for shift in [0, 8, 16, 24] as [UInt32] { bytes.append(UInt8(truncatingIfNeeded: value.bitPattern >> shift)) }
+                    for shift in [0, 8, 16, 24] as [UInt32] {
+                        bytes.append(UInt8(truncatingIfNeeded: value.bitPattern >> shift))
+                    }
                 }
             }
         }
         return bytes
     }
 
-    /// x `[rows, inputs]`, packed weights `[outputs, inputs]` → `[rows, outputs]`; places not written stay NaN.
+    /// x `[rows, inputs]`, packed weights `[outputs, inputs]` → `[rows, outputs]`; places not written stay
+    /// NaN.
     func multiply(
-        _ x: [Float], _ packed: [UInt8], rows: Int, inputs: Int, outputs: Int, bf16: Bool, panels: Range<Int>? = nil
+        _ x: [Float], _ packed: [UInt8], rows: Int, inputs: Int, outputs: Int, bf16: Bool,
+        panels: Range<Int>? = nil
     ) -> [Float] {
         let identity = (0..<Int32(rows)).map { $0 }
         return multiply(
-            x, packed, from: identity, to: identity, inputs: inputs, outputs: outputs, bf16: bf16, panels: panels)
+            x, packed, from: identity, to: identity, inputs: inputs, outputs: outputs, bf16: bf16,
+            panels: panels)
     }
 
     /// As above, reading row `from[r]` and writing row `to[r]`.
@@ -59,10 +64,16 @@ import CMoedKernels
                             guard let out = out.baseAddress, let x = x.baseAddress, let w = packed.baseAddress
                             else { return }
                             var job = unsafe moed_matmul(
-                                out: out, out_stride: outputs, out_rows: to.baseAddress, x: x, x_stride: inputs,
+                                out: out, out_stride: outputs, out_rows: to.baseAddress, x: x,
+                                x_stride: inputs,
                                 x_rows: from.baseAddress, rows: from.count, weights: w, inputs: inputs,
-                                outputs: outputs, panel_begin: panels.lowerBound, panel_end: panels.upperBound)
-                            if bf16 { unsafe table.pointee.matmul_bf16(&job) } else { unsafe table.pointee.matmul_f32(&job) }
+                                outputs: outputs, panel_begin: panels.lowerBound, panel_end: panels.upperBound
+                            )
+                            if bf16 {
+                                unsafe table.pointee.matmul_bf16(&job)
+                            } else {
+                                unsafe table.pointee.matmul_f32(&job)
+                            }
                         }
                     }
                 }
@@ -73,7 +84,8 @@ import CMoedKernels
 
     func rmsNorm(_ x: [Float], _ weight: [Float], rows: Int, epsilon: Float) -> [Float] {
         var out = [Float](repeating: .nan, count: x.count)
-        unsafe table.pointee.rms_norm(&out, weight.count, x, weight.count, weight, rows, weight.count, epsilon)
+        unsafe table.pointee.rms_norm(
+            &out, weight.count, x, weight.count, weight, rows, weight.count, epsilon)
         return out
     }
 
@@ -111,10 +123,11 @@ import CMoedKernels
         return out
     }
 
-    /// Attention of rows at `firstPosition…` with one key/value head; q `[rows, group, headDim]`, keys and values
-    /// `[tokens, headDim]`. What the cache holds behind the tokens is `rubbish`.
+    /// Attention of rows at `firstPosition…` with one key/value head; q `[rows, group, headDim]`, keys and
+    /// values `[tokens, headDim]`. What the cache holds behind the tokens is `rubbish`.
     func attend(
-        _ q: [Float], keys: [Float], values: [Float], group: Int, headDim: Int, firstPosition: Int, rubbish: Float
+        _ q: [Float], keys: [Float], values: [Float], group: Int, headDim: Int, firstPosition: Int,
+        rubbish: Float
     ) -> [Float] {
         let tokens = keys.count / headDim
         let rows = q.count / (group * headDim)
@@ -128,7 +141,8 @@ import CMoedKernels
             let value = Array(values[token * headDim..<(token + 1) * headDim])
             unsafe cache.withUnsafeMutableBufferPointer { cache in
                 guard let start = cache.baseAddress else { return }
-                unsafe moed_kv_store(start + Int(blocks[token / 32]) * stride, token % 32, key, value, headDim)
+                unsafe moed_kv_store(
+                    start + Int(blocks[token / 32]) * stride, token % 32, key, value, headDim)
             }
         }
         var out = [Float](repeating: .nan, count: q.count)
@@ -140,7 +154,8 @@ import CMoedKernels
                             let blocks = blocks.baseAddress
                         else { return }
                         var job = unsafe moed_attention(
-                            out: out, q: q, stride: group * headDim, rows: rows, group: group, head_dim: headDim,
+                            out: out, q: q, stride: group * headDim, rows: rows, group: group,
+                            head_dim: headDim,
                             kv: cache, block_stride: stride, blocks: blocks, first_position: firstPosition,
                             scale: 1 / Float(headDim).squareRoot())
                         unsafe table.pointee.attention(&job)

@@ -3,7 +3,8 @@ import COpenBLAS
 import Foundation
 import Testing
 
-/// Every kernel variant against the scalar one bit by bit, and the scalar one against plain double arithmetic.
+/// Every kernel variant against the scalar one bit by bit, and the scalar one against plain double
+/// arithmetic.
 @Suite struct KernelTests {
     /// Sizes around the vector width and multiples of none.
     static let sizes = [1, 7, 16, 31, 64, 257]
@@ -25,7 +26,9 @@ import Testing
     @Test(arguments: sizes, [true, false]) func multiply(inputs: Int, bf16: Bool) throws {
         var numbers = TestNumbers(seed: UInt64(inputs))
         for outputs in [1, 16, 40, 137] {
-            let weights = numbers.floats(outputs * inputs).map { Float(bitPattern: $0.bitPattern & 0xFFFF_0000) }
+            let weights = numbers.floats(outputs * inputs).map {
+                Float(bitPattern: $0.bitPattern & 0xFFFF_0000)
+            }
             let packed = KernelCalls.packed(weights, outputs: outputs, inputs: inputs, bf16: bf16)
             let x = numbers.floats(30 * inputs)
             let full = try onAll("\(outputs)") {
@@ -47,8 +50,11 @@ import Testing
             for rows in 1...15 {
                 for kernels in KernelCalls.all {
                     let part = kernels.multiply(
-                        Array(x.prefix(rows * inputs)), packed, rows: rows, inputs: inputs, outputs: outputs, bf16: bf16)
-                    #expect(part.map(\.bitPattern) == full.prefix(rows * outputs).map(\.bitPattern), "\(kernels) \(rows)")
+                        Array(x.prefix(rows * inputs)), packed, rows: rows, inputs: inputs, outputs: outputs,
+                        bf16: bf16)
+                    #expect(
+                        part.map(\.bitPattern) == full.prefix(rows * outputs).map(\.bitPattern),
+                        "\(kernels) \(rows)")
                 }
             }
         }
@@ -62,7 +68,8 @@ import Testing
         let x = numbers.floats(9 * inputs)
         for kernels in KernelCalls.all {
             let full = kernels.multiply(x, packed, rows: 9, inputs: inputs, outputs: outputs, bf16: false)
-            let from: [Int32] = [8, 0, 3], to: [Int32] = [1, 4, 2]
+            let from: [Int32] = [8, 0, 3]
+            let to: [Int32] = [1, 4, 2]
             let moved = kernels.multiply(
                 x, packed, from: from, to: to, inputs: inputs, outputs: outputs, bf16: false, panels: 1..<3)
             for (source, target) in zip(from, to) {
@@ -79,8 +86,9 @@ import Testing
         }
     }
 
-    /// An independent implementation of larger products. Ours does the work and not this one because a BLAS chooses
-    /// its order of summation by the shape of the whole product, so a row's bits would depend on its neighbours.
+    /// An independent implementation of larger products. Ours does the work and not this one because a BLAS
+    /// chooses its order of summation by the shape of the whole product, so a row's bits would depend on its
+    /// neighbours.
     @Test(arguments: [(33, 128, 300), (5, 512, 129), (96, 1000, 64)])
     func openBLASAgrees(_ rows: Int, _ inputs: Int, _ outputs: Int) throws {
         var numbers = TestNumbers(seed: 77)
@@ -116,12 +124,14 @@ import Testing
     @Test(arguments: [2, 10, 16, 32, 64, 128]) func rope(_ headDim: Int) throws {
         var numbers = TestNumbers(seed: 4)
         let angles = numbers.floats(headDim / 2, scale: 3)
-        let cosine = angles.map { Foundation.cos($0) }, sine = angles.map { Foundation.sin($0) }
+        let cosine = angles.map { Foundation.cos($0) }
+        let sine = angles.map { Foundation.sin($0) }
         let x = numbers.floats(3 * headDim)
         let result = try onAll("\(headDim)") { $0.rope(x, cosine, sine) }
         for head in 0..<3 {
             for i in 0..<headDim / 2 {
-                let a = x[head * headDim + i], b = x[head * headDim + i + headDim / 2]
+                let a = x[head * headDim + i]
+                let b = x[head * headDim + i + headDim / 2]
                 #expect(abs(result[head * headDim + i] - (a * cosine[i] - b * sine[i])) < 1e-6)
                 #expect(abs(result[head * headDim + i + headDim / 2] - (b * cosine[i] + a * sine[i])) < 1e-6)
             }
@@ -134,7 +144,9 @@ import Testing
         gate[0] = -104
         let up = numbers.floats(columns + 3)
         let result = try onAll("\(columns)") { $0.siluMul(gate, up, columns: 1..<columns + 1) }
-        #expect(result[0] == gate[0] && result[columns + 1] == gate[columns + 1], "columns beside the range are kept")
+        #expect(
+            result[0] == gate[0] && result[columns + 1] == gate[columns + 1],
+            "columns beside the range are kept")
         for i in 1...columns {
             let exact = Double(gate[i]) / (1 + exp(-Double(gate[i]))) * Double(up[i])
             #expect(abs(Double(result[i]) - exact) <= 4e-7 * abs(exact) + 1e-30)
@@ -202,7 +214,8 @@ import Testing
         let values = numbers.floats(tokens * headDim)
         let result = try onAll("attention") {
             $0.attend(
-                q, keys: keys, values: values, group: group, headDim: headDim, firstPosition: 0, rubbish: .nan)
+                q, keys: keys, values: values, group: group, headDim: headDim, firstPosition: 0, rubbish: .nan
+            )
         }
         for vector in stride(from: 0, to: tokens * group, by: 3) {
             let row = vector / group
@@ -214,7 +227,8 @@ import Testing
             let weights = scores.map { exp($0 - (scores.max() ?? 0)) }
             let total = weights.reduce(0, +)
             for d in 0..<headDim {
-                let exact = (0...row).reduce(0.0) { $0 + weights[$1] * Double(values[$1 * headDim + d]) } / total
+                let exact =
+                    (0...row).reduce(0.0) { $0 + weights[$1] * Double(values[$1 * headDim + d]) } / total
                 #expect(abs(Double(result[vector * headDim + d]) - exact) < 3e-6)
             }
         }

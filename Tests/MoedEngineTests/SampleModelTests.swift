@@ -2,8 +2,8 @@ import Foundation
 import MoedCore
 import MoedEngine
 import MoedWeights
-import Testing
 import TestSupport
+import Testing
 
 /// The trained sample model against its recorded outputs.
 @Suite struct SampleModelTests {
@@ -16,7 +16,8 @@ import TestSupport
 
     static func checkpoint() throws -> Checkpoint { try Checkpoint.open(Fixtures.sampleModel.path) }
 
-    @Test(arguments: [ReasoningMode.thinking, .nonThinking]) func greedyOutputs(_ mode: ReasoningMode) throws {
+    @Test(arguments: [ReasoningMode.thinking, .nonThinking]) func greedyOutputs(_ mode: ReasoningMode) throws
+    {
         let engine = try TestEngines.make(
             try Self.checkpoint(), threads: 2, kvTokens: 32 * 256, rows: 512, sequences: 32)
         let prompts = Array(try SamplePrompt.all().filter { $0.mode == mode }.prefix(Self.promptsMax))
@@ -42,7 +43,8 @@ import TestSupport
         let summary = checkpoint.summary
         #expect(summary.parameters == 2_750_464)
         #expect(summary.weightBytes == 2 * 2_750_464)
-        // Per layer query and output 128 · 128, key and value 64 · 128, router 16 · 128, 4 experts 3 · 64 · 128.
+        // Per layer query and output 128 · 128, key and value 64 · 128, router 16 · 128, 4 experts 3 · 64 ·
+        // 128.
         let layer = 2 * 128 * 128 + 2 * 64 * 128 + 16 * 128 + 4 * 3 * 64 * 128
         #expect(summary.multiplyAddsPerToken == 6 * layer + 640 * 128)
         #expect(summary.activeParameters == 6 * (layer + 2 * 128 + 2 * 32) + 128 + 640 * 128)

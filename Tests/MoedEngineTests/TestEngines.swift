@@ -4,7 +4,8 @@ import MoedWeights
 
 enum TestEngines {
     static func make(
-        _ checkpoint: Checkpoint, threads: Int = 1, kvTokens: Int = 4096, rows: Int = 512, sequences: Int = 64,
+        _ checkpoint: Checkpoint, threads: Int = 1, kvTokens: Int = 4096, rows: Int = 512,
+        sequences: Int = 64,
         vocabularyLimit: Int? = nil, kernels: String? = nil
     ) throws -> Engine {
         let model = try Qwen3Model.load(checkpoint, threads: threads)
@@ -55,7 +56,8 @@ extension Engine {
                 guard let token else { continue }
                 let index = step.sequence.rawValue
                 outputs[index].append(token)
-                if outputs[index].count == requests[index].newTokens || requests[index].stops.contains(token) {
+                if outputs[index].count == requests[index].newTokens || requests[index].stops.contains(token)
+                {
                     close(step.sequence)
                     live.removeAll { $0 == index }
                 }

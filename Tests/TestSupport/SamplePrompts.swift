@@ -14,7 +14,8 @@ package struct SamplePrompt: Sendable {
 
     /// All prompts in both modes.
     package static func all() throws -> [SamplePrompt] {
-        let text = try String(contentsOf: Fixtures.sampleModel.appending(path: "prompts.jsonl"), encoding: .utf8)
+        let text = try String(
+            contentsOf: Fixtures.sampleModel.appending(path: "prompts.jsonl"), encoding: .utf8)
         var prompts: [SamplePrompt] = []
         for line in text.split(separator: "\n") {
             let object = try JSONValue(parsing: String(line))
