@@ -11,28 +11,48 @@ let swift: [SwiftSetting] = [
     .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
 ]
 
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+
+// Who may import whom is explained in Sources/ARCHITECTURE.md and checked by TidyTests.
 let package = Package(
     name: "moed",
-    dependencies: [],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+    ],
     targets: [
-        .target(name: "MoedCore", swiftSettings: swift),
-
-        .target(name: "CMoedKernels", exclude: ["body"]),
-        .target(name: "MoedWeights", dependencies: ["MoedCore"], swiftSettings: swift),
-        .target(
-            name: "MoedEngine", dependencies: ["MoedCore", "MoedWeights", "CMoedKernels"], swiftSettings: swift),
-
+        .systemLibrary(name: "CLibPQ", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
+        .systemLibrary(name: "CSystemd", pkgConfig: "libsystemd", providers: [.apt(["libsystemd-dev"])]),
         .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
+        .target(name: "CMoedKernels", exclude: ["body"]),
+        .target(name: "MoedCore", swiftSettings: swift),
+        .target(name: "MoedPostgres", dependencies: ["CLibPQ"], swiftSettings: swift),
         .target(
-            name: "TestSupport", dependencies: ["MoedCore"], path: "Tests/TestSupport", swiftSettings: swift),
-        .testTarget(name: "MoedCoreTests", dependencies: ["MoedCore"], swiftSettings: swift),
-        .testTarget(
-            name: "MoedWeightsTests", dependencies: ["MoedCore", "MoedWeights", "TestSupport"],
+            name: "MoedQueue", dependencies: ["MoedCore", "MoedPostgres"], resources: [.embedInCode("sql")],
             swiftSettings: swift),
+        .target(name: "MoedText", dependencies: ["MoedCore"], swiftSettings: swift),
+        .target(name: "MoedWeights", dependencies: ["MoedCore"], swiftSettings: swift),
+        .target(name: "MoedEngine", dependencies: ["MoedCore", "MoedWeights", "CMoedKernels"], swiftSettings: swift),
+        .target(name: "MoedBatching", dependencies: ["MoedCore"], swiftSettings: swift),
+        .target(name: "MoedSystemd", dependencies: ["CSystemd", logging], swiftSettings: swift),
+        .target(
+            name: "TestSupport", dependencies: ["MoedCore", "MoedPostgres"], path: "Tests/TestSupport",
+            swiftSettings: swift),
+        .testTarget(name: "MoedCoreTests", dependencies: ["MoedCore", "TestSupport"], swiftSettings: swift),
+        .testTarget(name: "MoedPostgresTests", dependencies: ["MoedPostgres", "TestSupport"], swiftSettings: swift),
+        .testTarget(
+            name: "MoedQueueTests", dependencies: ["MoedQueue", "MoedCore", "MoedPostgres", "TestSupport"],
+            swiftSettings: swift),
+        .testTarget(name: "MoedTextTests", dependencies: ["MoedText", "MoedCore", "TestSupport"], swiftSettings: swift),
+        .testTarget(
+            name: "MoedWeightsTests", dependencies: ["MoedWeights", "MoedCore", "TestSupport"], swiftSettings: swift),
         .testTarget(
             name: "MoedEngineTests",
-            dependencies: ["MoedCore", "MoedWeights", "MoedEngine", "CMoedKernels", "COpenBLAS", "TestSupport"],
+            dependencies: ["MoedEngine", "MoedWeights", "MoedCore", "CMoedKernels", "COpenBLAS", "TestSupport"],
             swiftSettings: swift),
-        .testTarget(name: "TidyTests", swiftSettings: swift),
+        .testTarget(
+            name: "MoedBatchingTests", dependencies: ["MoedBatching", "MoedCore", "TestSupport"], swiftSettings: swift),
+        .testTarget(name: "MoedSystemdTests", dependencies: ["MoedSystemd", logging], swiftSettings: swift),
+        .testTarget(name: "SystemdTests", dependencies: ["TestSupport"], swiftSettings: swift),
+        .testTarget(name: "TidyTests", dependencies: ["TestSupport"], swiftSettings: swift),
     ]
 )

@@ -1,6 +1,8 @@
 extension GenerationRequest {
     /// Fields that change nothing in the answer and are accepted without effect.
-    private static let ignored: Set<String> = ["user", "metadata", "store", "service_tier", "priority", "safety_identifier"]
+    private static let ignored: Set<String> = [
+        "user", "metadata", "store", "service_tier", "priority", "safety_identifier",
+    ]
 
     /// Reads and checks an OpenAI chat-completion body.
     ///
@@ -16,7 +18,9 @@ extension GenerationRequest {
         mode = try Self.mode(fields, templateVariables)
         thinkingTokenBudget = try Self.budget(fields)
         maxTokens = try fields.integer("max_completion_tokens", in: 1...Int(Int32.max))
-        if let older = try fields.integer("max_tokens", in: 1...Int(Int32.max)) { maxTokens = maxTokens ?? older }
+        if let older = try fields.integer("max_tokens", in: 1...Int(Int32.max)) {
+            maxTokens = maxTokens ?? older
+        }
         temperature = try fields.number("temperature", in: 0...2)
         topP = try fields.number("top_p", in: 0...1)
         if topP == 0 { throw RequestError(.invalidValue, param: "top_p", "top_p must be greater than 0") }
@@ -26,7 +30,8 @@ extension GenerationRequest {
         frequencyPenalty = try fields.number("frequency_penalty", in: -2...2)
         repetitionPenalty = try fields.number("repetition_penalty", in: 0...1000)
         if repetitionPenalty == 0 {
-            throw RequestError(.invalidValue, param: "repetition_penalty", "repetition_penalty must be greater than 0")
+            throw RequestError(
+                .invalidValue, param: "repetition_penalty", "repetition_penalty must be greater than 0")
         }
         seed = try fields.integer("seed", in: Int.min...Int.max).map { UInt64(bitPattern: Int64($0)) }
         stop = try fields.stopStrings()
@@ -43,26 +48,35 @@ extension GenerationRequest {
         try fields.refuse("top_logprobs", unless: [0], "use `moed score`")
         try fields.refuse("logit_bias", unless: [.object(JSONObject())], "logit bias is not supported")
         try fields.refuse("min_tokens", unless: [0], "a minimum length is not supported")
-        try fields.refuse("continue_final_message", unless: [.bool(false)], "prefilled answers are not supported")
+        try fields.refuse(
+            "continue_final_message", unless: [.bool(false)], "prefilled answers are not supported")
         try fields.refuseOthers(but: Self.ignored)
     }
 
     private static func prompt(_ fields: RequestFields) throws(RequestError) -> Prompt {
         let tokens = try fields.tokens("prompt_ids")
         guard let value = fields["messages"] else {
-            guard let tokens else { throw RequestError(.missingField, param: "messages", "messages is missing") }
-            guard !tokens.isEmpty else { throw RequestError(.invalidValue, param: "prompt_ids", "prompt_ids is empty") }
+            guard let tokens else {
+                throw RequestError(.missingField, param: "messages", "messages is missing")
+            }
+            guard !tokens.isEmpty else {
+                throw RequestError(.invalidValue, param: "prompt_ids", "prompt_ids is empty")
+            }
             return .tokens(tokens)
         }
         guard tokens == nil else {
-            throw RequestError(.invalidValue, param: "prompt_ids", "give either messages or prompt_ids, not both")
+            throw RequestError(
+                .invalidValue, param: "prompt_ids", "give either messages or prompt_ids, not both")
         }
         guard let messages = value.array, !messages.isEmpty else {
-            throw RequestError(.invalidValue, param: "messages", "messages must be an array with at least one message")
+            throw RequestError(
+                .invalidValue, param: "messages", "messages must be an array with at least one message")
         }
         for (index, message) in messages.enumerated() {
             guard let object = message.object else {
-                throw RequestError(.invalidValue, param: "messages[\(index)]", "a message must be an object, not \(message.kind)")
+                throw RequestError(
+                    .invalidValue, param: "messages[\(index)]",
+                    "a message must be an object, not \(message.kind)")
             }
             guard object["role"]?.string != nil else {
                 throw RequestError(.invalidValue, param: "messages[\(index)].role", "role must be a string")
@@ -70,7 +84,9 @@ extension GenerationRequest {
             switch object["content"] {
             case .string, .null, .array, nil: break
             case .some(let other):
-                throw RequestError(.invalidValue, param: "messages[\(index)].content", "content must be a string, not \(other.kind)")
+                throw RequestError(
+                    .invalidValue, param: "messages[\(index)].content",
+                    "content must be a string, not \(other.kind)")
             }
         }
         return .messages(messages)
@@ -82,14 +98,17 @@ extension GenerationRequest {
         let effort = try fields.string("reasoning_effort")
         let efforts = ["none", "minimal", "low", "medium", "high", "xhigh", "max"]
         if let effort, !efforts.contains(effort) {
-            throw RequestError(.invalidValue, param: "reasoning_effort", "reasoning_effort must be one of \(efforts.joined(separator: ", "))")
+            throw RequestError(
+                .invalidValue, param: "reasoning_effort",
+                "reasoning_effort must be one of \(efforts.joined(separator: ", "))")
         }
         switch variables["enable_thinking"] {
         case .bool(let enabled): return enabled ? .thinking : .nonThinking
         case nil, .null: return effort.map { $0 == "none" ? .nonThinking : .thinking }
         case .some(let other):
             throw RequestError(
-                .invalidValue, param: "chat_template_kwargs.enable_thinking", "enable_thinking must be a boolean, not \(other.kind)")
+                .invalidValue, param: "chat_template_kwargs.enable_thinking",
+                "enable_thinking must be a boolean, not \(other.kind)")
         }
     }
 

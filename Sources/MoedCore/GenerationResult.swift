@@ -41,7 +41,9 @@ package struct GenerationChoice: Sendable, Equatable {
     /// Every output token, injected ones and the end token included.
     package var outputIDs: [TokenID]
 
-    package init(index: Int, content: String, reasoning: String?, finishReason: FinishReason, outputIDs: [TokenID]) {
+    package init(
+        index: Int, content: String, reasoning: String?, finishReason: FinishReason, outputIDs: [TokenID]
+    ) {
         self.index = index
         self.content = content
         self.reasoning = reasoning

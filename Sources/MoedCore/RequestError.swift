@@ -24,5 +24,7 @@ package struct RequestError: Error, Sendable, Equatable, CustomStringConvertible
         self.message = message
     }
 
-    package var description: String { param.map { "\(code.rawValue) (\($0)): \(message)" } ?? "\(code.rawValue): \(message)" }
+    package var description: String {
+        param.map { "\(code.rawValue) (\($0)): \(message)" } ?? "\(code.rawValue): \(message)"
+    }
 }

@@ -13,10 +13,14 @@ final class RequestFields {
         return value
     }
 
-    private func typed<T>(_ name: String, _ kind: String, _ read: (JSONValue) -> T?) throws(RequestError) -> T? {
+    private func typed<T>(_ name: String, _ kind: String, _ read: (JSONValue) -> T?) throws(RequestError)
+        -> T?
+    {
         guard let value = self[name] else { return nil }
         guard let result = read(value) else {
-            throw RequestError(.invalidValue, param: name, "\(name) must be \(kind), not \(value.kind)")
+            // "must be a whole number, not a number" would help nobody.
+            let shown = value.number.map { "\($0)" } ?? value.kind
+            throw RequestError(.invalidValue, param: name, "\(name) must be \(kind), not \(shown)")
         }
         return result
     }
@@ -26,9 +30,13 @@ final class RequestFields {
     func object(_ name: String) throws(RequestError) -> JSONObject? { try typed(name, "an object", \.object) }
 
     func integer(_ name: String, in range: ClosedRange<Int>) throws(RequestError) -> Int? {
-        guard let value = try typed(name, "a whole number", { value -> Int? in value.integer }) else { return nil }
+        guard let value = try typed(name, "a whole number", { value -> Int? in value.integer }) else {
+            return nil
+        }
         guard range.contains(value) else {
-            throw RequestError(.invalidValue, param: name, "\(name) is \(value), but must be in \(range.lowerBound)…\(range.upperBound)")
+            throw RequestError(
+                .invalidValue, param: name,
+                "\(name) is \(value), but must be in \(range.lowerBound)…\(range.upperBound)")
         }
         return value
     }
@@ -36,7 +44,9 @@ final class RequestFields {
     func number(_ name: String, in range: ClosedRange<Double>) throws(RequestError) -> Double? {
         guard let value = try typed(name, "a number", \.number) else { return nil }
         guard range.contains(value) else {
-            throw RequestError(.invalidValue, param: name, "\(name) is \(value), but must be in \(range.lowerBound)…\(range.upperBound)")
+            throw RequestError(
+                .invalidValue, param: name,
+                "\(name) is \(value), but must be in \(range.lowerBound)…\(range.upperBound)")
         }
         return value
     }
@@ -47,7 +57,8 @@ final class RequestFields {
         tokens.reserveCapacity(values.count)
         for (index, value) in values.enumerated() {
             guard let id = value.integer.flatMap({ TokenID(exactly: $0) }), id >= 0 else {
-                throw RequestError(.invalidValue, param: "\(name)[\(index)]", "a token id must be a whole number ≥ 0")
+                throw RequestError(
+                    .invalidValue, param: "\(name)[\(index)]", "a token id must be a whole number ≥ 0")
             }
             tokens.append(id)
         }
@@ -59,14 +70,17 @@ final class RequestFields {
         guard let value = self["stop"] else { return [] }
         let list = value.array ?? [value]
         guard list.count <= RequestLimit.stopStringsMax else {
-            throw RequestError(.invalidValue, param: "stop", "more than \(RequestLimit.stopStringsMax) stop strings")
+            throw RequestError(
+                .invalidValue, param: "stop", "more than \(RequestLimit.stopStringsMax) stop strings")
         }
         var strings: [String] = []
         for element in list {
-            guard let text = element.string, !text.isEmpty, text.utf8.count <= RequestLimit.stopStringBytesMax else {
+            guard let text = element.string, !text.isEmpty, text.utf8.count <= RequestLimit.stopStringBytesMax
+            else {
                 throw RequestError(
                     .invalidValue, param: "stop",
-                    "stop must be a string or a list of strings of 1 to \(RequestLimit.stopStringBytesMax) bytes")
+                    "stop must be a string or a list of strings of 1 to \(RequestLimit.stopStringBytesMax) bytes"
+                )
             }
             strings.append(text)
         }

@@ -21,7 +21,8 @@ package struct SamplingParameters: Sendable, Equatable {
 
     package init(
         temperature: Double = 1, topK: Int = 0, topP: Double = 1, minP: Double = 0,
-        presencePenalty: Double = 0, frequencyPenalty: Double = 0, repetitionPenalty: Double = 1, seed: UInt64 = 0
+        presencePenalty: Double = 0, frequencyPenalty: Double = 0, repetitionPenalty: Double = 1,
+        seed: UInt64 = 0
     ) {
         self.temperature = temperature
         self.topK = topK

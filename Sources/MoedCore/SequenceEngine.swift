@@ -31,7 +31,9 @@ package struct EngineLimits: Sendable, Equatable {
     /// Tokens in one sweep, decoding rows and prefill chunks together.
     package var rowsPerSweepMax: Int
 
-    package init(contextLength: Int, kvTokens: Int, kvBlockTokens: Int, sequencesMax: Int, rowsPerSweepMax: Int) {
+    package init(
+        contextLength: Int, kvTokens: Int, kvBlockTokens: Int, sequencesMax: Int, rowsPerSweepMax: Int
+    ) {
         self.contextLength = contextLength
         self.kvTokens = kvTokens
         self.kvBlockTokens = kvBlockTokens

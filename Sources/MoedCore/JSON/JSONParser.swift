@@ -132,7 +132,9 @@ struct JSONParser {
             at += 1
             return false
         }
-        guard bytes[at] == UInt8(ascii: ",") else { throw error("expected ',' or '\(Character(UnicodeScalar(end)))'") }
+        guard bytes[at] == UInt8(ascii: ",") else {
+            throw error("expected ',' or '\(Character(UnicodeScalar(end)))'")
+        }
         at += 1
         return true
     }
@@ -157,7 +159,9 @@ struct JSONParser {
         }
         let text = String(decoding: (start..<at).map { bytes[$0] }, as: UTF8.self)
         if isInteger, let value = Int64(text) { return .integer(value) }
-        guard let value = Double(text), value.isFinite else { throw error("the number \(text.prefix(40)) is out of range") }
+        guard let value = Double(text), value.isFinite else {
+            throw error("the number \(text.prefix(40)) is out of range")
+        }
         return .double(value)
     }
 
@@ -175,7 +179,9 @@ struct JSONParser {
             let byte = bytes[at]
             switch byte {
             case UInt8(ascii: "\""):
-                guard let text = String(validating: units, as: UTF8.self) else { throw error("invalid UTF-8 in a string") }
+                guard let text = String(validating: units, as: UTF8.self) else {
+                    throw error("invalid UTF-8 in a string")
+                }
                 at += 1
                 return text
             case UInt8(ascii: "\\"):
@@ -211,7 +217,8 @@ struct JSONParser {
     private mutating func scalar(_ bytes: Span<UInt8>) throws(JSONError) -> Unicode.Scalar {
         let first = try hexQuad(bytes)
         if let scalar = Unicode.Scalar(first) { return scalar }
-        guard first < 0xDC00, at + 1 < bytes.count, bytes[at] == UInt8(ascii: "\\"), bytes[at + 1] == UInt8(ascii: "u")
+        guard first < 0xDC00, at + 1 < bytes.count, bytes[at] == UInt8(ascii: "\\"),
+            bytes[at + 1] == UInt8(ascii: "u")
         else { throw error("lone surrogate in a string") }
         at += 2
         let second = try hexQuad(bytes)
@@ -225,7 +232,9 @@ struct JSONParser {
         guard at + 4 <= bytes.count else { throw error("the text ends inside an escape") }
         var value: UInt32 = 0
         for _ in 0..<4 {
-            guard let digit = Character(UnicodeScalar(bytes[at])).hexDigitValue else { throw error("expected four hex digits") }
+            guard let digit = Character(UnicodeScalar(bytes[at])).hexDigitValue else {
+                throw error("expected four hex digits")
+            }
             value = value << 4 | UInt32(digit)
             at += 1
         }

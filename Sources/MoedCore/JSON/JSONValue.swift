@@ -23,7 +23,7 @@ package struct JSONObject: Sendable, Equatable {
 
     package private(set) var members: [Member] = []
     /// Built only for large objects (a vocabulary has 151,643 members); small ones are searched linearly.
-    private var index: [String: Int] = [:]
+    private var index: [ExactText: Int] = [:]
     private static let linearMembersMax = 16
 
     package init() {}
@@ -36,7 +36,9 @@ package struct JSONObject: Sendable, Equatable {
     package var isEmpty: Bool { members.isEmpty }
 
     private func position(of key: String) -> Int? {
-        members.count > Self.linearMembersMax ? index[key] : members.firstIndex { $0.key == key }
+        let key = ExactText(key)
+        return members.count > Self.linearMembersMax
+            ? index[key] : members.firstIndex { ExactText($0.key) == key }
     }
 
     package subscript(key: String) -> JSONValue? {
@@ -49,9 +51,9 @@ package struct JSONObject: Sendable, Equatable {
             }
             members.append(Member(key: key, value: newValue))
             if members.count == Self.linearMembersMax + 1 {
-                for (position, member) in members.enumerated() { index[member.key] = position }
+                for (position, member) in members.enumerated() { index[ExactText(member.key)] = position }
             } else if members.count > Self.linearMembersMax {
-                index[key] = members.count - 1
+                index[ExactText(key)] = members.count - 1
             }
         }
     }
@@ -61,10 +63,26 @@ package struct JSONObject: Sendable, Equatable {
         members.remove(at: position)
         index.removeAll(keepingCapacity: true)
         guard members.count > Self.linearMembersMax else { return }
-        for (position, member) in members.enumerated() { index[member.key] = position }
+        for (position, member) in members.enumerated() { index[ExactText(member.key)] = position }
     }
 
     package static func == (left: JSONObject, right: JSONObject) -> Bool { left.members == right.members }
+}
+
+/// A key compared by its bytes. String's own equality takes canonically equivalent texts for the same, which JSON
+/// does not: "é" in one scalar and in two are two keys.
+private struct ExactText: Hashable {
+    private let text: String
+
+    init(_ text: String) { self.text = text }
+
+    static func == (left: ExactText, right: ExactText) -> Bool {
+        left.text.utf8.elementsEqual(right.text.utf8)
+    }
+
+    func hash(into hasher: inout Hasher) {
+        for byte in text.utf8 { hasher.combine(byte) }
+    }
 }
 
 extension JSONValue {
@@ -110,7 +128,8 @@ extension JSONValue {
 }
 
 extension JSONValue: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral, ExpressibleByBooleanLiteral,
-    ExpressibleByFloatLiteral, ExpressibleByArrayLiteral, ExpressibleByDictionaryLiteral, ExpressibleByNilLiteral
+    ExpressibleByFloatLiteral, ExpressibleByArrayLiteral, ExpressibleByDictionaryLiteral,
+    ExpressibleByNilLiteral
 {
     package init(stringLiteral value: String) { self = .string(value) }
     package init(integerLiteral value: Int64) { self = .integer(value) }

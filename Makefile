@@ -1,0 +1,48 @@
+# make demo     the whole thing on this machine: private PostgreSQL, sample model, some forty jobs
+# make test     everything that can be tested here
+# make build    the release binary
+# make install  it, the unit and an example configuration (PREFIX, DESTDIR; after make build)
+# make format   the sources
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+
+SWIFT ?= swift
+# Tests whose work is arithmetic: run a second time, optimised.
+RELEASE_TESTS ?= MoedTextTests|MoedWeightsTests|MoedEngineTests|MoedBatchingTests
+PREFIX ?= /usr/local
+SYSCONFDIR ?= /etc
+DESTDIR ?=
+# A build folder of its own: other link options would have the tests compile everything anew.
+BUILD_FOLDER = .build-static
+BINARY = $(BUILD_FOLDER)/release/moed
+
+.PHONY: demo test build install format deps
+
+demo: deps
+	SWIFT='$(SWIFT)' Tests/Demo/demo.sh
+
+test: deps
+	$(SWIFT) build --build-tests
+	$(SWIFT) test --skip-build
+	$(SWIFT) test -c release --filter '$(RELEASE_TESTS)'
+
+# The Swift runtime is linked in, so that the binary runs on hosts without a toolchain.
+build: deps
+	$(SWIFT) build -c release --product moed --static-swift-stdlib --scratch-path $(BUILD_FOLDER)
+
+install:
+	@test -x $(BINARY) || { echo 'make install: first run make build' >&2; exit 1; }
+	install -D -m 755 $(BINARY) '$(DESTDIR)$(PREFIX)/bin/moed'
+	install -d '$(DESTDIR)$(PREFIX)/lib/systemd/system' '$(DESTDIR)$(PREFIX)/share/doc/moed'
+	sed 's|^ExecStart=/usr/bin/moed|ExecStart=$(PREFIX)/bin/moed|' systemd/moed.service \
+	  >'$(DESTDIR)$(PREFIX)/lib/systemd/system/moed.service'
+	chmod 644 '$(DESTDIR)$(PREFIX)/lib/systemd/system/moed.service'
+	install -m 644 systemd/moed-socket.conf sql/example_*.sql '$(DESTDIR)$(PREFIX)/share/doc/moed/'
+	install -D -m 644 systemd/moed.yaml.example '$(DESTDIR)$(SYSCONFDIR)/moed/moed.yaml.example'
+
+format:
+	$(SWIFT) format --in-place --recursive Package.swift Sources Tests
+
+deps:
+	.ci/deps

@@ -1,0 +1,151 @@
+package import MoedCore
+
+/// Runs jobs through an engine: plan → sweep → apply, one call of ``advance(now:)`` a sweep.
+///
+/// Belongs to one thread. Time is passed in; what finished is returned; nothing here blocks but the sweep itself.
+package struct GenerationLoop {
+    /// How a job left the loop.
+    package enum Outcome: Sendable, Equatable {
+        case finished(JobID, GenerationResult)
+        /// The engine could not go on with it.
+        case failed(JobID, EngineError)
+    }
+
+    /// A job whose choices are still running.
+    private struct Unfinished {
+        var choices: [GenerationChoice] = []
+        var usage: Usage
+        var sequences: Set<SequenceID>
+        var seed: UInt64
+    }
+
+    private let engine: any SequenceEngine
+    private var planner: BatchPlanner
+    private var states: [SequenceID: SequenceState] = [:]
+    private var opened: Set<SequenceID> = []
+    private var jobs: [JobID: Unfinished] = [:]
+    private var nextSequence = 0
+    /// Finished before their first sweep: a thinking budget of 0 with no room for an answer.
+    private var early: [Outcome] = []
+    /// Tokens generated since the loop began, injected ones not counted.
+    package private(set) var generatedTokens = 0
+    /// Tokens of prompts and injections fed since the loop began.
+    package private(set) var prefilledTokens = 0
+    package private(set) var sweeps = 0
+
+    package init(engine: any SequenceEngine, policy: GroupPolicy, prefillChunkMax: Int) {
+        self.engine = engine
+        planner = BatchPlanner(limits: engine.limits, policy: policy, prefillChunkMax: prefillChunkMax)
+    }
+
+    package var isIdle: Bool { jobs.isEmpty && early.isEmpty }
+    package var jobCount: Int { jobs.count }
+    package var runningSequences: Int { planner.admittedCount }
+    package var slotsFree: Int { planner.slotsFree }
+    package var unfinishedJobs: [JobID] { Array(jobs.keys) }
+
+    /// Whether one choice of a job with so many tokens can ever run here.
+    package func canEverHold(tokens: Int) -> Bool { planner.canEverHold(tokens: tokens) }
+
+    /// Takes a job in. It starts when the planner admits it.
+    package mutating func submit(_ task: GenerationTask, now: Duration) {
+        precondition(jobs[task.job] == nil, "job \(task.job) is already running")
+        var job = Unfinished(usage: Usage(), sequences: [], seed: task.sampling.seed)
+        job.usage.prompt = task.prompt.count
+        var finishedAtOnce: [SequenceID] = []
+        for choice in 0..<task.choices {
+            let sequence = SequenceID(nextSequence)
+            nextSequence += 1
+            job.sequences.insert(sequence)
+            let state = SequenceState(task, choice: choice)
+            states[sequence] = state
+            if state.finishReason != nil {
+                finishedAtOnce.append(sequence)
+                continue
+            }
+            planner.enqueue(
+                .init(
+                    sequence: sequence, group: task.group, tokensMax: state.opening.tokensMax,
+                    readySince: now - task.waited))
+        }
+        jobs[task.job] = job
+        for sequence in finishedAtOnce { if let outcome = collect(sequence) { early.append(outcome) } }
+    }
+
+    /// Stops a job without a result. Unknown jobs are ignored: it may have finished meanwhile.
+    package mutating func cancel(_ job: JobID) {
+        guard let unfinished = jobs.removeValue(forKey: job) else { return }
+        for sequence in unfinished.sequences { forget(sequence) }
+    }
+
+    /// One sweep: admits, runs every admitted sequence a step further and returns the jobs that ended with it.
+    package mutating func advance(now: Duration) -> [Outcome] {
+        var outcomes = early
+        early = []
+        for sequence in planner.admit(now: now) {
+            guard let state = states[sequence] else { continue }
+            do {
+                try engine.open(sequence, state.opening)
+                opened.insert(sequence)
+            } catch {
+                outcomes += fail(state.task.job, error)
+            }
+        }
+        let shares = planner.shares { states[$0]?.pending.count ?? 1 }
+        guard !shares.isEmpty else { return outcomes }
+        var steps: [SequenceStep] = []
+        for share in shares {
+            guard let step = states[share.sequence]?.takeStep(share.sequence, rows: share.rows) else { continue }
+            steps.append(step)
+        }
+        do {
+            outcomes += apply(try engine.sweep(steps), to: steps)
+        } catch {
+            for job in unfinishedJobs.sorted() { outcomes += fail(job, error) }
+        }
+        return outcomes
+    }
+
+    private mutating func apply(_ sampled: [TokenID?], to steps: [SequenceStep]) -> [Outcome] {
+        precondition(sampled.count == steps.count, "the engine answered another sweep")
+        sweeps += 1
+        var outcomes: [Outcome] = []
+        for (step, token) in zip(steps, sampled) {
+            prefilledTokens += step.tokens.count - (token == nil ? 0 : 1)
+            guard let token else { continue }
+            generatedTokens += 1
+            states[step.sequence]?.accept(token)
+            guard states[step.sequence]?.finishReason != nil else { continue }
+            if let outcome = collect(step.sequence) { outcomes.append(outcome) }
+        }
+        return outcomes
+    }
+
+    /// Moves a finished sequence into its job; returns the job's outcome when it was the last one.
+    private mutating func collect(_ sequence: SequenceID) -> Outcome? {
+        guard var state = states[sequence], var job = jobs[state.task.job] else { return nil }
+        let id = state.task.job
+        job.choices.append(state.finish(into: &job.usage))
+        job.sequences.remove(sequence)
+        forget(sequence)
+        guard job.sequences.isEmpty else {
+            jobs[id] = job
+            return nil
+        }
+        jobs[id] = nil
+        let choices = job.choices.sorted { $0.index < $1.index }
+        return .finished(id, GenerationResult(choices: choices, usage: job.usage, seed: job.seed))
+    }
+
+    private mutating func fail(_ job: JobID, _ error: EngineError) -> [Outcome] {
+        guard jobs[job] != nil else { return [] }
+        cancel(job)
+        return [.failed(job, error)]
+    }
+
+    private mutating func forget(_ sequence: SequenceID) {
+        states[sequence] = nil
+        planner.remove(sequence)
+        if opened.remove(sequence) != nil { engine.close(sequence) }
+    }
+}

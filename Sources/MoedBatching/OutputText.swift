@@ -1,0 +1,65 @@
+import MoedCore
+
+/// The text of one choice, thinking and answer apart, cut at the first stop string in the answer.
+struct OutputText: Sendable {
+    private var thinkingStream: any TokenTextStream
+    private var answerStream: any TokenTextStream
+    private var thinking = ""
+    private var answer: [UInt8] = []
+    private var hasThinking = false
+    private let stops: [[UInt8]]
+    /// How far back a stop string that ends in new text can begin.
+    private let stopBytesMax: Int
+    private var cutAt: Int?
+
+    init(stopStrings: [String], makeTextStream: () -> any TokenTextStream) {
+        thinkingStream = makeTextStream()
+        answerStream = makeTextStream()
+        stops = stopStrings.map { Array($0.utf8) }
+        stopBytesMax = stops.map(\.count).max() ?? 0
+    }
+
+    /// Adds a token's text. Returns true when a stop string is complete.
+    mutating func append(_ token: TokenID, as role: ThinkingTracker.Role) -> Bool {
+        switch role {
+        case .tag:
+            hasThinking = true
+        case .thinking:
+            hasThinking = true
+            thinking += thinkingStream.append(token)
+        case .lateClose:
+            hasThinking = true
+            appendAnswer(answerStream.finish())
+            thinking = String(decoding: answer, as: UTF8.self)
+            answer = []
+        case .answer:
+            appendAnswer(answerStream.append(token))
+        }
+        return cutAt != nil
+    }
+
+    private mutating func appendAnswer(_ text: String) {
+        guard !text.isEmpty else { return }
+        let searchFrom = max(0, answer.count - stopBytesMax + 1)
+        answer.append(contentsOf: text.utf8)
+        guard !stops.isEmpty else { return }
+        cutAt = stops.compactMap { firstMatch(of: $0, from: searchFrom) }.min()
+    }
+
+    private func firstMatch(of stop: [UInt8], from start: Int) -> Int? {
+        guard answer.count >= start + stop.count else { return nil }
+        return (start...answer.count - stop.count).first { answer[$0..<$0 + stop.count].elementsEqual(stop) }
+    }
+
+    /// The finished texts. Line feeds around the thinking and before the answer belong to the format, not to them.
+    mutating func finish() -> (content: String, reasoning: String?) {
+        thinking += thinkingStream.finish()
+        if cutAt == nil { appendAnswer(answerStream.finish()) }
+        var content = Substring(String(decoding: answer[..<(cutAt ?? answer.count)], as: UTF8.self))
+        guard hasThinking else { return (String(content), nil) }
+        content = content.drop { $0 == "\n" }
+        var reasoning = Substring(thinking).drop { $0 == "\n" }
+        while reasoning.last == "\n" { reasoning.removeLast() }
+        return (String(content), String(reasoning))
+    }
+}

@@ -1,0 +1,80 @@
+import MoedCore
+
+/// One choice of a job on its way through the engine: what is to be fed next, what came out, when it ends.
+///
+/// Prefill, decoding and the injected end of thinking are one thing here: tokens pending to be fed; when the last
+/// of them has been, a token is sampled.
+struct SequenceState: Sendable {
+    let task: GenerationTask
+    let choice: Int
+    /// Tokens the engine has not seen yet.
+    private(set) var pending: ArraySlice<TokenID>
+    private(set) var outputIDs: [TokenID] = []
+    private(set) var finishReason: FinishReason?
+    private var thinking: ThinkingTracker
+    private var text: OutputText
+
+    init(_ task: GenerationTask, choice: Int) {
+        self.task = task
+        self.choice = choice
+        pending = task.prompt[...]
+        thinking = ThinkingTracker(task.thinking)
+        text = OutputText(stopStrings: task.stopStrings, makeTextStream: task.makeTextStream)
+        injectIfDue()
+    }
+
+    var opening: SequenceOpening {
+        SequenceOpening(
+            promptTokens: task.prompt.count, tokensMax: task.prompt.count + task.newTokensMax,
+            sampling: task.sampling, choice: choice)
+    }
+
+    /// Takes up to `rows` pending tokens as the next step.
+    mutating func takeStep(_ sequence: SequenceID, rows: Int) -> SequenceStep {
+        let chunk = pending.prefix(rows)
+        pending = pending.dropFirst(chunk.count)
+        return SequenceStep(sequence: sequence, tokens: Array(chunk), samples: pending.isEmpty)
+    }
+
+    /// Takes the sampled token into the output and decides what follows.
+    mutating func accept(_ token: TokenID) {
+        outputIDs.append(token)
+        let role = thinking.acceptGenerated(token)
+        if task.stopIDs.contains(token) {
+            finishReason = .stop
+            return
+        }
+        if text.append(token, as: role) {
+            finishReason = .stop
+            return
+        }
+        guard outputIDs.count < task.newTokensMax else {
+            finishReason = .length
+            return
+        }
+        pending = [token]
+        injectIfDue()
+    }
+
+    /// Ends the thinking at its budget by feeding the early-stop text as if the model had written it.
+    private mutating func injectIfDue() {
+        guard thinking.injectionIsDue else { return }
+        let injection = task.thinking.injection.prefix(task.newTokensMax - outputIDs.count)
+        for token in injection {
+            outputIDs.append(token)
+            _ = text.append(token, as: thinking.acceptInjected(token))
+        }
+        pending += injection
+        if outputIDs.count == task.newTokensMax { finishReason = .length }
+    }
+
+    /// The finished choice; adds its tokens to the job's account.
+    mutating func finish(into usage: inout Usage) -> GenerationChoice {
+        precondition(finishReason != nil, "an unfinished sequence was collected")
+        thinking.count(into: &usage)
+        let (content, reasoning) = text.finish()
+        return GenerationChoice(
+            index: choice, content: content, reasoning: task.includesReasoning ? reasoning : nil,
+            finishReason: finishReason ?? .length, outputIDs: outputIDs)
+    }
+}

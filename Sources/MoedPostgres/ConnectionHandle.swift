@@ -1,0 +1,199 @@
+import CLibPQ
+import Glibc
+
+/// Owner of one `PGconn`, used in non-blocking mode: every wait is a poll with an end.
+@safe
+struct ConnectionHandle: ~Copyable {
+    private let pg: OpaquePointer
+
+    /// Connects; blocks for at most the connect timeout per host.
+    init(_ settings: ConnectionSettings) throws(DatabaseError) {
+        try Self.checkConninfo(settings.conninfo)
+        // A later keyword wins over an earlier one, and the string in `dbname` is expanded in its place.
+        let pairs =
+            settings.defaults + [
+                ("dbname", settings.conninfo), ("fallback_application_name", settings.applicationName),
+                ("client_encoding", "UTF8"),
+            ]
+        let connection = unsafe withCStringArray(pairs.map(\.0)) { keywords in
+            unsafe withCStringArray(pairs.map(\.1)) { values in unsafe PQconnectdbParams(keywords, values, 1) }
+        }
+        guard let pg = unsafe connection else { throw DatabaseError(.insufficientResources, "out of memory") }
+        guard unsafe PQstatus(pg) == CONNECTION_OK else {
+            defer { unsafe PQfinish(pg) }
+            throw unsafe Self.connectError(pg)
+        }
+        guard unsafe PQsetnonblocking(pg, 1) == 0 else {
+            defer { unsafe PQfinish(pg) }
+            throw unsafe Self.connectError(pg)
+        }
+        // Notices would otherwise be written to standard error.
+        _ = unsafe PQsetNoticeProcessor(pg, { _, _ in }, nil)
+        unsafe self.pg = pg
+    }
+
+    deinit { unsafe PQfinish(pg) }
+
+    /// E.g. 150020 for 15.20.
+    var serverVersion: Int { unsafe Int(PQserverVersion(pg)) }
+
+    /// Whether a transaction is open in which a statement has failed.
+    var transactionFailed: Bool { unsafe PQtransactionStatus(pg) == PQTRANS_INERROR }
+
+    var socket: Int32 { unsafe PQsocket(pg) }
+
+    /// Sends a statement with its binds and returns its result.
+    func run(_ sql: SQL, until deadline: ContinuousClock.Instant) throws(DatabaseError) -> QueryResult {
+        for (index, bind) in sql.binds.enumerated() where bind.text?.utf8.contains(0) == true {
+            throw DatabaseError(.invalidValue, "parameter $\(index + 1) contains a NUL character")
+        }
+        guard sql.binds.count <= Int(UInt16.max) else {
+            throw DatabaseError(.invalidValue, "a statement takes at most \(UInt16.max) parameters")
+        }
+        let types = sql.binds.map(\.type)
+        let sent = unsafe withCStringArray(sql.binds.map(\.text)) { values in
+            unsafe PQsendQueryParams(pg, sql.text, Int32(types.count), types, values, nil, nil, 0)
+        }
+        guard sent == 1 else { throw lost() }
+        return try collect(until: deadline)
+    }
+
+    /// Sends a script of several statements without binds and returns the result of the last one.
+    func run(script: String, until deadline: ContinuousClock.Instant) throws(DatabaseError) -> QueryResult {
+        guard !script.utf8.contains(0) else { throw DatabaseError(.invalidValue, "the script contains a NUL character") }
+        guard unsafe PQsendQuery(pg, script) == 1 else { throw lost() }
+        return try collect(until: deadline)
+    }
+
+    private func collect(until deadline: ContinuousClock.Instant) throws(DatabaseError) -> QueryResult {
+        try flush(until: deadline)
+        var last = QueryResult(rows: [], affected: 0)
+        var failure: DatabaseError?
+        while true {
+            while unsafe PQisBusy(pg) != 0 {
+                try waitForSocket(Int16(POLLIN), until: deadline)
+                guard unsafe PQconsumeInput(pg) == 1 else { throw lost() }
+            }
+            guard let pointer = unsafe PQgetResult(pg) else { break }
+            let result = unsafe ResultHandle(pointer)
+            switch result.status {
+            case PGRES_TUPLES_OK, PGRES_COMMAND_OK, PGRES_EMPTY_QUERY:
+                last = QueryResult(rows: result.rows, affected: result.affected)
+            case PGRES_COPY_IN, PGRES_COPY_OUT, PGRES_COPY_BOTH:
+                // Not spoken here, and the connection cannot be used until it is: given up.
+                throw DatabaseError(.connectionLost, "COPY is not supported")
+            default: failure = failure ?? result.error
+            }
+        }
+        if let failure { throw unsafe PQstatus(pg) == CONNECTION_OK ? failure : lost(failure) }
+        return last
+    }
+
+    private func flush(until deadline: ContinuousClock.Instant) throws(DatabaseError) {
+        while true {
+            switch unsafe PQflush(pg) {
+            case 0: return
+            case 1:
+                // The server may be sending, too, and stop reading until that is taken.
+                let ready = try waitForSocket(Int16(POLLIN) | Int16(POLLOUT), until: deadline)
+                if ready & Int16(POLLIN) != 0, unsafe PQconsumeInput(pg) != 1 { throw lost() }
+            default: throw lost()
+            }
+        }
+    }
+
+    @discardableResult
+    private func waitForSocket(_ events: Int16, until deadline: ContinuousClock.Instant) throws(DatabaseError) -> Int16 {
+        var entry = pollfd(fd: socket, events: events, revents: 0)
+        while true {
+            let left = (deadline - ContinuousClock.now).milliseconds
+            guard left > 0 else { throw DatabaseError(.connectionLost, "the server has fallen silent") }
+            let count = unsafe poll(&entry, 1, Int32(clamping: left))
+            if count > 0 { return entry.revents }
+            guard count == 0 || errno == EINTR else { throw DatabaseError(.connectionLost, "poll: errno \(errno)") }
+        }
+    }
+
+    /// Waits for a notification; nil when the deadline is reached or `signal` was set.
+    func notification(
+        until deadline: ContinuousClock.Instant, or signal: EventSignal
+    ) throws(DatabaseError) -> Notification? {
+        while true {
+            if let pointer = unsafe PQnotifies(pg) {
+                defer { unsafe PQfreemem(pointer) }
+                return unsafe Notification(
+                    channel: String(cString: pointer.pointee.relname), payload: String(cString: pointer.pointee.extra))
+            }
+            if signal.clear() { return nil }
+            let left = (deadline - ContinuousClock.now).milliseconds
+            guard left > 0 else { return nil }
+            var entries = [
+                pollfd(fd: socket, events: Int16(POLLIN), revents: 0),
+                pollfd(fd: signal.descriptor, events: Int16(POLLIN), revents: 0),
+            ]
+            let count = unsafe poll(&entries, 2, Int32(clamping: left))
+            guard count >= 0 || errno == EINTR else { throw DatabaseError(.connectionLost, "poll: errno \(errno)") }
+            if count > 0, entries[0].revents != 0, unsafe PQconsumeInput(pg) != 1 { throw lost() }
+        }
+    }
+
+    private func lost(_ reason: DatabaseError? = nil) -> DatabaseError {
+        let message = reason?.message ?? (unsafe Self.text(PQerrorMessage(pg)))
+        return DatabaseError(
+            .connectionLost, sqlState: reason?.sqlState, message.isEmpty ? "the connection was lost" : message)
+    }
+
+    private static func text(_ pointer: UnsafePointer<CChar>?) -> String {
+        guard let pointer = unsafe pointer else { return "" }
+        let text = unsafe String(cString: pointer)
+        return text.split(whereSeparator: \.isNewline).joined(separator: " ")
+    }
+}
+
+extension ConnectionHandle {
+    /// libpq's message about a string it cannot read quotes pieces of it, and one may be the password.
+    private static func checkConninfo(_ conninfo: String) throws(DatabaseError) {
+        guard !conninfo.utf8.contains(0) else {
+            throw DatabaseError(.invalidConfiguration, "the connection string contains a NUL character")
+        }
+        var message: UnsafeMutablePointer<CChar>?
+        if let options = unsafe PQconninfoParse(conninfo, &message) {
+            unsafe PQconninfoFree(options)
+            return
+        }
+        defer { unsafe PQfreemem(message) }
+        throw DatabaseError(
+            .invalidConfiguration, "connection string: \(DatabaseError.withoutQuoted(unsafe text(message)))")
+    }
+
+    /// A failed attempt has no SQLSTATE in libpq's interface, so its kind is read from the English message; any
+    /// other message counts as a server that is away, which is retried.
+    private static func connectError(_ pg: OpaquePointer) -> DatabaseError {
+        var message = unsafe text(PQerrorMessage(pg))
+        if let password = unsafe PQpass(pg), unsafe password.pointee != 0 {
+            message = replacing(message, unsafe String(cString: password), by: "***")
+        }
+        if unsafe PQconnectionNeedsPassword(pg) == 1 || contains(message, "authentication failed")
+            || contains(message, "no pg_hba.conf entry")
+        {
+            return DatabaseError(.authentication, message)
+        }
+        if contains(message, "does not exist") && contains(message, "FATAL:") {
+            return DatabaseError(.invalidConfiguration, message)
+        }
+        if contains(message, "invalid ") {
+            // The value may be a piece of a password (`//user:pass/word@host` has the port "pass"); the option's name
+            // at the end is known to be one.
+            let parts = message.split(separator: " for connection option ", maxSplits: 1)
+            let option = parts.count == 2 ? " for connection option \(parts[1])" : ""
+            return DatabaseError(.invalidConfiguration, DatabaseError.withoutQuoted(String(parts[0])) + option)
+        }
+        return DatabaseError(.connectionLost, message)
+    }
+
+    private static func contains(_ text: String, _ part: String) -> Bool { text.contains(part) }
+
+    private static func replacing(_ text: String, _ part: String, by replacement: String) -> String {
+        text.split(separator: part, omittingEmptySubsequences: false).joined(separator: replacement)
+    }
+}

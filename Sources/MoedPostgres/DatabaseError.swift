@@ -1,0 +1,93 @@
+/// Why a database call failed. Never contains bind values, nor a password.
+package struct DatabaseError: Error, Sendable, Equatable, CustomStringConvertible {
+    package enum Code: Sendable, Equatable {
+        /// The connection is gone, or was never made: retry on a new one. What it was doing may or may not have happened.
+        case connectionLost
+        /// The server refused the user or password.
+        case authentication
+        /// statement_timeout, lock_timeout, or no answer within the call's own deadline.
+        case timeout
+        /// A constraint of the schema.
+        case constraint
+        /// Serialization failure or deadlock: the transaction may be tried again.
+        case serialization
+        case insufficientPrivilege
+        /// A schema, table, column or function that is not there.
+        case undefinedObject
+        /// The connection string, or a database or role that does not exist.
+        case invalidConfiguration
+        /// Out of connections, memory or disk.
+        case insufficientResources
+        /// A value the server cannot take, a NUL character in a text among them.
+        case invalidValue
+        /// A row without the expected column or of another type.
+        case protocolViolation
+        /// Any other error of the server.
+        case server
+    }
+
+    package var code: Code
+    /// SQLSTATE of the server; nil when the client noticed the error.
+    package var sqlState: String?
+    package var message: String
+    /// Constraint that was violated, if one was.
+    package var constraint: String?
+
+    package init(_ code: Code, sqlState: String? = nil, _ message: String, constraint: String? = nil) {
+        self.code = code
+        self.sqlState = sqlState
+        self.message = message
+        self.constraint = constraint
+    }
+
+    /// Whether the same call may succeed later.
+    package var isRetryable: Bool {
+        switch code {
+        case .connectionLost, .timeout, .serialization, .insufficientResources: true
+        default: false
+        }
+    }
+
+    /// Whether a new connection is needed.
+    package var isConnectionLost: Bool { code == .connectionLost }
+
+    package var description: String { sqlState.map { "\(message) (SQLSTATE \($0))" } ?? message }
+}
+
+extension DatabaseError {
+    /// Classes and codes of PostgreSQL's documentation, appendix A.
+    static func code(sqlState: String) -> Code {
+        switch sqlState {
+        case "57014", "55P03": return .timeout
+        case "57P01", "57P02", "57P03", "57P05", "25P03": return .connectionLost
+        case "42501": return .insufficientPrivilege
+        case "42P01", "42703", "42704", "42883", "3F000", "42P02": return .undefinedObject
+        case "3D000": return .invalidConfiguration
+        default: break
+        }
+        switch sqlState.prefix(2) {
+        case "08": return .connectionLost
+        case "22": return .invalidValue
+        case "23": return .constraint
+        case "28": return .authentication
+        case "40": return .serialization
+        case "53": return .insufficientResources
+        default: return .server
+        }
+    }
+
+    /// Messages of class 22 quote the offending value; libpq quotes pieces of a connection string it cannot read.
+    static func withoutQuoted(_ message: String) -> String {
+        var result = ""
+        var quoted = false
+        for character in message {
+            if character == "\"" {
+                result += quoted ? "" : "\"…\""
+                quoted.toggle()
+            } else if !quoted {
+                result.append(character)
+            }
+        }
+        return result
+    }
+}

@@ -1,0 +1,190 @@
+package import MoedCore
+import MoedPostgres
+
+/// What a draining worker may still have to run.
+package struct Remaining: Sendable, Equatable {
+    /// Queued, or scheduled and due; counted up to a limit.
+    package var ready: Int
+    /// Running on this or another worker: they come back when that worker fails.
+    package var running: Int
+    /// Waiting for another attempt.
+    package var retrying: Int
+
+    package init(ready: Int, running: Int, retrying: Int) {
+        self.ready = ready
+        self.running = running
+        self.retrying = retrying
+    }
+
+    package var isEmpty: Bool { ready == 0 && running == 0 && retrying == 0 }
+}
+
+extension JobStore {
+    /// Queued jobs counted per group: enough to see that a batch can be filled.
+    package static let backlogCountMax = 1000
+
+    /// The groups that have queued jobs of these models (and of `default`), with how many (up to `backlogCountMax`)
+    /// and how long the oldest has been due.
+    ///
+    /// Jumps through the claim index from one (group, tenant, priority) to the next, so a million queued jobs cost no
+    /// more than a thousand.
+    package func backlog(models: [String]) async throws(QueueError) -> [GroupBacklog] {
+        let result = try await query(
+            """
+            WITH RECURSIVE head AS (
+              (SELECT j.model_id, j.mode, j.bucket, j.tenant_id, -j.priority AS rank, greatest(j.created_at, j.run_at) AS due
+                 FROM moed.job j WHERE j.state = 'queued'
+                ORDER BY j.model_id, j.mode, j.bucket, j.tenant_id, -j.priority, j.id LIMIT 1)
+              UNION ALL
+              SELECT n.* FROM head h CROSS JOIN LATERAL (
+                SELECT j.model_id, j.mode, j.bucket, j.tenant_id, -j.priority, greatest(j.created_at, j.run_at)
+                  FROM moed.job j
+                 WHERE j.state = 'queued' AND (j.model_id, j.mode, j.bucket, j.tenant_id, -j.priority)
+                                            > (h.model_id, h.mode, h.bucket, h.tenant_id, h.rank)
+                 ORDER BY j.model_id, j.mode, j.bucket, j.tenant_id, -j.priority, j.id LIMIT 1) n
+            ), active AS (
+              SELECT h.model_id, h.mode, h.bucket, m.name, min(h.due) AS oldest, array_agg(DISTINCT h.tenant_id) AS tenants
+                FROM head h
+                JOIN moed.model m ON m.id = h.model_id AND m.paused_at IS NULL
+                JOIN moed.tenant t ON t.id = h.tenant_id AND t.paused_at IS NULL
+               WHERE m.id = 1 OR m.name = ANY (\(SQLArray(models.map { $0.withoutNUL })))
+               GROUP BY h.model_id, h.mode, h.bucket, m.name
+            )
+            SELECT a.name, a.mode, a.bucket,
+                   greatest(0, extract(epoch FROM clock_timestamp() - a.oldest) * 1000)::bigint AS age_ms,
+                   (SELECT count(*) FROM (
+                      SELECT FROM moed.job j
+                       WHERE j.state = 'queued' AND j.model_id = a.model_id AND j.mode = a.mode AND j.bucket = a.bucket
+                         AND j.tenant_id = ANY (a.tenants)
+                       LIMIT \(Self.backlogCountMax)) AS counted) AS queued
+              FROM active a
+             ORDER BY a.name, a.mode, a.bucket
+            """)
+        return try await decode(result) { row throws(DatabaseError) in
+            GroupBacklog(
+                group: try Self.group(row), queued: try row.value("queued"),
+                oldestAge: .milliseconds(try row.value("age_ms", as: Int64.self)))
+        }
+    }
+
+    /// Takes up to `limit` queued jobs of one group for this worker.
+    ///
+    /// Tenants share by weight: candidates are ordered by (running + rank) / weight, so that each tenant's n-th job
+    /// competes with the others' n-th, and no slot stays empty while any tenant has work. Fewer jobs than there are
+    /// may come back when other workers are claiming the same ones. A worker that was declared dead gets none.
+    ///
+    /// - Parameter maxWait: the job that has been due longest is taken first when it has waited this long, whatever
+    ///   its priority. One per claim: were it all such jobs, priority would mean nothing in a long queue.
+    package func claim(
+        _ worker: WorkerID, _ group: JobGroup, limit: Int, maxWait: Duration? = nil
+    ) async throws(QueueError) -> [ClaimedJob] {
+        let limit = min(limit, Self.rowsPerStatementMax)
+        guard limit > 0 else { return [] }
+        let result = try await query(Self.claim(worker, group, limit, maxWait.map(seconds)))
+        return try await decode(result) { row throws(DatabaseError) in
+            ClaimedJob(
+                lease: JobLease(job: JobID(try row.value("id")), token: try row.value("lease_token")),
+                attempt: try row.value("attempt"), crashes: try row.value("crashes"), group: group,
+                tenant: try row.value("tenant"), body: try row.optional("body"),
+                waited: .milliseconds(try row.value("waited_ms", as: Int64.self)))
+        }
+    }
+
+    private static func claim(_ worker: WorkerID, _ group: JobGroup, _ limit: Int, _ maxWait: Double?) -> SQL {
+        """
+        WITH RECURSIVE wanted AS MATERIALIZED (
+          SELECT m.id AS model_id, \(group.mode.rawValue)::moed.reasoning_mode AS mode, \(group.bucket)::smallint AS bucket
+            FROM moed.model m
+           WHERE m.name = \(group.model.withoutNUL) AND m.paused_at IS NULL
+             AND EXISTS (SELECT FROM moed.worker w WHERE w.id = \(worker.rawValue) AND w.stopped_at IS NULL
+                                                     AND w.expires_at > clock_timestamp())
+        ), present (tenant_id, urgency) AS (
+          SELECT n.* FROM wanted g CROSS JOIN LATERAL (
+            SELECT j.tenant_id, -j.priority FROM moed.job j
+             WHERE j.state = 'queued' AND j.model_id = g.model_id AND j.mode = g.mode AND j.bucket = g.bucket
+             ORDER BY j.tenant_id, -j.priority LIMIT 1) n
+          UNION ALL
+          SELECT n.* FROM present p CROSS JOIN wanted g CROSS JOIN LATERAL (
+            SELECT j.tenant_id, -j.priority FROM moed.job j
+             WHERE j.state = 'queued' AND j.model_id = g.model_id AND j.mode = g.mode AND j.bucket = g.bucket
+               AND (j.tenant_id, -j.priority) > (p.tenant_id, p.urgency)
+             ORDER BY j.tenant_id, -j.priority LIMIT 1) n
+        ), busy AS (
+          SELECT j.tenant_id, count(*) AS jobs FROM moed.job j WHERE j.state = 'running' GROUP BY j.tenant_id
+        ), candidate AS MATERIALIZED (
+          SELECT c.id, p.tenant_id, c.due,
+                 row_number() OVER (PARTITION BY p.tenant_id ORDER BY p.urgency, c.id) AS rank
+            FROM present p
+            JOIN moed.tenant t ON t.id = p.tenant_id AND t.paused_at IS NULL
+            CROSS JOIN wanted g
+            CROSS JOIN LATERAL (
+              SELECT j.id, greatest(j.created_at, j.run_at) AS due FROM moed.job j
+               WHERE j.state = 'queued' AND j.model_id = g.model_id AND j.mode = g.mode AND j.bucket = g.bucket
+                 AND j.tenant_id = p.tenant_id AND -j.priority = p.urgency
+               ORDER BY j.id LIMIT \(2 * limit)) c
+        ), overdue AS (
+          SELECT c.id FROM candidate c
+           WHERE c.due <= clock_timestamp() - make_interval(secs => \(maxWait)) ORDER BY c.due, c.id LIMIT 1
+        ), ordered AS MATERIALIZED (
+          SELECT c.id, CASE WHEN o.id IS NULL THEN (coalesce(b.jobs, 0) + c.rank) / t.weight ELSE 0 END AS turn
+            FROM candidate c
+            JOIN moed.tenant t ON t.id = c.tenant_id
+            LEFT JOIN busy b ON b.tenant_id = c.tenant_id
+            LEFT JOIN overdue o ON o.id = c.id
+           WHERE t.max_running IS NULL OR coalesce(b.jobs, 0) + c.rank <= t.max_running
+              OR o.id IS NOT NULL AND coalesce(b.jobs, 0) < t.max_running
+        ), locked AS MATERIALIZED (
+          SELECT j.id, c.turn FROM moed.job j JOIN ordered c ON c.id = j.id
+           WHERE j.state = 'queued'
+           ORDER BY c.turn, j.id LIMIT \(limit) FOR UPDATE OF j SKIP LOCKED
+        ), taken AS (
+          UPDATE moed.job j
+             SET state = 'running', attempt = j.attempt + 1, leased_by = \(worker.rawValue),
+                 lease_token = nextval('moed.lease_token_seq'), started_at = clock_timestamp()
+            FROM locked l WHERE j.id = l.id
+          RETURNING j.id, j.lease_token, j.attempt, j.crashes, j.tenant_id, l.turn,
+                    greatest(0, extract(epoch FROM j.started_at - greatest(j.created_at, j.run_at)) * 1000)::bigint AS waited_ms
+        ), logged AS (
+          INSERT INTO moed.job_attempt (job_id, lease_token, attempt, worker_id)
+          SELECT id, lease_token, attempt, \(worker.rawValue) FROM taken
+        )
+        SELECT k.id, k.lease_token, k.attempt, k.crashes, k.waited_ms, t.name AS tenant,
+               CASE WHEN octet_length(r.body::text) <= \(RequestLimit.bodyBytesMax) THEN r.body END AS body
+          FROM taken k JOIN moed.tenant t ON t.id = k.tenant_id JOIN moed.job_request r ON r.job_id = k.id
+         ORDER BY k.turn, k.id
+        """
+    }
+
+    /// What is left that a worker of these models may have to run.
+    package func remaining(models: [String]) async throws(QueueError) -> Remaining {
+        let result = try await query(
+            """
+            WITH served AS (
+              SELECT id FROM moed.model
+               WHERE (id = 1 OR name = ANY (\(SQLArray(models.map { $0.withoutNUL })))) AND paused_at IS NULL
+            ), open AS (SELECT id FROM moed.tenant WHERE paused_at IS NULL)
+            SELECT (SELECT count(*) FROM (SELECT FROM moed.job j JOIN served s ON s.id = j.model_id
+                      JOIN open t ON t.id = j.tenant_id
+                     WHERE j.state = 'queued' LIMIT \(Self.backlogCountMax)) AS counted) AS queued,
+                   (SELECT count(*) FROM moed.job j JOIN served s ON s.id = j.model_id JOIN open t ON t.id = j.tenant_id
+                     WHERE j.state = 'scheduled' AND j.run_at <= clock_timestamp()) AS due,
+                   (SELECT count(*) FROM moed.job j JOIN served s ON s.id = j.model_id
+                     WHERE j.state = 'running') AS running,
+                   (SELECT count(*) FROM moed.job j JOIN served s ON s.id = j.model_id JOIN open t ON t.id = j.tenant_id
+                     WHERE j.state = 'scheduled' AND j.attempt > 0 AND j.run_at > clock_timestamp()) AS retrying
+            """)
+        return try await decodeOne(result) { row throws(DatabaseError) in
+            Remaining(
+                ready: try row.value("queued", as: Int.self) + row.value("due", as: Int.self),
+                running: try row.value("running"), retrying: try row.value("retrying"))
+        }
+    }
+
+    private static func group(_ row: Row) throws(DatabaseError) -> JobGroup {
+        let mode: String = try row.value("mode")
+        guard let mode = ReasoningMode(rawValue: mode) else {
+            throw DatabaseError(.protocolViolation, "unknown mode \(mode)")
+        }
+        return JobGroup(model: try row.value("name"), mode: mode, bucket: try row.value("bucket"))
+    }
+}

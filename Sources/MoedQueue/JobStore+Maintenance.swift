@@ -1,0 +1,143 @@
+package import MoedCore
+import MoedPostgres
+
+/// What a rescue found.
+package struct RescueReport: Sendable, Equatable {
+    /// Workers declared dead.
+    package var workers = 0
+    /// Jobs that go back to the queue.
+    package var requeued = 0
+    /// Jobs out of attempts, ended as failed with `worker_lost`.
+    package var failed = 0
+    /// Jobs whose cancellation had been asked for.
+    package var cancelled = 0
+
+    package init(workers: Int = 0, requeued: Int = 0, failed: Int = 0, cancelled: Int = 0) {
+        self.workers = workers
+        self.requeued = requeued
+        self.failed = failed
+        self.cancelled = cancelled
+    }
+}
+
+/// Work that any worker may do at any time; two doing it at once are harmless.
+extension JobStore {
+    /// Key of the advisory lock of `rescue`: "mres" in ASCII.
+    private static let rescueKey: Int64 = 0x6D72_6573
+
+    /// Declares workers dead whose lease has run out, and takes their jobs back.
+    ///
+    /// A crash may have been another job's fault. So the first one costs a job an attempt, the second puts it into
+    /// the bucket −1, where it runs alone, and only a crash there, with the attempts used up, ends it.
+    package func rescue() async throws(QueueError) -> RescueReport {
+        var report = RescueReport()
+        do {
+            report = try await connection.transaction { connection in
+                let lock = try connection.query("SELECT pg_try_advisory_xact_lock(\(Self.rescueKey)) AS taken")
+                guard try lock.rows.first?.value("taken") == true else { return RescueReport() }
+                let workers = try connection.query(
+                    """
+                    UPDATE moed.worker SET stopped_at = clock_timestamp(), idle = false
+                     WHERE stopped_at IS NULL AND expires_at < clock_timestamp()
+                    """)
+                var report = RescueReport(workers: workers.affected)
+                for row in try connection.query(Self.takeBack).rows {
+                    let jobs: Int = try row.value("jobs")
+                    switch try row.value("state", as: String.self) {
+                    case "failed": report.failed = jobs
+                    case "cancelled": report.cancelled = jobs
+                    default: report.requeued = jobs
+                    }
+                }
+                if report.requeued > 0 { try connection.query("SELECT moed.wake_idle()") }
+                return report
+            }
+        } catch let error as DatabaseError {
+            throw QueueError(error)
+        } catch {
+            throw QueueError(.database, "\(error)")
+        }
+        return report
+    }
+
+    private static var takeBack: SQL {
+        """
+        WITH lost AS MATERIALIZED (
+          SELECT j.id, j.lease_token,
+                 CASE WHEN j.cancel_requested_at IS NOT NULL THEN 'cancelled'
+                      WHEN j.bucket = -1 AND j.attempt >= j.max_attempts THEN 'failed'
+                      ELSE 'queued' END::moed.job_state AS state
+            FROM moed.job j
+           WHERE j.state = 'running'
+             AND NOT EXISTS (SELECT FROM moed.worker w WHERE w.id = j.leased_by AND w.stopped_at IS NULL)
+           ORDER BY j.id LIMIT \(10 * rowsPerStatementMax) FOR UPDATE OF j SKIP LOCKED
+        ), moved AS (
+          UPDATE moed.job j
+             SET state = l.state, leased_by = NULL, crashes = j.crashes + 1,
+                 finished_at = CASE WHEN l.state <> 'queued' THEN clock_timestamp() END,
+                 bucket = CASE WHEN j.crashes >= 1 THEN -1 ELSE j.bucket END
+            FROM lost l WHERE j.id = l.id
+          RETURNING j.id, j.lease_token, j.state, j.crashes
+        ), result AS (
+          INSERT INTO moed.job_result (job_id, lease_token, error_code, error_message)
+          SELECT m.id, m.lease_token, 'worker_lost', format('the worker died %s times while running this job', m.crashes)
+            FROM moved m WHERE m.state = 'failed'
+        ), attempt AS (
+          UPDATE moed.job_attempt a SET ended_at = clock_timestamp(), outcome = 'lost'
+            FROM lost l WHERE a.job_id = l.id AND a.lease_token = l.lease_token
+        )
+        SELECT state, count(*) AS jobs FROM moved GROUP BY state
+        """
+    }
+
+    /// Queues scheduled jobs that are due.
+    /// - Returns: how many.
+    package func promote() async throws(QueueError) -> Int {
+        let result = try await query(
+            """
+            WITH due AS MATERIALIZED (
+              SELECT id FROM moed.job WHERE state = 'scheduled' AND run_at <= clock_timestamp()
+               ORDER BY run_at LIMIT \(Self.rowsPerStatementMax) FOR UPDATE SKIP LOCKED
+            ), moved AS (UPDATE moed.job j SET state = 'queued' FROM due WHERE j.id = due.id RETURNING j.id),
+            woken AS (SELECT moed.wake_idle() FROM moved LIMIT 1)
+            SELECT (SELECT count(*) FROM moved) AS jobs, (SELECT count(*) FROM woken) AS woken
+            """)
+        return try await decodeOne(result) { row throws(DatabaseError) in try row.value("jobs") }
+    }
+
+    /// Ends queued jobs that name a model no worker ever registered.
+    /// - Returns: how many.
+    package func failUnknownModels() async throws(QueueError) -> Int {
+        let result = try await query(
+            """
+            WITH unknown AS MATERIALIZED (
+              SELECT j.id, j.lease_token, m.name FROM moed.model m JOIN moed.job j ON j.model_id = m.id
+               WHERE m.registered_at IS NULL AND j.state = 'queued'
+               LIMIT \(Self.rowsPerStatementMax) FOR UPDATE OF j SKIP LOCKED
+            ), known AS (
+              SELECT string_agg(name, ', ' ORDER BY id) AS names FROM (
+                SELECT id, name FROM moed.model WHERE registered_at IS NOT NULL ORDER BY id LIMIT 20) AS first
+            ), moved AS (
+              UPDATE moed.job j SET state = 'failed', finished_at = clock_timestamp()
+                FROM unknown u WHERE j.id = u.id RETURNING j.id
+            ), result AS (
+              INSERT INTO moed.job_result (job_id, lease_token, error_code, error_message, error_param)
+              SELECT u.id, u.lease_token, 'model_not_found',
+                     format('no worker has ever served model "%s"; known are: %s', u.name, known.names), 'model'
+                FROM unknown u CROSS JOIN known
+            )
+            SELECT count(*) AS jobs FROM moved
+            """)
+        return try await decodeOne(result) { row throws(DatabaseError) in try row.value("jobs") }
+    }
+
+    /// Jobs of this worker whose cancellation was asked for: to be stopped and released.
+    package func cancelRequested(_ worker: WorkerID) async throws(QueueError) -> [JobID] {
+        let result = try await query(
+            """
+            SELECT id FROM moed.job
+             WHERE state = 'running' AND leased_by = \(worker.rawValue) AND cancel_requested_at IS NOT NULL ORDER BY id
+            """)
+        return try await decode(result) { row throws(DatabaseError) in JobID(try row.value("id")) }
+    }
+}

@@ -1,0 +1,94 @@
+import MoedCore
+import MoedPostgres
+
+/// What a daemon says about itself when it starts.
+package struct WorkerRegistration: Sendable {
+    package var host: String
+    package var pid: Int32
+    package var version: String
+    /// Names of the models it serves; `default` is served besides.
+    package var models: [String]
+    package var lease: Duration
+
+    package init(host: String, pid: Int32, version: String, models: [String], lease: Duration) {
+        self.host = host
+        self.pid = pid
+        self.version = version
+        self.models = models
+        self.lease = lease
+    }
+}
+
+/// What a daemon says about itself at every beat.
+package struct WorkerBeat: Sendable {
+    /// How long from now its jobs stay its own.
+    package var lease: Duration
+    /// Whether it waits for work: then enqueueing notifies it.
+    package var idle: Bool
+    package var running: Int
+    package var tokensPerSecond: Double
+    /// One line for people.
+    package var status: String
+
+    package init(lease: Duration, idle: Bool, running: Int = 0, tokensPerSecond: Double = 0, status: String = "") {
+        self.lease = lease
+        self.idle = idle
+        self.running = running
+        self.tokensPerSecond = tokensPerSecond
+        self.status = status
+    }
+}
+
+extension JobStore {
+    /// Adds a worker, with its models registered.
+    package func registerWorker(_ worker: WorkerRegistration) async throws(QueueError) -> WorkerID {
+        let result = try await query(
+            """
+            WITH named AS (
+              INSERT INTO moed.model (name, registered_at)
+              SELECT DISTINCT n, clock_timestamp() FROM unnest(\(SQLArray(worker.models.map { $0.withoutNUL }))) AS n
+              ON CONFLICT (name) DO UPDATE SET registered_at = coalesce(moed.model.registered_at, excluded.registered_at)
+              RETURNING id
+            )
+            INSERT INTO moed.worker (host, pid, version, models, expires_at)
+            SELECT \(worker.host), \(worker.pid), \(worker.version),
+                   ARRAY(SELECT 1 UNION SELECT id FROM named ORDER BY 1),
+                   clock_timestamp() + make_interval(secs => \(seconds(worker.lease)))
+            RETURNING id
+            """)
+        return try await decodeOne(result) { row throws(DatabaseError) in WorkerID(try row.value("id")) }
+    }
+
+    /// Renews the lease.
+    ///
+    /// - Returns: false when the worker was declared dead: its jobs are others' now, and it must register again.
+    ///   A lease that ran out unnoticed by anybody is renewed like any other.
+    package func beat(_ worker: WorkerID, _ beat: WorkerBeat) async throws(QueueError) -> Bool {
+        let result = try await query(
+            """
+            UPDATE moed.worker
+               SET expires_at = clock_timestamp() + make_interval(secs => \(seconds(beat.lease))),
+                   seen_at = clock_timestamp(), idle = \(beat.idle), running = \(Int32(clamping: beat.running)),
+                   tokens_per_second = \(beat.tokensPerSecond), status = \(beat.status.withoutNUL)
+             WHERE id = \(worker.rawValue) AND stopped_at IS NULL
+            """)
+        return result.affected == 1
+    }
+
+    /// Ends a worker. Jobs it still holds go back to the queue without having used an attempt.
+    package func unregister(_ worker: WorkerID) async throws(QueueError) {
+        let held = try await query(
+            "SELECT id, lease_token FROM moed.job WHERE state = 'running' AND leased_by = \(worker.rawValue)")
+        let leases = try await decode(held) { row throws(DatabaseError) in
+            JobRelease(lease: JobLease(job: .init(try row.value("id")), token: try row.value("lease_token")))
+        }
+        _ = try await release(leases)
+        _ = try await query(
+            """
+            UPDATE moed.worker SET stopped_at = clock_timestamp(), idle = false, running = 0
+             WHERE id = \(worker.rawValue) AND stopped_at IS NULL
+            """)
+    }
+
+    func seconds(_ duration: Duration) -> Double { Double(duration.milliseconds) / 1000 }
+}

@@ -1,0 +1,62 @@
+package import MoedPostgres
+
+/// The queue as one worker sees it, over one connection.
+///
+/// Every method is one round trip or few. Methods throw `QueueError`; after a lost connection the owner opens
+/// another store, and repeats the write that was under way: completions, failures and releases may be repeated.
+package struct JobStore: Sendable {
+    /// Jobs one statement settles, claims or moves at most, so that none takes long.
+    package static let rowsPerStatementMax = 1000
+    /// Text one statement carries, give or take its last row; PostgreSQL takes less than a gigabyte.
+    package static let bytesPerStatementMax = 16 << 20
+
+    let connection: Connection
+
+    package init(connection: Connection) { self.connection = connection }
+
+    package static func connect(conninfo: String, applicationName: String = "moed") async throws(QueueError) -> JobStore {
+        let settings = ConnectionSettings(conninfo: conninfo, applicationName: applicationName)
+        return JobStore(
+            connection: try await queueing { () async throws(DatabaseError) in
+                let connection = try await Connection.connect(settings)
+                // Names below are qualified; nothing of another schema can take an operator's place.
+                try await connection.query("SELECT set_config('search_path', 'pg_catalog', false)")
+                return connection
+            })
+    }
+
+    package func close() async { await connection.close() }
+
+    func query(_ sql: SQL) async throws(QueueError) -> QueryResult {
+        try await queueing { () async throws(DatabaseError) in try await connection.query(sql) }
+    }
+
+    /// Decodes rows of a result.
+    func decode<R>(
+        _ result: QueryResult, _ body: (Row) throws(DatabaseError) -> R
+    ) async throws(QueueError) -> [R] {
+        try await queueing { () async throws(DatabaseError) in
+            var values: [R] = []
+            values.reserveCapacity(result.rows.count)
+            for row in result.rows { values.append(try body(row)) }
+            return values
+        }
+    }
+
+    /// The only row of a result, decoded.
+    func decodeOne<R>(
+        _ result: QueryResult, _ body: (Row) throws(DatabaseError) -> R
+    ) async throws(QueueError) -> R {
+        guard let value = try await decode(result, body).first else {
+            throw QueueError(DatabaseError(.protocolViolation, "the statement returned no row"))
+        }
+        return value
+    }
+}
+
+extension String {
+    /// PostgreSQL's text has no NUL character; JSON bodies keep theirs as an escape.
+    var withoutNUL: String {
+        utf8.contains(0) ? String(decoding: utf8.flatMap { $0 == 0 ? Array("\u{FFFD}".utf8) : [$0] }, as: UTF8.self) : self
+    }
+}

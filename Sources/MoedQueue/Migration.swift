@@ -1,0 +1,25 @@
+/// One step of the schema: a file of `sql/`, embedded in the program.
+package struct Migration: Sendable, Equatable {
+    package var version: Int
+    /// File name without its ending.
+    package var name: String
+    package var sql: String
+
+    package init(version: Int, name: String, sql: String) {
+        self.version = version
+        self.name = name
+        self.sql = sql
+    }
+
+    /// All migrations of this program in order. A file is never changed once it was released: a new one follows.
+    package static let all: [Migration] = [
+        Migration(version: 1, name: "m0001_tables", PackageResources.m0001_tables_sql),
+        Migration(version: 2, name: "m0002_enqueue", PackageResources.m0002_enqueue_sql),
+        Migration(version: 3, name: "m0003_views", PackageResources.m0003_views_sql),
+        Migration(version: 4, name: "m0004_control", PackageResources.m0004_control_sql),
+    ]
+
+    private init(version: Int, name: String, _ bytes: [UInt8]) {
+        self.init(version: version, name: name, sql: String(decoding: bytes, as: UTF8.self))
+    }
+}

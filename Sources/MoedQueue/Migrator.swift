@@ -1,0 +1,129 @@
+package import MoedPostgres
+
+/// Brings the schema `moed` to the version of this program.
+package struct Migrator: Sendable {
+    /// Key of the advisory lock under which migrations run: "moed" in ASCII.
+    private static let lockKey: Int64 = 0x6D6F_6564
+    /// Oldest PostgreSQL with views of `security_invoker`.
+    private static let serverVersionMin = 150_000
+
+    private let connection: Connection
+    private let migrations: [Migration]
+
+    package init(connection: Connection, migrations: [Migration] = Migration.all) {
+        self.connection = connection
+        self.migrations = migrations
+    }
+
+    /// A migrator with a connection of its own.
+    package static func connect(conninfo: String) async throws(QueueError) -> Migrator {
+        var settings = ConnectionSettings(conninfo: conninfo, applicationName: "moed migrate")
+        // An index build on a large table takes its time.
+        settings.statementTimeout = .seconds(3600)
+        let settled = settings
+        return Migrator(
+            connection: try await queueing { () async throws(DatabaseError) in try await Connection.connect(settled) })
+    }
+
+    package func close() async { await connection.close() }
+
+    /// The migrations that are yet to be applied, in order.
+    ///
+    /// - Throws: `QueueError` of code `schemaNewer` or `schemaChanged` when the database is not one of ours to change.
+    package func plan() async throws(QueueError) -> [Migration] {
+        try await attempt { connection in try self.pending(connection) }
+    }
+
+    /// Applies what is pending, all in one transaction, and returns it; with `dryRun` everything is rolled back.
+    package func apply(dryRun: Bool = false) async throws(QueueError) -> [Migration] {
+        try await attempt { connection in
+            try connection.query("SELECT pg_advisory_xact_lock(\(Self.lockKey))")
+            let pending = try self.pending(connection)
+            for migration in pending {
+                try connection.run(script: migration.sql)
+                try connection.query(
+                    """
+                    INSERT INTO moed.migration (version, name, checksum)
+                    VALUES (\(migration.version), \(migration.name), encode(sha256(convert_to(\(migration.sql), 'UTF8')), 'hex'))
+                    """)
+            }
+            if dryRun { throw RolledBack(pending: pending) }
+            return pending
+        }
+    }
+
+    /// Checks that the database has exactly the schema of this program.
+    ///
+    /// - Throws: `QueueError` saying what to do: run `moed migrate`, or install a newer `moed`.
+    package func verify() async throws(QueueError) {
+        let (pending, exists) = try await attempt { connection in
+            (try self.pending(connection), try self.schemaExists(connection))
+        }
+        guard let first = pending.first else { return }
+        guard exists else {
+            throw QueueError(.schemaMissing, "the database has no schema moed: run `moed migrate`")
+        }
+        throw QueueError(
+            .schemaOlder, "the database lacks \(pending.count) migration(s), the first is \(first.name): run `moed migrate`")
+    }
+
+    /// Thrown to undo a dry run.
+    private struct RolledBack: Error { var pending: [Migration] }
+
+    private func attempt<R: Sendable>(
+        _ body: @Sendable @escaping (isolated Connection) throws -> R
+    ) async throws(QueueError) -> R {
+        do {
+            return try await connection.transaction { connection in
+                guard connection.serverVersion >= Self.serverVersionMin else {
+                    throw QueueError(
+                        .serverTooOld, "PostgreSQL 15 or later is needed; this is \(connection.serverVersion / 10_000)")
+                }
+                return try body(connection)
+            }
+        } catch let undone as RolledBack {
+            guard let result = undone.pending as? R else { throw QueueError(.database, "the dry run was rolled back") }
+            return result
+        } catch let error as QueueError {
+            throw error
+        } catch let error as DatabaseError {
+            throw QueueError(error)
+        } catch {
+            throw QueueError(.database, "\(error)")
+        }
+    }
+
+    private func schemaExists(_ connection: isolated Connection) throws(DatabaseError) -> Bool {
+        let result = try connection.query("SELECT to_regclass('moed.migration') IS NOT NULL AS found")
+        return try result.rows.first?.value("found") ?? false
+    }
+
+    private func pending(_ connection: isolated Connection) throws -> [Migration] {
+        guard try schemaExists(connection) else { return migrations }
+        let known = try connection.query(
+            """
+            SELECT m.version, m.name, k.name AS known_name,
+                   m.checksum = encode(sha256(convert_to(k.sql, 'UTF8')), 'hex') AS same
+              FROM moed.migration m
+              LEFT JOIN unnest(\(SQLArray(migrations.map(\.version))), \(SQLArray(migrations.map(\.name))),
+                               \(SQLArray(migrations.map(\.sql)))) AS k(version, name, sql) ON k.version = m.version
+             ORDER BY m.version
+            """)
+        var applied: Set<Int> = []
+        for row in known.rows {
+            let version: Int = try row.value("version")
+            let name: String = try row.value("name")
+            guard let same: Bool = try row.optional("same") else {
+                throw QueueError(
+                    .schemaNewer,
+                    "the database has migration \(version) (\(name)), this moed knows \(migrations.last?.version ?? 0): "
+                        + "install a newer moed")
+            }
+            guard same else {
+                throw QueueError(.schemaChanged, "migration \(version) (\(name)) differs from the one that was applied")
+            }
+            applied.insert(version)
+        }
+        return migrations.filter { !applied.contains($0.version) }
+    }
+}

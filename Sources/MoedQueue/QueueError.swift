@@ -1,0 +1,48 @@
+package import MoedPostgres
+
+/// Why the queue cannot do what was asked.
+package struct QueueError: Error, Sendable, Equatable, CustomStringConvertible {
+    package enum Code: Sendable, Equatable {
+        /// The database call failed; see `database`.
+        case database
+        /// There is no schema `moed`.
+        case schemaMissing
+        /// Migrations of this program have not been applied.
+        case schemaOlder
+        /// The database has migrations that this program does not know.
+        case schemaNewer
+        /// A migration was changed after it had been applied.
+        case schemaChanged
+        /// PostgreSQL older than 15.
+        case serverTooOld
+    }
+
+    package var code: Code
+    /// Says what to do, where something can be done.
+    package var message: String
+    package var database: DatabaseError?
+
+    package init(_ code: Code, _ message: String) {
+        self.code = code
+        self.message = message
+    }
+
+    package init(_ error: DatabaseError) {
+        code = .database
+        message = error.description
+        database = error
+    }
+
+    package var isRetryable: Bool { database?.isRetryable ?? false }
+    package var isConnectionLost: Bool { database?.isConnectionLost ?? false }
+    package var description: String { message }
+}
+
+/// Runs database calls whose errors leave this module as `QueueError`.
+func queueing<R>(_ body: () async throws(DatabaseError) -> R) async throws(QueueError) -> R {
+    do throws(DatabaseError) {
+        return try await body()
+    } catch {
+        throw QueueError(error)
+    }
+}

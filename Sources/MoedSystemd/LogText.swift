@@ -1,0 +1,34 @@
+/// Makes text from outside (a model's name, a database error, a job's label) harmless in a log.
+enum LogText {
+    /// The text on one line, with control characters written as escapes and a limit in UTF-8 bytes.
+    ///
+    /// Besides C0 and C1 controls, the Unicode line and paragraph separators and the bidirectional overrides are
+    /// escaped: they would forge a line or reverse one on the reader's terminal.
+    static func oneLine(_ text: String, bytesMax: Int) -> String {
+        var result = ""
+        var bytes = 0
+        for scalar in text.unicodeScalars {
+            let piece = isHarmless(scalar) ? String(Character(scalar)) : escape(scalar)
+            bytes += piece.utf8.count
+            guard bytes <= bytesMax else { return result + "…" }
+            result.unicodeScalars.append(contentsOf: piece.unicodeScalars)
+        }
+        return result
+    }
+
+    private static func isHarmless(_ scalar: Unicode.Scalar) -> Bool {
+        switch scalar.value {
+        case 0..<0x20, 0x7F..<0xA0, 0x2028...0x2029, 0x202A...0x202E, 0x2066...0x2069: false
+        default: true
+        }
+    }
+
+    private static func escape(_ scalar: Unicode.Scalar) -> String {
+        switch scalar {
+        case "\n": "\\n"
+        case "\r": "\\r"
+        case "\t": "\\t"
+        default: "\\u{\(String(scalar.value, radix: 16))}"
+        }
+    }
+}

@@ -1,0 +1,78 @@
+import Glibc
+package import Logging
+
+/// Writes each log event as one line: time (UTC), level, message, `key=value`.
+///
+/// Used where there is no journal: at a terminal, in a container, in tests.
+package struct StderrLogHandler: LogHandler {
+    package var logLevel: Logger.Level
+    package var metadata: Logger.Metadata = [:]
+    package var metadataProvider: Logger.MetadataProvider?
+
+    private let label: String
+    private let descriptor: Int32
+    private let marksPriority: Bool
+    private let now: @Sendable () -> LogTimestamp
+
+    private static let lineBytesMax = 16 << 10
+
+    /// - Parameters:
+    ///   - descriptor: where the lines go.
+    ///   - marksPriority: begin lines with `<6>`, the level as sd-daemon(3) has it, for a journal that reads stderr.
+    ///   - now: the wall clock.
+    package init(
+        label: String, level: Logger.Level, descriptor: Int32 = STDERR_FILENO, marksPriority: Bool = false,
+        now: @escaping @Sendable () -> LogTimestamp = LogTimestamp.now
+    ) {
+        self.label = label
+        self.descriptor = descriptor
+        self.marksPriority = marksPriority
+        self.now = now
+        logLevel = level
+    }
+
+    package subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+        get { metadata[key] }
+        set { metadata[key] = newValue }
+    }
+
+    package func log(event: LogEvent) {
+        write(event, event.metadata(over: metadata, provider: metadataProvider))
+    }
+
+    func write(_ event: LogEvent, _ metadata: Logger.Metadata) {
+        var line = marksPriority ? "<\(event.level.syslogPriority)>" : "\(now()) "
+        line += "\(event.level.rawValue) \(label): "
+        line += LogText.oneLine(event.message.description, bytesMax: Self.lineBytesMax)
+        for (key, value) in metadata.sorted(by: { $0.key < $1.key }) {
+            line += " \(Self.quoted(key, bytesMax: 64))=\(Self.quoted(value.description, bytesMax: 4096))"
+        }
+        let bytes = Array((line + "\n").utf8)
+        var written = 0
+        // A line that cannot be written has no other place to go; it must not stop the daemon either.
+        while written < bytes.count {
+            let count = unsafe bytes.withUnsafeBytes { buffer in
+                unsafe Glibc.write(
+                    descriptor, buffer.baseAddress.map { unsafe $0 + written }, bytes.count - written)
+            }
+            if count < 0, errno == EINTR { continue }
+            guard count > 0 else { return }
+            written += count
+        }
+    }
+
+    /// The text as it is, or in quotes when it could be taken for several `key=value` pairs.
+    private static func quoted(_ text: String, bytesMax: Int) -> String {
+        let line = LogText.oneLine(text, bytesMax: bytesMax)
+        guard line.isEmpty || line.contains(where: { $0 == " " || $0 == "=" || $0 == "\"" || $0 == "\\" })
+        else {
+            return line
+        }
+        var result = "\""
+        for character in line {
+            if character == "\"" { result += "\\" }
+            result.append(character)
+        }
+        return result + "\""
+    }
+}

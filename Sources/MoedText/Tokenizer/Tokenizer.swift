@@ -1,0 +1,139 @@
+package import MoedCore
+
+/// Byte-level BPE as Hugging Face's `tokenizers` runs it from a checkpoint's `tokenizer.json`.
+///
+/// Immutable after loading; may be used from any number of threads at once.
+package struct Tokenizer: Sendable {
+    private let vocabulary: Vocabulary
+    private let preTokenizer: PreTokenizer
+    private let normalizes: Bool
+    private let ignoresMerges: Bool
+    /// Added tokens looked for in the raw text, and those looked for in the normalised text.
+    private let rawFinder: AddedTokenFinder
+    private let normalizedFinder: AddedTokenFinder
+
+    /// Reads `tokenizer.json`; `file` is its name in error messages.
+    ///
+    /// - Throws: `TextError` naming the field, for a file that is damaged or asks for another algorithm.
+    package init(tokenizerJSON bytes: [UInt8], file: String) throws(TextError) {
+        let source = try TokenizerFile(bytes, file: file)
+        vocabulary = try Vocabulary(source)
+        preTokenizer = source.preTokenizer
+        normalizes = source.normalizes
+        ignoresMerges = source.ignoresMerges
+        let raw = source.addedTokens.filter { !$0.isNormalized || !source.normalizes }
+        let normalized = source.addedTokens.filter { $0.isNormalized && source.normalizes }
+        rawFinder = AddedTokenFinder(raw, contents: raw.map { Array($0.content.utf8) })
+        normalizedFinder = AddedTokenFinder(
+            normalized,
+            contents: normalized.map { token in
+                let content = Array(token.content.utf8)
+                return Normalization.composed(content.span) ?? content
+            })
+    }
+
+    /// Highest id + 1, added tokens included: ids at or above it have no text and must never be sampled.
+    package var vocabularySize: Int { vocabulary.tokens.count }
+
+    /// The id of an added token (`</think>`), or of a vocabulary entry as the file spells it (`Ġthe`).
+    package func id(of token: String) -> TokenID? {
+        if let id = vocabulary.addedIDs[token] { return id }
+        var content: [UInt8] = []
+        guard ByteAlphabet.append(token, to: &content) else { return nil }
+        return vocabulary.tokens.find(content.span)
+    }
+
+    /// Whether the file marks the token as `special`; `<think>` and `</think>` are not.
+    package func isSpecial(_ id: TokenID) -> Bool { vocabulary.specialIDs.contains(id) }
+
+    // MARK: Encoding
+
+    /// The ids of `text`, in which added tokens are recognised.
+    ///
+    /// - Complexity: O(n log n) for any text, near O(n) for text with words.
+    package func encode(_ text: String) -> [TokenID] {
+        let bytes = Array(text.utf8)
+        var output: [TokenID] = []
+        output.reserveCapacity(bytes.count / 4 + 8)
+        for piece in rawFinder.pieces(of: bytes.span) {
+            switch piece {
+            case .token(let id): output.append(id)
+            case .text(let range):
+                encode(bytes.span.extracting(range), recognising: true, into: &output)
+            }
+        }
+        return output
+    }
+
+    /// The ids of `text` as plain text: the spelling of an added token is text, too.
+    package func encodePlain(_ text: String) -> [TokenID] {
+        let bytes = Array(text.utf8)
+        var output: [TokenID] = []
+        output.reserveCapacity(bytes.count / 4 + 8)
+        encode(bytes.span, recognising: false, into: &output)
+        return output
+    }
+
+    private func encode(_ raw: Span<UInt8>, recognising: Bool, into output: inout [TokenID]) {
+        guard normalizes, let normalized = Normalization.composed(raw) else {
+            cut(raw, recognising: recognising, into: &output)
+            return
+        }
+        cut(normalized.span, recognising: recognising, into: &output)
+    }
+
+    private func cut(_ text: Span<UInt8>, recognising: Bool, into output: inout [TokenID]) {
+        guard recognising, !normalizedFinder.isEmpty else {
+            encodeWords(text, into: &output)
+            return
+        }
+        for piece in normalizedFinder.pieces(of: text) {
+            switch piece {
+            case .token(let id): output.append(id)
+            case .text(let range): encodeWords(text.extracting(range), into: &output)
+            }
+        }
+    }
+
+    private func encodeWords(_ text: Span<UInt8>, into output: inout [TokenID]) {
+        let classes = ScalarClass.Table()
+        var cache = WordCache(textBytes: text.count)
+        var scratch = BytePairEncoder.Scratch()
+        var start = 0
+        while start < text.count {
+            let end = preTokenizer.wordEnd(in: text, from: start, classes: classes)
+            cache.append(text, start, end, to: &output) { output in
+                let word = text.extracting(start..<end)
+                if ignoresMerges, let id = vocabulary.tokens.find(word) {
+                    output.append(id)
+                } else {
+                    vocabulary.encoder.append(word, to: &output, scratch: &scratch)
+                }
+            }
+            start = end
+        }
+    }
+
+    // MARK: Decoding
+
+    /// The bytes a token stands for; empty for an id that has none.
+    package func bytes(_ id: TokenID) -> [UInt8] { Array(vocabulary.tokens.bytes(of: id)) }
+
+    /// The text of the tokens, with U+FFFD for each maximal part that is not UTF-8.
+    ///
+    /// - Parameter skipSpecial: leave out the tokens that ``isSpecial(_:)`` names.
+    package func decode(_ ids: some Sequence<TokenID>, skipSpecial: Bool = false) -> String {
+        var assembler = UTF8Assembler()
+        var output: [UInt8] = []
+        for id in ids where !(skipSpecial && isSpecial(id)) {
+            for byte in vocabulary.tokens.bytes(of: id) { assembler.append(byte, to: &output) }
+        }
+        assembler.finish(into: &output)
+        return String(decoding: output, as: UTF8.self)
+    }
+
+    /// A decoder for one sequence whose tokens come one by one.
+    package func makeStream(skipSpecial: Bool) -> StreamingDecoder {
+        StreamingDecoder(self, skipSpecial: skipSpecial)
+    }
+}

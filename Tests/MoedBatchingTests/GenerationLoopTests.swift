@@ -1,0 +1,164 @@
+import MoedBatching
+import MoedCore
+import TestSupport
+import Testing
+
+@Suite struct GenerationLoopTests {
+    static let open: TokenID = 300
+    static let close: TokenID = 301
+    static let end: TokenID = 302
+    let group = JobGroup(model: "m", mode: .thinking, bucket: 8)
+
+    func limits(slots: Int = 4, rows: Int = 16) -> EngineLimits {
+        EngineLimits(contextLength: 256, kvTokens: 2048, kvBlockTokens: 32, sequencesMax: slots, rowsPerSweepMax: rows)
+    }
+
+    func task(
+        _ job: Int64, prompt: [TokenID] = [1, 2, 3], max: Int = 8, choices: Int = 1, stops: [String] = [],
+        thinking: ThinkingPolicy = .none
+    ) -> GenerationTask {
+        GenerationTask(
+            job: JobID(job), group: group, prompt: prompt, newTokensMax: max,
+            sampling: SamplingParameters(seed: UInt64(job)), choices: choices, stopIDs: [Self.end],
+            stopStrings: stops, thinking: thinking, makeTextStream: { LetterStream() })
+    }
+
+    func thinking(budget: Int?, startsOpen: Bool = false) -> ThinkingPolicy {
+        ThinkingPolicy(
+            isEnabled: true, startsOpen: startsOpen, openID: Self.open, closeID: Self.close, budget: budget,
+            injection: [20, 21, Self.close, 22])
+    }
+
+    /// Runs tasks until none is left and returns their results by job.
+    func run(_ engine: ScriptedEngine, _ tasks: [GenerationTask], chunk: Int = 8) -> [JobID: GenerationResult] {
+        var loop = GenerationLoop(engine: engine, policy: GroupPolicy(maxWait: .seconds(60)), prefillChunkMax: chunk)
+        for task in tasks { loop.submit(task, now: .zero) }
+        var results: [JobID: GenerationResult] = [:]
+        for tick in 0..<10_000 where !loop.isIdle {
+            for outcome in loop.advance(now: .milliseconds(tick)) {
+                if case .finished(let job, let result) = outcome { results[job] = result }
+            }
+        }
+        #expect(loop.isIdle)
+        #expect(engine.openCount == 0)
+        return results
+    }
+
+    func scripted(_ output: [TokenID]) -> ScriptedEngine {
+        ScriptedEngine(limits: limits()) { $0.count < output.count ? output[$0.count] : Self.end }
+    }
+
+    @Test func stopsAtTheEndTokenAndCountsIt() {
+        let result = run(scripted([0, 1, 2]), [task(1)])[JobID(1)]
+        #expect(result?.choices.first?.content == "abc")
+        #expect(result?.choices.first?.finishReason == .stop)
+        #expect(result?.choices.first?.outputIDs == [0, 1, 2, Self.end])
+        #expect(result?.usage.prompt == 3)
+        #expect(result?.usage.answer == 4)
+        #expect(result?.usage.total == 7)
+    }
+
+    @Test func stopsAtMaxTokens() {
+        let choice = run(scripted([0, 1, 2, 3, 4, 5]), [task(1, max: 3)])[JobID(1)]?.choices.first
+        #expect(choice?.content == "abc")
+        #expect(choice?.finishReason == .length)
+    }
+
+    @Test func cutsAtAStopStringAcrossTokens() {
+        let choice = run(scripted([0, 1, 2, 3, 4]), [task(1, stops: ["zz", "cd"])])[JobID(1)]?.choices.first
+        #expect(choice?.content == "ab")
+        #expect(choice?.finishReason == .stop)
+        #expect(choice?.outputIDs == [0, 1, 2, 3])
+    }
+
+    @Test func splitsThinkingFromAnswer() {
+        let output: [TokenID] = [Self.open, 0, 1, Self.close, 2, 3]
+        let result = run(scripted(output), [task(1, max: 20, stops: ["a"], thinking: thinking(budget: nil))])[JobID(1)]
+        #expect(result?.choices.first?.reasoning == "ab")
+        #expect(result?.choices.first?.content == "cd")
+        #expect(result?.usage.thinking == 4)
+        #expect(result?.usage.answer == 3)
+    }
+
+    @Test func thinkingOpenedByThePromptNeedsNoTag() {
+        let output: [TokenID] = [0, 1, Self.close, 2]
+        let policy = thinking(budget: nil, startsOpen: true)
+        let result = run(scripted(output), [task(1, max: 20, thinking: policy)])[JobID(1)]
+        #expect(result?.choices.first?.reasoning == "ab")
+        #expect(result?.choices.first?.content == "c")
+    }
+
+    @Test(arguments: [0, 1, 2, 3, 5]) func budgetInjectsAfterExactlyThatMany(_ budget: Int) {
+        let long: [TokenID] = [Self.open] + Array(repeating: 4, count: 30)
+        let engine = ScriptedEngine(limits: limits()) { produced in
+            produced.contains(Self.close) ? (produced.last == 7 ? Self.end : 7) : long[produced.count]
+        }
+        let result = run(engine, [task(1, max: 40, thinking: thinking(budget: budget))])[JobID(1)]
+        let expected = Array(long.prefix(budget)) + [20, 21, Self.close, 22, 7, Self.end]
+        #expect(result?.choices.first?.outputIDs == expected)
+        #expect(result?.usage.thinking == budget)
+        #expect(result?.usage.injected == 4)
+        #expect(result?.usage.answer == 2)
+        #expect(result?.choices.first?.content == "wh")
+    }
+
+    @Test func noInjectionWhenThinkingEndsInTime() {
+        let output: [TokenID] = [Self.open, 0, Self.close, 2, 3, 4]
+        let result = run(scripted(output), [task(1, max: 20, thinking: thinking(budget: 3))])[JobID(1)]
+        #expect(result?.usage.injected == 0)
+        #expect(result?.choices.first?.content == "cde")
+    }
+
+    @Test func injectionNeverPassesMaxTokens() {
+        let engine = ScriptedEngine(limits: limits()) { _ in 4 }
+        let result = run(engine, [task(1, max: 5, thinking: thinking(budget: 3))])[JobID(1)]
+        #expect(result?.choices.first?.outputIDs == [4, 4, 4, 20, 21])
+        #expect(result?.choices.first?.finishReason == .length)
+        #expect(result?.usage.completion == 5)
+        let none = run(engine, [task(2, max: 2, thinking: thinking(budget: 0))])[JobID(2)]
+        #expect(none?.choices.first?.outputIDs == [20, 21])
+    }
+
+    @Test func choicesAreDrawnApartAndCountedTogether() {
+        let result = run(ScriptedEngine(limits: limits()), [task(7, max: 5, choices: 3)])[JobID(7)]
+        #expect(result?.choices.map(\.index) == [0, 1, 2])
+        #expect(Set(result?.choices.map(\.outputIDs) ?? []).count == 3)
+        #expect(result?.usage.prompt == 3)
+        #expect(result?.usage.completion == 15)
+    }
+
+    @Test(arguments: [1, 3, 7, 64]) func tokensDependOnTheJobAlone(_ chunk: Int) {
+        let tasks = (1...12).map { task(Int64($0), prompt: Array(1...TokenID(3 + $0 * 5)), max: 4 + Int($0) % 5) }
+        var alone: [JobID: GenerationResult] = [:]
+        for task in tasks { alone.merge(run(ScriptedEngine(limits: limits(slots: 1)), [task])) { $1 } }
+        let together = run(ScriptedEngine(limits: limits(slots: 8, rows: 24)), tasks.reversed(), chunk: chunk)
+        #expect(together == alone)
+    }
+
+    @Test func aFailedSweepEndsTheRunningJobsOnly() {
+        let engine = ScriptedEngine(limits: limits())
+        var loop = GenerationLoop(engine: engine, policy: GroupPolicy(maxWait: .seconds(60)), prefillChunkMax: 8)
+        loop.submit(task(1), now: .zero)
+        loop.submit(task(2), now: .zero)
+        let error = EngineError(.io, "disk")
+        engine.failNextSweep = error
+        #expect(loop.advance(now: .zero) == [.failed(JobID(1), error), .failed(JobID(2), error)])
+        #expect(engine.openCount == 0)
+        loop.submit(task(3), now: .zero)
+        _ = loop.advance(now: .zero)
+        #expect(loop.jobCount == 1)
+    }
+
+    @Test func cancelFreesTheSlot() {
+        let engine = ScriptedEngine(limits: limits(slots: 1))
+        var loop = GenerationLoop(engine: engine, policy: GroupPolicy(maxWait: .seconds(60)), prefillChunkMax: 8)
+        loop.submit(task(1), now: .zero)
+        _ = loop.advance(now: .zero)
+        #expect(loop.slotsFree == 0)
+        loop.cancel(JobID(1))
+        loop.cancel(JobID(99))
+        #expect(loop.slotsFree == 1)
+        #expect(loop.isIdle)
+        #expect(engine.openCount == 0)
+    }
+}

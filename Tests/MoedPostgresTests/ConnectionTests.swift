@@ -1,0 +1,172 @@
+import MoedPostgres
+import TestSupport
+import Testing
+
+@Suite(.enabled(if: PostgresServer.binaries != nil, Comment(rawValue: PostgresServer.missing)))
+struct ConnectionTests {
+    @Test func valuesRoundTrip() async throws {
+        let database = try await TestDatabase.create()
+        let text = "'; DROP TABLE x; -- \\ \" $1 \n é 日本 👩‍👩‍👧 \u{1}"
+        let rows = try await database.query(
+            """
+            SELECT \(text) AS text, \(Int64.min) AS least, \(Int32(7)) AS small, \(1.5) AS double, \(true) AS yes,
+                   \(String?.none) AS nothing, \(SQLArray(["a\"b", nil, "c\\d", "", "NULL", "{,}"])) AS list,
+                   (\(SQLArray([1, nil, 3])))[2] IS NULL AS hole, \(Double.nan) AS nan, \(-Double.infinity) AS low
+            """)
+        let row = try #require(rows.first)
+        #expect(try row.value("text") == text)
+        #expect(try row.value("least") == Int64.min)
+        #expect(try row.value("small") == Int32(7))
+        #expect(try row.value("double") == 1.5)
+        #expect(try row.value("yes") == true)
+        #expect(try row.optional("nothing", as: String.self) == nil)
+        #expect(try row.value("list") == #"{"a\"b",NULL,"c\\d","","NULL","{,}"}"#)
+        #expect(try row.value("hole") == true)
+        #expect(try row.value("nan", as: Double.self).isNaN)
+        #expect(try row.value("low") == -Double.infinity)
+        await database.close()
+    }
+
+    @Test func arrayElementsComeBackOneByOne() async throws {
+        let database = try await TestDatabase.create()
+        let texts = ["a\"b", "c\\d", "", "NULL", "{,}", "日本\n"]
+        let rows = try await database.query("SELECT t AS text FROM unnest(\(SQLArray(texts))) WITH ORDINALITY AS u(t, n) ORDER BY n")
+        #expect(try rows.map { try $0.value("text", as: String.self) } == texts)
+        await database.close()
+    }
+
+    @Test func wrongColumnsAreErrorsNotTraps() async throws {
+        let database = try await TestDatabase.create()
+        let row = try #require(try await database.query("SELECT 'x'::text AS text, NULL::int AS nothing").first)
+        #expect(throws: DatabaseError(.protocolViolation, "there is no column other")) { try row.value("other", as: Int.self) }
+        #expect(throws: DatabaseError(.protocolViolation, "column nothing is NULL")) { try row.value("nothing", as: Int.self) }
+        #expect(throws: DatabaseError(.protocolViolation, "column text is not of type Int")) { try row.value("text", as: Int.self) }
+        await database.close()
+    }
+
+    @Test func nulInATextIsRefusedNotCut() async throws {
+        let database = try await TestDatabase.create()
+        let error = await #expect(throws: DatabaseError.self) { try await database.query("SELECT \(1), \("a\0b")") }
+        #expect(error?.code == .invalidValue)
+        #expect(error?.message == "parameter $2 contains a NUL character")
+        #expect(try await database.value("SELECT 1 AS value") == 1)
+        await database.close()
+    }
+
+    @Test func largeParametersAndResults() async throws {
+        let database = try await TestDatabase.create()
+        let text = String(repeating: "0123456789abcdef", count: 1 << 19)
+        #expect(try await database.value("SELECT \(text) || \(text) AS value") == text + text)
+        await database.close()
+    }
+
+    @Test(arguments: [
+        ("SELECT * FROM nowhere", DatabaseError.Code.undefinedObject, "42P01"),
+        ("SELECT nothing()", .undefinedObject, "42883"),
+        ("INSERT INTO one VALUES (1), (1)", .constraint, "23505"),
+        ("SET ROLE moed_nobody; SELECT * FROM one", .insufficientPrivilege, "42501"),
+        ("SET statement_timeout = 50; SELECT pg_sleep(5)", .timeout, "57014"),
+        ("SELECT 1 / 0", .invalidValue, "22012"),
+        ("SELEC 1", .server, "42601"),
+    ])
+    func errorsAreTyped(script: String, code: DatabaseError.Code, state: String) async throws {
+        let database = try await TestDatabase.create()
+        try await database.run(script: "CREATE TABLE one (i int PRIMARY KEY)")
+        try await database.run(
+            script: "DO $$ BEGIN CREATE ROLE moed_nobody; EXCEPTION WHEN unique_violation OR duplicate_object THEN NULL; END $$")
+        let error = await #expect(throws: DatabaseError.self) { try await database.run(script: script) }
+        #expect(error?.code == code)
+        #expect(error?.sqlState == state)
+        #expect(try await database.value("SELECT 1 AS value") == 1)
+        await database.close()
+    }
+
+    @Test func errorsNeverContainValues() async throws {
+        let database = try await TestDatabase.create()
+        try await database.run(script: "CREATE TABLE one (t text PRIMARY KEY)")
+        try await database.query("INSERT INTO one VALUES (\("geheim"))")
+        let duplicate = await #expect(throws: DatabaseError.self) { try await database.query("INSERT INTO one VALUES (\("geheim"))") }
+        #expect(duplicate?.constraint == "one_pkey")
+        #expect(duplicate.map { "\($0)".contains("geheim") } == false)
+        let malformed = await #expect(throws: DatabaseError.self) { try await database.query("SELECT \("geheim")::int") }
+        #expect(malformed.map { "\($0)".contains("geheim") } == false)
+        await database.close()
+    }
+
+    @Test func transactionsCommitAndRollBack() async throws {
+        let database = try await TestDatabase.create()
+        try await database.run(script: "CREATE TABLE one (i int)")
+        let connection = try await database.connect()
+        let inserted = try await connection.transaction { connection in
+            try connection.query("INSERT INTO one VALUES (1), (2)").affected
+        }
+        #expect(inserted == 2)
+        await #expect(throws: TestFailure.self) {
+            try await connection.transaction { connection in
+                try connection.query("INSERT INTO one VALUES (3)")
+                throw TestFailure("on purpose")
+            }
+        }
+        await #expect(throws: DatabaseError.self) {
+            try await connection.transaction { connection in
+                try connection.query("INSERT INTO one VALUES (4)")
+                try connection.query("SELECT 1 / 0")
+            }
+        }
+        // An error that the body swallows must not look like a commit.
+        await #expect(throws: DatabaseError.self) {
+            try await connection.transaction { connection in
+                try connection.query("INSERT INTO one VALUES (5)")
+                do { try connection.query("SELECT 1 / 0") } catch {}
+            }
+        }
+        #expect(try await database.value("SELECT string_agg(i::text, ',' ORDER BY i) AS value FROM one") == "1,2")
+        #expect(try await connection.query("SELECT 1").rows.count == 1)
+        await connection.close()
+        await database.close()
+    }
+
+    @Test func aTerminatedBackendIsALostConnection() async throws {
+        let database = try await TestDatabase.create()
+        let connection = try await database.connect()
+        let pid: Int = try #require(try await connection.query("SELECT pg_backend_pid() AS pid").rows.first).value("pid")
+        try await database.query("SELECT pg_terminate_backend(\(Int32(pid)))")
+        let error = await #expect(throws: DatabaseError.self) { try await connection.query("SELECT 1") }
+        #expect(error?.isConnectionLost == true)
+        #expect(error?.isRetryable == true)
+        let later = await #expect(throws: DatabaseError.self) { try await connection.query("SELECT 1") }
+        #expect(later?.isConnectionLost == true)
+        await database.close()
+    }
+
+    @Test func aSilentServerIsGivenUp() async throws {
+        let database = try await TestDatabase.create()
+        let connection = try await database.connect()
+        let start = ContinuousClock.now
+        // The server keeps quiet for longer than the client wants to wait, as it would behind a half-open socket.
+        let error = await #expect(throws: DatabaseError.self) {
+            try await connection.query("SELECT pg_sleep(30)", timeout: .milliseconds(200))
+        }
+        #expect(error?.code == .connectionLost)
+        #expect(ContinuousClock.now - start < .seconds(10))
+        await database.close()
+    }
+
+    @Test func otherTasksRunWhileConnectionsBlock() async throws {
+        let database = try await TestDatabase.create()
+        let start = ContinuousClock.now
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for _ in 0..<8 {
+                group.addTask {
+                    let connection = try await database.connect()
+                    try await connection.query("SELECT pg_sleep(0.5)")
+                    await connection.close()
+                }
+            }
+            try await group.waitForAll()
+        }
+        // One after the other they would take four seconds.
+        #expect(ContinuousClock.now - start < .seconds(3))
+        await database.close()
+    }
+}

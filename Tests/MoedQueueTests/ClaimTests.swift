@@ -1,0 +1,196 @@
+import MoedCore
+import MoedPostgres
+import MoedQueue
+import TestSupport
+import Testing
+
+@Suite(.enabled(if: PostgresServer.binaries != nil, Comment(rawValue: PostgresServer.missing)))
+struct ClaimTests {
+    @Test func aClaimIsOfOneGroupInOrder() async throws {
+        let queue = try await Queue()
+        let worker = try await queue.worker()
+        let plain = try await queue.add(3)
+        let urgent = try await queue.add(1, priority: 5)
+        try await queue.database.run(script: "SELECT moed.enqueue(prompt => 'x', reasoning => 'thinking', max_tokens => 1)")
+        let claimed = try await queue.store.claim(worker, Queue.group, limit: 10)
+        #expect(claimed.map(\.id) == urgent + plain)
+        #expect(claimed.allSatisfy { $0.attempt == 1 && $0.crashes == 0 && $0.group == Queue.group && $0.tenant == "default" })
+        #expect(Set(claimed.map(\.lease.token)).count == 4)
+        #expect(claimed[0].body?.hasPrefix(#"{"messages":[{"role":"user","content":"q1"}],"max_tokens":1"#) == true)
+        #expect(try await queue.store.claim(worker, Queue.group, limit: 10) == [])
+        #expect(try await queue.violations() == [])
+        await queue.close()
+    }
+
+    @Test func theBacklogCountsPerGroup() async throws {
+        let queue = try await Queue()
+        #expect(try await queue.store.backlog(models: []) == [])
+        try await queue.add(3)
+        try await queue.add(2, tenant: "other", priority: -3)
+        try await queue.database.run(
+            script: """
+                SELECT moed.enqueue(prompt => 'x', reasoning => 'thinking', max_tokens => 1);
+                SELECT moed.enqueue(prompt => 'x', model => 'served', max_tokens => 1);
+                SELECT moed.enqueue(prompt => 'x', model => 'foreign', max_tokens => 1);
+                SELECT moed.enqueue(prompt => 'x', reasoning => 'non_thinking', max_tokens => 1, tenant => 'paused');
+                UPDATE moed.tenant SET paused_at = now() WHERE name = 'paused';
+                UPDATE moed.job SET created_at = now() - interval '10 minutes', run_at = now() - interval '10 minutes'
+                 WHERE priority = -3;
+                """)
+        let backlog = try await queue.store.backlog(models: ["served"])
+        #expect(backlog.map(\.group) == [
+            JobGroup(model: "default", mode: .thinking, bucket: 5), Queue.group, JobGroup(model: "served", mode: .thinking, bucket: 5),
+        ])
+        #expect(backlog.map(\.queued) == [1, 5, 1])
+        #expect(backlog[1].oldestAge >= .seconds(600))
+        #expect(backlog[1].oldestAge < .seconds(660))
+        #expect(backlog[0].oldestAge < .seconds(60))
+        let remaining = try await queue.store.remaining(models: ["served"])
+        #expect(remaining == Remaining(ready: 7, running: 0, retrying: 0))
+        await queue.close()
+    }
+
+    @Test func twoWorkersNeverShareAJob() async throws {
+        let queue = try await Queue()
+        let all = try await queue.add(600)
+        let claimed = try await withThrowingTaskGroup(of: [ClaimedJob].self) { group in
+            for _ in 0..<4 {
+                group.addTask {
+                    let store = try await JobStore.connect(conninfo: queue.database.conninfo)
+                    let worker = try await store.registerWorker(
+                        WorkerRegistration(host: "h", pid: 2, version: "0", models: [], lease: .seconds(60)))
+                    var mine: [ClaimedJob] = []
+                    while try await store.remaining(models: []).ready > 0 {
+                        mine += try await store.claim(worker, Queue.group, limit: 7)
+                    }
+                    await store.close()
+                    return mine
+                }
+            }
+            return try await group.reduce(into: []) { $0 += $1 }
+        }
+        #expect(claimed.map(\.id).sorted() == all.sorted())
+        #expect(Set(claimed.map(\.lease.token)).count == 600)
+        await queue.close()
+    }
+
+    @Test(arguments: [(1.0, 5, 5), (3.0, 8, 2)])
+    func tenantsShareByWeight(weight: Double, heavy: Int, light: Int) async throws {
+        let queue = try await Queue()
+        let worker = try await queue.worker()
+        try await queue.add(100, tenant: "a")
+        try await queue.add(100, tenant: "b")
+        try await queue.database.query("UPDATE moed.tenant SET weight = \(weight) WHERE name = 'a'")
+        let claimed = try await queue.store.claim(worker, Queue.group, limit: 10)
+        #expect(claimed.filter { $0.tenant == "a" }.count == heavy)
+        #expect(claimed.filter { $0.tenant == "b" }.count == light)
+        await queue.close()
+    }
+
+    @Test func aLateTenantIsServedNextAndALoneOneGetsAll() async throws {
+        let queue = try await Queue()
+        let worker = try await queue.worker()
+        try await queue.add(200, tenant: "a")
+        #expect(try await queue.store.claim(worker, Queue.group, limit: 32).count == 32)
+        let late = try await queue.add(3, tenant: "b")
+        let next = try await queue.store.claim(worker, Queue.group, limit: 4)
+        #expect(next.prefix(3).map(\.id) == late)
+        #expect(next.count == 4)
+        await queue.close()
+    }
+
+    @Test func theOldestJobIsNotPassedOverForEver() async throws {
+        let queue = try await Queue()
+        let worker = try await queue.worker()
+        let old = try await queue.add(2, priority: -5)
+        try await queue.database.run(
+            script: "UPDATE moed.job SET created_at = now() - interval '10 minutes', run_at = now() - interval '10 minutes'")
+        let urgent = try await queue.add(20, priority: 5)
+        func claim(_ maxWait: Duration?) async throws -> [JobID] {
+            try await queue.store.claim(worker, Queue.group, limit: 2, maxWait: maxWait).map(\.id)
+        }
+        #expect(try await claim(nil) == Array(urgent[0...1]))
+        #expect(try await claim(.seconds(3600)) == Array(urgent[2...3]))
+        #expect(try await claim(.seconds(60)) == [old[0], urgent[4]])
+        #expect(try await claim(.seconds(60)) == [old[1], urgent[5]])
+        #expect(try await claim(.seconds(60)) == Array(urgent[6...7]))
+        await queue.close()
+    }
+
+    @Test func aBodyBeyondTheLimitIsNotFetched() async throws {
+        let queue = try await Queue()
+        let worker = try await queue.worker()
+        try await queue.add(2)
+        try await queue.database.query(
+            "UPDATE moed.job_request SET body = to_json(repeat('x', \(Int32(RequestLimit.bodyBytesMax)))) WHERE job_id = 1")
+        let claimed = try await queue.store.claim(worker, Queue.group, limit: 2)
+        #expect(claimed.count == 2)
+        #expect(claimed[0].body == nil)
+        #expect(claimed[1].body != nil)
+        await queue.close()
+    }
+
+    @Test func capsPausesAndDeadWorkersAreRespected() async throws {
+        let queue = try await Queue()
+        let worker = try await queue.worker()
+        try await queue.add(10, tenant: "a")
+        try await queue.database.run(script: "UPDATE moed.tenant SET max_running = 3 WHERE name = 'a'")
+        #expect(try await queue.store.claim(worker, Queue.group, limit: 10).count == 3)
+        #expect(try await queue.store.claim(worker, Queue.group, limit: 10).isEmpty)
+        try await queue.database.run(script: "UPDATE moed.tenant SET max_running = NULL, paused_at = now() WHERE name = 'a'")
+        #expect(try await queue.store.claim(worker, Queue.group, limit: 10).isEmpty)
+        #expect(try await queue.store.backlog(models: []).isEmpty)
+        try await queue.database.run(script: "UPDATE moed.tenant SET paused_at = NULL; UPDATE moed.model SET paused_at = now()")
+        #expect(try await queue.store.claim(worker, Queue.group, limit: 10).isEmpty)
+        try await queue.database.run(script: "UPDATE moed.model SET paused_at = NULL")
+        let expired = try await queue.worker(lease: .zero)
+        #expect(try await queue.store.claim(expired, Queue.group, limit: 10).isEmpty)
+        #expect(try await queue.store.claim(WorkerID(999), Queue.group, limit: 10).isEmpty)
+        #expect(try await queue.store.claim(worker, Queue.group, limit: 0).isEmpty)
+        #expect(try await queue.store.claim(worker, Queue.group, limit: 2).count == 2)
+        await queue.close()
+    }
+
+    @Test func aLongQueueIsReadThroughTheIndex() async throws {
+        let queue = try await Queue()
+        let worker = try await queue.worker()
+        try await queue.database.run(
+            script: """
+                INSERT INTO moed.tenant (name) SELECT 't' || i FROM generate_series(1, 20) AS i;
+                INSERT INTO moed.job (tenant_id, model_id, mode, bucket)
+                SELECT 1 + i % 20, 1, CASE i % 2 WHEN 0 THEN 'thinking' ELSE 'non_thinking' END::moed.reasoning_mode, 5 + (i / 2) % 4
+                  FROM generate_series(1, 200000) AS i;
+                INSERT INTO moed.job_request SELECT id, '{}' FROM moed.job;
+                """)
+        // With and without the planner's statistics, counted by the server itself.
+        for prepare in ["", "ANALYZE moed.job"] {
+            try await queue.database.run(script: prepare)
+            let connection = try await queue.database.connect()
+            try await connection.run(script: "BEGIN")
+            #expect(try await JobStore(connection: connection).claim(worker, Queue.group, limit: 64).count == 64)
+            #expect(try await JobStore(connection: connection).backlog(models: []).count == 8)
+            let scans = try #require(
+                try await connection.query(
+                    "SELECT seq_scan, seq_tup_read, idx_scan FROM pg_stat_xact_user_tables WHERE relid = 'moed.job'::regclass"
+                ).rows.first)
+            #expect(try scans.value("seq_scan") == 0)
+            #expect(try scans.value("idx_scan", as: Int.self) > 0)
+            try await connection.run(script: "ROLLBACK")
+            await connection.close()
+        }
+        var times: [Duration] = []
+        for _ in 0..<20 {
+            let start = ContinuousClock.now
+            let claimed = try await queue.store.claim(worker, Queue.group, limit: 64)
+            times.append(ContinuousClock.now - start)
+            #expect(claimed.count == 64)
+        }
+        let start = ContinuousClock.now
+        let backlog = try await queue.store.backlog(models: [])
+        print("claim of 64 from 200,000: median \(times.sorted()[10]), worst \(times.max() ?? .zero); backlog \(ContinuousClock.now - start)")
+        #expect(backlog.reduce(0) { $0 + $1.queued } == 8 * 1000)
+        // Far above what it takes (a few ms), far below what a scan of the table would.
+        #expect(times.sorted()[10] < .milliseconds(100))
+        await queue.close()
+    }
+}

@@ -1,0 +1,120 @@
+import MoedPostgres
+import MoedQueue
+import TestSupport
+import Testing
+
+@Suite(.enabled(if: PostgresServer.binaries != nil, Comment(rawValue: PostgresServer.missing)))
+struct MigratorTests {
+    @Test func appliesOnceAndThenNothing() async throws {
+        let database = try await TestDatabase.create()
+        let migrator = try await Migrator.connect(conninfo: database.conninfo)
+        let missing = await #expect(throws: QueueError.self) { try await migrator.verify() }
+        #expect(missing?.code == .schemaMissing)
+        #expect(missing?.message.contains("moed migrate") == true)
+        #expect(try await migrator.plan() == Migration.all)
+        #expect(try await migrator.apply() == Migration.all)
+        try await migrator.verify()
+        #expect(try await migrator.plan() == [])
+        #expect(try await migrator.apply() == [])
+        let versions: Int? = try await database.value("SELECT count(*) AS value FROM moed.migration")
+        #expect(versions == Migration.all.count)
+        await migrator.close()
+        await database.close()
+    }
+
+    @Test func aDryRunLeavesNothing() async throws {
+        let database = try await TestDatabase.create()
+        let migrator = try await Migrator.connect(conninfo: database.conninfo)
+        #expect(try await migrator.apply(dryRun: true) == Migration.all)
+        #expect(try await database.value("SELECT to_regnamespace('moed') IS NULL AS value") == true)
+        #expect(try await migrator.apply() == Migration.all)
+        await migrator.close()
+        await database.close()
+    }
+
+    @Test func twoAtOnceApplyEachMigrationOnce() async throws {
+        let database = try await TestDatabase.create()
+        let applied = try await withThrowingTaskGroup(of: Int.self) { group in
+            for _ in 0..<4 {
+                group.addTask {
+                    let migrator = try await Migrator.connect(conninfo: database.conninfo)
+                    defer { Task { await migrator.close() } }
+                    return try await migrator.apply().count
+                }
+            }
+            return try await group.reduce(0, +)
+        }
+        #expect(applied == Migration.all.count)
+        await database.close()
+    }
+
+    @Test func aNewerOlderOrChangedSchemaIsRefused() async throws {
+        let database = try await TestDatabase.create()
+        let connection = try await database.connect()
+        let next = Migration(version: 99, name: "m0099_future", sql: "CREATE TABLE moed.future (i int)")
+        let newer = Migrator(connection: connection, migrations: Migration.all + [next])
+        let current = Migrator(connection: connection)
+        _ = try await current.apply()
+
+        let older = await #expect(throws: QueueError.self) { try await newer.verify() }
+        #expect(older?.code == .schemaOlder)
+        #expect(older?.message.contains("m0099_future") == true)
+        #expect(try await newer.apply() == [next])
+
+        for attempt in [{ _ = try await current.apply() }, { try await current.verify() }] {
+            let refused = await #expect(throws: QueueError.self) { try await attempt() }
+            #expect(refused?.code == .schemaNewer)
+            #expect(refused?.message.contains("m0099_future") == true)
+        }
+
+        var changed = next
+        changed.sql += " -- changed"
+        let tampered = Migrator(connection: connection, migrations: Migration.all + [changed])
+        let refused = await #expect(throws: QueueError.self) { try await tampered.apply() }
+        #expect(refused?.code == .schemaChanged)
+        #expect(refused?.message.contains("m0099_future") == true)
+        await connection.close()
+        await database.close()
+    }
+
+    @Test func aFailingMigrationLeavesNothing() async throws {
+        let database = try await TestDatabase.create()
+        let connection = try await database.connect()
+        let bad = Migration(version: 99, name: "m0099_bad", sql: "CREATE TABLE moed.half (i int); SELECT 1 / 0")
+        let error = await #expect(throws: QueueError.self) {
+            try await Migrator(connection: connection, migrations: Migration.all + [bad]).apply()
+        }
+        #expect(error?.database?.sqlState == "22012")
+        #expect(try await database.value("SELECT to_regnamespace('moed') IS NULL AS value") == true)
+        await connection.close()
+        await database.close()
+    }
+
+    @Test func everythingIsCommented() async throws {
+        let database = try await QueueDatabase.create()
+        let rows = try await database.query(
+            """
+            SELECT 'column ' || c.oid::regclass || '.' || a.attname AS name
+              FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+             WHERE c.relnamespace = 'moed'::regnamespace AND c.relkind IN ('r', 'v')
+               AND col_description(c.oid, a.attnum) IS NULL
+            UNION ALL
+            SELECT 'relation ' || c.oid::regclass FROM pg_class c
+             WHERE c.relnamespace = 'moed'::regnamespace AND c.relkind IN ('r', 'v', 'S')
+               AND obj_description(c.oid, 'pg_class') IS NULL
+               AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = c.oid AND d.deptype = 'i')
+            UNION ALL
+            SELECT 'function ' || p.oid::regprocedure FROM pg_proc p
+             WHERE p.pronamespace = 'moed'::regnamespace AND obj_description(p.oid, 'pg_proc') IS NULL
+            UNION ALL
+            SELECT 'function without search_path ' || p.oid::regprocedure FROM pg_proc p
+             WHERE p.pronamespace = 'moed'::regnamespace AND p.provolatile <> 'i'
+               AND NOT coalesce(p.proconfig::text LIKE '%search_path=pg_catalog%', false)
+            """)
+        #expect(try rows.map { try $0.value("name", as: String.self) } == [])
+        let counted: Int? = try await database.value(
+            "SELECT count(*) AS value FROM pg_proc WHERE pronamespace = 'moed'::regnamespace")
+        #expect((counted ?? 0) > 10)
+        await database.close()
+    }
+}

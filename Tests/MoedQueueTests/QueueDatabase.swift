@@ -1,0 +1,105 @@
+import MoedCore
+import MoedPostgres
+import MoedQueue
+import TestSupport
+
+/// Databases with the schema applied, copied from one that was migrated once.
+enum QueueDatabase {
+    private static let template = Task {
+        let database = try await TestDatabase.create()
+        let migrator = try await Migrator.connect(conninfo: database.conninfo)
+        _ = try await migrator.apply()
+        await migrator.close()
+        await database.close()
+        // A closed connection's backend takes a moment to end, and CREATE DATABASE wants the template unused.
+        let watcher = try await TestDatabase.create()
+        while try await watcher.value("SELECT count(*) AS value FROM pg_stat_activity WHERE datname = \(database.name)") != 0 {
+            try await Task.sleep(for: .milliseconds(10))
+        }
+        await watcher.close()
+        return database.name
+    }
+
+    static func create() async throws -> TestDatabase {
+        try await TestDatabase.create(template: try await template.value)
+    }
+}
+
+/// A queue in a database of its own.
+struct Queue {
+    let database: TestDatabase
+    let store: JobStore
+
+    init() async throws {
+        database = try await QueueDatabase.create()
+        store = try await JobStore.connect(conninfo: database.conninfo)
+    }
+
+    func close() async {
+        await store.close()
+        await database.close()
+    }
+
+    func worker(models: [String] = [], lease: Duration = .seconds(60)) async throws -> WorkerID {
+        try await store.registerWorker(
+            WorkerRegistration(host: "test", pid: 1, version: "0", models: models, lease: lease))
+    }
+
+    /// Enqueues jobs of equal length class: `non_thinking`, bucket 5.
+    @discardableResult
+    func add(_ count: Int, tenant: String? = nil, priority: Int? = nil, attempts: Int? = nil) async throws -> [JobID] {
+        let rows = try await database.query(
+            """
+            INSERT INTO moed.jobs (prompt, reasoning, max_tokens, tenant, priority, max_attempts)
+            SELECT 'q' || i, 'non_thinking', 1, \(tenant), \(priority), \(attempts) FROM generate_series(1, \(count)) AS i
+            RETURNING id
+            """)
+        return try rows.map { JobID(try $0.value("id")) }
+    }
+
+    static let group = JobGroup(model: "default", mode: .nonThinking, bucket: 5)
+
+    func state(_ job: JobID) async throws -> String? {
+        try await database.value("SELECT state AS value FROM moed.job WHERE id = \(job.rawValue)")
+    }
+
+    /// The invariants that must hold after every test; returns what is broken.
+    func violations() async throws -> [String] {
+        let rows = try await database.query(
+            """
+            SELECT 'a succeeded job without exactly one final ledger row: ' || j.id AS what FROM moed.job j
+             WHERE (j.state = 'succeeded') <> ((SELECT count(*) FROM moed.token_ledger l
+                                                 WHERE l.job_id = j.id AND l.kind = 'final') = 1)
+            UNION ALL
+            SELECT 'a result that does not fit the state: ' || j.id FROM moed.job j LEFT JOIN moed.job_result r ON r.job_id = j.id
+             WHERE (j.state = 'succeeded') <> (r.finish_reason IS NOT NULL) OR (j.state = 'failed') <> (r.error_code IS NOT NULL)
+            UNION ALL
+            SELECT 'a running job without a living worker: ' || j.id FROM moed.job j
+             WHERE j.state = 'running' AND NOT EXISTS (SELECT FROM moed.worker w WHERE w.id = j.leased_by AND w.stopped_at IS NULL)
+            UNION ALL
+            SELECT 'an open attempt that does not fit the state: ' || j.id FROM moed.job j
+             WHERE (SELECT count(*) FROM moed.job_attempt a WHERE a.job_id = j.id AND a.ended_at IS NULL)
+                   <> CASE j.state WHEN 'running' THEN 1 ELSE 0 END
+            UNION ALL
+            SELECT 'a job without a request: ' || j.id FROM moed.job j
+             WHERE NOT EXISTS (SELECT FROM moed.job_request q WHERE q.job_id = j.id)
+            """)
+        return try rows.map { try $0.value("what") }
+    }
+}
+
+extension JobCompletion {
+    /// An answer with five prompt, one cached, three thinking, two injected and four answer tokens.
+    init(_ lease: JobLease, content: String = "answer") {
+        var usage = Usage()
+        usage.prompt = 5
+        usage.cachedPrompt = 1
+        usage.thinking = 3
+        usage.injected = 2
+        usage.answer = 4
+        usage.recomputed = 6
+        self.init(
+            lease: lease, content: content, reasoning: "because", finishReason: .stop, body: #"{"choices":[]}"#,
+            seed: UInt64.max, usage: usage, wall: .milliseconds(12))
+    }
+}

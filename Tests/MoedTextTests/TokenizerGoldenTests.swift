@@ -1,0 +1,110 @@
+import Foundation
+import MoedCore
+import MoedText
+import TestSupport
+import Testing
+
+/// The real Qwen3 tokenizer against ids recorded from Hugging Face's `tokenizers`.
+@Suite(.enabled(if: Fixtures.golden != nil, Comment(rawValue: Fixtures.goldenMissing)))
+struct TokenizerGoldenTests {
+    /// Loaded once: the file has 11 MB.
+    private static let qwen = Result {
+        let golden = try #require(Fixtures.golden)
+        return try Tokenizer(
+            tokenizerJSON: Fixtures.gunzipped(golden.appending(path: "qwen3-tokenizer/tokenizer.json.gz")),
+            file: "tokenizer.json")
+    }
+
+    private func cases(_ name: String) throws -> [JSONValue] {
+        let cases = try Fixtures.lines(
+            try #require(Fixtures.golden).appending(path: "tokenizer/\(name).jsonl"))
+        try #require(!cases.isEmpty)
+        return cases
+    }
+
+    private func ids(_ value: JSONValue?) throws -> [TokenID] {
+        try #require(value?.array).map { TokenID(try #require($0.integer)) }
+    }
+
+    @Test func encodesEveryCase() throws {
+        let tokenizer = try Self.qwen.get()
+        for example in try cases("tokenizer") {
+            let text = try #require(example["text"]?.string)
+            #expect(tokenizer.encode(text) == (try ids(example["ids"])), "\(example.serialized())")
+            if example["ids_plain"] != nil {
+                #expect(
+                    tokenizer.encodePlain(text) == (try ids(example["ids_plain"])),
+                    "plain: \(example.serialized())")
+            }
+        }
+    }
+
+    @Test func decodesEveryCase() throws {
+        let tokenizer = try Self.qwen.get()
+        for example in try cases("tokenizer-decode") {
+            let ids = try ids(example["ids"])
+            let comment = Comment(rawValue: example.serialized())
+            let text = try #require(example["text"]?.string)
+            // Scalars are compared: Swift's == would take canonically equivalent texts for equal.
+            #expect(Array(tokenizer.decode(ids).utf8) == Array(text.utf8), comment)
+            let skipped = try #require(example["text_skip_special"]?.string)
+            #expect(Array(tokenizer.decode(ids, skipSpecial: true).utf8) == Array(skipped.utf8), comment)
+            let hex = ids.flatMap(tokenizer.bytes).map { String(format: "%02x", $0) }.joined()
+            if let recorded = example["bytes_hex"]?.string { #expect(hex == recorded, comment) }
+            for skipSpecial in [false, true] {
+                var stream = tokenizer.makeStream(skipSpecial: skipSpecial)
+                let joined = ids.map { stream.append($0) }.joined() + stream.finish()
+                #expect(Array(joined.utf8) == Array((skipSpecial ? skipped : text).utf8), comment)
+            }
+        }
+    }
+
+    @Test func decodingGivesTheTextBack() throws {
+        let tokenizer = try Self.qwen.get()
+        for example in try cases("tokenizer") {
+            let text = try #require(example["text"]?.string)
+            // String comparison is up to canonical equivalence: just what NFC may change.
+            #expect(tokenizer.decode(tokenizer.encode(text)) == text)
+        }
+    }
+
+    @Test func vocabulary() throws {
+        let tokenizer = try Self.qwen.get()
+        #expect(tokenizer.vocabularySize == 151_669)
+        #expect(tokenizer.id(of: "<think>") == 151_667)
+        #expect(tokenizer.id(of: "Ġthe") == 279)
+        #expect(tokenizer.id(of: "<nothing>") == nil)
+        #expect(tokenizer.isSpecial(151_645))
+        #expect(!tokenizer.isSpecial(151_668))
+        #expect(tokenizer.decode([151_669, 151_935, -1, .max]) == "")
+    }
+
+    @Test func encodesFiveMegabytesPerSecond() throws {
+        let tokenizer = try Self.qwen.get()
+        let words = try cases("tokenizer").filter { $0["category"]?.string == "lang.en" }
+            .map { try #require($0["text"]?.string) }.joined(separator: " ")
+        let text = String(repeating: words + "\n", count: max(1, (4 << 20) / (words.utf8.count + 1)))
+        let time = ContinuousClock().measure { #expect(!tokenizer.encode(text).isEmpty) }
+        let rate = Double(text.utf8.count) / 1e6 / (time / .seconds(1))
+        print("encode: \(rate) MB/s")
+        #if !DEBUG
+            #expect(rate >= 5, "\(rate) MB/s")
+        #endif
+    }
+
+    #if !DEBUG
+        /// Texts on which a quadratic step would take hours.
+        @Test(
+            .timeLimit(.minutes(2)),
+            arguments: ["a", " ", "ab1 ", "\u{301}", "\n", "=", "<", "é", "e\u{316}\u{301}", "漢"])
+        func tenMegabytesOfOneThing(unit: String) throws {
+            let tokenizer = try Self.qwen.get()
+            let text = String(repeating: unit, count: 10_000_000 / unit.utf8.count)
+            var ids: [TokenID] = []
+            let time = ContinuousClock().measure { ids = tokenizer.encode(text) }
+            print("10 MB of \(unit.debugDescription): \(time)")
+            #expect(time < .seconds(20))
+            #expect(tokenizer.decode(ids) == text)
+        }
+    #endif
+}

@@ -1,0 +1,48 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// What `systemd-analyze security` says of the unit file; 0 is nothing exposed, 10 everything.
+@Suite(.enabled(if: Command.find("systemd-analyze") != nil, "systemd-analyze is not installed"))
+struct ExposureTests {
+    private static let analyzer = Command.find("systemd-analyze")
+
+    /// The overall exposure of moed.service with the drop-ins, unit file and all taken from `systemd/`.
+    private func exposure(dropIns: [String]) async throws -> Double {
+        let analyzer = try #require(Self.analyzer)
+        let root = FileManager.default.temporaryDirectory.appending(
+            path: "moed-exposure-\(UUID().uuidString)")
+        defer { try? FileManager.default.removeItem(at: root) }
+        let units = root.appending(path: "etc/systemd/system")
+        let folder = units.appending(path: "moed.service.d")
+        let program = root.appending(path: "usr/bin/moed")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        try FileManager.default.createDirectory(
+            at: program.deletingLastPathComponent(), withIntermediateDirectories: true)
+        try Data().write(to: program)
+        try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: program.path)
+        let source = Fixtures.packageRoot.appending(path: "systemd")
+        try FileManager.default.copyItem(
+            at: source.appending(path: "moed.service"), to: units.appending(path: "moed.service"))
+        for name in dropIns {
+            try FileManager.default.copyItem(
+                at: source.appending(path: name), to: folder.appending(path: name))
+        }
+        let result = try await Command.run(
+            analyzer, ["security", "--offline=true", "--root=\(root.path)", "--no-pager", "moed.service"])
+        let match = try #require(
+            result.output.firstMatch(of: /Overall exposure level for moed.service: ([0-9.]+)/),
+            "\(result.output)")
+        return try #require(Double(match.1))
+    }
+
+    @Test func withTCPToLoopback() async throws {
+        let exposure = try await exposure(dropIns: [])
+        #expect(exposure <= 1.2)
+    }
+
+    @Test func withTheUnixSocketOnly() async throws {
+        let exposure = try await exposure(dropIns: ["moed-socket.conf"])
+        #expect(exposure <= 0.5)
+    }
+}

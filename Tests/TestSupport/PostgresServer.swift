@@ -1,0 +1,156 @@
+import Foundation
+package import MoedPostgres
+
+/// A private PostgreSQL for the tests of this process: fresh data directory, Unix socket only, nothing synced to disk.
+///
+/// Started once, at first use, under a shell that stops it and deletes its files when this process ends in whatever
+/// way: the shell reads a pipe that only this process holds open.
+package actor PostgresServer {
+    package static let shared = PostgresServer()
+
+    /// Directory of `initdb` and `postgres`; nil when PostgreSQL is not installed.
+    package static let binaries: String? = {
+        let root = "/usr/lib/postgresql"
+        let versions = ((try? FileManager.default.contentsOfDirectory(atPath: root)) ?? []).compactMap { Int($0) }
+        let folders = versions.sorted(by: >).map { "\(root)/\($0)/bin" } + ["/usr/local/bin", "/usr/bin"]
+        return folders.first { FileManager.default.isExecutableFile(atPath: $0 + "/initdb") }
+    }()
+
+    /// Said by tests that need PostgreSQL when it is missing.
+    package static let missing = "PostgreSQL is not installed (Debian: apt-get install postgresql)"
+
+    private struct Running: Sendable {
+        var directory: String
+        /// Held open as long as this process lives.
+        var lifeline: Pipe
+    }
+
+    private var starting: Task<Running, any Error>?
+    private var databases = 0
+
+    /// The socket's directory, which also holds the data; the server is up when this returns.
+    package func directory() async throws -> String {
+        if starting == nil { starting = Task.detached { try Self.start() } }
+        guard let starting else { throw TestFailure("unreachable") }
+        return try await starting.value.directory
+    }
+
+    func nextDatabaseName() -> String {
+        databases += 1
+        return "moed_test_\(databases)"
+    }
+
+    private static func start() throws -> Running {
+        guard let binaries else { throw TestFailure(missing) }
+        let process = Process()
+        // PostgreSQL refuses to run as root.
+        let isRoot = getuid() == 0
+        process.executableURL = URL(filePath: isRoot ? "/usr/sbin/runuser" : "/bin/sh")
+        process.arguments = (isRoot ? ["-u", "postgres", "--", "/bin/sh"] : []) + ["-c", script, "sh", binaries]
+        process.currentDirectoryURL = URL(filePath: "/tmp")
+        let (input, output) = (Pipe(), Pipe())
+        process.standardInput = input
+        process.standardOutput = output
+        try process.run()
+        var text = Data()
+        while !text.contains(UInt8(ascii: "\n")) {
+            let piece = output.fileHandleForReading.availableData
+            if piece.isEmpty { break }
+            text += piece
+        }
+        let line = String(decoding: text, as: UTF8.self).split(separator: "\n").first.map(String.init) ?? ""
+        guard line.hasPrefix("READY ") else { throw TestFailure("PostgreSQL did not start: \(line)") }
+        return Running(directory: String(line.dropFirst("READY ".count)), lifeline: input)
+    }
+
+    /// User `moed_password` must give a password, everybody else need not.
+    private static let script = """
+        set -e
+        umask 077
+        dir=$(mktemp -d /tmp/moed-postgres.XXXXXX)
+        chmod 755 "$dir"
+        trap 'rm -rf "$dir"' EXIT
+        "$1/initdb" -D "$dir/data" -U postgres -A trust -E UTF8 --locale=C.UTF-8 --no-sync >"$dir/log" 2>&1 \
+            || { echo "initdb failed: $(tail -1 "$dir/log")"; exit 1; }
+        { echo "local all moed_password scram-sha-256"; cat "$dir/data/pg_hba.conf"; } >"$dir/hba"
+        mv "$dir/hba" "$dir/data/pg_hba.conf"
+        cat >>"$dir/data/postgresql.conf" <<CONF
+        listen_addresses = ''
+        unix_socket_directories = '$dir'
+        unix_socket_permissions = 0777
+        fsync = off
+        synchronous_commit = off
+        full_page_writes = off
+        max_connections = 200
+        shared_buffers = 64MB
+        autovacuum_naptime = 10s
+        CONF
+        "$1/postgres" -D "$dir/data" >>"$dir/log" 2>&1 </dev/null &
+        server=$!
+        tries=0
+        until "$1/pg_isready" -q -h "$dir"; do
+            tries=$((tries + 1))
+            if [ $tries -gt 300 ] || ! kill -0 $server 2>/dev/null; then
+                echo "no server: $(tail -1 "$dir/log")"
+                kill -9 $server 2>/dev/null
+                exit 1
+            fi
+            sleep 0.1
+        done
+        echo "READY $dir"
+        cat >/dev/null || true
+        kill -QUIT $server
+        wait $server || true
+        """
+}
+
+/// A database of its own for one test, on the shared private server.
+package struct TestDatabase: Sendable {
+    package let name: String
+    /// The socket's directory.
+    package let host: String
+    /// For connecting as the superuser.
+    package let conninfo: String
+    private let connection: Connection
+
+    /// Creates an empty database, or a copy of another one that nobody is connected to.
+    package static func create(template: String = "template1") async throws -> TestDatabase {
+        let host = try await PostgresServer.shared.directory()
+        let name = await PostgresServer.shared.nextDatabaseName()
+        let admin = try await Connection.connect(settings("host=\(host) user=postgres dbname=postgres"))
+        // Names are ours and lower case: a statement without binds is all CREATE DATABASE takes.
+        try await admin.run(script: "CREATE DATABASE \(name) TEMPLATE \(template)")
+        await admin.close()
+        let conninfo = "host=\(host) user=postgres dbname=\(name)"
+        return TestDatabase(
+            name: name, host: host, conninfo: conninfo, connection: try await Connection.connect(settings(conninfo)))
+    }
+
+    private static func settings(_ conninfo: String) -> ConnectionSettings {
+        var settings = ConnectionSettings(conninfo: conninfo, applicationName: "moed test")
+        settings.statementTimeout = .seconds(300)
+        return settings
+    }
+
+    @discardableResult
+    package func query(_ sql: SQL) async throws -> [Row] { try await connection.query(sql).rows }
+
+    @discardableResult
+    package func run(script: String) async throws -> [Row] { try await connection.run(script: script).rows }
+
+    /// The only value of a result's first row, column `value`; nil when it is NULL or there is no row.
+    package func value<T: SQLDecodable>(_ sql: SQL, as type: T.Type = T.self) async throws -> T? {
+        try await connection.query(sql).rows.first?.optional("value")
+    }
+
+    /// Another connection to the same database.
+    package func connect() async throws -> Connection { try await Connection.connect(Self.settings(conninfo)) }
+
+    package func close() async { await connection.close() }
+}
+
+/// Something the tests' own machinery could not do.
+package struct TestFailure: Error, CustomStringConvertible {
+    package var description: String
+    package init(_ description: String) { self.description = description }
+}

@@ -1,0 +1,59 @@
+package import MoedCore
+
+/// An engine whose next token is a function of the sequence's tokens alone: by default a hash of them, or whatever
+/// a script says. It checks that it is used as its contract demands.
+package final class ScriptedEngine: SequenceEngine {
+    package let limits: EngineLimits
+    /// Given the tokens after the prompt so far, the next token; nil falls back to the hash.
+    private let script: ([TokenID]) -> TokenID?
+    private var sequences: [SequenceID: (opening: SequenceOpening, tokens: [TokenID])] = [:]
+    package private(set) var sweeps: [[SequenceStep]] = []
+    package var failNextSweep: EngineError?
+
+    package init(limits: EngineLimits, script: @escaping ([TokenID]) -> TokenID? = { _ in nil }) {
+        self.limits = limits
+        self.script = script
+    }
+
+    package var openCount: Int { sequences.count }
+
+    package func open(_ sequence: SequenceID, _ opening: SequenceOpening) throws(EngineError) {
+        precondition(sequences[sequence] == nil, "opened twice")
+        precondition(opening.tokensMax <= limits.contextLength)
+        sequences[sequence] = (opening, [])
+        let occupied = sequences.values.reduce(0) { $0 + limits.kvTokensOccupied(by: $1.opening.tokensMax) }
+        precondition(occupied <= limits.kvTokens, "the planner promised room that is not there")
+    }
+
+    package func sweep(_ steps: [SequenceStep]) throws(EngineError) -> [TokenID?] {
+        if let error = failNextSweep {
+            failNextSweep = nil
+            throw error
+        }
+        precondition(steps.reduce(0) { $0 + $1.tokens.count } <= limits.rowsPerSweepMax, "too many rows")
+        precondition(Set(steps.map(\.sequence)).count == steps.count, "a sequence twice in one sweep")
+        sweeps.append(steps)
+        return steps.map { step in
+            guard let (opening, earlier) = sequences[step.sequence] else { preconditionFailure("unknown sequence") }
+            let tokens = earlier + step.tokens
+            precondition(tokens.count <= opening.tokensMax, "more tokens than reserved")
+            sequences[step.sequence] = (opening, tokens)
+            guard step.samples else { return nil }
+            if let token = script(Array(tokens.dropFirst(opening.promptTokens))) { return token }
+            var hash: UInt64 = opening.sampling.seed &+ UInt64(opening.choice) &* 0x9E37_79B9_7F4A_7C15
+            for token in tokens { hash = (hash ^ UInt64(bitPattern: Int64(token))) &* 0x100_0000_01B3 }
+            return TokenID(hash >> 33 % 200)
+        }
+    }
+
+    package func close(_ sequence: SequenceID) { sequences[sequence] = nil }
+}
+
+/// Detokeniser for tests: token n is the letter of that number, `a` for 0.
+package struct LetterStream: TokenTextStream {
+    package init() {}
+    package mutating func append(_ token: TokenID) -> String {
+        String(UnicodeScalar(UInt8(97 + Int(token) % 26)))
+    }
+    package mutating func finish() -> String { "" }
+}

@@ -1,0 +1,63 @@
+import Testing
+
+/// Who may import whom, as drawn in the design: queue and engine never meet below the daemon.
+struct ImportTests {
+    /// Modules of the standard library and the C library, which are free for all.
+    private static let free: Set<String> = ["Glibc", "Synchronization"]
+
+    private static let allowed: [String: Set<String>] = [
+        "MoedCore": [],
+        "MoedPostgres": ["CLibPQ"],
+        "MoedQueue": ["MoedCore", "MoedPostgres"],
+        "MoedText": ["MoedCore"],
+        "MoedWeights": ["MoedCore", "CMoedKernels"],
+        "MoedEngine": ["MoedCore", "MoedWeights", "CMoedKernels", "COpenBLAS"],
+        "MoedBatching": ["MoedCore"],
+        "MoedSystemd": ["CSystemd", "Logging"],
+        "MoedObservability": ["MoedCore", "FlyingFox", "FlyingSocks"],
+        "MoedDaemon": [
+            "MoedCore", "MoedPostgres", "MoedQueue", "MoedText", "MoedWeights", "MoedEngine", "MoedBatching",
+            "MoedSystemd", "MoedObservability", "ServiceLifecycle", "Configuration", "Yams", "Logging",
+        ],
+        "moed": ["MoedDaemon", "ArgumentParser"],
+        "CLibPQ": [], "CSystemd": [], "COpenBLAS": [], "CMoedKernels": [],
+    ]
+
+    /// NFC: on Linux only Foundation has it. One file of MoedText wraps it.
+    private static let foundationFilesMax = ["MoedText": 1]
+
+    @Test(arguments: SourceTree.swiftSources)
+    func importsFollowTheArrows(file: SourceFile) throws {
+        let allowed = try #require(Self.allowed[file.target], "\(file.target) is not in the table of targets")
+        for line in file.code {
+            guard let module = Self.imported(by: line) else { continue }
+            let isAllowed =
+                Self.free.contains(module) || allowed.contains(module)
+                || module == "Foundation" && Self.foundationFilesMax[file.target] != nil
+            #expect(isAllowed, "\(file.target) may not import \(module)")
+        }
+    }
+
+    @Test func foundationIsConfined() {
+        for (target, most) in Self.foundationFilesMax {
+            let files = SourceTree.swiftSources.filter { file in
+                file.target == target && file.code.contains { Self.imported(by: $0) == "Foundation" }
+            }
+            #expect(files.count <= most, "\(files.map(\.path)) import Foundation")
+        }
+    }
+
+    /// `Glibc` of `package import Glibc` or `import struct Glibc.stat`.
+    private static func imported(by line: String) -> String? {
+        var words = line.split(separator: " ")[...]
+        while let first = words.first,
+            first.hasPrefix("@") || ["package", "internal", "private"].contains(first)
+        {
+            words.removeFirst()
+        }
+        guard words.first == "import" || words.first == "public" && words.dropFirst().first == "import" else {
+            return nil
+        }
+        return words.last.map { String($0.split(separator: ".")[0]) }
+    }
+}

@@ -1,0 +1,108 @@
+import Testing
+
+/// Words that do not occur in the sources, or only where they were thought about.
+struct WordTests {
+    /// Files in which pointers may be used. Add a file with its reason, and keep the list short: everywhere else
+    /// memory is safe by construction.
+    private static let unsafeFiles: [String: String] = [
+        "Sources/MoedEngine/Compute/AlignedMemory.swift": "owner of anonymous mappings",
+        "Sources/MoedEngine/Compute/Compute+Attention.swift": "calls of the C kernels",
+        "Sources/MoedEngine/Compute/Compute+FeedForward.swift": "calls of the C kernels",
+        "Sources/MoedEngine/Compute/Compute.swift": "calls of the C kernels",
+        "Sources/MoedEngine/Compute/KVCache.swift": "blocks handed to the C kernels",
+        "Sources/MoedEngine/Compute/KernelSet.swift": "table of C functions",
+        "Sources/MoedEngine/Compute/PackedMatrix.swift": "weights handed to the C kernels",
+        "Sources/MoedEngine/Compute/RowBuffer.swift": "rows handed to the C kernels",
+        "Sources/MoedEngine/Compute/WorkerPool.swift": "pthread_create",
+        "Sources/MoedEngine/Model/ModelLoader.swift": "packs weights in place",
+        "Sources/MoedPostgres/CStringArray.swift": "char ** of libpq",
+        "Sources/MoedPostgres/Connection.swift": "its executor, unowned by contract",
+        "Sources/MoedPostgres/ConnectionHandle.swift": "owner of PGconn",
+        "Sources/MoedPostgres/EventSignal.swift": "eventfd",
+        "Sources/MoedPostgres/ResultHandle.swift": "owner of PGresult",
+        "Sources/MoedPostgres/ThreadExecutor.swift": "pthread_create",
+        "Sources/MoedSystemd/JournalLogHandler.swift": "iovec of sd_journal_sendv",
+        "Sources/MoedSystemd/LogTimestamp.swift": "clock_gettime",
+        "Sources/MoedSystemd/ServiceNotifier.swift": "socket address",
+        "Sources/MoedSystemd/StderrLogHandler.swift": "write(2)",
+        "Sources/MoedSystemd/SupervisionEnvironment.swift": "fstat",
+        "Sources/MoedWeights/WeightFile.swift": "open, fstat and pread",
+    ]
+
+    private static let uncheckedSendableMax = 3
+
+    @Test(arguments: SourceTree.swiftSources)
+    func nothingTrapsOnInput(file: SourceFile) {
+        for (index, line) in file.code.enumerated() {
+            for pattern in [
+                #/\bfatalError\b/#, #/\btry!/#, #/\bas!/#, #/\bpublic\b/#, #/\bnonisolated\(unsafe\)/#,
+            ] {
+                #expect(!line.contains(pattern), "\(file.path):\(index + 1): \(line)")
+            }
+        }
+    }
+
+    @Test(arguments: SourceTree.swiftSources)
+    func pointersStayInTheirFiles(file: SourceFile) {
+        guard Self.unsafeFiles[file.path] == nil else { return }
+        let line = file.code.firstIndex {
+            $0.contains(#/\bunsafe\b|@unsafe\b|Unsafe(Mutable)?(Raw)?(Buffer)?Pointer/#)
+        }
+        #expect(line == nil, "\(file.path):\((line ?? 0) + 1) uses pointers and is not in unsafeFiles")
+    }
+
+    @Test func theListOfUnsafeFilesIsTrue() {
+        for path in Self.unsafeFiles.keys.sorted() {
+            let file = SourceTree.swiftSources.first { $0.path == path }
+            #expect(
+                file?.code.contains { $0.contains(#/\bunsafe\b|@unsafe\b/#) } == true,
+                "\(path) has nothing unsafe")
+        }
+    }
+
+    @Test func uncheckedSendableIsRareAndProved() {
+        var count = 0
+        for file in SourceTree.swiftSources {
+            for (index, line) in file.code.enumerated() where line.contains("@unchecked Sendable") {
+                count += 1
+                let above = index > 0 ? file.lines[index - 1].drop { $0 == " " } : ""
+                #expect(above.hasPrefix("//"), "\(file.path):\(index + 1) has no proof above it")
+            }
+        }
+        #expect(count <= Self.uncheckedSendableMax)
+    }
+
+    /// Settings are read once, by the daemon, and passed down.
+    @Test(arguments: SourceTree.swiftSources)
+    func onlyTheDaemonReadsTheEnvironment(file: SourceFile) {
+        guard file.target != "MoedDaemon", file.target != "moed" else { return }
+        for (index, line) in file.code.enumerated() {
+            #expect(
+                !line.contains(#/\b(getenv|secure_getenv|ProcessInfo|environ)\b/#),
+                "\(file.path):\(index + 1)")
+        }
+    }
+
+    @Test(arguments: SourceTree.everything)
+    func nothingIsLeftForLater(file: SourceFile) {
+        // Put together here, so that this file does not find itself.
+        let words = ["TO" + "DO", "FIX" + "ME", "XX" + "X:"]
+        for (index, line) in file.lines.enumerated() {
+            #expect(!words.contains(where: line.contains), "\(file.path):\(index + 1): \(line)")
+        }
+    }
+
+    @Test(arguments: SourceTree.sqlNames)
+    func sqlFilesAreMigrationsOrExamples(name: String) {
+        #expect(name.wholeMatch(of: #/m[0-9]{4}_[a-z0-9_]+\.sql|example_[a-z0-9_]+\.sql/#) != nil)
+    }
+
+    @Test func commentsAndStringsAreNotTakenForCode() {
+        let text = [
+            "let a = \"try! \\\" // as!\" // fatalError", "/* as!", "try! */ b()", "\"\"\"", "unsafe",
+            "\"\"\"", "c()",
+        ]
+        let file = SourceFile(path: "Sources/X/Y.swift", lines: text.map { Substring($0) })
+        #expect(file.code == ["let a =  ", "", " b()", "", "", "", "c()"])
+    }
+}
