@@ -133,8 +133,8 @@ package final class Engine: SequenceEngine {
         guard let blocks = forward.cache.take(needed) else {
             throw EngineError(
                 .outOfMemory,
-                "a sequence of \(opening.tokensMax) tokens does not fit: \(kvTokensFree) of \(limits.kvTokens) are free"
-            )
+                "a sequence of \(opening.tokensMax) tokens does not fit: "
+                    + "\(kvTokensFree) of \(limits.kvTokens) are free")
         }
         return OpenSequence(opening, blocks: blocks)
     }

@@ -84,8 +84,8 @@ package struct Checkpoint: Sendable {
         guard entry.type.isWeight else {
             throw EngineError(
                 .unsupportedModel,
-                "\(files[place.file].path): tensor \(name) is \(entry.type.rawValue); bf16, f16 and f32 are supported"
-            )
+                "\(files[place.file].path): tensor \(name) is \(entry.type.rawValue); "
+                    + "bf16, f16 and f32 are supported")
         }
         return entry
     }
