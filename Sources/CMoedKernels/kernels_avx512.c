@@ -1,6 +1,6 @@
 #if defined(__x86_64__)
-/* AVX-512: 32 registers of 16 floats; 24 sums, up to 6 weights and a broadcast. With few rows more panels keep the
- * multipliers busy: 8 chains cover the latency of 4 cycles on two ports. */
+/* AVX-512: 32 registers of 16 floats; 24 sums, up to 6 weights and a broadcast. With few rows more panels
+ * keep the multipliers busy: 8 chains cover the latency of 4 cycles on two ports. */
 #define NAME "avx512"
 #define TABLE moed_kernels_avx512
 #define TILE_ROWS_MAX 12
@@ -11,7 +11,8 @@
 #include "kernels_internal.h"
 #include <math.h>
 #include <string.h>
-#pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,fma"))), apply_to = function)
+#pragma clang attribute push( \
+    __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,fma"))), apply_to = function)
 
 #include "body/vector.h"
 

@@ -1,4 +1,4 @@
-/* Memory layouts: packing weights, reading rows back, storing keys and values. No arithmetic, so no variants. */
+/* Memory layouts: packing weights, reading rows back, storing keys and values. No arithmetic, no variants. */
 #include "moed_kernels.h"
 #include <string.h>
 
@@ -43,7 +43,8 @@ ptrdiff_t moed_pack_f32(float *panel, const float *source, size_t rows, size_t c
     for (size_t row = 0; row < rows; row++)
         for (size_t column = 0; column < columns; column++) {
             float value = source[row * columns + column];
-            if ((bits_of_f32(value) & 0x7f800000) == 0x7f800000 && bad < 0) bad = (ptrdiff_t)(row * columns + column);
+            if ((bits_of_f32(value) & 0x7f800000) == 0x7f800000 && bad < 0)
+                bad = (ptrdiff_t)(row * columns + column);
             panel[column * MOED_PANEL + row] = value;
         }
     return bad;

@@ -16,17 +16,20 @@ package struct TokenScore: Sendable, Equatable {
 }
 
 extension Engine {
-    /// Scores a token list: element i is about token i + 1 after tokens 0…i, so there is one less than tokens.
+    /// Scores a token list: element i is about token i + 1 after tokens 0…i, so there is one less than
+    /// tokens.
     ///
-    /// Long lists run in chunks; memory does not grow with the length beyond the KV room, which is taken from the
-    /// engine's and given back. Ids past the vocabulary limit have no probability.
+    /// Long lists run in chunks; memory does not grow with the length beyond the KV room, which is taken from
+    /// the engine's and given back. Ids past the vocabulary limit have no probability.
     ///
     /// - Parameter top: how many alternatives to list per place.
-    /// - Throws: `EngineError(.invalidInput)` for ids out of range, `(.outOfMemory)` when the list does not fit.
+    /// - Throws: `EngineError(.invalidInput)` for ids out of range, `(.outOfMemory)` when the list does not
+    ///   fit.
     package func score(_ tokens: [TokenID], top: Int = 0) throws(EngineError) -> [TokenScore] {
         guard top >= 0 else { throw Self.invalid("\(top) alternatives") }
         for token in tokens.dropFirst() where Int(token) >= vocabularyLimit {
-            throw Self.invalid("token id \(token) cannot be generated: the vocabulary ends at \(vocabularyLimit)")
+            throw Self.invalid(
+                "token id \(token) cannot be generated: the vocabulary ends at \(vocabularyLimit)")
         }
         var scores: [TokenScore] = []
         try eachLogits(tokens) { firstPosition, rows in
@@ -59,7 +62,9 @@ extension Engine {
     package func logits(_ tokens: [TokenID], lastOnly: Bool = false) throws(EngineError) -> [[Float]] {
         var all: [[Float]] = []
         try eachLogits(tokens) { _, rows in
-            for row in 0..<rows { all.append(forward.logits.withRow(row) { span in span.indices.map { span[$0] } }) }
+            for row in 0..<rows {
+                all.append(forward.logits.withRow(row) { span in span.indices.map { span[$0] } })
+            }
             if lastOnly, all.count > 1 { all.removeFirst(all.count - 1) }
         }
         return all
@@ -68,7 +73,9 @@ extension Engine {
     /// Runs a token list in one sweep and shows what happens inside.
     ///
     /// - Returns: the rows after the final norm, `[tokens · hidden]`.
-    package func trace(_ tokens: [TokenID], _ observer: @escaping TraceObserver) throws(EngineError) -> [Float] {
+    package func trace(_ tokens: [TokenID], _ observer: @escaping TraceObserver) throws(EngineError)
+        -> [Float]
+    {
         try check(tokens)
         guard tokens.count <= min(limits.rowsPerSweepMax, ForwardPass.logitRowsMax) else {
             throw Self.invalid("\(tokens.count) tokens are too many to trace")
@@ -81,8 +88,8 @@ extension Engine {
         return forward.finalNorm(of: Array(0..<tokens.count))
     }
 
-    /// Runs `tokens` from the start in chunks and calls `body` with each part's first position and number of rows while
-    /// their logits are in `forward.logits`.
+    /// Runs `tokens` from the start in chunks and calls `body` with each part's first position and number of
+    /// rows while their logits are in `forward.logits`.
     private func eachLogits(_ tokens: [TokenID], _ body: (Int, Int) -> Void) throws(EngineError) {
         try check(tokens)
         guard !tokens.isEmpty else { return }

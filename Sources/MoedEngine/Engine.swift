@@ -3,8 +3,8 @@ import MoedWeights
 
 /// Generates tokens for many sequences at once with one loaded model, on the CPU.
 ///
-/// Used from one thread at a time; it has compute threads of its own. Errors about a step's contents are found before
-/// anything is computed, so that an engine stays usable after them.
+/// Used from one thread at a time; it has compute threads of its own. Errors about a step's contents are
+/// found before anything is computed, so that an engine stays usable after them.
 package final class Engine: SequenceEngine {
     package let limits: EngineLimits
     package let progress = EngineProgress()
@@ -15,7 +15,8 @@ package final class Engine: SequenceEngine {
     let vocabularyLimit: Int
     private var sequences: [SequenceID: OpenSequence] = [:]
 
-    /// - Throws: `EngineError(.invalidInput)` for settings out of range, `(.outOfMemory)` when they ask for too much.
+    /// - Throws: `EngineError(.invalidInput)` for settings out of range, `(.outOfMemory)` when they ask for
+    ///   too much.
     package init(model: Qwen3Model, settings: EngineSettings) throws(EngineError) {
         try settings.check()
         let blocks = KVCache.blocks(for: settings.kvTokens)
@@ -37,10 +38,12 @@ package final class Engine: SequenceEngine {
     package func open(_ sequence: SequenceID, _ opening: SequenceOpening) throws(EngineError) {
         guard sequences[sequence] == nil else { throw Self.invalid("sequence \(sequence) is open already") }
         guard sequences.count < limits.sequencesMax else {
-            throw EngineError(.outOfMemory, "\(limits.sequencesMax) sequences are open, the most there may be")
+            throw EngineError(
+                .outOfMemory, "\(limits.sequencesMax) sequences are open, the most there may be")
         }
         guard (0...opening.tokensMax).contains(opening.promptTokens) else {
-            throw Self.invalid("a prompt of \(opening.promptTokens) tokens in a sequence of \(opening.tokensMax)")
+            throw Self.invalid(
+                "a prompt of \(opening.promptTokens) tokens in a sequence of \(opening.tokensMax)")
         }
         sequences[sequence] = try makeSequence(opening)
     }
@@ -55,7 +58,8 @@ package final class Engine: SequenceEngine {
         guard !steps.isEmpty else { return [] }
         var sweep = Sweep()
         for (step, sequence) in zip(steps, open) {
-            sweep.append(step.tokens, at: sequence.length, blocks: sequence.usedBlocks(for: step.tokens.count))
+            sweep.append(
+                step.tokens, at: sequence.length, blocks: sequence.usedBlocks(for: step.tokens.count))
         }
         forward.run(sweep, progress: progress.countLayer)
         for (step, sequence) in zip(steps, open) { sequence.append(step.tokens) }
@@ -76,7 +80,8 @@ package final class Engine: SequenceEngine {
     private func sample(_ row: Int, for sequence: OpenSequence) -> TokenID {
         forward.logits.withRow(row, first: vocabularyLimit) { logits in
             Sampler.sample(
-                &logits, sequence.opening.sampling, history: sequence.history, choice: sequence.opening.choice,
+                &logits, sequence.opening.sampling, history: sequence.history,
+                choice: sequence.opening.choice,
                 position: sequence.length)
         }
     }
@@ -93,7 +98,9 @@ package final class Engine: SequenceEngine {
             guard seen.insert(step.sequence).inserted else {
                 throw Self.invalid("sequence \(step.sequence) has two steps in one sweep")
             }
-            guard !step.tokens.isEmpty else { throw Self.invalid("a step of sequence \(step.sequence) has no tokens") }
+            guard !step.tokens.isEmpty else {
+                throw Self.invalid("a step of sequence \(step.sequence) has no tokens")
+            }
             guard sequence.length + step.tokens.count <= sequence.opening.tokensMax else {
                 throw Self.invalid(
                     "sequence \(step.sequence) would have \(sequence.length + step.tokens.count) tokens, "
@@ -119,13 +126,15 @@ package final class Engine: SequenceEngine {
     /// Reserves the KV room of a sequence, for `open` and for scoring.
     func makeSequence(_ opening: SequenceOpening) throws(EngineError) -> OpenSequence {
         guard (1...limits.contextLength).contains(opening.tokensMax) else {
-            throw Self.invalid("a sequence of \(opening.tokensMax) tokens; the context has \(limits.contextLength)")
+            throw Self.invalid(
+                "a sequence of \(opening.tokensMax) tokens; the context has \(limits.contextLength)")
         }
         let needed = KVCache.blocks(for: opening.tokensMax)
         guard let blocks = forward.cache.take(needed) else {
             throw EngineError(
                 .outOfMemory,
-                "a sequence of \(opening.tokensMax) tokens does not fit: \(kvTokensFree) of \(limits.kvTokens) are free")
+                "a sequence of \(opening.tokensMax) tokens does not fit: "
+                    + "\(kvTokensFree) of \(limits.kvTokens) are free")
         }
         return OpenSequence(opening, blocks: blocks)
     }

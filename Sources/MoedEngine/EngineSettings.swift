@@ -7,7 +7,8 @@ package struct EngineSettings: Sendable, Equatable {
     package var kvTokens: Int
     package var sequencesMax: Int
     package var rowsPerSweepMax: Int
-    /// Ids from here on are never generated: the embedding may have more rows than the tokenizer has tokens. Nil is all.
+    /// Ids from here on are never generated: the embedding may have more rows than the tokenizer has tokens.
+    /// Nil is all.
     package var vocabularyLimit: Int?
     /// Kernel variant by name; nil takes the fastest.
     package var kernels: String?

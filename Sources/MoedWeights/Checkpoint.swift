@@ -13,10 +13,11 @@ package struct Checkpoint: Sendable {
         var entry: TensorEntry
     }
 
-    /// Reads `config.json`, `generation_config.json` and the headers of `model.safetensors`, or of the shards that
-    /// `model.safetensors.index.json` lists.
+    /// Reads `config.json`, `generation_config.json` and the headers of `model.safetensors`, or of the shards
+    /// that `model.safetensors.index.json` lists.
     ///
-    /// - Throws: `EngineError(.badCheckpoint)` or `(.unsupportedModel)`, naming file, tensor or field, and reason.
+    /// - Throws: `EngineError(.badCheckpoint)` or `(.unsupportedModel)`, naming file, tensor or field, and
+    ///   reason.
     package static func open(_ directory: String) throws(EngineError) -> Checkpoint {
         try Checkpoint(directory: directory, configurationFile: "config.json")
     }
@@ -32,7 +33,9 @@ package struct Checkpoint: Sendable {
             let file = try WeightFile("\(directory)/\(ShardIndex.singleFile)")
             files = [file]
             var places: [String: Place] = [:]
-            for entry in try SafetensorsHeader(of: file).tensors { places[entry.name] = Place(file: 0, entry: entry) }
+            for entry in try SafetensorsHeader(of: file).tensors {
+                places[entry.name] = Place(file: 0, entry: entry)
+            }
             self.places = places
         }
     }
@@ -55,7 +58,8 @@ package struct Checkpoint: Sendable {
             }
         }
         for (tensor, name) in index.file where places[tensor] == nil {
-            throw EngineError(.badCheckpoint, "\(directory)/\(name): tensor \(tensor): in the index, not in the file")
+            throw EngineError(
+                .badCheckpoint, "\(directory)/\(name): tensor \(tensor): in the index, not in the file")
         }
         return (files, places)
     }
@@ -67,8 +71,8 @@ package struct Checkpoint: Sendable {
 
     /// The weight `name`, which must have `shape`.
     ///
-    /// - Throws: `EngineError(.badCheckpoint)` when it is missing or of another shape, `(.unsupportedModel)` when its
-    ///   elements are not bf16, f16 or f32.
+    /// - Throws: `EngineError(.badCheckpoint)` when it is missing or of another shape, `(.unsupportedModel)`
+    ///   when its elements are not bf16, f16 or f32.
     package func weight(_ name: String, shape: [Int]) throws(EngineError) -> TensorEntry {
         guard let place = places[name] else {
             throw EngineError(.badCheckpoint, "\(directory): tensor \(name) is missing")
@@ -80,7 +84,8 @@ package struct Checkpoint: Sendable {
         guard entry.type.isWeight else {
             throw EngineError(
                 .unsupportedModel,
-                "\(files[place.file].path): tensor \(name) is \(entry.type.rawValue); bf16, f16 and f32 are supported")
+                "\(files[place.file].path): tensor \(name) is \(entry.type.rawValue); "
+                    + "bf16, f16 and f32 are supported")
         }
         return entry
     }
@@ -122,8 +127,11 @@ private struct ShardIndex {
             throw EngineError(.badCheckpoint, "\(path): weight_map is missing or no object")
         }
         for member in map.members {
-            guard let name = member.value.string, !name.isEmpty, !name.contains("/"), name != "..", name != "." else {
-                throw EngineError(.badCheckpoint, "\(path): tensor \(member.key.prefix(200)): not a file of the directory")
+            guard let name = member.value.string, !name.isEmpty, !name.contains("/"), name != "..",
+                name != "."
+            else {
+                throw EngineError(
+                    .badCheckpoint, "\(path): tensor \(member.key.prefix(200)): not a file of the directory")
             }
             file[member.key] = name
         }

@@ -20,7 +20,9 @@ struct ConfigurationFields {
 
     func optionalInteger(_ field: String, in range: ClosedRange<Int>) throws(EngineError) -> Int? {
         guard let value = self[field] else { return nil }
-        guard let number = value.integer else { throw error(field, "must be a whole number, not \(value.kind)") }
+        guard let number = value.integer else {
+            throw error(field, "must be a whole number, not \(value.kind)")
+        }
         guard range.contains(number) else {
             throw error(field, "is \(number), but must be in \(range.lowerBound)…\(range.upperBound)")
         }

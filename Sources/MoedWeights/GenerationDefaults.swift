@@ -14,7 +14,9 @@ package struct GenerationDefaults: Sendable, Equatable {
 
     /// - Throws: `EngineError(.badCheckpoint)` naming the field; nothing when the file is absent.
     package init(path: String) throws(EngineError) {
-        guard let object = try WeightFile.object(at: path, limit: ModelConfiguration.byteCountMax) else { return }
+        guard let object = try WeightFile.object(at: path, limit: ModelConfiguration.byteCountMax) else {
+            return
+        }
         let fields = ConfigurationFields(path: path, object: object)
         samples = try fields.optionalBool("do_sample")
         temperature = try fields.optionalNumber("temperature", in: 0...100)

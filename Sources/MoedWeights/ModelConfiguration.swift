@@ -79,17 +79,21 @@ extension ModelConfiguration {
         heads = try fields.integer("num_attention_heads", in: 1...Limit.heads)
         keyValueHeads = try fields.optionalInteger("num_key_value_heads", in: 1...Limit.heads) ?? heads
         guard heads % keyValueHeads == 0 else {
-            throw fields.error("num_key_value_heads", "is \(keyValueHeads), which does not divide \(heads) heads")
+            throw fields.error(
+                "num_key_value_heads", "is \(keyValueHeads), which does not divide \(heads) heads")
         }
         if let headDim = try fields.optionalInteger("head_dim", in: 2...Limit.headDim) {
             self.headDim = headDim
         } else {
             headDim = hidden / heads
             guard headDim * heads == hidden, (2...Limit.headDim).contains(headDim) else {
-                throw fields.error("head_dim", "is missing, and hidden_size \(hidden) / \(heads) heads gives none")
+                throw fields.error(
+                    "head_dim", "is missing, and hidden_size \(hidden) / \(heads) heads gives none")
             }
         }
-        guard headDim % 2 == 0 else { throw fields.error("head_dim", "is \(headDim), but rotation needs pairs") }
+        guard headDim % 2 == 0 else {
+            throw fields.error("head_dim", "is \(headDim), but rotation needs pairs")
+        }
         intermediate = try fields.integer("intermediate_size", in: 1...Limit.intermediate)
         normEpsilon = Float(try fields.number("rms_norm_eps", in: 1e-12...0.1))
         contextLength = try fields.integer("max_position_embeddings", in: 1...Limit.contextLength)
@@ -111,7 +115,8 @@ extension ModelConfiguration {
         }
         guard let architecture = Architecture(rawValue: name) else {
             throw fields.unsupported(
-                "architectures", "names \(name.prefix(80)); Qwen3ForCausalLM and Qwen3MoeForCausalLM are supported")
+                "architectures",
+                "names \(name.prefix(80)); Qwen3ForCausalLM and Qwen3MoeForCausalLM are supported")
         }
         return architecture
     }
@@ -120,7 +125,8 @@ extension ModelConfiguration {
     private static func refuseUnsupported(_ fields: ConfigurationFields) throws(EngineError) {
         if fields["quantization_config"] != nil {
             let method = fields["quantization_config"]?["quant_method"]?.string ?? "unnamed"
-            throw fields.unsupported("quantization_config", "(method \(method.prefix(40))): quantised checkpoints are not read")
+            throw fields.unsupported(
+                "quantization_config", "(method \(method.prefix(40))): quantised checkpoints are not read")
         }
         for field in ["attention_bias", "mlp_bias"] where try fields.optionalBool(field) ?? false {
             throw fields.unsupported(field, "is true: biases are not supported")
@@ -138,14 +144,16 @@ extension ModelConfiguration {
             }
         }
         if let shared = fields["shared_expert_intermediate_size"], shared != 0 {
-            throw fields.unsupported("shared_expert_intermediate_size", "is set: shared experts are not supported")
+            throw fields.unsupported(
+                "shared_expert_intermediate_size", "is set: shared experts are not supported")
         }
     }
 
     private static func experts(_ fields: ConfigurationFields, layers: Int) throws(EngineError) -> Experts {
         let count = try fields.integer("num_experts", in: 1...Limit.experts)
         guard let renormalises = try fields.optionalBool("norm_topk_prob") else {
-            // Library defaults differ from what the checkpoints were trained with, so there is none to fall back to.
+            // Library defaults differ from what the checkpoints were trained with, so there is none to fall
+            // back to.
             throw fields.error("norm_topk_prob", "is missing")
         }
         var denseLayers: Set<Int> = []
@@ -153,7 +161,8 @@ extension ModelConfiguration {
             guard let list = value.array else { throw fields.error("mlp_only_layers", "must be a list") }
             for element in list {
                 guard let layer = element.integer, (0..<layers).contains(layer) else {
-                    throw fields.error("mlp_only_layers", "has an element that is no layer of 0…\(layers - 1)")
+                    throw fields.error(
+                        "mlp_only_layers", "has an element that is no layer of 0…\(layers - 1)")
                 }
                 denseLayers.insert(layer)
             }

@@ -21,7 +21,8 @@ package struct RotaryParameters: Sendable, Equatable {
     /// Multiplier of cosine and sine.
     package var attentionFactor: Double { yarn?.attentionFactor ?? 1 }
 
-    /// Radians per position for each pair of dimensions, `[headDim / 2]`, rounded to f32 as the reference keeps them.
+    /// Radians per position for each pair of dimensions, `[headDim / 2]`, rounded to f32 as the reference
+    /// keeps them.
     package func inverseFrequencies(headDim: Int) -> [Float] {
         let half = headDim / 2
         guard let yarn else {
@@ -29,7 +30,8 @@ package struct RotaryParameters: Sendable, Equatable {
         }
         // The dimension that turns `rotations` times within the trained context.
         func dimension(turning rotations: Double) -> Double {
-            Double(headDim) * log(Double(yarn.originalContextLength) / (rotations * 2 * .pi)) / (2 * log(base))
+            Double(headDim) * log(Double(yarn.originalContextLength) / (rotations * 2 * .pi))
+                / (2 * log(base))
         }
         var low = dimension(turning: yarn.betaFast)
         var high = dimension(turning: yarn.betaSlow)
@@ -65,11 +67,13 @@ extension RotaryParameters {
         switch kind ?? "default" {
         case "default": break
         case "yarn": yarn = try Self.yarn(scaling, contextLength)
-        case let other: throw scaling.unsupported("rope_type", "\"\(other)\" is not supported (default and yarn are)")
+        case let other:
+            throw scaling.unsupported("rope_type", "\"\(other)\" is not supported (default and yarn are)")
         }
     }
 
-    private static func yarn(_ fields: ConfigurationFields, _ contextLength: Int) throws(EngineError) -> YaRN {
+    private static func yarn(_ fields: ConfigurationFields, _ contextLength: Int) throws(EngineError) -> YaRN
+    {
         let factor = try fields.number("factor", in: 1...1024)
         let range = 1...ModelConfiguration.Limit.contextLength
         let original = try fields.optionalInteger("original_max_position_embeddings", in: range)

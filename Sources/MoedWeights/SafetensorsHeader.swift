@@ -14,19 +14,23 @@ package struct SafetensorsHeader: Sendable {
     /// - Throws: `EngineError(.badCheckpoint)` naming the file, the tensor and the reason.
     package init(of file: WeightFile) throws(EngineError) {
         let parser = HeaderParser(path: file.path)
-        guard file.byteCount >= 8 else { throw parser.error("\(file.byteCount) bytes are too few for a header") }
+        guard file.byteCount >= 8 else {
+            throw parser.error("\(file.byteCount) bytes are too few for a header")
+        }
         var prefix = [UInt8](repeating: 0, count: 8)
         try file.read(8, at: 0, into: &prefix)
         let length = prefix.reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
         guard length <= Self.byteCountMax else {
-            throw parser.error("its header claims \(length) bytes, more than the format's \(Self.byteCountMax)")
+            throw parser.error(
+                "its header claims \(length) bytes, more than the format's \(Self.byteCountMax)")
         }
         guard Int(length) <= file.byteCount - 8 else {
             throw parser.error("its header claims \(length) bytes, but the file has \(file.byteCount)")
         }
         var text = [UInt8](repeating: 0, count: Int(length))
         try file.read(text.count, at: 8, into: &text)
-        tensors = try parser.tensors(text, dataStart: 8 + text.count, dataCount: file.byteCount - 8 - text.count)
+        tensors = try parser.tensors(
+            text, dataStart: 8 + text.count, dataCount: file.byteCount - 8 - text.count)
     }
 }
 
@@ -53,8 +57,12 @@ private struct HeaderParser {
         var end = 0
         for index in tensors.indices {
             let tensor = tensors[index]
-            if tensor.offset < end { throw error(tensor.name, "its bytes overlap with those of \(tensors[index - 1].name)") }
-            if tensor.offset > end { throw error(tensor.name, "\(tensor.offset - end) bytes before it belong to no tensor") }
+            if tensor.offset < end {
+                throw error(tensor.name, "its bytes overlap with those of \(tensors[index - 1].name)")
+            }
+            if tensor.offset > end {
+                throw error(tensor.name, "\(tensor.offset - end) bytes before it belong to no tensor")
+            }
             end = tensor.offset + tensor.byteCount
             tensors[index].offset += dataStart
         }
@@ -62,15 +70,25 @@ private struct HeaderParser {
         return tensors
     }
 
-    private func tensor(_ name: String, _ value: JSONValue, _ dataCount: Int) throws(EngineError) -> TensorEntry {
-        guard let object = value.object else { throw error(name, "described by \(value.kind), not an object") }
+    private func tensor(_ name: String, _ value: JSONValue, _ dataCount: Int) throws(EngineError)
+        -> TensorEntry
+    {
+        guard let object = value.object else {
+            throw error(name, "described by \(value.kind), not an object")
+        }
         guard let typeName = object["dtype"]?.string else { throw error(name, "dtype is missing") }
-        guard let type = ElementType(rawValue: typeName) else { throw error(name, "unknown dtype \(typeName.prefix(40))") }
-        guard let sizes = object["shape"]?.array, sizes.count <= 8 else { throw error(name, "shape is missing or too long") }
+        guard let type = ElementType(rawValue: typeName) else {
+            throw error(name, "unknown dtype \(typeName.prefix(40))")
+        }
+        guard let sizes = object["shape"]?.array, sizes.count <= 8 else {
+            throw error(name, "shape is missing or too long")
+        }
         var shape: [Int] = []
         var byteCount = type.byteCount
         for size in sizes {
-            guard let size = size.integer, size >= 0 else { throw error(name, "shape has a size that is no count") }
+            guard let size = size.integer, size >= 0 else {
+                throw error(name, "shape has a size that is no count")
+            }
             let (product, overflow) = byteCount.multipliedReportingOverflow(by: size)
             guard !overflow else { throw error(name, "its shape is larger than memory can be") }
             byteCount = product
@@ -80,10 +98,12 @@ private struct HeaderParser {
             let begin = offsets[0].integer, let end = offsets[1].integer
         else { throw error(name, "data_offsets is not a pair of offsets") }
         guard begin >= 0, begin <= end, end <= dataCount else {
-            throw error(name, "data_offsets \(begin)…\(end) lie outside of the file's \(dataCount) data bytes")
+            throw error(
+                name, "data_offsets \(begin)…\(end) lie outside of the file's \(dataCount) data bytes")
         }
         guard end - begin == byteCount else {
-            throw error(name, "\(end - begin) bytes for shape \(shape) of \(type.rawValue), which needs \(byteCount)")
+            throw error(
+                name, "\(end - begin) bytes for shape \(shape) of \(type.rawValue), which needs \(byteCount)")
         }
         return TensorEntry(name: name, type: type, shape: shape, offset: begin, byteCount: byteCount)
     }
@@ -109,7 +129,9 @@ private enum TopLevelKeys {
             case UInt8(ascii: ","): expectsKey = depth == 1
             case UInt8(ascii: "\""):
                 let start = at
-                while at < text.count, text[at] != UInt8(ascii: "\"") { at += text[at] == UInt8(ascii: "\\") ? 2 : 1 }
+                while at < text.count, text[at] != UInt8(ascii: "\"") {
+                    at += text[at] == UInt8(ascii: "\\") ? 2 : 1
+                }
                 let end = min(at, text.count)
                 at = end + 1
                 guard depth == 1, expectsKey else { continue }
@@ -125,7 +147,9 @@ private enum TopLevelKeys {
     private static func unescaped(_ key: ArraySlice<UInt8>) -> String {
         let quoted = [UInt8(ascii: "\"")] + key + [UInt8(ascii: "\"")]
         // The text was parsed before, so this cannot fail; were it to, the raw bytes still tell keys apart.
-        guard case .string(let name)? = try? JSONValue(parsing: quoted) else { return String(decoding: key, as: UTF8.self) }
+        guard case .string(let name)? = try? JSONValue(parsing: quoted) else {
+            return String(decoding: key, as: UTF8.self)
+        }
         return name
     }
 }

@@ -3,8 +3,8 @@ package import MoedCore
 
 /// An open file of a checkpoint, read at given offsets.
 ///
-/// Weights are repacked once at load, so they are read rather than mapped: a file that is cut short while it is
-/// being read gives an error here, where a mapping would end the process with SIGBUS.
+/// Weights are repacked once at load, so they are read rather than mapped: a file that is cut short while it
+/// is being read gives an error here, where a mapping would end the process with SIGBUS.
 package final class WeightFile: Sendable {
     /// Path as given, for messages.
     package let path: String
@@ -45,9 +45,12 @@ package final class WeightFile: Sendable {
                     count - done, off_t(offset + done))
             }
             if result < 0 && errno == EINTR { continue }
-            guard result >= 0 else { throw EngineError(.badCheckpoint, "cannot read \(path): \(Self.reason(errno))") }
+            guard result >= 0 else {
+                throw EngineError(.badCheckpoint, "cannot read \(path): \(Self.reason(errno))")
+            }
             guard result > 0 else {
-                throw EngineError(.badCheckpoint, "\(path) ends at byte \(offset + done), while it is being read")
+                throw EngineError(
+                    .badCheckpoint, "\(path) ends at byte \(offset + done), while it is being read")
             }
             done += result
         }
@@ -61,7 +64,8 @@ package final class WeightFile: Sendable {
     package static func contents(of path: String, limit: Int) throws(EngineError) -> [UInt8] {
         let file = try WeightFile(path)
         guard file.byteCount <= limit else {
-            throw EngineError(.badCheckpoint, "\(path) has \(file.byteCount) bytes, more than the \(limit) allowed")
+            throw EngineError(
+                .badCheckpoint, "\(path) has \(file.byteCount) bytes, more than the \(limit) allowed")
         }
         var bytes = [UInt8](repeating: 0, count: file.byteCount)
         try file.read(file.byteCount, at: 0, into: &bytes)
@@ -75,7 +79,9 @@ package final class WeightFile: Sendable {
         guard exists(path) else { return nil }
         let bytes = try contents(of: path, limit: limit)
         let value: JSONValue
-        do { value = try JSONValue(parsing: bytes) } catch { throw EngineError(.badCheckpoint, "\(path): \(error)") }
+        do { value = try JSONValue(parsing: bytes) } catch {
+            throw EngineError(.badCheckpoint, "\(path): \(error)")
+        }
         guard let object = value.object else {
             throw EngineError(.badCheckpoint, "\(path) holds \(value.kind), not an object")
         }

@@ -1,8 +1,8 @@
 /* Attention of query vectors over KV blocks with a running softmax.
  *
- * Blocks hold 32 tokens counted from position 0 and are combined in order, so a row's result depends on its own
- * history alone: not on how the prompt was cut, nor on the rows beside it. Scores run over 32 tokens at once
- * (keys are stored transposed); places after the row's own position are left out, whatever they hold. */
+ * Blocks hold 32 tokens counted from position 0 and are combined in order, so a row's result depends on its
+ * own history alone: not on how the prompt was cut, nor on the rows beside it. Scores run over 32 tokens at
+ * once (keys are stored transposed); places after the row's own position are left out, whatever they hold. */
 
 typedef struct query {
     const float *q;
@@ -13,20 +13,24 @@ typedef struct query {
 } query;
 
 /* sum[d] = sum[d] * fade + chain over t of p[t] * v[t][d], for C vectors of 16 d. */
-INLINE void add_values(const int C, float *sum, float fade, const float *p, size_t tokens, const float *v, size_t stride) {
+INLINE void add_values(
+    const int C, float *sum, float fade, const float *p, size_t tokens, const float *v, size_t stride) {
     f32x16 total[8];
     UNROLL for (int c = 0; c < C; c++) total[c] = load(sum + c * MOED_PANEL) * splat(fade);
     for (size_t t = 0; t < tokens; t++) {
         f32x16 weight = splat(p[t]);
-        UNROLL for (int c = 0; c < C; c++) total[c] = fma16(weight, load(v + t * stride + c * MOED_PANEL), total[c]);
+        const float *value = v + t * stride;
+        UNROLL for (int c = 0; c < C; c++) total[c] = fma16(weight, load(value + c * MOED_PANEL), total[c]);
     }
     UNROLL for (int c = 0; c < C; c++) store(sum + c * MOED_PANEL, total[c]);
 }
 
 /* One block's share of one query: `tokens` of its 32 places are visible. */
-INLINE void add_block(query *to, float *sum, f32x16 low, f32x16 high, size_t tokens, const float *v, size_t width) {
-    static const float index[MOED_KV_BLOCK] = {0,  1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11, 12, 13, 14, 15,
-                                               16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31};
+INLINE void add_block(
+    query *to, float *sum, f32x16 low, f32x16 high, size_t tokens, const float *v, size_t width) {
+    static const float index[MOED_KV_BLOCK] = {0,  1,  2,  3,  4,  5,  6,  7,  8,  9,  10,
+                                               11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21,
+                                               22, 23, 24, 25, 26, 27, 28, 29, 30, 31};
     f32x16 end = splat((float)tokens), nothing = splat(-INFINITY);
     low = select16(load(index) < end, low, nothing);
     high = select16(load(index + 16) < end, high, nothing);
@@ -41,9 +45,9 @@ INLINE void add_block(query *to, float *sum, f32x16 low, f32x16 high, size_t tok
     store(p, low);
     store(p + 16, high);
     size_t d = 0;
-    for (; d + 8 * MOED_PANEL <= width; d += 8 * MOED_PANEL) add_values(8, sum + d, fade, p, tokens, v + d, width);
-    for (; d + 2 * MOED_PANEL <= width; d += 2 * MOED_PANEL) add_values(2, sum + d, fade, p, tokens, v + d, width);
-    for (; d < width; d += MOED_PANEL) add_values(1, sum + d, fade, p, tokens, v + d, width);
+    for (; d + 128 <= width; d += 128) add_values(8, sum + d, fade, p, tokens, v + d, width);
+    for (; d + 32 <= width; d += 32) add_values(2, sum + d, fade, p, tokens, v + d, width);
+    for (; d < width; d += 16) add_values(1, sum + d, fade, p, tokens, v + d, width);
 }
 
 INLINE void attend(const int R, query *queries, const moed_attention *job) {
@@ -88,7 +92,8 @@ static void attention(const moed_attention *job) {
         for (size_t i = 0; i < tile; i++) {
             size_t row = (done + i) / job->group, head = (done + i) % job->group;
             size_t offset = row * job->stride + head * job->head_dim;
-            queries[i] = (query){job->q + offset, job->out + offset, job->first_position + row + 1, -INFINITY, 0};
+            size_t seen = job->first_position + row + 1;
+            queries[i] = (query){job->q + offset, job->out + offset, seen, -INFINITY, 0};
         }
         switch (tile) {
 #if ATTENTION_TILE >= 8

@@ -1,8 +1,9 @@
 /* Matrix product over weight panels.
  *
- * A tile of P panels x R rows lives in registers; each of its P * R * 16 outputs is one fma chain in ascending k.
- * The tile's shape only decides how many independent chains are in flight, so it never changes a result: one row
- * alone gives the same bits as that row among hundreds. (A BLAS splits k by shape and does not give that.) */
+ * A tile of P panels x R rows lives in registers; each of its P * R * 16 outputs is one fma chain in
+ * ascending k. The tile's shape only decides how many independent chains are in flight, so it never changes a
+ * result: one row alone gives the same bits as that row among hundreds. (A BLAS splits k by the shape of the
+ * whole product and does not give that, which is why OpenBLAS is only the tests' oracle.) */
 
 INLINE f32x16 weights_bf16(const void *weights, size_t index) {
     u16x16 half;
@@ -14,13 +15,16 @@ INLINE f32x16 weights_f32(const void *weights, size_t index) { return load((cons
 
 typedef f32x16 (*weight_loader)(const void *weights, size_t index);
 
+/* The row that an index names, or the row itself where there is no index. */
+INLINE size_t indexed(const int32_t *index, size_t row) { return index ? (size_t)index[row] : row; }
+
 INLINE void matmul_tile(
     const int P, const int R, weight_loader weight, const moed_matmul *job, size_t panel, size_t row) {
     f32x16 sum[TILE_PANELS_MAX][TILE_ROWS_MAX];
     const float *x[TILE_ROWS_MAX];
     const size_t K = job->inputs;
     UNROLL for (int r = 0; r < R; r++) {
-        x[r] = job->x + (size_t)(job->x_rows ? job->x_rows[row + r] : (int32_t)(row + r)) * job->x_stride;
+        x[r] = job->x + indexed(job->x_rows, row + r) * job->x_stride;
         UNROLL for (int p = 0; p < P; p++) sum[p][r] = splat(0);
     }
     for (size_t k = 0; k < K; k++) {
@@ -32,7 +36,7 @@ INLINE void matmul_tile(
         }
     }
     UNROLL for (int r = 0; r < R; r++) {
-        float *out = job->out + (size_t)(job->out_rows ? job->out_rows[row + r] : (int32_t)(row + r)) * job->out_stride;
+        float *out = job->out + indexed(job->out_rows, row + r) * job->out_stride;
         UNROLL for (int p = 0; p < P; p++) {
             size_t column = (panel + p) * MOED_PANEL;
             if (column + MOED_PANEL <= job->outputs) store(out + column, sum[p][r]);

@@ -42,7 +42,8 @@ static void silu_mul(float *gate, const float *up, size_t stride, size_t rows, s
 /* In place: x becomes its softmax. */
 static void softmax(float *x, size_t columns) {
     f32x16 top = splat(-INFINITY), sum = splat(0);
-    for (size_t c = 0; c < columns; c += MOED_PANEL) top = max16(load_part(x + c, columns - c, -INFINITY), top);
+    for (size_t c = 0; c < columns; c += MOED_PANEL)
+        top = max16(load_part(x + c, columns - c, -INFINITY), top);
     f32x16 most = splat(max_lanes(top));
     for (size_t c = 0; c < columns; c += MOED_PANEL) {
         f32x16 e = exp16(load_part(x + c, columns - c, -INFINITY) - most);
@@ -58,8 +59,8 @@ static void route(int32_t *ids, float *weights, float *logits, size_t experts, s
     softmax(logits, experts);
     float total = 0;
     for (size_t rank = 0; rank < k; rank++) {
-        /* A chosen expert is marked by -1. When all that is left is not a number, the lowest id is taken, so that
-         * the ids are valid and distinct whatever the logits are. */
+        /* A chosen expert is marked by -1. When all that is left is not a number, the lowest id is taken, so
+         * that the ids are valid and distinct whatever the logits are. */
         size_t best = experts;
         for (size_t e = 0; e < experts; e++) {
             if (logits[e] == -1) continue;
@@ -85,6 +86,8 @@ static void combine(
 }
 
 static void add(float *x, const float *delta, size_t columns) {
-    for (size_t c = 0; c < columns; c += MOED_PANEL)
-        store_part(x + c, load_part(x + c, columns - c, 0) + load_part(delta + c, columns - c, 0), columns - c);
+    for (size_t c = 0; c < columns; c += MOED_PANEL) {
+        f32x16 sum = load_part(x + c, columns - c, 0) + load_part(delta + c, columns - c, 0);
+        store_part(x + c, sum, columns - c);
+    }
 }

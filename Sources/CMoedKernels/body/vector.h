@@ -49,29 +49,39 @@ INLINE f32x16 select16(i32x16 mask, f32x16 yes, f32x16 no) {
 
 INLINE f32x16 max16(f32x16 a, f32x16 b) { return select16(a > b, a, b); }
 
+/* Lanes 8...15, 4...7, 2...3 or 1 brought to the front; what the other lanes hold does not matter. */
+INLINE f32x16 upper_half(f32x16 v, const int width) {
+    switch (width) {
+        case 8: return __builtin_shufflevector(v, v, 8, 9, 10, 11, 12, 13, 14, 15, 8, 9, 10, 11, 12, 13, 14, 15);
+        case 4: return __builtin_shufflevector(v, v, 4, 5, 6, 7, 4, 5, 6, 7, 4, 5, 6, 7, 4, 5, 6, 7);
+        case 2: return __builtin_shufflevector(v, v, 2, 3, 2, 3, 2, 3, 2, 3, 2, 3, 2, 3, 2, 3, 2, 3);
+        default: return __builtin_shufflevector(v, v, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1);
+    }
+}
+
 /* Lanes i and i + 8, then + 4, + 2, + 1: the tree that every horizontal sum uses. */
 INLINE float sum_lanes(f32x16 value) {
-    float lanes[16];
-    store(lanes, value);
-    UNROLL for (int width = 8; width > 0; width /= 2)
-        UNROLL for (int i = 0; i < width; i++) lanes[i] = lanes[i] + lanes[i + width];
-    return lanes[0];
+    value = value + upper_half(value, 8);
+    value = value + upper_half(value, 4);
+    value = value + upper_half(value, 2);
+    value = value + upper_half(value, 1);
+    return value[0];
 }
 
 INLINE float max_lanes(f32x16 value) {
-    float lanes[16];
-    store(lanes, value);
-    UNROLL for (int width = 8; width > 0; width /= 2)
-        UNROLL for (int i = 0; i < width; i++) lanes[i] = lanes[i] > lanes[i + width] ? lanes[i] : lanes[i + width];
-    return lanes[0];
+    value = max16(value, upper_half(value, 8));
+    value = max16(value, upper_half(value, 4));
+    value = max16(value, upper_half(value, 2));
+    value = max16(value, upper_half(value, 1));
+    return value[0];
 }
 
 /* 2^n for n in -126...127, by its exponent bits. */
 INLINE f32x16 power_of_two(i32x16 n) { return (f32x16)((u32x16)(n + 127) << 23); }
 
-/* e^x, relative error below 1e-7 (subnormal results excepted): x = n ln 2 + r, the Taylor series of e^r to r^7
- * (the first term left out is below 6e-9 for |r| <= ln 2 / 2), times 2^n in two halves, so that overflow and
- * underflow round as they should. */
+/* e^x, relative error below 1.5e-7 (subnormal results excepted): x = n ln 2 + r, the Taylor series of e^r to
+ * r^7 (the first term left out is below 6e-9 for |r| <= ln 2 / 2), times 2^n in two halves, so that overflow
+ * and underflow round as they should. */
 INLINE f32x16 exp16(f32x16 x) {
     x = select16(x < splat(-150.0f), splat(-150.0f), x);
     x = select16(x > splat(100.0f), splat(100.0f), x);

@@ -67,7 +67,8 @@ typedef struct moed_kernels {
     /* Rotates the pairs (i, i + head_dim / 2) of each head in place; x [heads][head_dim],
      * cosine and sine [head_dim / 2]. */
     void (*_Nonnull rope)(
-        float *_Nonnull x, const float *_Nonnull cosine, const float *_Nonnull sine, size_t heads, size_t head_dim);
+        float *_Nonnull x, const float *_Nonnull cosine, const float *_Nonnull sine, size_t heads,
+        size_t head_dim);
 
     /* gate = silu(gate) * up for columns begin..<end of rows [rows] x stride. */
     void (*_Nonnull silu_mul)(
@@ -90,8 +91,8 @@ typedef struct moed_kernels {
     void (*_Nonnull attention)(const moed_attention *_Nonnull job);
 } moed_kernels;
 
-/* The kernels called `name` ("scalar", "avx2", "avx512"), or the fastest that this processor runs when name is
- * null. Null when there are none of that name or the processor lacks their instructions. */
+/* The kernels called `name` ("scalar", "avx2", "avx512"), or the fastest that this processor runs when name
+ * is null. Null when there are none of that name or the processor lacks their instructions. */
 const moed_kernels *_Nullable moed_kernels_select(const char *_Nullable name);
 
 /* Floats of one head in a KV block: K^T [head_dim][32], V [32][head_dim rounded up to 16]. */
@@ -99,11 +100,13 @@ size_t moed_kv_head_floats(size_t head_dim);
 
 /* Puts key and value [head_dim] of one token into place `slot` (0..<32) of a head's block. */
 void moed_kv_store(
-    float *_Nonnull block, size_t slot, const float *_Nonnull key, const float *_Nonnull value, size_t head_dim);
+    float *_Nonnull block, size_t slot, const float *_Nonnull key, const float *_Nonnull value,
+    size_t head_dim);
 
 /* Packs `rows` (at most 16) source rows of `columns` elements into one panel; missing rows become zeros.
  * Returns the index of the first element that is infinite or not a number, or -1. */
-ptrdiff_t moed_pack_bf16(uint16_t *_Nonnull panel, const uint16_t *_Nonnull source, size_t rows, size_t columns);
+ptrdiff_t moed_pack_bf16(
+    uint16_t *_Nonnull panel, const uint16_t *_Nonnull source, size_t rows, size_t columns);
 ptrdiff_t moed_pack_f32(float *_Nonnull panel, const float *_Nonnull source, size_t rows, size_t columns);
 ptrdiff_t moed_pack_f16(float *_Nonnull panel, const uint16_t *_Nonnull source, size_t rows, size_t columns);
 

@@ -55,8 +55,10 @@ extension Compute {
             precondition(block < cache.blocks)
             for head in 0..<shape.keyValueHeads {
                 unsafe moed_kv_store(
-                    cache.head(layer: layer, head) + block * cache.blockStride, position % KVCache.blockTokens,
-                    keys.row(row) + head * shape.headDim, values.row(row) + head * shape.headDim, shape.headDim)
+                    cache.head(layer: layer, head) + block * cache.blockStride,
+                    position % KVCache.blockTokens,
+                    keys.row(row) + head * shape.headDim, values.row(row) + head * shape.headDim,
+                    shape.headDim)
             }
         }
     }
@@ -67,15 +69,19 @@ extension Compute {
         let headDim = shape.headDim
         unsafe kernels.table.pointee.rms_norm(
             x.row(row), headDim, x.row(row), headDim, norm, heads, headDim, shape.epsilon)
-        unsafe kernels.table.pointee.rope(x.row(row), shape.cosine.row(row), shape.sine.row(row), heads, headDim)
+        unsafe kernels.table.pointee.rope(
+            x.row(row), shape.cosine.row(row), shape.sine.row(row), heads, headDim)
     }
 
-    /// Causal attention of every row over its own sequence's cache; queries and out `[rows, heads · headDim]`.
+    /// Causal attention of every row over its own sequence's cache; queries and out `[rows, heads ·
+    /// headDim]`.
     func attend(
-        _ queries: RowBuffer<Float>, spans: [AttentionSpan], _ shape: AttentionShape, cache: KVCache, layer: Int,
+        _ queries: RowBuffer<Float>, spans: [AttentionSpan], _ shape: AttentionShape, cache: KVCache,
+        layer: Int,
         into out: RowBuffer<Float>
     ) {
-        // Few enough rows per item to share a long prompt out, enough to use a key block often while it is cached.
+        // Few enough rows per item to share a long prompt out, enough to use a key block often while it is
+        // cached.
         let itemRows = 16
         var items: [(span: AttentionSpan, head: Int)] = []
         var cost = 0

@@ -34,15 +34,18 @@ extension Compute {
     private func items(_ parts: [ExpertRows], panels: Int) -> [Item] {
         let size = 16
         return parts.flatMap { part in
-            stride(from: 0, to: panels, by: size).map { Item(part: part, panels: $0..<min($0 + size, panels)) }
+            stride(from: 0, to: panels, by: size).map {
+                Item(part: part, panels: $0..<min($0 + size, panels))
+            }
         }
     }
 
-    /// Runs each network on its rows: row i of the intermediate buffers reads x at `source[i]` (or i) and writes out at
-    /// `target[i]` (or i).
+    /// Runs each network on its rows: row i of the intermediate buffers reads x at `source[i]` (or i) and
+    /// writes out at `target[i]` (or i).
     func feedForward(
         _ x: RowBuffer<Float>, _ networks: [FeedForwardWeights], _ parts: [ExpertRows],
-        source: RowBuffer<Int32>?, scratch: Intermediate, into out: RowBuffer<Float>, target: RowBuffer<Int32>?
+        source: RowBuffer<Int32>?, scratch: Intermediate, into out: RowBuffer<Float>,
+        target: RowBuffer<Int32>?
     ) {
         guard let first = networks.first else { return }
         let rows = parts.reduce(0) { $0 + $1.rows.count }
@@ -58,7 +61,8 @@ extension Compute {
             let firstRow = rows.lowerBound
             multiply(
                 x, xRow, from, network.gate, item.panels, into: scratch.gate, firstRow, nil, rows: rows.count)
-            multiply(x, xRow, from, network.up, item.panels, into: scratch.up, firstRow, nil, rows: rows.count)
+            multiply(
+                x, xRow, from, network.up, item.panels, into: scratch.up, firstRow, nil, rows: rows.count)
             let columns = PackedMatrix.panelOutputs
             unsafe kernels.table.pointee.silu_mul(
                 scratch.gate.row(firstRow), scratch.up.row(firstRow), scratch.gate.stride, rows.count,
@@ -78,7 +82,8 @@ extension Compute {
 
     /// Softmax over the router's logits, the best experts per row to `ids` and `weights` `[rows, k]`.
     func route(
-        _ logits: RowBuffer<Float>, experts: Int, ids: RowBuffer<Int32>, weights: RowBuffer<Float>, renormalise: Bool,
+        _ logits: RowBuffer<Float>, experts: Int, ids: RowBuffer<Int32>, weights: RowBuffer<Float>,
+        renormalise: Bool,
         rows: Int
     ) {
         precondition(experts <= logits.columns && ids.columns == weights.columns && ids.columns <= experts)

@@ -14,7 +14,8 @@ struct Compute {
         let first: Int
     }
 
-    /// Rows per work item: eight register tiles, so that a tile of weights is used often while it is in the cache.
+    /// Rows per work item: eight register tiles, so that a tile of weights is used often while it is in the
+    /// cache.
     private static let itemRows = 96
     /// Panels per work item at least: the widest register tile.
     private static let itemPanels = 8
@@ -29,7 +30,8 @@ struct Compute {
         pool.parallelFor(panelItems * rowItems, cost: cost) { item in
             let panels = part(item / rowItems, of: weights.panels, Self.itemPanels)
             let part = part(item % rowItems, of: rows, Self.itemRows)
-            multiply(x, part.lowerBound, nil, weights, panels, into: out, part.lowerBound, nil, rows: part.count)
+            multiply(
+                x, part.lowerBound, nil, weights, panels, into: out, part.lowerBound, nil, rows: part.count)
         }
     }
 
@@ -37,9 +39,11 @@ struct Compute {
         index * size..<min((index + 1) * size, count)
     }
 
-    /// One work item of a product; row r is read at `xIndex[r]` or `xRow + r`, written at `outIndex[r]` or `outRow + r`.
+    /// One work item of a product; row r is read at `xIndex[r]` or `xRow + r`, written at `outIndex[r]` or
+    /// `outRow + r`.
     func multiply(
-        _ x: RowBuffer<Float>, _ xRow: Int, _ xIndex: RowIndex?, _ weights: PackedMatrix, _ panels: Range<Int>,
+        _ x: RowBuffer<Float>, _ xRow: Int, _ xIndex: RowIndex?, _ weights: PackedMatrix,
+        _ panels: Range<Int>,
         into out: RowBuffer<Float>, _ outRow: Int, _ outIndex: RowIndex?, rows: Int
     ) {
         guard rows > 0 else { return }
@@ -83,7 +87,8 @@ struct Compute {
 
     /// RMSNorm of rows `source[r]`: x / √(mean x² + ε) · weight.
     func normalise(
-        _ x: RowBuffer<Float>, rowsOf source: [Int], _ weight: [Float], epsilon: Float, into out: RowBuffer<Float>
+        _ x: RowBuffer<Float>, rowsOf source: [Int], _ weight: [Float], epsilon: Float,
+        into out: RowBuffer<Float>
     ) {
         precondition(x.columns >= weight.count && out.columns >= weight.count && source.count <= out.rows)
         pool.parallelFor(source.count, cost: source.count * weight.count * 2) { row in

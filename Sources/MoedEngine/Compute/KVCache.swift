@@ -4,7 +4,8 @@ import MoedCore
 /// Keys and values of all open sequences, in blocks of 32 tokens, f32.
 ///
 /// A block belongs to one sequence and covers all layers and heads: per layer and head the keys transposed,
-/// `[headDim, 32]`, then the values, `[32, headDim]`. Block b of a sequence holds its positions 32 b … 32 b + 31.
+/// `[headDim, 32]`, then the values, `[32, headDim]`. Block b of a sequence holds its positions 32 b … 32 b +
+/// 31.
 final class KVCache {
     static let blockTokens = MOED_KV_BLOCK
 
@@ -26,7 +27,9 @@ final class KVCache {
         let (stride, overflow) = blocks.multipliedReportingOverflow(by: blockStride)
         layerStride = stride
         let (bytes, tooMany) = stride.multipliedReportingOverflow(by: layers * MemoryLayout<Float>.stride)
-        guard !overflow, !tooMany else { throw EngineError(.outOfMemory, "the KV cache is larger than memory can be") }
+        guard !overflow, !tooMany else {
+            throw EngineError(.outOfMemory, "the KV cache is larger than memory can be")
+        }
         memory = try AlignedMemory(byteCount: bytes, purpose: "the KV cache")
         free = (0..<UInt32(blocks)).reversed()
     }

@@ -8,7 +8,8 @@ package import MoedCore
     package var name: String { unsafe String(cString: table.pointee.name) }
 
     /// - Parameter name: `scalar`, `avx2` or `avx512`; nil takes the fastest this processor runs.
-    /// - Throws: `EngineError(.unsupportedModel)` when there is no such variant or the processor cannot run it.
+    /// - Throws: `EngineError(.unsupportedModel)` when there is no such variant or the processor cannot run
+    ///   it.
     package init(named name: String? = nil) throws(EngineError) {
         let found =
             if let name { unsafe name.withCString { unsafe moed_kernels_select($0) } } else {
@@ -16,7 +17,8 @@ package import MoedCore
             }
         guard let found = unsafe found else {
             let known = Self.names.joined(separator: ", ")
-            throw EngineError(.invalidInput, "no kernels \"\(name ?? "")\" for this processor; it runs: \(known)")
+            throw EngineError(
+                .invalidInput, "no kernels \"\(name ?? "")\" for this processor; it runs: \(known)")
         }
         unsafe table = found
     }

@@ -31,8 +31,8 @@ struct PackedMatrix: Sendable {
 
 /// The model's weights: written while loading, only read afterwards.
 ///
-/// `@unchecked Sendable`: `reserve` and `allocate` are called, and the memory written, by the loader alone, before it
-/// hands out the model whose matrices refer to it; from then on there are only reads.
+/// `@unchecked Sendable`: `reserve` and `allocate` are called, and the memory written, by the loader alone,
+/// before it hands out the model whose matrices refer to it; from then on there are only reads.
 final class WeightMemory: @unchecked Sendable {
     private(set) var byteCount = 0
     private var memory: AlignedMemory?

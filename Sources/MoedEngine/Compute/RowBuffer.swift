@@ -6,8 +6,8 @@ import MoedCore
 @safe final class RowBuffer<Element: BitwiseCopyable> {
     let rows: Int
     let columns: Int
-    /// Elements from one row to the next: an odd number of cache lines, so that equal columns of neighbouring rows
-    /// do not all fall into one set of the cache.
+    /// Elements from one row to the next: an odd number of cache lines, so that equal columns of neighbouring
+    /// rows do not all fall into one set of the cache.
     let stride: Int
     let start: UnsafeMutablePointer<Element>
     private let memory: AlignedMemory

@@ -4,9 +4,9 @@ import Synchronization
 
 /// Compute threads that share out the items of one loop at a time.
 ///
-/// The calling thread takes part, so a pool of one has no other threads. Which thread runs which item is left to
-/// chance; items write to places of their own, so no result depends on it. Between loops the threads look for work
-/// for a few microseconds, then sleep.
+/// The calling thread takes part, so a pool of one has no other threads. Which thread runs which item is left
+/// to chance; items write to places of their own, so no result depends on it. Between loops the threads look
+/// for work for a few microseconds, then sleep.
 package final class WorkerPool {
     package let threads: Int
     private let shared = SharedLoop()
@@ -48,7 +48,8 @@ package final class WorkerPool {
         return nil
     }
 
-    /// For `top` and debuggers; without a name the thread works as well. (`pthread_setname_np` is not visible to Swift.)
+    /// For `top` and debuggers; without a name the thread works as well. (`pthread_setname_np` is not visible
+    /// to Swift.)
     fileprivate static func nameThisThread(_ name: String) {
         let file = unsafe open("/proc/thread-self/comm", O_WRONLY | O_CLOEXEC)
         guard file >= 0 else { return }
@@ -56,7 +57,8 @@ package final class WorkerPool {
         close(file)
     }
 
-    /// Runs `body` for 0..<count, on all threads unless `cost` says that waking them takes longer than the work.
+    /// Runs `body` for 0..<count, on all threads unless `cost` says that waking them takes longer than the
+    /// work.
     ///
     /// - Parameter cost: multiply-adds of the whole loop, roughly.
     package func parallelFor(_ count: Int, cost: Int = .max, _ body: (Int) -> Void) {

@@ -56,7 +56,8 @@ final class ForwardPass {
         logits = try RowBuffer(rows: Self.logitRowsMax, columns: c.vocabulary, purpose: "logits")
     }
 
-    /// Appends the sweep's tokens to their sequences' caches and leaves their final residual rows for `computeLogits`.
+    /// Appends the sweep's tokens to their sequences' caches and leaves their final residual rows for
+    /// `computeLogits`.
     ///
     /// - Parameter progress: called once per layer.
     func run(_ sweep: Sweep, progress: () -> Void, trace: TraceObserver? = nil) {
@@ -71,12 +72,14 @@ final class ForwardPass {
         if trace != nil { show(.embedding, nil, residual) }
 
         for (index, layer) in model.layers.enumerated() {
-            compute.normalise(residual, rowsOf: allRows, layer.attentionNorm, epsilon: c.normEpsilon, into: normed)
+            compute.normalise(
+                residual, rowsOf: allRows, layer.attentionNorm, epsilon: c.normEpsilon, into: normed)
             attention(layer.attention, sweep, layer: index)
             if trace != nil { show(.attentionOutput, index, delta) }
             compute.add(delta, to: residual, rows: sweep.rows)
 
-            compute.normalise(residual, rowsOf: allRows, layer.feedForwardNorm, epsilon: c.normEpsilon, into: normed)
+            compute.normalise(
+                residual, rowsOf: allRows, layer.feedForwardNorm, epsilon: c.normEpsilon, into: normed)
             feedForward(layer.feedForward, rows: sweep.rows, layer: index, trace)
             if trace != nil { show(.feedForwardOutput, index, delta) }
             compute.add(delta, to: residual, rows: sweep.rows)
@@ -91,19 +94,23 @@ final class ForwardPass {
         compute.multiply(normed, weights.key, into: keys, rows: sweep.rows)
         compute.multiply(normed, weights.value, into: values, rows: sweep.rows)
         compute.prepare(
-            queries, keys, values, queryNorm: weights.queryNorm, keyNorm: weights.keyNorm, spans: sweep.spans, shape,
+            queries, keys, values, queryNorm: weights.queryNorm, keyNorm: weights.keyNorm, spans: sweep.spans,
+            shape,
             cache: cache, layer: layer)
         compute.attend(queries, spans: sweep.spans, shape, cache: cache, layer: layer, into: attended)
         compute.multiply(attended, weights.output, into: delta, rows: sweep.rows)
     }
 
     /// delta = feed-forward(normed).
-    private func feedForward(_ weights: Qwen3Model.FeedForward, rows: Int, layer: Int, _ trace: TraceObserver?) {
+    private func feedForward(
+        _ weights: Qwen3Model.FeedForward, rows: Int, layer: Int, _ trace: TraceObserver?
+    ) {
         switch weights {
         case .dense(let network):
             guard let dense else { preconditionFailure("no scratch for dense layers") }
             compute.feedForward(
-                normed, [network], [Compute.ExpertRows(expert: 0, rows: 0..<rows)], source: nil, scratch: dense,
+                normed, [network], [Compute.ExpertRows(expert: 0, rows: 0..<rows)], source: nil,
+                scratch: dense,
                 into: delta, target: nil)
         case .sparse(let router, let experts):
             guard let mixture else { preconditionFailure("no scratch for sparse layers") }
@@ -113,7 +120,8 @@ final class ForwardPass {
         }
     }
 
-    /// Final norm and output matrix for up to `logitRowsMax` rows of the last sweep; row i of `logits` is `rows[i]`.
+    /// Final norm and output matrix for up to `logitRowsMax` rows of the last sweep; row i of `logits` is
+    /// `rows[i]`.
     func computeLogits(of rows: [Int]) {
         precondition(rows.count <= Self.logitRowsMax)
         compute.normalise(residual, rowsOf: rows, model.finalNorm, epsilon: c.normEpsilon, into: finalRows)

@@ -3,8 +3,8 @@ import MoedWeights
 
 /// A sparse feed-forward layer, expert by expert: each expert reads its weights once for all rows sent to it.
 ///
-/// Every (token, rank) pair has a place of its own for its expert's output, and a token's places are summed in rank
-/// order: in which order experts ran leaves no trace in the result.
+/// Every (token, rank) pair has a place of its own for its expert's output, and a token's places are summed
+/// in rank order: in which order experts ran leaves no trace in the result.
 final class MixtureOfExperts {
     private let experts: ModelConfiguration.Experts
     private let logits: RowBuffer<Float>
@@ -35,21 +35,25 @@ final class MixtureOfExperts {
 
     /// out = Σ over the chosen experts of weight · expert(x).
     func run(
-        _ x: RowBuffer<Float>, _ router: PackedMatrix, _ networks: [FeedForwardWeights], into out: RowBuffer<Float>,
+        _ x: RowBuffer<Float>, _ router: PackedMatrix, _ networks: [FeedForwardWeights],
+        into out: RowBuffer<Float>,
         rows: Int, _ compute: Compute, show: (TraceTensor.Name, () -> [Float]) -> Void
     ) {
         compute.multiply(x, router, into: logits, rows: rows)
         show(.routerLogits) { logits.copy(rows: rows) }
         compute.route(
-            logits, experts: experts.count, ids: ids, weights: weights, renormalise: experts.renormalises, rows: rows)
+            logits, experts: experts.count, ids: ids, weights: weights, renormalise: experts.renormalises,
+            rows: rows)
         show(.expertIDs) { ids.copy(rows: rows).map(Float.init) }
         show(.expertWeights) { weights.copy(rows: rows) }
         compute.feedForward(
-            x, networks, bucketByExpert(rows: rows), source: tokens, scratch: scratch, into: outputs, target: places)
+            x, networks, bucketByExpert(rows: rows), source: tokens, scratch: scratch, into: outputs,
+            target: places)
         compute.combine(outputs, weights, into: out, rows: rows)
     }
 
-    /// Orders the (token, rank) pairs by expert, tokens ascending within one; leaves out experts without rows.
+    /// Orders the (token, rank) pairs by expert, tokens ascending within one; leaves out experts without
+    /// rows.
     private func bucketByExpert(rows: Int) -> [Compute.ExpertRows] {
         let k = experts.perToken
         var next = [Int](repeating: 0, count: experts.count + 1)

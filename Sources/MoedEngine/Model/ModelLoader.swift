@@ -5,11 +5,13 @@ package import MoedWeights
 extension Qwen3Model {
     /// Reads a checkpoint's weights into memory, in the kernels' layout.
     ///
-    /// - Parameter progress: called now and then with the bytes read so far and those to read, on the calling thread.
-    /// - Throws: `EngineError` naming file, tensor and reason: missing or misshapen tensors, a file that ends early,
-    ///   weights that are infinite or not a number; or when there is not enough memory.
+    /// - Parameter progress: called now and then with the bytes read so far and those to read, on the calling
+    ///   thread.
+    /// - Throws: `EngineError` naming file, tensor and reason: missing or misshapen tensors, a file that ends
+    ///   early, weights that are infinite or not a number; or when there is not enough memory.
     package static func load(
-        _ checkpoint: Checkpoint, threads: Int, progress: (_ loadedBytes: Int, _ totalBytes: Int) -> Void = { _, _ in }
+        _ checkpoint: Checkpoint, threads: Int,
+        progress: (_ loadedBytes: Int, _ totalBytes: Int) -> Void = { _, _ in }
     ) throws(EngineError) -> Qwen3Model {
         let pool = try WorkerPool(threads: threads)
         let loader = ModelLoader(checkpoint)
@@ -50,7 +52,8 @@ private final class ModelLoader {
         var layers: [Qwen3Model.Layer] = []
         for layer in 0..<c.layers { layers.append(try self.layer(layer)) }
         return Qwen3Model(
-            configuration: c, embedding: embedding, layers: layers, finalNorm: try vector("model.norm", c.hidden),
+            configuration: c, embedding: embedding, layers: layers,
+            finalNorm: try vector("model.norm", c.hidden),
             output: output, inverseFrequencies: c.rotary.inverseFrequencies(headDim: c.headDim))
     }
 
@@ -103,7 +106,9 @@ private final class ModelLoader {
         let step = max(1, Self.pieceBytes / (rowBytes * PackedMatrix.panelOutputs))
         for start in stride(from: 0, to: matrix.panels, by: step) {
             let panels = start..<min(start + step, matrix.panels)
-            let rows = min(panels.upperBound * PackedMatrix.panelOutputs, outputs) - start * PackedMatrix.panelOutputs
+            let rows =
+                min(panels.upperBound * PackedMatrix.panelOutputs, outputs) - start
+                * PackedMatrix.panelOutputs
             pieces.append(Piece(entry: entry, matrix: matrix, panels: panels, byteCount: rows * rowBytes))
         }
         return matrix
@@ -162,13 +167,15 @@ private final class ModelLoader {
             let bad = unsafe buffer.withUnsafeBytes { bytes in
                 guard let source = bytes.baseAddress else { return -1 }
                 return unsafe PanelPacking.pack(
-                    source + (panel - piece.panels.lowerBound) * width * rowBytes, rows, matrix.inputs, piece.entry.type,
+                    source + (panel - piece.panels.lowerBound) * width * rowBytes, rows, matrix.inputs,
+                    piece.entry.type,
                     into: matrix.start + panel * matrix.panelByteCount)
             }
             guard bad < 0 else {
                 let row = panel * width + bad / matrix.inputs
                 return checkpoint.error(
-                    piece.entry, "has a value that is infinite or not a number at [\(row), \(bad % matrix.inputs)]")
+                    piece.entry,
+                    "has a value that is infinite or not a number at [\(row), \(bad % matrix.inputs)]")
             }
         }
         return nil
@@ -185,13 +192,16 @@ private enum PanelPacking {
         switch type {
         case .bf16:
             unsafe moed_pack_bf16(
-                panel.assumingMemoryBound(to: UInt16.self), source.assumingMemoryBound(to: UInt16.self), rows, columns)
+                panel.assumingMemoryBound(to: UInt16.self), source.assumingMemoryBound(to: UInt16.self), rows,
+                columns)
         case .f16:
             unsafe moed_pack_f16(
-                panel.assumingMemoryBound(to: Float.self), source.assumingMemoryBound(to: UInt16.self), rows, columns)
+                panel.assumingMemoryBound(to: Float.self), source.assumingMemoryBound(to: UInt16.self), rows,
+                columns)
         default:
             unsafe moed_pack_f32(
-                panel.assumingMemoryBound(to: Float.self), source.assumingMemoryBound(to: Float.self), rows, columns)
+                panel.assumingMemoryBound(to: Float.self), source.assumingMemoryBound(to: Float.self), rows,
+                columns)
         }
     }
 }

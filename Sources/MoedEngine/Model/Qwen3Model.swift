@@ -1,6 +1,7 @@
 package import MoedWeights
 
-/// A loaded Qwen3 or Qwen3-MoE model: configuration and weights, never changed, shared by whoever computes with it.
+/// A loaded Qwen3 or Qwen3-MoE model: configuration and weights, never changed, shared by whoever computes
+/// with it.
 package struct Qwen3Model: Sendable {
     package let configuration: ModelConfiguration
     /// `[vocabulary, hidden]`

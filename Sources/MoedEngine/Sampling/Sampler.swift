@@ -7,7 +7,8 @@ package enum Sampler {
     ///   - history: tokens seen so far; looked at only when a penalty is on.
     ///   - position: of the token to choose, counted from the first token of the prompt.
     package static func sample(
-        _ logits: inout MutableSpan<Float>, _ parameters: SamplingParameters, history: TokenHistory, choice: Int,
+        _ logits: inout MutableSpan<Float>, _ parameters: SamplingParameters, history: TokenHistory,
+        choice: Int,
         position: Int
     ) -> TokenID {
         history.penalise(&logits, parameters)
@@ -45,7 +46,12 @@ package enum Sampler {
         if parameters.topP < 1 {
             let reach = parameters.topP * weights.reduce(0, +)
             var sum = 0.0
-            kept = 1 + (weights.firstIndex { sum += $0; return sum >= reach } ?? weights.count - 1)
+            kept =
+                1
+                + (weights.firstIndex {
+                    sum += $0
+                    return sum >= reach
+                } ?? weights.count - 1)
         }
         if parameters.minP > 0 {
             // The best token's weight is 1.

@@ -14,12 +14,15 @@ package struct TokenHistory: Sendable {
 
     /// Whether the parameters have an effect that depends on the past.
     package static func isNeeded(by parameters: SamplingParameters) -> Bool {
-        parameters.repetitionPenalty != 1 || parameters.presencePenalty != 0 || parameters.frequencyPenalty != 0
+        parameters.repetitionPenalty != 1 || parameters.presencePenalty != 0
+            || parameters.frequencyPenalty != 0
     }
 
-    /// Applies repetition (Keskar et al., 2019: prompt and output), then frequency and presence (OpenAI: output only).
+    /// Applies repetition (Keskar et al., 2019: prompt and output), then frequency and presence (OpenAI:
+    /// output only).
     ///
-    /// Each token's logit is changed on its own, so the order in which a set gives its tokens does not matter.
+    /// Each token's logit is changed on its own, so the order in which a set gives its tokens does not
+    /// matter.
     func penalise(_ logits: inout MutableSpan<Float>, _ parameters: SamplingParameters) {
         guard Self.isNeeded(by: parameters) else { return }
         let penalty = Float(parameters.repetitionPenalty)

@@ -23,7 +23,9 @@ enum TopCandidates {
         for index in logits.indices {
             let logit = logits[index]
             // Ids rise, so an equal logit comes after those already there.
-            guard !logit.isNaN, best.count < count || (best.last.map { logit > $0.logit } ?? false) else { continue }
+            guard !logit.isNaN, best.count < count || (best.last.map { logit > $0.logit } ?? false) else {
+                continue
+            }
             var low = 0
             var high = best.count
             while low < high {

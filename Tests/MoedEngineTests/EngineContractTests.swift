@@ -1,0 +1,124 @@
+import MoedCore
+import MoedEngine
+import TestSupport
+import Testing
+
+/// What the engine refuses, and that it works on afterwards.
+@Suite struct EngineContractTests {
+    let engine: Engine
+    static let prompt: [TokenID] = [636, 275, 198]
+
+    init() throws {
+        engine = try TestEngines.make(
+            try SampleModelTests.checkpoint(), kvTokens: 100, rows: 16, sequences: 3, vocabularyLimit: 300)
+    }
+
+    private func opening(_ tokensMax: Int, prompt: Int = 0) -> SequenceOpening {
+        SequenceOpening(promptTokens: prompt, tokensMax: tokensMax, sampling: .greedy, choice: 0)
+    }
+
+    private func error(_ body: () throws -> Void) -> EngineError.Code? {
+        do { try body() } catch { return (error as? EngineError)?.code }
+        return nil
+    }
+
+    private func step(_ id: Int, _ tokens: [TokenID]) -> SequenceStep {
+        SequenceStep(sequence: SequenceID(id), tokens: tokens, samples: true)
+    }
+
+    @Test func limits() {
+        #expect(engine.limits.kvTokens == 128 && engine.limits.kvBlockTokens == 32)
+        #expect(engine.limits.contextLength == 4096 && engine.limits.rowsPerSweepMax == 16)
+    }
+
+    @Test func roomIsCountedInBlocks() throws {
+        try engine.open(SequenceID(1), opening(33))
+        try engine.open(SequenceID(2), opening(64))
+        #expect(engine.kvTokensFree == 0)
+        #expect(error { try engine.open(SequenceID(3), opening(1)) } == .outOfMemory)
+        engine.close(SequenceID(1))
+        engine.close(SequenceID(1))
+        #expect(engine.kvTokensFree == 64)
+        try engine.open(SequenceID(3), opening(1))
+    }
+
+    @Test func refusesBadOpenings() throws {
+        try engine.open(SequenceID(1), opening(1))
+        #expect(error { try engine.open(SequenceID(1), opening(1)) } == .invalidInput)
+        #expect(error { try engine.open(SequenceID(2), opening(0)) } == .invalidInput)
+        #expect(error { try engine.open(SequenceID(2), opening(4097)) } == .invalidInput)
+        #expect(error { try engine.open(SequenceID(2), opening(5, prompt: 6)) } == .invalidInput)
+        try engine.open(SequenceID(2), opening(1))
+        try engine.open(SequenceID(3), opening(1))
+        #expect(error { try engine.open(SequenceID(4), opening(1)) } == .outOfMemory)
+    }
+
+    @Test func refusesBadStepsAndStaysUsable() throws {
+        try engine.open(SequenceID(1), opening(20, prompt: 3))
+        let bad: [[SequenceStep]] = [
+            [step(1, [640])], [step(1, [-1])], [step(1, [.max])], [step(1, [.min])], [step(1, [])],
+            [step(2, [1])], [step(1, [1]), step(1, [2])], [step(1, [TokenID](repeating: 1, count: 17))],
+            [step(1, [TokenID](repeating: 1, count: 21))],
+        ]
+        for steps in bad { #expect(error { _ = try engine.sweep(steps) } == .invalidInput) }
+        #expect(try engine.sweep([]) == [])
+        let token = try engine.sweep([step(1, Self.prompt)])[0]
+        let fresh = try TestEngines.make(
+            try SampleModelTests.checkpoint(), kvTokens: 100, rows: 16, vocabularyLimit: 300)
+        try fresh.open(SequenceID(9), opening(20, prompt: 3))
+        #expect(try fresh.sweep([step(9, Self.prompt)])[0] == token)
+    }
+
+    @Test func idsPastTheVocabularyLimitAreNeverChosen() throws {
+        // Unlimited, this prompt is answered by <think> (638).
+        let prompt = try #require(try SamplePrompt.all().first).promptIDs
+        let free = try TestEngines.make(try SampleModelTests.checkpoint())
+        #expect(try free.generate([TestRequest(prompt: prompt, newTokens: 1)], prefillChunk: 512) == [[638]])
+        for sampling in [SamplingParameters.greedy, SamplingParameters(temperature: 2, seed: 3)] {
+            let request = TestRequest(prompt: prompt, newTokens: 30, sampling: sampling)
+            let output = try engine.generate([request], prefillChunk: 16)[0]
+            #expect(output.count == 30 && output.allSatisfy { $0 < 300 })
+        }
+        #expect(error { _ = try engine.score([1, 638]) } == .invalidInput)
+    }
+
+    @Test func rowsWithoutSamplesGiveNothing() throws {
+        try engine.open(SequenceID(1), opening(20, prompt: 3))
+        try engine.open(SequenceID(2), opening(20, prompt: 3))
+        let steps = [
+            SequenceStep(sequence: SequenceID(2), tokens: Self.prompt, samples: false),
+            SequenceStep(sequence: SequenceID(1), tokens: Self.prompt, samples: true),
+        ]
+        let tokens = try engine.sweep(steps)
+        #expect(tokens[0] == nil && tokens[1] != nil)
+    }
+
+    @Test func scoringGivesItsRoomBackAndRunsInChunks() throws {
+        let prompt = Array(
+            try SamplePrompt.all()[0...].flatMap { $0.promptIDs }.filter { $0 < 300 }.prefix(90))
+        let before = engine.progress.layersComputed
+        let scores = try engine.score(prompt, top: 2)
+        #expect(scores.count == 89 && scores.allSatisfy { $0.logprob <= 0 && $0.top.count == 2 })
+        #expect(
+            scores.allSatisfy { $0.top[0].logprob >= $0.top[1].logprob && $0.top[0].logprob >= $0.logprob })
+        #expect(engine.progress.layersComputed - before == 6 * 6, "six chunks through six layers")
+        #expect(engine.kvTokensFree == engine.limits.kvTokens)
+        #expect(try engine.score([]) == [] && (try engine.score([5])) == [])
+        #expect(error { _ = try engine.score([5, 640]) } == .invalidInput)
+        #expect(error { _ = try engine.score([5, 6], top: -1) } == .invalidInput)
+        #expect(error { _ = try engine.score([TokenID](repeating: 5, count: 129)) } == .outOfMemory)
+        #expect(try engine.score([5, 6], top: 1000)[0].top.count == 300)
+    }
+
+    @Test func refusesSettingsOutOfRange() throws {
+        let checkpoint = try SampleModelTests.checkpoint()
+        #expect(error { _ = try TestEngines.make(checkpoint, threads: 0) } == .invalidInput)
+        #expect(error { _ = try TestEngines.make(checkpoint, threads: 2000) } == .invalidInput)
+        #expect(error { _ = try TestEngines.make(checkpoint, kvTokens: 0) } == .invalidInput)
+        #expect(error { _ = try TestEngines.make(checkpoint, kvTokens: 1 << 39) } == .outOfMemory)
+        #expect(error { _ = try TestEngines.make(checkpoint, rows: 0) } == .invalidInput)
+        #expect(error { _ = try TestEngines.make(checkpoint, sequences: -1) } == .invalidInput)
+        #expect(error { _ = try TestEngines.make(checkpoint, vocabularyLimit: 0) } == .invalidInput)
+        #expect(error { _ = try TestEngines.make(checkpoint, kernels: "mmx") } == .invalidInput)
+    }
+}

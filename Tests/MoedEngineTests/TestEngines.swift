@@ -1,0 +1,68 @@
+import MoedCore
+import MoedEngine
+import MoedWeights
+
+enum TestEngines {
+    static func make(
+        _ checkpoint: Checkpoint, threads: Int = 1, kvTokens: Int = 4096, rows: Int = 512,
+        sequences: Int = 64,
+        vocabularyLimit: Int? = nil, kernels: String? = nil
+    ) throws -> Engine {
+        let model = try Qwen3Model.load(checkpoint, threads: threads)
+        return try Engine(
+            model: model,
+            settings: EngineSettings(
+                threads: threads, kvTokens: kvTokens, sequencesMax: sequences, rowsPerSweepMax: rows,
+                vocabularyLimit: vocabularyLimit, kernels: kernels))
+    }
+}
+
+/// A prompt and how to continue it.
+struct TestRequest {
+    var prompt: [TokenID]
+    var newTokens: Int
+    var sampling = SamplingParameters.greedy
+    var choice = 0
+    /// Generation ends after one of these.
+    var stops: Set<TokenID> = []
+}
+
+extension Engine {
+    /// Continues all requests at once, as a generation loop would: prompts in chunks beside decoding rows.
+    func generate(_ requests: [TestRequest], prefillChunk: Int) throws -> [[TokenID]] {
+        var outputs = [[TokenID]](repeating: [], count: requests.count)
+        var done = [Int](repeating: 0, count: requests.count)
+        var live = Array(requests.indices)
+        for (index, request) in requests.enumerated() {
+            try open(
+                SequenceID(index),
+                SequenceOpening(
+                    promptTokens: request.prompt.count, tokensMax: request.prompt.count + request.newTokens,
+                    sampling: request.sampling, choice: request.choice))
+        }
+        while !live.isEmpty {
+            var steps: [SequenceStep] = []
+            var room = limits.rowsPerSweepMax
+            for index in live where room > 0 {
+                let pending = requests[index].prompt + outputs[index]
+                let tokens = Array(pending[done[index]...].prefix(min(prefillChunk, room)))
+                room -= tokens.count
+                done[index] += tokens.count
+                steps.append(
+                    SequenceStep(
+                        sequence: SequenceID(index), tokens: tokens, samples: done[index] == pending.count))
+            }
+            for (step, token) in zip(steps, try sweep(steps)) {
+                guard let token else { continue }
+                let index = step.sequence.rawValue
+                outputs[index].append(token)
+                if outputs[index].count == requests[index].newTokens || requests[index].stops.contains(token)
+                {
+                    close(step.sequence)
+                    live.removeAll { $0 == index }
+                }
+            }
+        }
+        return outputs
+    }
+}

@@ -1,0 +1,145 @@
+import MoedCore
+import MoedWeights
+import TestSupport
+import Testing
+
+@Suite struct ConfigurationTests {
+    private func configuration(_ changes: (String, JSONValue?)...) throws -> ModelConfiguration {
+        let checkpoint = try TestCheckpoint()
+        try checkpoint.writeConfiguration(changes)
+        return try ModelConfiguration(path: checkpoint.path + "/config.json")
+    }
+
+    private func refuses(
+        _ code: EngineError.Code = .badCheckpoint, naming word: String, _ changes: (String, JSONValue?)...,
+        location: SourceLocation = #_sourceLocation
+    ) throws {
+        let checkpoint = try TestCheckpoint()
+        try checkpoint.writeConfiguration(changes)
+        expectRefusal(checkpoint, code, naming: "config.json", location: location)
+        expectRefusal(checkpoint, code, naming: word, location: location)
+    }
+
+    @Test func everyRequiredFieldIsMissed() throws {
+        for field in [
+            "architectures", "vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads",
+            "rms_norm_eps",
+            "rope_theta", "max_position_embeddings", "num_experts", "num_experts_per_tok",
+            "moe_intermediate_size",
+            "norm_topk_prob", "intermediate_size",
+        ] {
+            try refuses(naming: field, (field, nil))
+            try refuses(naming: field, (field, .null))
+            try refuses(naming: field, (field, "text"))
+            try refuses(naming: field, (field, [[]]))
+        }
+    }
+
+    @Test func numbersOutOfRange() throws {
+        for field in [
+            "vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads", "num_key_value_heads",
+            "head_dim", "num_experts", "num_experts_per_tok", "moe_intermediate_size",
+            "max_position_embeddings",
+            "decoder_sparse_step",
+        ] {
+            for value: JSONValue in [0, -1, 1.5, 9_223_372_036_854_775_807, 1e300] {
+                try refuses(naming: field, (field, value))
+            }
+        }
+        try refuses(naming: "head_dim", ("head_dim", 3))
+        try refuses(naming: "head_dim", ("head_dim", 512))
+        try refuses(naming: "num_key_value_heads", ("num_attention_heads", 3), ("num_key_value_heads", 2))
+        try refuses(naming: "num_experts_per_tok", ("num_experts_per_tok", 3))
+        try refuses(naming: "rms_norm_eps", ("rms_norm_eps", -1e-6))
+        try refuses(naming: "rope_theta", ("rope_theta", 0))
+        try refuses(naming: "mlp_only_layers", ("mlp_only_layers", [1]))
+        try refuses(naming: "eos_token_id", ("eos_token_id", -1))
+        try refuses(naming: "eos_token_id", ("eos_token_id", [1, "x"]))
+    }
+
+    @Test func whatIsNotSupportedIsNamed() throws {
+        try refuses(.unsupportedModel, naming: "LlamaForCausalLM", ("architectures", ["LlamaForCausalLM"]))
+        try refuses(
+            .unsupportedModel, naming: "quantization_config",
+            ("quantization_config", ["quant_method": "gptq"]))
+        try refuses(.unsupportedModel, naming: "gptq", ("quantization_config", ["quant_method": "gptq"]))
+        try refuses(.unsupportedModel, naming: "attention_bias", ("attention_bias", true))
+        try refuses(.unsupportedModel, naming: "use_sliding_window", ("use_sliding_window", true))
+        try refuses(.unsupportedModel, naming: "layer_types", ("layer_types", ["sliding_attention"]))
+        try refuses(.unsupportedModel, naming: "hidden_act", ("hidden_act", "gelu"))
+        for name in ["linear", "dynamic", "longrope", "llama3"] {
+            try refuses(
+                .unsupportedModel, naming: name, ("rope_scaling", ["type": .string(name), "factor": 2]))
+            try refuses(.unsupportedModel, naming: name, ("rope_parameters", ["rope_type": .string(name)]))
+        }
+        let harmless = try configuration(
+            ("attention_bias", false), ("use_sliding_window", false), ("layer_types", ["full_attention"]),
+            ("quantization_config", .null), ("rope_scaling", .null))
+        #expect(harmless.experts?.count == 2 && harmless.rotary.yarn == nil)
+    }
+
+    @Test func defaultsAndDerivedValues() throws {
+        #expect(try configuration(("head_dim", nil)).headDim == 2)
+        try refuses(
+            naming: "head_dim", ("head_dim", nil), ("num_attention_heads", 2), ("num_key_value_heads", 2))
+        #expect(
+            try configuration(("num_key_value_heads", nil), ("num_attention_heads", 3)).keyValueHeads == 3)
+        #expect(try configuration(("tie_word_embeddings", nil)).tiedEmbeddings == false)
+        #expect(try configuration(("eos_token_id", 3)).eosTokenIDs == [3])
+        #expect(try configuration(("eos_token_id", [3, 1])).eosTokenIDs == [3, 1])
+        let mixed = try configuration(
+            ("num_hidden_layers", 6), ("decoder_sparse_step", 2), ("mlp_only_layers", [3]))
+        #expect((0..<6).filter(mixed.isSparse) == [1, 5])
+        let dense = try configuration(("architectures", ["Qwen3ForCausalLM"]), ("norm_topk_prob", nil))
+        #expect(dense.experts == nil && !dense.isSparse(layer: 0))
+    }
+
+    @Test func bothSpellingsOfRotation() throws {
+        let older: JSONValue = ["type": "yarn", "factor": 4, "original_max_position_embeddings": 32]
+        let newer: JSONValue = [
+            "rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 32, "rope_theta": 500,
+        ]
+        let first = try configuration(("rope_scaling", older), ("rope_theta", 500))
+        let second = try configuration(("rope_parameters", newer), ("rope_theta", nil))
+        #expect(first.rotary == second.rotary && first.contextLength == 128)
+        #expect(
+            try configuration(("rope_parameters", ["rope_type": "default", "rope_theta": 77])).rotary.base
+                == 77)
+        try refuses(naming: "rope_theta", ("rope_parameters", ["rope_type": "default"]), ("rope_theta", nil))
+        try refuses(naming: "factor", ("rope_scaling", ["type": "yarn"]))
+        try refuses(naming: "factor", ("rope_scaling", ["type": "yarn", "factor": 0]))
+        try refuses(naming: "rope_scaling", ("rope_scaling", "yarn"))
+    }
+
+    @Test func yarnAttentionFactor() throws {
+        func factor(_ fields: [(String, JSONValue)]) throws -> Double {
+            let scaling = JSONObject(
+                [("rope_type", "yarn"), ("factor", 4), ("original_max_position_embeddings", 16)] + fields)
+            return try configuration(("rope_scaling", .object(scaling))).rotary.attentionFactor
+        }
+        #expect(abs(try factor([]) - 1.1386294361) < 1e-9)
+        #expect(try factor([("attention_factor", 1.5)]) == 1.5)
+        #expect(try factor([("mscale", 1), ("mscale_all_dim", 1)]) == 1)
+        #expect(abs(try factor([("mscale", 2), ("mscale_all_dim", 1)]) - 1.2772588722 / 1.1386294361) < 1e-9)
+    }
+
+    @Test func generationDefaults() throws {
+        let checkpoint = try TestCheckpoint()
+        let path = checkpoint.path + "/generation_config.json"
+        #expect(try GenerationDefaults(path: path) == GenerationDefaults())
+        try checkpoint.write(
+            "generation_config.json",
+            #"{"do_sample":true,"temperature":0.6,"top_k":20,"top_p":0.95,"min_p":0,"repetition_penalty":1.05,"eos_token_id":7}"#
+        )
+        let defaults = try GenerationDefaults(path: path)
+        #expect(defaults.samples == true && defaults.temperature == 0.6 && defaults.topK == 20)
+        #expect(defaults.topP == 0.95 && defaults.minP == 0 && defaults.repetitionPenalty == 1.05)
+        #expect(defaults.eosTokenIDs == [7])
+        for text in [
+            "[]", "{", #"{"temperature":-1}"#, #"{"top_k":1.5}"#, #"{"top_p":2}"#, #"{"eos_token_id":"x"}"#,
+        ] {
+            try checkpoint.write("generation_config.json", text)
+            #expect(throws: EngineError.self) { try GenerationDefaults(path: path) }
+        }
+    }
+}
