@@ -33,7 +33,8 @@ extension JobStore {
               RETURNING j.id, j.lease_token, j.tenant_id, j.model_id, j.mode
             ), result AS (
               INSERT INTO moed.job_result (job_id, lease_token, finish_reason, content, reasoning, body, seed, warnings)
-              SELECT d.id, d.lease_token, c.finish_reason, c.content, c.reasoning, c.body::json, c.seed, c.warnings::text[]
+              SELECT d.id, d.lease_token, c.finish_reason, c.content, c.reasoning, c.body::json, c.seed,
+                     c.warnings::text[]
                 FROM done d JOIN c ON c.job_id = d.id
             ), ledger AS (
               INSERT INTO moed.token_ledger (job_id, lease_token, kind, tenant_id, model_id, mode, prompt_tokens,
@@ -203,7 +204,8 @@ extension JobStore {
         let result = try await query(
             """
             SELECT a.job_id, a.lease_token FROM moed.job_attempt a
-              JOIN unnest(\(SQLArray(leases.map(\.job.rawValue))), \(SQLArray(leases.map(\.token)))) AS l(job_id, lease_token)
+              JOIN unnest(\(SQLArray(leases.map(\.job.rawValue))), \(SQLArray(leases.map(\.token))))
+                AS l(job_id, lease_token)
                 ON l.job_id = a.job_id AND l.lease_token = a.lease_token
              WHERE a.outcome = ANY (\(SQLArray(outcomes)))
             """)

@@ -49,7 +49,8 @@ extension JobStore {
             WITH named AS (
               INSERT INTO moed.model (name, registered_at)
               SELECT DISTINCT n, clock_timestamp() FROM unnest(\(SQLArray(worker.models.map { $0.withoutNUL }))) AS n
-              ON CONFLICT (name) DO UPDATE SET registered_at = coalesce(moed.model.registered_at, excluded.registered_at)
+              ON CONFLICT (name) DO UPDATE
+                 SET registered_at = coalesce(moed.model.registered_at, excluded.registered_at)
               RETURNING id
             )
             INSERT INTO moed.worker (host, pid, version, models, expires_at)

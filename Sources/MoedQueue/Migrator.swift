@@ -46,7 +46,8 @@ package struct Migrator: Sendable {
                 try connection.query(
                     """
                     INSERT INTO moed.migration (version, name, checksum)
-                    VALUES (\(migration.version), \(migration.name), encode(sha256(convert_to(\(migration.sql), 'UTF8')), 'hex'))
+                    VALUES (\(migration.version), \(migration.name),
+                            encode(sha256(convert_to(\(migration.sql), 'UTF8')), 'hex'))
                     """)
             }
             if dryRun { throw RolledBack(pending: pending) }
@@ -123,7 +124,7 @@ package struct Migrator: Sendable {
             guard let same: Bool = try row.optional("same") else {
                 throw QueueError(
                     .schemaNewer,
-                    "the database has migration \(version) (\(name)), this moed knows \(migrations.last?.version ?? 0): "
+                    "the database has migration \(version) (\(name)), this one knows \(migrations.last?.version ?? 0): "
                         + "install a newer moed")
             }
             guard same else {
