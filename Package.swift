@@ -73,6 +73,9 @@ let package = Package(
                 "MoedDaemon", "MoedCore", "MoedBatching", "MoedQueue", "MoedPostgres", "TestSupport", logging,
             ],
             swiftSettings: swift),
+        .testTarget(
+            name: "EndToEndTests", dependencies: ["MoedCore", "MoedPostgres", "TestSupport", "moed"],
+            swiftSettings: swift),
         .testTarget(name: "SystemdTests", dependencies: ["TestSupport", "moed"], swiftSettings: swift),
         .testTarget(name: "TidyTests", dependencies: ["TestSupport"], swiftSettings: swift),
     ]
