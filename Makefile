@@ -19,8 +19,8 @@ BINARY = $(BUILD_FOLDER)/release/moed
 
 .PHONY: demo test build install format deps
 
-demo: deps
-	SWIFT='$(SWIFT)' Tests/Demo/demo.sh
+demo: build
+	MOED_BINARY=$(BINARY) Tests/Demo/demo.sh
 
 test: deps
 	$(SWIFT) build --build-tests

@@ -12,12 +12,16 @@ let swift: [SwiftSetting] = [
 ]
 
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 
 // Who may import whom is explained in Sources/ARCHITECTURE.md and checked by TidyTests.
 let package = Package(
     name: "moed",
     dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
     ],
     targets: [
         .systemLibrary(name: "CLibPQ", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
@@ -34,6 +38,17 @@ let package = Package(
         .target(name: "MoedEngine", dependencies: ["MoedCore", "MoedWeights", "CMoedKernels"], swiftSettings: swift),
         .target(name: "MoedBatching", dependencies: ["MoedCore"], swiftSettings: swift),
         .target(name: "MoedSystemd", dependencies: ["CSystemd", logging], swiftSettings: swift),
+        .target(
+            name: "MoedDaemon",
+            dependencies: [
+                "MoedCore", "MoedQueue", "MoedPostgres", "MoedText", "MoedWeights", "MoedEngine", "MoedBatching",
+                "MoedSystemd", "Yams", lifecycle, logging,
+            ], swiftSettings: swift),
+        .executableTarget(
+            name: "moed",
+            dependencies: ["MoedDaemon", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+            swiftSettings: swift),
+
         .target(
             name: "TestSupport", dependencies: ["MoedCore", "MoedPostgres"], path: "Tests/TestSupport",
             swiftSettings: swift),
@@ -52,7 +67,16 @@ let package = Package(
         .testTarget(
             name: "MoedBatchingTests", dependencies: ["MoedBatching", "MoedCore", "TestSupport"], swiftSettings: swift),
         .testTarget(name: "MoedSystemdTests", dependencies: ["MoedSystemd", logging], swiftSettings: swift),
-        .testTarget(name: "SystemdTests", dependencies: ["TestSupport"], swiftSettings: swift),
+        .testTarget(
+            name: "MoedDaemonTests",
+            dependencies: [
+                "MoedDaemon", "MoedCore", "MoedBatching", "MoedQueue", "MoedPostgres", "TestSupport", logging,
+            ],
+            swiftSettings: swift),
+        .testTarget(
+            name: "EndToEndTests", dependencies: ["MoedCore", "MoedPostgres", "TestSupport", "moed"],
+            swiftSettings: swift),
+        .testTarget(name: "SystemdTests", dependencies: ["TestSupport", "moed"], swiftSettings: swift),
         .testTarget(name: "TidyTests", dependencies: ["TestSupport"], swiftSettings: swift),
     ]
 )

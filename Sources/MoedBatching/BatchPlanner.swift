@@ -44,7 +44,8 @@ package struct BatchPlanner: Sendable {
     private var currentGroup: JobGroup?
 
     package init(limits: EngineLimits, policy: GroupPolicy, prefillChunkMax: Int) {
-        precondition(limits.sequencesMax <= limits.rowsPerSweepMax, "a sweep must hold a row of every sequence")
+        precondition(
+            limits.sequencesMax <= limits.rowsPerSweepMax, "a sweep must hold a row of every sequence")
         precondition(prefillChunkMax > 0)
         self.limits = limits
         self.policy = policy
@@ -63,7 +64,8 @@ package struct BatchPlanner: Sendable {
     }
 
     package mutating func enqueue(_ candidate: Candidate) {
-        precondition(canEverHold(tokens: candidate.tokensMax), "a sequence that never fits must be refused earlier")
+        precondition(
+            canEverHold(tokens: candidate.tokensMax), "a sequence that never fits must be refused earlier")
         waiting.append(candidate)
     }
 

@@ -48,8 +48,10 @@ package struct GenerationLoop {
     package func canEverHold(tokens: Int) -> Bool { planner.canEverHold(tokens: tokens) }
 
     /// Takes a job in. It starts when the planner admits it.
+    ///
+    /// A job that is here already is begun anew: a worker that was taken for dead may be given its own job again.
     package mutating func submit(_ task: GenerationTask, now: Duration) {
-        precondition(jobs[task.job] == nil, "job \(task.job) is already running")
+        cancel(task.job)
         var job = Unfinished(usage: Usage(), sequences: [], seed: task.sampling.seed)
         job.usage.prompt = task.prompt.count
         var finishedAtOnce: [SequenceID] = []
@@ -95,7 +97,9 @@ package struct GenerationLoop {
         guard !shares.isEmpty else { return outcomes }
         var steps: [SequenceStep] = []
         for share in shares {
-            guard let step = states[share.sequence]?.takeStep(share.sequence, rows: share.rows) else { continue }
+            guard let step = states[share.sequence]?.takeStep(share.sequence, rows: share.rows) else {
+                continue
+            }
             steps.append(step)
         }
         do {

@@ -23,12 +23,14 @@ package struct GenerationTask: Sendable {
     package var makeTextStream: @Sendable () -> any TokenTextStream
 
     package init(
-        job: JobID, group: JobGroup, prompt: [TokenID], newTokensMax: Int, sampling: SamplingParameters = .greedy,
+        job: JobID, group: JobGroup, prompt: [TokenID], newTokensMax: Int,
+        sampling: SamplingParameters = .greedy,
         choices: Int = 1, stopIDs: Set<TokenID> = [], stopStrings: [String] = [],
         thinking: ThinkingPolicy = .none, waited: Duration = .zero,
         makeTextStream: @escaping @Sendable () -> any TokenTextStream
     ) {
-        precondition(!prompt.isEmpty && newTokensMax > 0 && choices > 0, "an unchecked request reached the loop")
+        precondition(
+            !prompt.isEmpty && newTokensMax > 0 && choices > 0, "an unchecked request reached the loop")
         self.job = job
         self.group = group
         self.prompt = prompt

@@ -19,7 +19,8 @@ package struct ThinkingPolicy: Sendable, Equatable {
         isEnabled: false, startsOpen: false, openID: nil, closeID: nil, budget: nil, injection: [])
 
     package init(
-        isEnabled: Bool, startsOpen: Bool, openID: TokenID?, closeID: TokenID?, budget: Int?, injection: [TokenID]
+        isEnabled: Bool, startsOpen: Bool, openID: TokenID?, closeID: TokenID?, budget: Int?,
+        injection: [TokenID]
     ) {
         self.isEnabled = isEnabled
         self.startsOpen = startsOpen

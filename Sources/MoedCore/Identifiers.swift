@@ -29,6 +29,8 @@ package struct JobGroup: Hashable, Sendable {
     package var mode: ReasoningMode
     /// Class of estimated prompt + new tokens: 2^bucket is the smallest power of two that holds them.
     package var bucket: Int
+    /// The class of jobs that were running when workers died: each of them runs alone.
+    package static let quarantine = -1
 
     package init(model: String, mode: ReasoningMode, bucket: Int) {
         self.model = model

@@ -1,6 +1,6 @@
 /// Why a request cannot be run: stored with the job, shown to its owner, never retried.
 package struct RequestError: Error, Sendable, Equatable, CustomStringConvertible {
-    /// Stable machine-readable reason; the raw value is stored in `moed.job_result.error`.
+    /// Stable machine-readable reason; the raw value is stored in `moed.job_result.error_code`.
     package enum Code: String, Sendable {
         case invalidJSON = "invalid_json"
         case invalidValue = "invalid_value"

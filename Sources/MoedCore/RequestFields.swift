@@ -46,7 +46,10 @@ final class RequestFields {
         guard range.contains(value) else {
             throw RequestError(
                 .invalidValue, param: name,
-                "\(name) is \(value), but must be in \(range.lowerBound)…\(range.upperBound)")
+                "\(name) is \(JSONValue.double(value).shortest), "
+                    + "but must be in \(JSONValue.double(range.lowerBound).shortest)"
+                    + "…\(JSONValue.double(range.upperBound).shortest)"
+            )
         }
         return value
     }

@@ -1,7 +1,7 @@
 import Glibc
 package import MoedCore
 
-/// How probable the model finds a token after those before it.
+/// What the model expects after a token and those before it.
 package struct TokenScore: Sendable, Equatable {
     package struct Alternative: Sendable, Equatable {
         package var id: TokenID
@@ -9,15 +9,14 @@ package struct TokenScore: Sendable, Equatable {
         package var logprob: Double
     }
 
-    /// Natural logarithm of the probability of the token that follows.
-    package var logprob: Double
+    /// Natural logarithm of the probability of the token that follows; nil after the last one.
+    package var logprob: Double?
     /// The most probable tokens at that place, best first.
     package var top: [Alternative]
 }
 
 extension Engine {
-    /// Scores a token list: element i is about token i + 1 after tokens 0…i, so there is one less than
-    /// tokens.
+    /// Scores a token list: element i is about what follows tokens 0…i.
     ///
     /// Long lists run in chunks; memory does not grow with the length beyond the KV room, which is taken from
     /// the engine's and given back. Ids past the vocabulary limit have no probability.
@@ -33,24 +32,24 @@ extension Engine {
         }
         var scores: [TokenScore] = []
         try eachLogits(tokens) { firstPosition, rows in
-            let counted = min(rows, tokens.count - 1 - firstPosition)
-            scores += forward.compute.pool.map(counted, cost: counted * vocabularyLimit * 20) { row in
-                forward.logits.withRow(row, first: vocabularyLimit) { logits in
-                    Self.score(logits.span, next: tokens[firstPosition + row + 1], top: top)
+            scores += forward.compute.pool.map(rows, cost: rows * vocabularyLimit * 20) { row in
+                let position = firstPosition + row + 1
+                return forward.logits.withRow(row, first: vocabularyLimit) { logits in
+                    Self.score(logits.span, next: position < tokens.count ? tokens[position] : nil, top: top)
                 }
             }
         }
         return scores
     }
 
-    private static func score(_ logits: Span<Float>, next: TokenID, top: Int) -> TokenScore {
+    private static func score(_ logits: Span<Float>, next: TokenID?, top: Int) -> TokenScore {
         var most = -Float.infinity
         for index in logits.indices { most = max(most, logits[index]) }
         var sum = 0.0
         for index in logits.indices { sum += PortableMath.exponential(Double(logits[index]) - Double(most)) }
         let normaliser = Double(most) + log(sum)
         return TokenScore(
-            logprob: Double(logits[Int(next)]) - normaliser,
+            logprob: next.map { Double(logits[Int($0)]) - normaliser },
             top: TopCandidates.best(min(top, logits.count), of: logits).map {
                 TokenScore.Alternative(id: $0.id, logprob: Double($0.logit) - normaliser)
             })

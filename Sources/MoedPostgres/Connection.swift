@@ -19,7 +19,9 @@ package actor Connection {
     private let signal: EventSignal
     private var handle: ConnectionHandle?
 
-    nonisolated package var unownedExecutor: UnownedSerialExecutor { unsafe executor.asUnownedSerialExecutor() }
+    nonisolated package var unownedExecutor: UnownedSerialExecutor {
+        unsafe executor.asUnownedSerialExecutor()
+    }
 
     private init(_ settings: ConnectionSettings) throws(DatabaseError) {
         executor = try ThreadExecutor(name: "moed-db")
@@ -64,7 +66,9 @@ package actor Connection {
     /// Runs a script of several statements, which is text of the program's own: nothing is bound.
     @discardableResult
     package func run(script: String, timeout: Duration? = nil) throws(DatabaseError) -> QueryResult {
-        try call(timeout) { (handle, deadline) throws(DatabaseError) in try handle.run(script: script, until: deadline) }
+        try call(timeout) { (handle, deadline) throws(DatabaseError) in
+            try handle.run(script: script, until: deadline)
+        }
     }
 
     /// Runs `body` between BEGIN and COMMIT; an error rolls back and is thrown on.
@@ -80,7 +84,8 @@ package actor Connection {
             result = try body(self)
             // COMMIT would answer such a transaction with a rollback and no error.
             if handle?.transactionFailed == true {
-                throw DatabaseError(.server, "a statement of the transaction failed and its error was ignored")
+                throw DatabaseError(
+                    .server, "a statement of the transaction failed and its error was ignored")
             }
         } catch {
             // A rollback that fails has lost the connection, and the server rolls back by itself.
@@ -92,7 +97,8 @@ package actor Connection {
     }
 
     private func call<R>(
-        _ timeout: Duration?, _ body: (borrowing ConnectionHandle, ContinuousClock.Instant) throws(DatabaseError) -> R
+        _ timeout: Duration?,
+        _ body: (borrowing ConnectionHandle, ContinuousClock.Instant) throws(DatabaseError) -> R
     ) throws(DatabaseError) -> R {
         let limit = timeout ?? settings.statementTimeout + settings.silenceTimeout
         do throws(DatabaseError) {

@@ -16,7 +16,8 @@ struct ConnectionHandle: ~Copyable {
                 ("client_encoding", "UTF8"),
             ]
         let connection = unsafe withCStringArray(pairs.map(\.0)) { keywords in
-            unsafe withCStringArray(pairs.map(\.1)) { values in unsafe PQconnectdbParams(keywords, values, 1) }
+            unsafe withCStringArray(pairs.map(\.1)) { values in unsafe PQconnectdbParams(keywords, values, 1)
+            }
         }
         guard let pg = unsafe connection else { throw DatabaseError(.insufficientResources, "out of memory") }
         guard unsafe PQstatus(pg) == CONNECTION_OK else {
@@ -60,7 +61,9 @@ struct ConnectionHandle: ~Copyable {
 
     /// Sends a script of several statements without binds and returns the result of the last one.
     func run(script: String, until deadline: ContinuousClock.Instant) throws(DatabaseError) -> QueryResult {
-        guard !script.utf8.contains(0) else { throw DatabaseError(.invalidValue, "the script contains a NUL character") }
+        guard !script.utf8.contains(0) else {
+            throw DatabaseError(.invalidValue, "the script contains a NUL character")
+        }
         guard unsafe PQsendQuery(pg, script) == 1 else { throw lost() }
         return try collect(until: deadline)
     }
@@ -103,14 +106,18 @@ struct ConnectionHandle: ~Copyable {
     }
 
     @discardableResult
-    private func waitForSocket(_ events: Int16, until deadline: ContinuousClock.Instant) throws(DatabaseError) -> Int16 {
+    private func waitForSocket(_ events: Int16, until deadline: ContinuousClock.Instant) throws(DatabaseError)
+        -> Int16
+    {
         var entry = pollfd(fd: socket, events: events, revents: 0)
         while true {
             let left = (deadline - ContinuousClock.now).milliseconds
             guard left > 0 else { throw DatabaseError(.connectionLost, "the server has fallen silent") }
             let count = unsafe poll(&entry, 1, Int32(clamping: left))
             if count > 0 { return entry.revents }
-            guard count == 0 || errno == EINTR else { throw DatabaseError(.connectionLost, "poll: errno \(errno)") }
+            guard count == 0 || errno == EINTR else {
+                throw DatabaseError(.connectionLost, "poll: errno \(errno)")
+            }
         }
     }
 
@@ -122,7 +129,8 @@ struct ConnectionHandle: ~Copyable {
             if let pointer = unsafe PQnotifies(pg) {
                 defer { unsafe PQfreemem(pointer) }
                 return unsafe Notification(
-                    channel: String(cString: pointer.pointee.relname), payload: String(cString: pointer.pointee.extra))
+                    channel: String(cString: pointer.pointee.relname),
+                    payload: String(cString: pointer.pointee.extra))
             }
             if signal.clear() { return nil }
             let left = (deadline - ContinuousClock.now).milliseconds
@@ -132,7 +140,9 @@ struct ConnectionHandle: ~Copyable {
                 pollfd(fd: signal.descriptor, events: Int16(POLLIN), revents: 0),
             ]
             let count = unsafe poll(&entries, 2, Int32(clamping: left))
-            guard count >= 0 || errno == EINTR else { throw DatabaseError(.connectionLost, "poll: errno \(errno)") }
+            guard count >= 0 || errno == EINTR else {
+                throw DatabaseError(.connectionLost, "poll: errno \(errno)")
+            }
             if count > 0, entries[0].revents != 0, unsafe PQconsumeInput(pg) != 1 { throw lost() }
         }
     }
@@ -140,7 +150,8 @@ struct ConnectionHandle: ~Copyable {
     private func lost(_ reason: DatabaseError? = nil) -> DatabaseError {
         let message = reason?.message ?? (unsafe Self.text(PQerrorMessage(pg)))
         return DatabaseError(
-            .connectionLost, sqlState: reason?.sqlState, message.isEmpty ? "the connection was lost" : message)
+            .connectionLost, sqlState: reason?.sqlState, message.isEmpty ? "the connection was lost" : message
+        )
     }
 
     private static func text(_ pointer: UnsafePointer<CChar>?) -> String {
@@ -186,7 +197,8 @@ extension ConnectionHandle {
             // at the end is known to be one.
             let parts = message.split(separator: " for connection option ", maxSplits: 1)
             let option = parts.count == 2 ? " for connection option \(parts[1])" : ""
-            return DatabaseError(.invalidConfiguration, DatabaseError.withoutQuoted(String(parts[0])) + option)
+            return DatabaseError(
+                .invalidConfiguration, DatabaseError.withoutQuoted(String(parts[0])) + option)
         }
         return DatabaseError(.connectionLost, message)
     }

@@ -26,7 +26,8 @@ package struct ConnectionSettings: Sendable {
     var defaults: [(String, String)] {
         [
             ("connect_timeout", String(max(2, connectTimeout.components.seconds))),
-            ("keepalives", "1"), ("keepalives_idle", "5"), ("keepalives_interval", "3"), ("keepalives_count", "3"),
+            ("keepalives", "1"), ("keepalives_idle", "5"), ("keepalives_interval", "3"),
+            ("keepalives_count", "3"),
             ("tcp_user_timeout", "15000"),
         ]
     }

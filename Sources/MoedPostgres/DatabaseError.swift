@@ -1,7 +1,8 @@
 /// Why a database call failed. Never contains bind values, nor a password.
 package struct DatabaseError: Error, Sendable, Equatable, CustomStringConvertible {
     package enum Code: Sendable, Equatable {
-        /// The connection is gone, or was never made: retry on a new one. What it was doing may or may not have happened.
+        /// The connection is gone, or was never made: retry on a new one. What it was doing may or may not have
+        /// happened.
         case connectionLost
         /// The server refused the user or password.
         case authentication

@@ -31,7 +31,8 @@ struct ResultHandle: ~Copyable {
     }
 
     private func cell(_ row: Int32, _ column: Int32) -> String? {
-        guard unsafe PQgetisnull(result, row, column) == 0, let value = unsafe PQgetvalue(result, row, column) else {
+        guard unsafe PQgetisnull(result, row, column) == 0, let value = unsafe PQgetvalue(result, row, column)
+        else {
             return nil
         }
         let bytes = unsafe UnsafeRawBufferPointer(start: value, count: Int(PQgetlength(result, row, column)))

@@ -5,7 +5,8 @@ package struct Row: Sendable {
 
     /// The value of a column that is never NULL.
     /// - Throws: `DatabaseError(.protocolViolation)` when the column is absent, NULL or of another type.
-    package func value<T: SQLDecodable>(_ column: String, as type: T.Type = T.self) throws(DatabaseError) -> T {
+    package func value<T: SQLDecodable>(_ column: String, as type: T.Type = T.self) throws(DatabaseError) -> T
+    {
         guard let value: T = try optional(column) else {
             throw DatabaseError(.protocolViolation, "column \(column) is NULL")
         }
@@ -14,7 +15,9 @@ package struct Row: Sendable {
 
     /// The value of a column, nil when it is NULL.
     /// - Throws: `DatabaseError(.protocolViolation)` when the column is absent or of another type.
-    package func optional<T: SQLDecodable>(_ column: String, as type: T.Type = T.self) throws(DatabaseError) -> T? {
+    package func optional<T: SQLDecodable>(_ column: String, as type: T.Type = T.self) throws(DatabaseError)
+        -> T?
+    {
         guard let index = columns[column] else {
             throw DatabaseError(.protocolViolation, "there is no column \(column)")
         }

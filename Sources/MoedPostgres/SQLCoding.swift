@@ -38,7 +38,9 @@ extension Int32: SQLEncodable, SQLDecodable {
 extension Double: SQLEncodable, SQLDecodable {
     package static var sqlType: UInt32 { 701 }
     package static var sqlArrayType: UInt32 { 1022 }
-    package var sqlText: String { isNaN ? "NaN" : isInfinite ? (self < 0 ? "-Infinity" : "Infinity") : description }
+    package var sqlText: String {
+        isNaN ? "NaN" : isInfinite ? (self < 0 ? "-Infinity" : "Infinity") : description
+    }
     package init?(sqlText: String) { self.init(sqlText) }
 }
 
@@ -82,7 +84,9 @@ package struct SQLArray<Element: SQLEncodable>: SQLEncodable {
             }
             text.append(UInt8(ascii: "\""))
             for byte in element.sqlText.utf8 {
-                if byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") { text.append(UInt8(ascii: "\\")) }
+                if byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") {
+                    text.append(UInt8(ascii: "\\"))
+                }
                 text.append(byte)
             }
             text.append(UInt8(ascii: "\""))

@@ -3,7 +3,7 @@ import Synchronization
 
 /// Runs an actor on a thread of its own, so that its blocking calls hold up nobody else: on a two-core machine the
 /// cooperative pool has only two threads.
-final class ThreadExecutor: SerialExecutor {
+package final class ThreadExecutor: SerialExecutor {
     /// Shared with the thread, which outlives the executor by its last job.
     private final class Inbox: Sendable {
         struct State {
@@ -50,16 +50,18 @@ final class ThreadExecutor: SerialExecutor {
 
     /// - Parameter name: thread name, at most 15 bytes.
     /// - Throws: `DatabaseError(.insufficientResources)` when the system has no thread or descriptor left.
-    init(name: String) throws(DatabaseError) {
+    package init(name: String) throws(DatabaseError) {
         let inbox = try Inbox(name: name)
         var thread = pthread_t()
         let argument = unsafe Unmanaged.passRetained(inbox)
-        let status = unsafe pthread_create(&thread, nil, { argument in
-            guard let argument = unsafe argument else { return nil }
-            let inbox = unsafe Unmanaged<Inbox>.fromOpaque(argument).takeRetainedValue()
-            inbox.run()
-            return nil
-        }, argument.toOpaque())
+        let status = unsafe pthread_create(
+            &thread, nil,
+            { argument in
+                guard let argument = unsafe argument else { return nil }
+                let inbox = unsafe Unmanaged<Inbox>.fromOpaque(argument).takeRetainedValue()
+                inbox.run()
+                return nil
+            }, argument.toOpaque())
         guard status == 0 else {
             unsafe argument.release()
             throw DatabaseError(.insufficientResources, "cannot start a thread: error \(status)")
@@ -73,11 +75,11 @@ final class ThreadExecutor: SerialExecutor {
         inbox.signal.set()
     }
 
-    func enqueue(_ job: consuming ExecutorJob) {
+    package func enqueue(_ job: consuming ExecutorJob) {
         let job = UnownedJob(job)
         inbox.state.withLock { $0.jobs.append((job, self)) }
         inbox.signal.set()
     }
 
-    func asUnownedSerialExecutor() -> UnownedSerialExecutor { unsafe UnownedSerialExecutor(ordinary: self) }
+    package func asUnownedSerialExecutor() -> UnownedSerialExecutor { unsafe UnownedSerialExecutor(ordinary: self) }
 }

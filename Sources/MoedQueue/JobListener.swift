@@ -11,7 +11,8 @@ package struct JobListener: Sendable {
 
     private let connection: Connection
 
-    package static func connect(conninfo: String, applicationName: String = "moed listen") async throws(QueueError)
+    package static func connect(conninfo: String, applicationName: String = "moed listen")
+        async throws(QueueError)
         -> JobListener
     {
         let settings = ConnectionSettings(conninfo: conninfo, applicationName: applicationName)

@@ -52,7 +52,8 @@ package struct JobCompletion: Sendable {
     package var wall: Duration
 
     package init(
-        lease: JobLease, content: String, reasoning: String?, finishReason: FinishReason, body: String, seed: UInt64,
+        lease: JobLease, content: String, reasoning: String?, finishReason: FinishReason, body: String,
+        seed: UInt64,
         warnings: [String] = [], usage: Usage, wall: Duration
     ) {
         self.lease = lease
@@ -95,7 +96,9 @@ package struct JobFailure: Sendable {
 
     /// A request that cannot be run, whoever tries.
     package init(lease: JobLease, _ error: RequestError) {
-        self.init(lease: lease, code: error.code.rawValue, message: error.message, param: error.param, retryable: false)
+        self.init(
+            lease: lease, code: error.code.rawValue, message: error.message, param: error.param,
+            retryable: false)
     }
 }
 

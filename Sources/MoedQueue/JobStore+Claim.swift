@@ -32,7 +32,8 @@ extension JobStore {
         let result = try await query(
             """
             WITH RECURSIVE head AS (
-              (SELECT j.model_id, j.mode, j.bucket, j.tenant_id, -j.priority AS rank, greatest(j.created_at, j.run_at) AS due
+              (SELECT j.model_id, j.mode, j.bucket, j.tenant_id, -j.priority AS rank,
+                      greatest(j.created_at, j.run_at) AS due
                  FROM moed.job j WHERE j.state = 'queued'
                 ORDER BY j.model_id, j.mode, j.bucket, j.tenant_id, -j.priority, j.id LIMIT 1)
               UNION ALL
@@ -43,7 +44,8 @@ extension JobStore {
                                             > (h.model_id, h.mode, h.bucket, h.tenant_id, h.rank)
                  ORDER BY j.model_id, j.mode, j.bucket, j.tenant_id, -j.priority, j.id LIMIT 1) n
             ), active AS (
-              SELECT h.model_id, h.mode, h.bucket, m.name, min(h.due) AS oldest, array_agg(DISTINCT h.tenant_id) AS tenants
+              SELECT h.model_id, h.mode, h.bucket, m.name, min(h.due) AS oldest,
+                     array_agg(DISTINCT h.tenant_id) AS tenants
                 FROM head h
                 JOIN moed.model m ON m.id = h.model_id AND m.paused_at IS NULL
                 JOIN moed.tenant t ON t.id = h.tenant_id AND t.paused_at IS NULL
@@ -90,10 +92,12 @@ extension JobStore {
         }
     }
 
-    private static func claim(_ worker: WorkerID, _ group: JobGroup, _ limit: Int, _ maxWait: Double?) -> SQL {
+    private static func claim(_ worker: WorkerID, _ group: JobGroup, _ limit: Int, _ maxWait: Double?) -> SQL
+    {
         """
         WITH RECURSIVE wanted AS MATERIALIZED (
-          SELECT m.id AS model_id, \(group.mode.rawValue)::moed.reasoning_mode AS mode, \(group.bucket)::smallint AS bucket
+          SELECT m.id AS model_id, \(group.mode.rawValue)::moed.reasoning_mode AS mode,
+                 \(group.bucket)::smallint AS bucket
             FROM moed.model m
            WHERE m.name = \(group.model.withoutNUL) AND m.paused_at IS NULL
              AND EXISTS (SELECT FROM moed.worker w WHERE w.id = \(worker.rawValue) AND w.stopped_at IS NULL
@@ -143,7 +147,8 @@ extension JobStore {
                  lease_token = nextval('moed.lease_token_seq'), started_at = clock_timestamp()
             FROM locked l WHERE j.id = l.id
           RETURNING j.id, j.lease_token, j.attempt, j.crashes, j.tenant_id, l.turn,
-                    greatest(0, extract(epoch FROM j.started_at - greatest(j.created_at, j.run_at)) * 1000)::bigint AS waited_ms
+                    greatest(0, extract(epoch FROM j.started_at - greatest(j.created_at, j.run_at)) * 1000)::bigint
+                      AS waited_ms
         ), logged AS (
           INSERT INTO moed.job_attempt (job_id, lease_token, attempt, worker_id)
           SELECT id, lease_token, attempt, \(worker.rawValue) FROM taken

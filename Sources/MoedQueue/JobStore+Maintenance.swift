@@ -33,7 +33,8 @@ extension JobStore {
         var report = RescueReport()
         do {
             report = try await connection.transaction { connection in
-                let lock = try connection.query("SELECT pg_try_advisory_xact_lock(\(Self.rescueKey)) AS taken")
+                let lock = try connection.query(
+                    "SELECT pg_try_advisory_xact_lock(\(Self.rescueKey)) AS taken")
                 guard try lock.rows.first?.value("taken") == true else { return RescueReport() }
                 let workers = try connection.query(
                     """
@@ -80,7 +81,8 @@ extension JobStore {
           RETURNING j.id, j.lease_token, j.state, j.crashes
         ), result AS (
           INSERT INTO moed.job_result (job_id, lease_token, error_code, error_message)
-          SELECT m.id, m.lease_token, 'worker_lost', format('the worker died %s times while running this job', m.crashes)
+          SELECT m.id, m.lease_token, 'worker_lost',
+                 format('the worker died %s times while running this job', m.crashes)
             FROM moved m WHERE m.state = 'failed'
         ), attempt AS (
           UPDATE moed.job_attempt a SET ended_at = clock_timestamp(), outcome = 'lost'

@@ -7,9 +7,10 @@ extension JobStore {
     /// - Returns: what became of each, in order. Repeating the call after an unknown outcome is safe.
     package func complete(_ completions: [JobCompletion]) async throws(QueueError) -> [Disposition] {
         let bytes = { (completion: JobCompletion) in
-            completion.content.utf8.count + (completion.reasoning?.utf8.count ?? 0) + completion.body.utf8.count
+            completion.content.utf8.count + (completion.reasoning?.utf8.count ?? 0)
+                + completion.body.utf8.count
         }
-        return try await settle(completions, { $0.lease }, bytes: bytes, as: ["succeeded"]) { Self.completion($0) }
+        return try await settle(completions, { $0.lease }, bytes: bytes, as: ["succeeded"], Self.completion)
     }
 
     private static func completion(_ batch: [JobCompletion]) -> SQL {
@@ -32,7 +33,8 @@ extension JobStore {
               RETURNING j.id, j.lease_token, j.tenant_id, j.model_id, j.mode
             ), result AS (
               INSERT INTO moed.job_result (job_id, lease_token, finish_reason, content, reasoning, body, seed, warnings)
-              SELECT d.id, d.lease_token, c.finish_reason, c.content, c.reasoning, c.body::json, c.seed, c.warnings::text[]
+              SELECT d.id, d.lease_token, c.finish_reason, c.content, c.reasoning, c.body::json, c.seed,
+                     c.warnings::text[]
                 FROM done d JOIN c ON c.job_id = d.id
             ), ledger AS (
               INSERT INTO moed.token_ledger (job_id, lease_token, kind, tenant_id, model_id, mode, prompt_tokens,
@@ -51,7 +53,7 @@ extension JobStore {
     /// Writes failures: final, or queued again after a pause of 2^attempt seconds (at most 5 minutes, give or take a
     /// quarter) when retryable and attempts are left.
     package func fail(_ failures: [JobFailure]) async throws(QueueError) -> [Disposition] {
-        try await settle(failures, { $0.lease }, as: ["failed", "retried", "cancelled"]) { Self.failure($0) }
+        try await settle(failures, { $0.lease }, as: ["failed", "retried", "cancelled"], Self.failure)
     }
 
     private static func failure(_ batch: [JobFailure]) -> SQL {
@@ -103,12 +105,13 @@ extension JobStore {
     /// Gives running jobs back to the queue without having used an attempt; those whose cancellation was asked for
     /// end as cancelled.
     package func release(_ releases: [JobRelease]) async throws(QueueError) -> [Disposition] {
-        let dispositions = try await settle(releases, { $0.lease }, as: ["released", "cancelled"]) { Self.release($0) }
+        let dispositions = try await settle(
+            releases, { $0.lease }, as: ["released", "cancelled"], Self.returned)
         if dispositions.contains(.committed) { _ = try await query("SELECT moed.wake_idle()") }
         return dispositions
     }
 
-    private static func release(_ batch: [JobRelease]) -> SQL {
+    private static func returned(_ batch: [JobRelease]) -> SQL {
         let usage = UsageColumns(batch.map { ($0.usage, $0.wall) })
         return """
             WITH c AS (
@@ -146,7 +149,8 @@ extension JobStore {
 
     /// Runs a fenced statement over the items in portions and finds out what became of each.
     private func settle<Item>(
-        _ items: [Item], _ lease: (Item) -> JobLease, bytes: (Item) -> Int = { _ in 0 }, as outcomes: [String],
+        _ items: [Item], _ lease: (Item) -> JobLease, bytes: (Item) -> Int = { _ in 0 },
+        as outcomes: [String],
         _ statement: ([Item]) -> SQL
     ) async throws(QueueError) -> [Disposition] {
         var dispositions: [Disposition] = []
@@ -154,7 +158,8 @@ extension JobStore {
         while start < items.count {
             var end = start
             var size = 0
-            while end < items.count, end - start < Self.rowsPerStatementMax, size < Self.bytesPerStatementMax {
+            while end < items.count, end - start < Self.rowsPerStatementMax, size < Self.bytesPerStatementMax
+            {
                 size += bytes(items[end])
                 end += 1
             }
@@ -167,7 +172,8 @@ extension JobStore {
     /// One portion. When the statement fails for what is in it, it is halved until the culprit stands alone, so that
     /// its neighbours are written.
     private func settle<Item>(
-        _ portion: ArraySlice<Item>, _ lease: (Item) -> JobLease, _ outcomes: [String], _ statement: ([Item]) -> SQL
+        _ portion: ArraySlice<Item>, _ lease: (Item) -> JobLease, _ outcomes: [String],
+        _ statement: ([Item]) -> SQL
     ) async throws(QueueError) -> [Disposition] {
         let batch = Array(portion)
         let result: QueryResult
@@ -180,21 +186,26 @@ extension JobStore {
             return try await settle(portion[..<middle], lease, outcomes, statement)
                 + settle(portion[middle...], lease, outcomes, statement)
         }
-        let committed = Set(try await decode(result) { row throws(DatabaseError) in JobID(try row.value("id")) })
+        let committed = Set(
+            try await decode(result) { row throws(DatabaseError) in JobID(try row.value("id")) })
         let rest = batch.map(lease).filter { !committed.contains($0.job) }
         let already = rest.isEmpty ? [] : try await settled(rest, as: outcomes)
         return batch.map { item in
-            committed.contains(lease(item).job) ? .committed : already.contains(lease(item)) ? .already : .stale
+            committed.contains(lease(item).job)
+                ? .committed : already.contains(lease(item)) ? .already : .stale
         }
     }
 
     /// Which of these attempts ended with one of the outcomes. A statement of its own, so that it sees what a
     /// repeated statement had to wait for.
-    private func settled(_ leases: [JobLease], as outcomes: [String]) async throws(QueueError) -> Set<JobLease> {
+    private func settled(_ leases: [JobLease], as outcomes: [String]) async throws(QueueError) -> Set<
+        JobLease
+    > {
         let result = try await query(
             """
             SELECT a.job_id, a.lease_token FROM moed.job_attempt a
-              JOIN unnest(\(SQLArray(leases.map(\.job.rawValue))), \(SQLArray(leases.map(\.token)))) AS l(job_id, lease_token)
+              JOIN unnest(\(SQLArray(leases.map(\.job.rawValue))), \(SQLArray(leases.map(\.token))))
+                AS l(job_id, lease_token)
                 ON l.job_id = a.job_id AND l.lease_token = a.lease_token
              WHERE a.outcome = ANY (\(SQLArray(outcomes)))
             """)
@@ -210,7 +221,9 @@ private struct UsageColumns {
     var prompt, cached, thinking, injected, answer, recomputed, wall: SQLArray<Int64>
 
     init(_ rows: [(usage: Usage, wall: Duration)]) {
-        func column(_ value: (Usage) -> Int) -> SQLArray<Int64> { SQLArray(rows.map { Int64(value($0.usage)) }) }
+        func column(_ value: (Usage) -> Int) -> SQLArray<Int64> {
+            SQLArray(rows.map { Int64(value($0.usage)) })
+        }
         prompt = column(\.prompt)
         cached = column(\.cachedPrompt)
         thinking = column(\.thinking)

@@ -30,7 +30,9 @@ package struct WorkerBeat: Sendable {
     /// One line for people.
     package var status: String
 
-    package init(lease: Duration, idle: Bool, running: Int = 0, tokensPerSecond: Double = 0, status: String = "") {
+    package init(
+        lease: Duration, idle: Bool, running: Int = 0, tokensPerSecond: Double = 0, status: String = ""
+    ) {
         self.lease = lease
         self.idle = idle
         self.running = running
@@ -47,7 +49,8 @@ extension JobStore {
             WITH named AS (
               INSERT INTO moed.model (name, registered_at)
               SELECT DISTINCT n, clock_timestamp() FROM unnest(\(SQLArray(worker.models.map { $0.withoutNUL }))) AS n
-              ON CONFLICT (name) DO UPDATE SET registered_at = coalesce(moed.model.registered_at, excluded.registered_at)
+              ON CONFLICT (name) DO UPDATE
+                 SET registered_at = coalesce(moed.model.registered_at, excluded.registered_at)
               RETURNING id
             )
             INSERT INTO moed.worker (host, pid, version, models, expires_at)

@@ -14,7 +14,9 @@ package struct JobStore: Sendable {
 
     package init(connection: Connection) { self.connection = connection }
 
-    package static func connect(conninfo: String, applicationName: String = "moed") async throws(QueueError) -> JobStore {
+    package static func connect(conninfo: String, applicationName: String = "moed") async throws(QueueError)
+        -> JobStore
+    {
         let settings = ConnectionSettings(conninfo: conninfo, applicationName: applicationName)
         return JobStore(
             connection: try await queueing { () async throws(DatabaseError) in
@@ -57,6 +59,7 @@ package struct JobStore: Sendable {
 extension String {
     /// PostgreSQL's text has no NUL character; JSON bodies keep theirs as an escape.
     var withoutNUL: String {
-        utf8.contains(0) ? String(decoding: utf8.flatMap { $0 == 0 ? Array("\u{FFFD}".utf8) : [$0] }, as: UTF8.self) : self
+        utf8.contains(0)
+            ? String(decoding: utf8.flatMap { $0 == 0 ? Array("\u{FFFD}".utf8) : [$0] }, as: UTF8.self) : self
     }
 }

@@ -22,7 +22,9 @@ package struct Migrator: Sendable {
         settings.statementTimeout = .seconds(3600)
         let settled = settings
         return Migrator(
-            connection: try await queueing { () async throws(DatabaseError) in try await Connection.connect(settled) })
+            connection: try await queueing { () async throws(DatabaseError) in
+                try await Connection.connect(settled)
+            })
     }
 
     package func close() async { await connection.close() }
@@ -44,7 +46,8 @@ package struct Migrator: Sendable {
                 try connection.query(
                     """
                     INSERT INTO moed.migration (version, name, checksum)
-                    VALUES (\(migration.version), \(migration.name), encode(sha256(convert_to(\(migration.sql), 'UTF8')), 'hex'))
+                    VALUES (\(migration.version), \(migration.name),
+                            encode(sha256(convert_to(\(migration.sql), 'UTF8')), 'hex'))
                     """)
             }
             if dryRun { throw RolledBack(pending: pending) }
@@ -64,7 +67,9 @@ package struct Migrator: Sendable {
             throw QueueError(.schemaMissing, "the database has no schema moed: run `moed migrate`")
         }
         throw QueueError(
-            .schemaOlder, "the database lacks \(pending.count) migration(s), the first is \(first.name): run `moed migrate`")
+            .schemaOlder,
+            "the database lacks \(pending.count) migration(s), the first is \(first.name): run `moed migrate`"
+        )
     }
 
     /// Thrown to undo a dry run.
@@ -77,12 +82,15 @@ package struct Migrator: Sendable {
             return try await connection.transaction { connection in
                 guard connection.serverVersion >= Self.serverVersionMin else {
                     throw QueueError(
-                        .serverTooOld, "PostgreSQL 15 or later is needed; this is \(connection.serverVersion / 10_000)")
+                        .serverTooOld,
+                        "PostgreSQL 15 or later is needed; this is \(connection.serverVersion / 10_000)")
                 }
                 return try body(connection)
             }
         } catch let undone as RolledBack {
-            guard let result = undone.pending as? R else { throw QueueError(.database, "the dry run was rolled back") }
+            guard let result = undone.pending as? R else {
+                throw QueueError(.database, "the dry run was rolled back")
+            }
             return result
         } catch let error as QueueError {
             throw error
@@ -116,11 +124,12 @@ package struct Migrator: Sendable {
             guard let same: Bool = try row.optional("same") else {
                 throw QueueError(
                     .schemaNewer,
-                    "the database has migration \(version) (\(name)), this moed knows \(migrations.last?.version ?? 0): "
+                    "the database has migration \(version) (\(name)), this one knows \(migrations.last?.version ?? 0): "
                         + "install a newer moed")
             }
             guard same else {
-                throw QueueError(.schemaChanged, "migration \(version) (\(name)) differs from the one that was applied")
+                throw QueueError(
+                    .schemaChanged, "migration \(version) (\(name)) differs from the one that was applied")
             }
             applied.insert(version)
         }

@@ -6,10 +6,13 @@ import Testing
     let a = JobGroup(model: "m", mode: .thinking, bucket: 8)
     let b = JobGroup(model: "m", mode: .nonThinking, bucket: 8)
 
-    func planner(slots: Int = 4, kv: Int = 640, rows: Int = 16, chunk: Int = 8, maxWait: Int = 60) -> BatchPlanner {
+    func planner(slots: Int = 4, kv: Int = 640, rows: Int = 16, chunk: Int = 8, maxWait: Int = 60)
+        -> BatchPlanner
+    {
         BatchPlanner(
             limits: EngineLimits(
-                contextLength: 512, kvTokens: kv, kvBlockTokens: 32, sequencesMax: slots, rowsPerSweepMax: rows),
+                contextLength: 512, kvTokens: kv, kvBlockTokens: 32, sequencesMax: slots,
+                rowsPerSweepMax: rows),
             policy: GroupPolicy(maxWait: .seconds(maxWait)), prefillChunkMax: chunk)
     }
 
@@ -21,7 +24,9 @@ import Testing
 
     @Test func fillsSlotsWithOneGroupFirst() {
         var planner = planner()
-        for (id, group) in [(0, a), (1, b), (2, a), (3, b), (4, a)] { planner.enqueue(candidate(id, group, since: id)) }
+        for (id, group) in [(0, a), (1, b), (2, a), (3, b), (4, a)] {
+            planner.enqueue(candidate(id, group, since: id))
+        }
         #expect(planner.admit(now: .seconds(5)) == ids(0, 2, 4, 1))
         #expect(planner.waitingCount == 1)
         #expect(planner.admit(now: .seconds(5)).isEmpty)

@@ -10,7 +10,8 @@ import Testing
     let group = JobGroup(model: "m", mode: .thinking, bucket: 8)
 
     func limits(slots: Int = 4, rows: Int = 16) -> EngineLimits {
-        EngineLimits(contextLength: 256, kvTokens: 2048, kvBlockTokens: 32, sequencesMax: slots, rowsPerSweepMax: rows)
+        EngineLimits(
+            contextLength: 256, kvTokens: 2048, kvBlockTokens: 32, sequencesMax: slots, rowsPerSweepMax: rows)
     }
 
     func task(
@@ -30,8 +31,10 @@ import Testing
     }
 
     /// Runs tasks until none is left and returns their results by job.
-    func run(_ engine: ScriptedEngine, _ tasks: [GenerationTask], chunk: Int = 8) -> [JobID: GenerationResult] {
-        var loop = GenerationLoop(engine: engine, policy: GroupPolicy(maxWait: .seconds(60)), prefillChunkMax: chunk)
+    func run(_ engine: ScriptedEngine, _ tasks: [GenerationTask], chunk: Int = 8) -> [JobID: GenerationResult]
+    {
+        var loop = GenerationLoop(
+            engine: engine, policy: GroupPolicy(maxWait: .seconds(60)), prefillChunkMax: chunk)
         for task in tasks { loop.submit(task, now: .zero) }
         var results: [JobID: GenerationResult] = [:]
         for tick in 0..<10_000 where !loop.isIdle {
@@ -73,7 +76,8 @@ import Testing
 
     @Test func splitsThinkingFromAnswer() {
         let output: [TokenID] = [Self.open, 0, 1, Self.close, 2, 3]
-        let result = run(scripted(output), [task(1, max: 20, stops: ["a"], thinking: thinking(budget: nil))])[JobID(1)]
+        let result = run(scripted(output), [task(1, max: 20, stops: ["a"], thinking: thinking(budget: nil))])[
+            JobID(1)]
         #expect(result?.choices.first?.reasoning == "ab")
         #expect(result?.choices.first?.content == "cd")
         #expect(result?.usage.thinking == 4)
@@ -128,7 +132,9 @@ import Testing
     }
 
     @Test(arguments: [1, 3, 7, 64]) func tokensDependOnTheJobAlone(_ chunk: Int) {
-        let tasks = (1...12).map { task(Int64($0), prompt: Array(1...TokenID(3 + $0 * 5)), max: 4 + Int($0) % 5) }
+        let tasks = (1...12).map {
+            task(Int64($0), prompt: Array(1...TokenID(3 + $0 * 5)), max: 4 + Int($0) % 5)
+        }
         var alone: [JobID: GenerationResult] = [:]
         for task in tasks { alone.merge(run(ScriptedEngine(limits: limits(slots: 1)), [task])) { $1 } }
         let together = run(ScriptedEngine(limits: limits(slots: 8, rows: 24)), tasks.reversed(), chunk: chunk)
@@ -137,7 +143,8 @@ import Testing
 
     @Test func aFailedSweepEndsTheRunningJobsOnly() {
         let engine = ScriptedEngine(limits: limits())
-        var loop = GenerationLoop(engine: engine, policy: GroupPolicy(maxWait: .seconds(60)), prefillChunkMax: 8)
+        var loop = GenerationLoop(
+            engine: engine, policy: GroupPolicy(maxWait: .seconds(60)), prefillChunkMax: 8)
         loop.submit(task(1), now: .zero)
         loop.submit(task(2), now: .zero)
         let error = EngineError(.io, "disk")
@@ -151,7 +158,8 @@ import Testing
 
     @Test func cancelFreesTheSlot() {
         let engine = ScriptedEngine(limits: limits(slots: 1))
-        var loop = GenerationLoop(engine: engine, policy: GroupPolicy(maxWait: .seconds(60)), prefillChunkMax: 8)
+        var loop = GenerationLoop(
+            engine: engine, policy: GroupPolicy(maxWait: .seconds(60)), prefillChunkMax: 8)
         loop.submit(task(1), now: .zero)
         _ = loop.advance(now: .zero)
         #expect(loop.slotsFree == 0)

@@ -24,12 +24,24 @@ import Testing
 
     static let cases = [
         Case(name: "no work", current: short, short: (0, 90), long: (0, 0), direct: (0, 0), expected: nil),
-        Case(name: "first choice is the oldest", current: nil, short: (5, 1), long: (5, 3), direct: (5, 2), expected: long),
-        Case(name: "stays with its group", current: short, short: (1, 1), long: (99, 30), direct: (9, 59), expected: short),
-        Case(name: "max wait breaks in", current: short, short: (9, 1), long: (1, 2), direct: (1, 60), expected: direct),
-        Case(name: "oldest of two overdue", current: short, short: (9, 61), long: (1, 70), direct: (1, 65), expected: long),
-        Case(name: "same mode next when the group is empty", current: short, short: (0, 0), long: (1, 2), direct: (1, 9), expected: long),
-        Case(name: "other mode when that is all there is", current: short, short: (0, 0), long: (0, 0), direct: (1, 0), expected: direct),
+        Case(
+            name: "first choice is the oldest", current: nil, short: (5, 1), long: (5, 3), direct: (5, 2),
+            expected: long),
+        Case(
+            name: "stays with its group", current: short, short: (1, 1), long: (99, 30), direct: (9, 59),
+            expected: short),
+        Case(
+            name: "max wait breaks in", current: short, short: (9, 1), long: (1, 2), direct: (1, 60),
+            expected: direct),
+        Case(
+            name: "oldest of two overdue", current: short, short: (9, 61), long: (1, 70), direct: (1, 65),
+            expected: long),
+        Case(
+            name: "same mode next when the group is empty", current: short, short: (0, 0), long: (1, 2),
+            direct: (1, 9), expected: long),
+        Case(
+            name: "other mode when that is all there is", current: short, short: (0, 0), long: (0, 0),
+            direct: (1, 0), expected: direct),
     ]
 
     @Test(arguments: cases) func chooses(_ c: Case) {

@@ -6,7 +6,8 @@ import Testing
 struct ConnectingTests {
     private func failure(_ conninfo: String) async throws -> DatabaseError {
         do {
-            let connection = try await Connection.connect(ConnectionSettings(conninfo: conninfo, applicationName: "test"))
+            let connection = try await Connection.connect(
+                ConnectionSettings(conninfo: conninfo, applicationName: "test"))
             await connection.close()
         } catch {
             return error
@@ -18,7 +19,8 @@ struct ConnectingTests {
         let database = try await TestDatabase.create()
         let host = database.host.split(separator: "/").joined(separator: "%2F")
         let uri = "postgresql://postgres@%2F\(host)/\(database.name)?application_name=mine"
-        let connection = try await Connection.connect(ConnectionSettings(conninfo: uri, applicationName: "moed"))
+        let connection = try await Connection.connect(
+            ConnectionSettings(conninfo: uri, applicationName: "moed"))
         let row = try #require(
             try await connection.query(
                 """
@@ -39,7 +41,8 @@ struct ConnectingTests {
 
     @Test func theApplicationNameIsSet() async throws {
         let database = try await TestDatabase.create()
-        #expect(try await database.value("SELECT current_setting('application_name') AS value") == "moed test")
+        #expect(
+            try await database.value("SELECT current_setting('application_name') AS value") == "moed test")
         await database.close()
     }
 
@@ -80,8 +83,10 @@ struct ConnectingTests {
     }
 
     @Test(arguments: [
-        "host=x password=geheim geheim2", "geheim", "postgresql://u:geheim@[host/x", "host=x pass=geheim", "host=a\0b",
-        "postgresql://u:geheim@host:99x99/db", "port=geheim host=/tmp", "postgresql://user:geheim/word@host/db",
+        "host=x password=geheim geheim2", "geheim", "postgresql://u:geheim@[host/x", "host=x pass=geheim",
+        "host=a\0b",
+        "postgresql://u:geheim@host:99x99/db", "port=geheim host=/tmp",
+        "postgresql://user:geheim/word@host/db",
     ])
     func unreadableStringsAreErrorsWithoutTheirText(conninfo: String) async throws {
         let error = try await failure(conninfo)

@@ -30,23 +30,33 @@ struct ConnectionTests {
     @Test func arrayElementsComeBackOneByOne() async throws {
         let database = try await TestDatabase.create()
         let texts = ["a\"b", "c\\d", "", "NULL", "{,}", "日本\n"]
-        let rows = try await database.query("SELECT t AS text FROM unnest(\(SQLArray(texts))) WITH ORDINALITY AS u(t, n) ORDER BY n")
+        let rows = try await database.query(
+            "SELECT t AS text FROM unnest(\(SQLArray(texts))) WITH ORDINALITY AS u(t, n) ORDER BY n")
         #expect(try rows.map { try $0.value("text", as: String.self) } == texts)
         await database.close()
     }
 
     @Test func wrongColumnsAreErrorsNotTraps() async throws {
         let database = try await TestDatabase.create()
-        let row = try #require(try await database.query("SELECT 'x'::text AS text, NULL::int AS nothing").first)
-        #expect(throws: DatabaseError(.protocolViolation, "there is no column other")) { try row.value("other", as: Int.self) }
-        #expect(throws: DatabaseError(.protocolViolation, "column nothing is NULL")) { try row.value("nothing", as: Int.self) }
-        #expect(throws: DatabaseError(.protocolViolation, "column text is not of type Int")) { try row.value("text", as: Int.self) }
+        let row = try #require(
+            try await database.query("SELECT 'x'::text AS text, NULL::int AS nothing").first)
+        #expect(throws: DatabaseError(.protocolViolation, "there is no column other")) {
+            try row.value("other", as: Int.self)
+        }
+        #expect(throws: DatabaseError(.protocolViolation, "column nothing is NULL")) {
+            try row.value("nothing", as: Int.self)
+        }
+        #expect(throws: DatabaseError(.protocolViolation, "column text is not of type Int")) {
+            try row.value("text", as: Int.self)
+        }
         await database.close()
     }
 
     @Test func nulInATextIsRefusedNotCut() async throws {
         let database = try await TestDatabase.create()
-        let error = await #expect(throws: DatabaseError.self) { try await database.query("SELECT \(1), \("a\0b")") }
+        let error = await #expect(throws: DatabaseError.self) {
+            try await database.query("SELECT \(1), \("a\0b")")
+        }
         #expect(error?.code == .invalidValue)
         #expect(error?.message == "parameter $2 contains a NUL character")
         #expect(try await database.value("SELECT 1 AS value") == 1)
@@ -73,7 +83,9 @@ struct ConnectionTests {
         let database = try await TestDatabase.create()
         try await database.run(script: "CREATE TABLE one (i int PRIMARY KEY)")
         try await database.run(
-            script: "DO $$ BEGIN CREATE ROLE moed_nobody; EXCEPTION WHEN unique_violation OR duplicate_object THEN NULL; END $$")
+            script:
+                "DO $$ BEGIN CREATE ROLE moed_nobody; EXCEPTION WHEN unique_violation OR duplicate_object THEN NULL; END $$"
+        )
         let error = await #expect(throws: DatabaseError.self) { try await database.run(script: script) }
         #expect(error?.code == code)
         #expect(error?.sqlState == state)
@@ -85,10 +97,14 @@ struct ConnectionTests {
         let database = try await TestDatabase.create()
         try await database.run(script: "CREATE TABLE one (t text PRIMARY KEY)")
         try await database.query("INSERT INTO one VALUES (\("geheim"))")
-        let duplicate = await #expect(throws: DatabaseError.self) { try await database.query("INSERT INTO one VALUES (\("geheim"))") }
+        let duplicate = await #expect(throws: DatabaseError.self) {
+            try await database.query("INSERT INTO one VALUES (\("geheim"))")
+        }
         #expect(duplicate?.constraint == "one_pkey")
         #expect(duplicate.map { "\($0)".contains("geheim") } == false)
-        let malformed = await #expect(throws: DatabaseError.self) { try await database.query("SELECT \("geheim")::int") }
+        let malformed = await #expect(throws: DatabaseError.self) {
+            try await database.query("SELECT \("geheim")::int")
+        }
         #expect(malformed.map { "\($0)".contains("geheim") } == false)
         await database.close()
     }
@@ -120,7 +136,8 @@ struct ConnectionTests {
                 do { try connection.query("SELECT 1 / 0") } catch {}
             }
         }
-        #expect(try await database.value("SELECT string_agg(i::text, ',' ORDER BY i) AS value FROM one") == "1,2")
+        #expect(
+            try await database.value("SELECT string_agg(i::text, ',' ORDER BY i) AS value FROM one") == "1,2")
         #expect(try await connection.query("SELECT 1").rows.count == 1)
         await connection.close()
         await database.close()
@@ -129,7 +146,8 @@ struct ConnectionTests {
     @Test func aTerminatedBackendIsALostConnection() async throws {
         let database = try await TestDatabase.create()
         let connection = try await database.connect()
-        let pid: Int = try #require(try await connection.query("SELECT pg_backend_pid() AS pid").rows.first).value("pid")
+        let pid: Int = try #require(try await connection.query("SELECT pg_backend_pid() AS pid").rows.first)
+            .value("pid")
         try await database.query("SELECT pg_terminate_backend(\(Int32(pid)))")
         let error = await #expect(throws: DatabaseError.self) { try await connection.query("SELECT 1") }
         #expect(error?.isConnectionLost == true)

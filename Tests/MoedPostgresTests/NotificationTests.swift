@@ -45,7 +45,8 @@ struct NotificationTests {
         let database = try await TestDatabase.create()
         let listener = try await database.connect()
         try await listener.listen("c")
-        let pid: Int32 = try #require(try await listener.query("SELECT pg_backend_pid() AS pid").rows.first).value("pid")
+        let pid: Int32 = try #require(try await listener.query("SELECT pg_backend_pid() AS pid").rows.first)
+            .value("pid")
         let waiting = Task { try await listener.notification(timeout: .seconds(60)) }
         try await database.query("SELECT pg_terminate_backend(\(pid))")
         let error = await #expect(throws: DatabaseError.self) { try await waiting.value }

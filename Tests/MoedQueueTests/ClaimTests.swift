@@ -11,12 +11,18 @@ struct ClaimTests {
         let worker = try await queue.worker()
         let plain = try await queue.add(3)
         let urgent = try await queue.add(1, priority: 5)
-        try await queue.database.run(script: "SELECT moed.enqueue(prompt => 'x', reasoning => 'thinking', max_tokens => 1)")
+        try await queue.database.run(
+            script: "SELECT moed.enqueue(prompt => 'x', reasoning => 'thinking', max_tokens => 1)")
         let claimed = try await queue.store.claim(worker, Queue.group, limit: 10)
         #expect(claimed.map(\.id) == urgent + plain)
-        #expect(claimed.allSatisfy { $0.attempt == 1 && $0.crashes == 0 && $0.group == Queue.group && $0.tenant == "default" })
+        #expect(
+            claimed.allSatisfy {
+                $0.attempt == 1 && $0.crashes == 0 && $0.group == Queue.group && $0.tenant == "default"
+            })
         #expect(Set(claimed.map(\.lease.token)).count == 4)
-        #expect(claimed[0].body?.hasPrefix(#"{"messages":[{"role":"user","content":"q1"}],"max_tokens":1"#) == true)
+        #expect(
+            claimed[0].body?.hasPrefix(#"{"messages":[{"role":"user","content":"q1"}],"max_tokens":1"#)
+                == true)
         #expect(try await queue.store.claim(worker, Queue.group, limit: 10) == [])
         #expect(try await queue.violations() == [])
         await queue.close()
@@ -38,9 +44,11 @@ struct ClaimTests {
                  WHERE priority = -3;
                 """)
         let backlog = try await queue.store.backlog(models: ["served"])
-        #expect(backlog.map(\.group) == [
-            JobGroup(model: "default", mode: .thinking, bucket: 5), Queue.group, JobGroup(model: "served", mode: .thinking, bucket: 5),
-        ])
+        #expect(
+            backlog.map(\.group) == [
+                JobGroup(model: "default", mode: .thinking, bucket: 5), Queue.group,
+                JobGroup(model: "served", mode: .thinking, bucket: 5),
+            ])
         #expect(backlog.map(\.queued) == [1, 5, 1])
         #expect(backlog[1].oldestAge >= .seconds(600))
         #expect(backlog[1].oldestAge < .seconds(660))
@@ -104,7 +112,9 @@ struct ClaimTests {
         let worker = try await queue.worker()
         let old = try await queue.add(2, priority: -5)
         try await queue.database.run(
-            script: "UPDATE moed.job SET created_at = now() - interval '10 minutes', run_at = now() - interval '10 minutes'")
+            script:
+                "UPDATE moed.job SET created_at = now() - interval '10 minutes', run_at = now() - interval '10 minutes'"
+        )
         let urgent = try await queue.add(20, priority: 5)
         func claim(_ maxWait: Duration?) async throws -> [JobID] {
             try await queue.store.claim(worker, Queue.group, limit: 2, maxWait: maxWait).map(\.id)
@@ -122,7 +132,8 @@ struct ClaimTests {
         let worker = try await queue.worker()
         try await queue.add(2)
         try await queue.database.query(
-            "UPDATE moed.job_request SET body = to_json(repeat('x', \(Int32(RequestLimit.bodyBytesMax)))) WHERE job_id = 1")
+            "UPDATE moed.job_request SET body = to_json(repeat('x', \(Int32(RequestLimit.bodyBytesMax)))) WHERE job_id = 1"
+        )
         let claimed = try await queue.store.claim(worker, Queue.group, limit: 2)
         #expect(claimed.count == 2)
         #expect(claimed[0].body == nil)
@@ -137,10 +148,12 @@ struct ClaimTests {
         try await queue.database.run(script: "UPDATE moed.tenant SET max_running = 3 WHERE name = 'a'")
         #expect(try await queue.store.claim(worker, Queue.group, limit: 10).count == 3)
         #expect(try await queue.store.claim(worker, Queue.group, limit: 10).isEmpty)
-        try await queue.database.run(script: "UPDATE moed.tenant SET max_running = NULL, paused_at = now() WHERE name = 'a'")
+        try await queue.database.run(
+            script: "UPDATE moed.tenant SET max_running = NULL, paused_at = now() WHERE name = 'a'")
         #expect(try await queue.store.claim(worker, Queue.group, limit: 10).isEmpty)
         #expect(try await queue.store.backlog(models: []).isEmpty)
-        try await queue.database.run(script: "UPDATE moed.tenant SET paused_at = NULL; UPDATE moed.model SET paused_at = now()")
+        try await queue.database.run(
+            script: "UPDATE moed.tenant SET paused_at = NULL; UPDATE moed.model SET paused_at = now()")
         #expect(try await queue.store.claim(worker, Queue.group, limit: 10).isEmpty)
         try await queue.database.run(script: "UPDATE moed.model SET paused_at = NULL")
         let expired = try await queue.worker(lease: .zero)
@@ -167,7 +180,8 @@ struct ClaimTests {
             try await queue.database.run(script: prepare)
             let connection = try await queue.database.connect()
             try await connection.run(script: "BEGIN")
-            #expect(try await JobStore(connection: connection).claim(worker, Queue.group, limit: 64).count == 64)
+            #expect(
+                try await JobStore(connection: connection).claim(worker, Queue.group, limit: 64).count == 64)
             #expect(try await JobStore(connection: connection).backlog(models: []).count == 8)
             let scans = try #require(
                 try await connection.query(
@@ -187,7 +201,9 @@ struct ClaimTests {
         }
         let start = ContinuousClock.now
         let backlog = try await queue.store.backlog(models: [])
-        print("claim of 64 from 200,000: median \(times.sorted()[10]), worst \(times.max() ?? .zero); backlog \(ContinuousClock.now - start)")
+        print(
+            "claim of 64 from 200,000: median \(times.sorted()[10]), worst \(times.max() ?? .zero); backlog \(ContinuousClock.now - start)"
+        )
         #expect(backlog.reduce(0) { $0 + $1.queued } == 8 * 1000)
         // Far above what it takes (a few ms), far below what a scan of the table would.
         #expect(times.sorted()[10] < .milliseconds(100))

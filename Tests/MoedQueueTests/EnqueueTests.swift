@@ -8,7 +8,8 @@ import Testing
 @Suite(.enabled(if: PostgresServer.binaries != nil, Comment(rawValue: PostgresServer.missing)))
 struct EnqueueTests {
     private func body(_ queue: Queue, _ id: Int64) async throws -> String {
-        try #require(try await queue.database.value("SELECT body AS value FROM moed.job_request WHERE job_id = \(id)"))
+        try #require(
+            try await queue.database.value("SELECT body AS value FROM moed.job_request WHERE job_id = \(id)"))
     }
 
     private func enqueue(_ queue: Queue, _ arguments: String) async throws -> Int64 {
@@ -62,12 +63,14 @@ struct EnqueueTests {
 
     /// A bad value is stored and gives the daemon an error that names the field; its neighbours are not touched.
     @Test(arguments: [
-        ("max_tokens => -3", "max_tokens"), ("max_tokens => 0.5", "max_tokens"), ("max_tokens => 1e300", "max_tokens"),
+        ("max_tokens => -3", "max_tokens"), ("max_tokens => 0.5", "max_tokens"),
+        ("max_tokens => 1e300", "max_tokens"),
         ("max_tokens => 'NaN'", "max_tokens"), ("temperature => 99", "temperature"),
         ("temperature => 'NaN'", "temperature"), ("temperature => 'Infinity'", "temperature"),
         ("top_p => -1", "top_p"), ("top_k => -7", "top_k"), ("seed => 1e40", "seed"),
         ("stop => ARRAY[NULL]::text[]", "stop"), ("stop_token_ids => ARRAY[-1]", "stop_token_ids[0]"),
-        ("thinking_token_budget => -2", "thinking_token_budget"), ("reasoning => 'perhaps'", "reasoning_effort"),
+        ("thinking_token_budget => -2", "thinking_token_budget"),
+        ("reasoning => 'perhaps'", "reasoning_effort"),
         ("reasoning => ''", "reasoning_effort"), ("params => '[1]'", "params"), ("params => '3'", "params"),
         (#"params => '{"temprature": 1}'"#, "temprature"),
         (#"messages => '[{"role":"user","content":"y"}]'"#, "prompt"),
@@ -83,7 +86,8 @@ struct EnqueueTests {
     }
 
     @Test(arguments: [
-        "messages => '{}'", "messages => 'null'", "messages => '\"x\"'", "messages => '3', system => 's'", "messages => '[3]'",
+        "messages => '{}'", "messages => 'null'", "messages => '\"x\"'", "messages => '3', system => 's'",
+        "messages => '[3]'",
         "system => NULL", #"params => '{"messages":"\u0000"}'"#,
     ])
     func badShapesAreStored(arguments: String) async throws {
@@ -105,7 +109,8 @@ struct EnqueueTests {
                   (NULL, NULL, NULL, NULL, NULL), ('inf', NULL, 'Infinity', 'NaN', NULL), ('huge', NULL, 1e300, -1e300, NULL);
                 INSERT INTO moed.jobs (prompt, reasoning, max_tokens, temperature, messages) SELECT * FROM mine
                 """)
-        let stored: Int? = try await queue.database.value("SELECT count(*) AS value FROM moed.job WHERE state = 'queued'")
+        let stored: Int? = try await queue.database.value(
+            "SELECT count(*) AS value FROM moed.job WHERE state = 'queued'")
         #expect(stored == 6)
         // Reading all columns of hostile rows raises nothing either.
         let rows = try await queue.database.query("SELECT * FROM moed.jobs ORDER BY id")
@@ -117,7 +122,8 @@ struct EnqueueTests {
     }
 
     private static let hostile = [
-        "'; DROP TABLE moed.job; --", "$1 $$ \\'; SELECT pg_sleep(9)", "\"}],\"model\":\"x\",\"a\":[{\"", "\\u0000", "\\ud800", "{}",
+        "'; DROP TABLE moed.job; --", "$1 $$ \\'; SELECT pg_sleep(9)", "\"}],\"model\":\"x\",\"a\":[{\"",
+        "\\u0000", "\\ud800", "{}",
         "%s %I", "\u{7F}\u{1}\t\r\n", "𝔘𝔫𝔦 é 日本 \u{202E}", "NULL", "",
     ]
 
@@ -134,13 +140,18 @@ struct EnqueueTests {
                 """))
         let value = try JSONValue(parsing: try await body(queue, id))
         let object = try #require(value.object)
-        #expect(object["messages"] == [["role": "system", "content": .string(text)], ["role": "user", "content": .string(text)]])
+        #expect(
+            object["messages"] == [
+                ["role": "system", "content": .string(text)], ["role": "user", "content": .string(text)],
+            ])
         #expect(object["model"] == .string(text))
         #expect(object["stop"] == [.string(text)])
         #expect(object["reasoning_effort"] == .string(text))
         #expect(object["metadata"] == .object(JSONObject([("k" + text, .string(text))])))
         let row = try #require(
-            try await queue.database.query("SELECT prompt, system, tenant, idempotency_key, model FROM moed.jobs").first)
+            try await queue.database.query(
+                "SELECT prompt, system, tenant, idempotency_key, model FROM moed.jobs"
+            ).first)
         // PostgreSQL cannot decode a \u0000 escape; here there is none, only its six characters.
         #expect(try row.value("prompt") == text)
         #expect(try row.value("system") == text)
@@ -153,42 +164,64 @@ struct EnqueueTests {
     @Test func modesAndBucketsAreChosen() async throws {
         let queue = try await Queue()
         let cases: [(String, String, Int)] = [
-            ("prompt => 'x'", "thinking", 12), ("prompt => 'x', reasoning => 'non_thinking'", "non_thinking", 11),
-            ("prompt => 'x', reasoning => 'none'", "non_thinking", 11), ("prompt => 'x', reasoning => 'high'", "thinking", 12),
-            ("prompt => 'x', max_tokens => 1", "thinking", 5), ("prompt => 'x', max_tokens => -1", "thinking", 5),
-            ("prompt => 'x', max_tokens => 20", "thinking", 5), ("prompt => 'x', max_tokens => 23", "thinking", 6),
-            ("prompt => 'x', max_tokens => 1e300", "thinking", 20), ("prompt => 'x', max_tokens => 'NaN'", "thinking", 20),
+            ("prompt => 'x'", "thinking", 12),
+            ("prompt => 'x', reasoning => 'non_thinking'", "non_thinking", 11),
+            ("prompt => 'x', reasoning => 'none'", "non_thinking", 11),
+            ("prompt => 'x', reasoning => 'high'", "thinking", 12),
+            ("prompt => 'x', max_tokens => 1", "thinking", 5),
+            ("prompt => 'x', max_tokens => -1", "thinking", 5),
+            ("prompt => 'x', max_tokens => 20", "thinking", 5),
+            ("prompt => 'x', max_tokens => 23", "thinking", 6),
+            ("prompt => 'x', max_tokens => 1e300", "thinking", 20),
+            ("prompt => 'x', max_tokens => 'NaN'", "thinking", 20),
             ("prompt => repeat('word ', 10000), max_tokens => 1", "thinking", 15),
             (#"prompt => 'x', params => '{"max_tokens": 20}'"#, "thinking", 5),
-            (#"prompt => 'x', params => '{"max_tokens": "x", "max_completion_tokens": 1e999999}'"#, "thinking", 12),
-            (#"prompt => 'x', params => '{"chat_template_kwargs": {"enable_thinking": false}}'"#, "non_thinking", 11),
-            (#"prompt => 'x', params => '{"chat_template_kwargs": {"enable_thinking": null}, "reasoning_effort": "none"}'"#,
-             "non_thinking", 11),
+            (
+                #"prompt => 'x', params => '{"max_tokens": "x", "max_completion_tokens": 1e999999}'"#,
+                "thinking", 12
+            ),
+            (
+                #"prompt => 'x', params => '{"chat_template_kwargs": {"enable_thinking": false}}'"#,
+                "non_thinking", 11
+            ),
+            (
+                #"prompt => 'x', params => '{"chat_template_kwargs": {"enable_thinking": null}, "reasoning_effort": "none"}'"#,
+                "non_thinking", 11
+            ),
             (#"prompt => 'x', params => '{"reasoning_effort": "none"}'"#, "non_thinking", 11),
-            (#"prompt => 'x', params => '{"reasoning_effort": "none"}', reasoning => 'thinking'"#, "thinking", 12),
+            (
+                #"prompt => 'x', params => '{"reasoning_effort": "none"}', reasoning => 'thinking'"#,
+                "thinking", 12
+            ),
         ]
         for (arguments, mode, bucket) in cases {
             let id = try await enqueue(queue, arguments)
-            let row = try #require(try await queue.database.query("SELECT mode, bucket FROM moed.job WHERE id = \(id)").first)
+            let row = try #require(
+                try await queue.database.query("SELECT mode, bucket FROM moed.job WHERE id = \(id)").first)
             #expect(try row.value("mode") == mode, "\(arguments)")
             #expect(try row.value("bucket") == bucket, "\(arguments)")
         }
         let exact = try await queue.database.query(
-            "SELECT n FROM generate_series(1, 1100000, 7) AS n WHERE moed.length_bucket(0, n) <> greatest(5, least(20, ceil(log(2, n))))")
+            "SELECT n FROM generate_series(1, 1100000, 7) AS n WHERE moed.length_bucket(0, n) <> greatest(5, least(20, ceil(log(2, n))))"
+        )
         #expect(exact.isEmpty)
         await queue.close()
     }
 
     @Test func outOfRangeSchedulingIsClamped() async throws {
         let queue = try await Queue()
-        let id = try await enqueue(queue, "prompt => 'x', priority => 1e30, max_attempts => -4, run_at => 'infinity'")
-        let row = try #require(try await queue.database.query("SELECT * FROM moed.jobs WHERE id = \(id)").first)
+        let id = try await enqueue(
+            queue, "prompt => 'x', priority => 1e30, max_attempts => -4, run_at => 'infinity'")
+        let row = try #require(
+            try await queue.database.query("SELECT * FROM moed.jobs WHERE id = \(id)").first)
         #expect(try row.value("priority") == 32767)
         #expect(try row.value("max_attempts") == 1)
         #expect(try row.value("state") == "scheduled")
         #expect(try row.optional("queued_ms", as: Int.self) == nil)
-        let low = try await enqueue(queue, "prompt => 'x', priority => '-Infinity', max_attempts => 'NaN', run_at => '-infinity'")
-        let other = try #require(try await queue.database.query("SELECT * FROM moed.jobs WHERE id = \(low)").first)
+        let low = try await enqueue(
+            queue, "prompt => 'x', priority => '-Infinity', max_attempts => 'NaN', run_at => '-infinity'")
+        let other = try #require(
+            try await queue.database.query("SELECT * FROM moed.jobs WHERE id = \(low)").first)
         #expect(try other.value("priority") == -32767)
         #expect(try other.value("state") == "queued")
         await queue.close()
@@ -196,8 +229,13 @@ struct EnqueueTests {
 
     @Test func identitiesOfAWrongLengthRaise() async throws {
         let queue = try await Queue()
-        for arguments in ["tenant => ''", "tenant => repeat('x', 129)", "idempotency_key => ''", "idempotency_key => repeat('x', 513)"] {
-            await #expect(throws: DatabaseError.self) { try await enqueue(queue, "prompt => 'x', \(arguments)") }
+        for arguments in [
+            "tenant => ''", "tenant => repeat('x', 129)", "idempotency_key => ''",
+            "idempotency_key => repeat('x', 513)",
+        ] {
+            await #expect(throws: DatabaseError.self) {
+                try await enqueue(queue, "prompt => 'x', \(arguments)")
+            }
         }
         let long = try await enqueue(queue, "prompt => 'x', model => repeat('m', 5000)")
         #expect(try await queue.state(JobID(long)) == "queued")
@@ -208,10 +246,13 @@ struct EnqueueTests {
         let queue = try await Queue()
         for (column, value) in [("id", "1"), ("state", "'succeeded'"), ("content", "'x'")] {
             await #expect(throws: DatabaseError.self) {
-                try await queue.database.run(script: "INSERT INTO moed.jobs (prompt, \(column)) VALUES ('x', \(value))")
+                try await queue.database.run(
+                    script: "INSERT INTO moed.jobs (prompt, \(column)) VALUES ('x', \(value))")
             }
         }
-        await #expect(throws: DatabaseError.self) { try await queue.database.run(script: "DELETE FROM moed.jobs") }
+        await #expect(throws: DatabaseError.self) {
+            try await queue.database.run(script: "DELETE FROM moed.jobs")
+        }
         await queue.close()
     }
 
@@ -235,7 +276,9 @@ struct EnqueueTests {
                     let connection = try await queue.database.connect()
                     try await connection.run(script: "BEGIN")
                     let id: Int64 = try #require(
-                        try await connection.query("SELECT moed.enqueue(prompt => 'x', idempotency_key => 'k') AS id").rows.first
+                        try await connection.query(
+                            "SELECT moed.enqueue(prompt => 'x', idempotency_key => 'k') AS id"
+                        ).rows.first
                     ).value("id")
                     try await connection.run(script: client % 2 == 0 ? "COMMIT" : "ROLLBACK")
                     await connection.close()

@@ -7,7 +7,8 @@ import Testing
 @Suite(.enabled(if: PostgresServer.binaries != nil, Comment(rawValue: PostgresServer.missing)))
 struct MaintenanceTests {
     private func expire(_ queue: Queue, _ worker: WorkerID) async throws {
-        try await queue.database.query("UPDATE moed.worker SET expires_at = now() - interval '1 s' WHERE id = \(worker.rawValue)")
+        try await queue.database.query(
+            "UPDATE moed.worker SET expires_at = now() - interval '1 s' WHERE id = \(worker.rawValue)")
     }
 
     @Test func onlyDeadWorkersLoseTheirJobs() async throws {
@@ -46,7 +47,8 @@ struct MaintenanceTests {
             _ = try await queue.store.rescue()
         }
         #expect(groups == [5, 5, -1])
-        let row = try #require(try await queue.database.query("SELECT state, error_code, error FROM moed.jobs").first)
+        let row = try #require(
+            try await queue.database.query("SELECT state, error_code, error FROM moed.jobs").first)
         #expect(try row.value("state") == "failed")
         #expect(try row.value("error_code") == "worker_lost")
         #expect(try row.value("error", as: String.self).contains("3 times"))
@@ -99,7 +101,9 @@ struct MaintenanceTests {
         #expect(try await queue.store.promote() == 0)
         try await Task.sleep(for: .milliseconds(300))
         #expect(try await queue.store.promote() == 1)
-        #expect(try await queue.database.value("SELECT prompt AS value FROM moed.jobs WHERE state = 'queued'") == "soon")
+        #expect(
+            try await queue.database.value("SELECT prompt AS value FROM moed.jobs WHERE state = 'queued'")
+                == "soon")
         await queue.close()
     }
 
@@ -113,7 +117,8 @@ struct MaintenanceTests {
                 """)
         #expect(try await queue.store.failUnknownModels() == 1)
         #expect(try await queue.store.failUnknownModels() == 0)
-        let rows = try await queue.database.query("SELECT prompt, error_code, error FROM moed.jobs WHERE state = 'failed'")
+        let rows = try await queue.database.query(
+            "SELECT prompt, error_code, error FROM moed.jobs WHERE state = 'failed'")
         #expect(rows.count == 1)
         #expect(try rows[0].value("prompt") == "d")
         #expect(try rows[0].value("error_code") == "model_not_found")
@@ -131,7 +136,9 @@ struct MaintenanceTests {
         _ = try await queue.store.claim(worker, Queue.group, limit: 1)
         #expect(
             try await queue.store.beat(
-                worker, WorkerBeat(lease: .seconds(60), idle: true, running: 1, tokensPerSecond: 12.5, status: "ru\0nning")))
+                worker,
+                WorkerBeat(
+                    lease: .seconds(60), idle: true, running: 1, tokensPerSecond: 12.5, status: "ru\0nning")))
         try await expire(queue, missing)
         let rows = try await queue.database.query("SELECT * FROM moed.workers ORDER BY id")
         #expect(try rows.map { try $0.value("state", as: String.self) } == ["idle", "missing"])

@@ -80,7 +80,8 @@ struct MigratorTests {
     @Test func aFailingMigrationLeavesNothing() async throws {
         let database = try await TestDatabase.create()
         let connection = try await database.connect()
-        let bad = Migration(version: 99, name: "m0099_bad", sql: "CREATE TABLE moed.half (i int); SELECT 1 / 0")
+        let bad = Migration(
+            version: 99, name: "m0099_bad", sql: "CREATE TABLE moed.half (i int); SELECT 1 / 0")
         let error = await #expect(throws: QueueError.self) {
             try await Migrator(connection: connection, migrations: Migration.all + [bad]).apply()
         }

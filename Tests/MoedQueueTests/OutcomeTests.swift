@@ -17,7 +17,8 @@ struct OutcomeTests {
         #expect(try await queue.store.complete(completions) == [.committed, .committed, .committed])
         #expect(try await queue.store.complete(completions) == [.already, .already, .already])
 
-        let row = try #require(try await queue.database.query("SELECT * FROM moed.jobs WHERE id = \(ids[0].rawValue)").first)
+        let row = try #require(
+            try await queue.database.query("SELECT * FROM moed.jobs WHERE id = \(ids[0].rawValue)").first)
         #expect(try row.value("state") == "succeeded")
         #expect(try row.value("content") == "a \"b\" {c} \\ \u{FFFD} 日本")
         #expect(try row.value("reasoning") == "because")
@@ -28,7 +29,8 @@ struct OutcomeTests {
         #expect(try row.value("worker") == "test/1")
         #expect(try row.optional("error", as: String.self) == nil)
         let names = [
-            "prompt_tokens", "cached_tokens", "thinking_tokens", "injected_tokens", "answer_tokens", "completion_tokens", "total_tokens",
+            "prompt_tokens", "cached_tokens", "thinking_tokens", "injected_tokens", "answer_tokens",
+            "completion_tokens", "total_tokens",
         ]
         #expect(try names.map { try row.value($0, as: Int.self) } == [5, 1, 3, 2, 4, 9, 14])
         #expect(try row.value("queued_ms", as: Int.self) >= 0)
@@ -48,19 +50,25 @@ struct OutcomeTests {
         let (first, second) = (try await queue.worker(), try await queue.worker())
         let id = try await queue.add(1)[0]
         let old = try await queue.store.claim(first, Queue.group, limit: 1)[0]
-        try await queue.database.query("UPDATE moed.worker SET expires_at = now() - interval '1 s' WHERE id = \(first.rawValue)")
+        try await queue.database.query(
+            "UPDATE moed.worker SET expires_at = now() - interval '1 s' WHERE id = \(first.rawValue)")
         #expect(try await queue.store.rescue() == RescueReport(workers: 1, requeued: 1))
 
         // The zombie is fenced off while nobody runs the job, while another runs it, and after that.
         for step in 0..<3 {
             if step == 1 { #expect(try await queue.store.claim(second, Queue.group, limit: 1).count == 1) }
             if step == 2 {
-                let token: Int64 = try #require(try await queue.database.value("SELECT lease_token AS value FROM moed.job"))
+                let token: Int64 = try #require(
+                    try await queue.database.value("SELECT lease_token AS value FROM moed.job"))
                 let lease = JobLease(job: id, token: token)
-                #expect(try await queue.store.complete([JobCompletion(lease, content: "second")]) == [.committed])
+                #expect(
+                    try await queue.store.complete([JobCompletion(lease, content: "second")]) == [.committed])
             }
             #expect(try await queue.store.complete([JobCompletion(old.lease, content: "zombie")]) == [.stale])
-            #expect(try await queue.store.fail([JobFailure(lease: old.lease, code: "x", message: "x", retryable: false)]) == [.stale])
+            #expect(
+                try await queue.store.fail([
+                    JobFailure(lease: old.lease, code: "x", message: "x", retryable: false)
+                ]) == [.stale])
             #expect(try await queue.store.release([JobRelease(lease: old.lease)]) == [.stale])
             #expect(try await queue.store.beat(first, WorkerBeat(lease: .seconds(60), idle: false)) == false)
         }
@@ -82,7 +90,9 @@ struct OutcomeTests {
         #expect(try await queue.store.fail([failure]) == [.committed])
         #expect(try await queue.store.fail([failure]) == [.already])
         #expect(try await queue.store.complete([completion]) == [.committed])
-        let row = try #require(try await queue.database.query("SELECT * FROM moed.jobs WHERE id = \(claimed[0].id.rawValue)").first)
+        let row = try #require(
+            try await queue.database.query("SELECT * FROM moed.jobs WHERE id = \(claimed[0].id.rawValue)")
+                .first)
         #expect(try row.value("state") == "failed")
         #expect(try row.value("error") == "invalid_value (temp\u{FFFD}erature): is \"99\"; ' \u{FFFD}")
         #expect(try row.value("error_code") == "invalid_value")
@@ -108,14 +118,18 @@ struct OutcomeTests {
         #expect(try await queue.store.remaining(models: []) == Remaining(ready: 0, running: 0, retrying: 1))
         #expect(try await queue.store.promote() == 0)
         let pause: Double = try #require(
-            try await queue.database.value("SELECT extract(epoch FROM run_at - clock_timestamp())::float8 AS value FROM moed.job"))
+            try await queue.database.value(
+                "SELECT extract(epoch FROM run_at - clock_timestamp())::float8 AS value FROM moed.job"))
         #expect(pause > 1 && pause <= 2.5)
         try await queue.database.run(script: "UPDATE moed.job SET run_at = now() - interval '1 s'")
         #expect(try await queue.store.remaining(models: []).ready == 1)
         #expect(try await queue.store.promote() == 1)
         let second = try await queue.store.claim(worker, Queue.group, limit: 1)[0]
         #expect(second.attempt == 2)
-        #expect(try await queue.store.fail([JobFailure(lease: second.lease, code: "io", message: "disk", retryable: true)]) == [.committed])
+        #expect(
+            try await queue.store.fail([
+                JobFailure(lease: second.lease, code: "io", message: "disk", retryable: true)
+            ]) == [.committed])
         #expect(try await queue.state(id) == "failed")
         let outcomes: String? = try await queue.database.value(
             "SELECT string_agg(outcome, ',' ORDER BY lease_token) AS value FROM moed.job_attempt")
@@ -149,7 +163,8 @@ struct OutcomeTests {
         let worker = try await queue.worker()
         let ids = try await queue.add(4)
         let scheduled: Int64 = try #require(
-            try await queue.database.value("SELECT moed.enqueue(prompt => 'x', run_at => 'infinity') AS value"))
+            try await queue.database.value(
+                "SELECT moed.enqueue(prompt => 'x', run_at => 'infinity') AS value"))
         func cancel(_ id: Int64) async throws -> String? {
             try await queue.database.value("SELECT moed.cancel(\(id)) AS value")
         }
@@ -237,7 +252,9 @@ struct OutcomeTests {
         let count = 2500
         try await queue.add(count)
         var claimed: [ClaimedJob] = []
-        while claimed.count < count { claimed += try await queue.store.claim(worker, Queue.group, limit: count) }
+        while claimed.count < count {
+            claimed += try await queue.store.claim(worker, Queue.group, limit: count)
+        }
         let start = ContinuousClock.now
         let dispositions = try await queue.store.complete(claimed.map { JobCompletion($0.lease) })
         print("\(count) completions in \(ContinuousClock.now - start)")
@@ -249,7 +266,10 @@ struct OutcomeTests {
                        (SELECT sum(prompt_tokens + completion_tokens) FROM moed.token_ledger WHERE kind = 'final') AS ledger
                 """
             ).first)
-        #expect(try ["jobs", "usage", "ledger"].map { try sums.value($0, as: Int.self) } == [14 * count, 14 * count, 14 * count])
+        #expect(
+            try ["jobs", "usage", "ledger"].map { try sums.value($0, as: Int.self) } == [
+                14 * count, 14 * count, 14 * count,
+            ])
         await queue.close()
     }
 }

@@ -13,7 +13,9 @@ enum QueueDatabase {
         await database.close()
         // A closed connection's backend takes a moment to end, and CREATE DATABASE wants the template unused.
         let watcher = try await TestDatabase.create()
-        while try await watcher.value("SELECT count(*) AS value FROM pg_stat_activity WHERE datname = \(database.name)") != 0 {
+        while try await watcher.value(
+            "SELECT count(*) AS value FROM pg_stat_activity WHERE datname = \(database.name)") != 0
+        {
             try await Task.sleep(for: .milliseconds(10))
         }
         await watcher.close()
@@ -47,7 +49,9 @@ struct Queue {
 
     /// Enqueues jobs of equal length class: `non_thinking`, bucket 5.
     @discardableResult
-    func add(_ count: Int, tenant: String? = nil, priority: Int? = nil, attempts: Int? = nil) async throws -> [JobID] {
+    func add(_ count: Int, tenant: String? = nil, priority: Int? = nil, attempts: Int? = nil) async throws
+        -> [JobID]
+    {
         let rows = try await database.query(
             """
             INSERT INTO moed.jobs (prompt, reasoning, max_tokens, tenant, priority, max_attempts)
@@ -99,7 +103,8 @@ extension JobCompletion {
         usage.answer = 4
         usage.recomputed = 6
         self.init(
-            lease: lease, content: content, reasoning: "because", finishReason: .stop, body: #"{"choices":[]}"#,
+            lease: lease, content: content, reasoning: "because", finishReason: .stop,
+            body: #"{"choices":[]}"#,
             seed: UInt64.max, usage: usage, wall: .milliseconds(12))
     }
 }

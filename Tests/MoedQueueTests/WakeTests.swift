@@ -68,7 +68,8 @@ struct WakeTests {
         let queue = try await Queue()
         let worker = try await queue.worker()
         let id = try await queue.add(1)[0]
-        let early: String? = try await queue.database.value("SELECT moed.wait(\(id.rawValue), '50 ms') AS value")
+        let early: String? = try await queue.database.value(
+            "SELECT moed.wait(\(id.rawValue), '50 ms') AS value")
         #expect(early == "queued")
         let nobody: String? = try await queue.database.value("SELECT moed.wait(99999) AS value")
         #expect(nobody == nil)
@@ -85,7 +86,9 @@ struct WakeTests {
         try await queue.add(1)
         let claimed = try await queue.store.claim(worker, Queue.group, limit: 1)
         try await queue.database.run(
-            script: "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()")
+            script:
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
         let error = await #expect(throws: QueueError.self) {
             try await queue.store.complete([JobCompletion(claimed[0].lease)])
         }

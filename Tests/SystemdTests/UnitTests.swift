@@ -12,7 +12,7 @@ import Testing
 
     @Test(.enabled(if: Sandbox.daemonObstacle == nil, Comment(rawValue: Sandbox.daemonObstacle ?? "")))
     func theDaemonIsSupervised() async throws {
-        let binary = try #require(Sandbox.daemon)
+        let binary = try #require(MoedProgram.binary)
         try await Sandbox.run(
             "unit-test.sh", checks: 30, withPostgres: true,
             environment: ["MOED_BINARY": binary.path, "MOED_MODEL": Fixtures.sampleModel.path])
@@ -41,20 +41,11 @@ private enum Sandbox {
         return nil
     }()
 
-    /// `MOED_BINARY`, or the daemon built beside these tests.
-    static let daemon: URL? = {
-        let named = ProcessInfo.processInfo.environment["MOED_BINARY"].map { URL(filePath: $0) }
-        let beside = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath()
-            .deletingLastPathComponent().appending(path: "moed")
-        let file = named ?? beside
-        return FileManager.default.isExecutableFile(atPath: file.path) ? file : nil
-    }()
-
     static let daemonObstacle: String? =
         if let obstacle {
             obstacle
-        } else if daemon == nil {
-            "the daemon is not built: set MOED_BINARY to it"
+        } else if MoedProgram.binary == nil {
+            MoedProgram.missing
         } else if Command.find("psql") == nil {
             "psql is not installed"
         } else {
@@ -74,7 +65,9 @@ private enum Sandbox {
         var variables = environment
         variables["MOED_UNITS"] = units
         // The sandbox hides /tmp and /run, and mounts other than the root: bring in what the script reads.
-        let folders = [units, Fixtures.sampleModel.path, daemon?.deletingLastPathComponent().path]
+        let folders = [
+            units, Fixtures.sampleModel.path, MoedProgram.binary?.deletingLastPathComponent().path,
+        ]
         variables["SYSTEMD_SANDBOX_BIND"] = folders.compactMap(\.self).joined(separator: ":")
         let result = try await Command.run(
             withPostgres ? server : sandbox, withPostgres ? command : Array(command.dropFirst()),

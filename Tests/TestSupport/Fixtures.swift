@@ -18,5 +18,6 @@ package enum Fixtures {
     }()
 
     /// Said by tests that need the golden data when it is missing.
-    package static let goldenMissing = "golden data not found: set MOED_GOLDEN to its folder (default ../shared/golden)"
+    package static let goldenMissing =
+        "golden data not found: set MOED_GOLDEN to its folder (default ../shared/golden)"
 }

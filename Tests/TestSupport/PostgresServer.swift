@@ -11,7 +11,9 @@ package actor PostgresServer {
     /// Directory of `initdb` and `postgres`; nil when PostgreSQL is not installed.
     package static let binaries: String? = {
         let root = "/usr/lib/postgresql"
-        let versions = ((try? FileManager.default.contentsOfDirectory(atPath: root)) ?? []).compactMap { Int($0) }
+        let versions = ((try? FileManager.default.contentsOfDirectory(atPath: root)) ?? []).compactMap {
+            Int($0)
+        }
         let folders = versions.sorted(by: >).map { "\(root)/\($0)/bin" } + ["/usr/local/bin", "/usr/bin"]
         return folders.first { FileManager.default.isExecutableFile(atPath: $0 + "/initdb") }
     }()
@@ -46,7 +48,8 @@ package actor PostgresServer {
         // PostgreSQL refuses to run as root.
         let isRoot = getuid() == 0
         process.executableURL = URL(filePath: isRoot ? "/usr/sbin/runuser" : "/bin/sh")
-        process.arguments = (isRoot ? ["-u", "postgres", "--", "/bin/sh"] : []) + ["-c", script, "sh", binaries]
+        process.arguments =
+            (isRoot ? ["-u", "postgres", "--", "/bin/sh"] : []) + ["-c", script, "sh", binaries]
         process.currentDirectoryURL = URL(filePath: "/tmp")
         let (input, output) = (Pipe(), Pipe())
         process.standardInput = input
@@ -123,7 +126,8 @@ package struct TestDatabase: Sendable {
         await admin.close()
         let conninfo = "host=\(host) user=postgres dbname=\(name)"
         return TestDatabase(
-            name: name, host: host, conninfo: conninfo, connection: try await Connection.connect(settings(conninfo)))
+            name: name, host: host, conninfo: conninfo,
+            connection: try await Connection.connect(settings(conninfo)))
     }
 
     private static func settings(_ conninfo: String) -> ConnectionSettings {
@@ -144,7 +148,9 @@ package struct TestDatabase: Sendable {
     }
 
     /// Another connection to the same database.
-    package func connect() async throws -> Connection { try await Connection.connect(Self.settings(conninfo)) }
+    package func connect() async throws -> Connection {
+        try await Connection.connect(Self.settings(conninfo))
+    }
 
     package func close() async { await connection.close() }
 }

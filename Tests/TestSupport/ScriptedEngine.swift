@@ -34,7 +34,9 @@ package final class ScriptedEngine: SequenceEngine {
         precondition(Set(steps.map(\.sequence)).count == steps.count, "a sequence twice in one sweep")
         sweeps.append(steps)
         return steps.map { step in
-            guard let (opening, earlier) = sequences[step.sequence] else { preconditionFailure("unknown sequence") }
+            guard let (opening, earlier) = sequences[step.sequence] else {
+                preconditionFailure("unknown sequence")
+            }
             let tokens = earlier + step.tokens
             precondition(tokens.count <= opening.tokensMax, "more tokens than reserved")
             sequences[step.sequence] = (opening, tokens)

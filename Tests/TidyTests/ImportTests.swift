@@ -17,7 +17,8 @@ struct ImportTests {
         "MoedObservability": ["MoedCore", "FlyingFox", "FlyingSocks"],
         "MoedDaemon": [
             "MoedCore", "MoedPostgres", "MoedQueue", "MoedText", "MoedWeights", "MoedEngine", "MoedBatching",
-            "MoedSystemd", "MoedObservability", "ServiceLifecycle", "Configuration", "Yams", "Logging",
+            "MoedSystemd", "MoedObservability", "ServiceLifecycle", "UnixSignals", "Yams",
+            "Logging",
         ],
         "moed": ["MoedDaemon", "ArgumentParser"],
         "CLibPQ": [], "CSystemd": [], "COpenBLAS": [], "CMoedKernels": [],

@@ -114,6 +114,9 @@ extension JSONValue {
         }
     }
 
+    /// A number as a person would write it in a message: 2 rather than 2.0.
+    package var shortest: String { integer.map(String.init) ?? serialized() }
+
     /// What kind of value this is, for error messages: "a string", "an object".
     package var kind: String {
         switch self {

@@ -1,0 +1,55 @@
+import MoedCore
+import MoedEngine
+import MoedPostgres
+import MoedQueue
+import MoedWeights
+
+/// `moed migrate` and `moed check`.
+package enum Administration {
+    /// Applies what is missing of the schema, or prints it.
+    package static func migrate(_ sources: SettingSources, dryRun: Bool) async throws {
+        Host.ignoreBrokenPipes()
+        // A database is all this needs: a missing model is not its problem.
+        guard sources.problems.isEmpty else { throw ConfigurationProblems(sources.problems) }
+        let url = sources.values[SettingKey.databaseURL.path]?.text ?? SettingKey.databaseURL.fallback
+        do {
+            let migrator = try await Migrator.connect(conninfo: url)
+            // A dry run applies and rolls back, so that it also shows what would fail.
+            let migrations = try await migrator.apply(dryRun: dryRun)
+            for migration in migrations {
+                print(dryRun ? "-- \(migration.name)\n\(migration.sql)" : "applied \(migration.name)")
+            }
+            if migrations.isEmpty { print("the schema is up to date") }
+            await migrator.close()
+        } catch {
+            throw StartupCheck.problem(error)
+        }
+    }
+
+    /// Everything `moed run` needs, one line for each thing that is wrong.
+    ///
+    /// - Throws: `ConfigurationProblems` with all of them.
+    package static func check(_ sources: SettingSources) async throws {
+        let settings: Settings
+        switch Settings.read(sources) {
+        case .success(let read): settings = read
+        case .failure(let problems): throw problems
+        }
+        var problems: [ConfigurationProblem] = []
+        do {
+            try await StartupCheck.verify(settings.database.url)
+            print("database   ok")
+        } catch {
+            problems.append(StartupCheck.problem(error))
+        }
+        do {
+            let checkpoint = try Checkpoint.open(settings.model.path)
+            let text = try TextSide(directory: settings.model.path)
+            print("model      ok: \(InspectText(checkpoint: checkpoint).oneLine), \(text.kind.rawValue)")
+        } catch {
+            problems.append(ConfigurationProblem("model.path: \(error)"))
+        }
+        guard problems.isEmpty else { throw ConfigurationProblems(problems) }
+        print("everything is in place")
+    }
+}

@@ -1,0 +1,136 @@
+import Logging
+import MoedBatching
+import MoedCore
+import MoedEngine
+import MoedPostgres
+import MoedQueue
+import MoedSystemd
+import ServiceLifecycle
+import UnixSignals
+
+/// Builds the daemon from its settings and runs it. The one place where queue, text and engine meet.
+package enum Daemon {
+    /// Runs until stopped by a signal or, with `drains`, until no job is left.
+    ///
+    /// - Throws: `ConfigurationProblems` for what an administrator must mend (exit code 78).
+    package static func run(_ settings: Settings, drains: Bool, showsProgress: Bool) async throws {
+        Host.ignoreBrokenPipes()
+        let supervision = SupervisionEnvironment(Host.environment)
+        let log = logger(settings, supervision)
+        let notifier = try ServiceNotifier(socket: supervision.notifySocket)
+        log.notice("moed \(Version.text) starting, model \(settings.model.path)")
+        try await StartupCheck.database(settings, notifier: notifier, log: log)
+
+        let sweepProgress = ProgressCounter(name: "sweep loop")
+        let queueProgress = ProgressCounter(name: "database loop")
+        let runner = try loadModel(settings, notifier, log)
+        let (preparer, engineProgress, summary) = (runner.preparer, runner.engine.progress, runner.summary)
+        let report = DaemonReport()
+        let inbox = Inbox()
+        let loop = GenerationLoop(
+            engine: runner.engine, policy: GroupPolicy(maxWait: settings.queue.maxWait),
+            prefillChunkMax: settings.engine.prefillChunk)
+        let inference = try InferenceService(loop: loop, progress: sweepProgress) { outcomes in
+            inbox.put(outcomes.map { .ended($0) })
+        }
+        let (jobs, continuation) = AsyncStream.makeStream(of: ClaimedJob.self)
+        let preparation = PreparationRunner(
+            service: try PreparationService(
+                preparer: preparer, inference: inference, inbox: inbox, modelName: settings.model.name),
+            jobs: jobs)
+        let queue = QueueService(
+            settings: settings, drains: drains, inference: inference, inbox: inbox, progress: queueProgress,
+            jobsToPrepare: continuation, report: report, notifier: notifier, log: log)
+        let host = HostService(
+            notifier: notifier, report: report, inference: inference,
+            readProgress: {
+                // A sweep may take long: each layer of it counts.
+                [
+                    sweepProgress.name: sweepProgress.value &+ UInt64(engineProgress.layersComputed),
+                    queueProgress.name: queueProgress.value,
+                ]
+            },
+            watchdogInterval: supervision.watchdogInterval, showsProgress: showsProgress, log: log)
+
+        // Stopped in reverse: the queue lets its jobs end before the engine beneath it goes.
+        var services: [ServiceGroupConfiguration.ServiceConfiguration] = [
+            .init(service: inference), .init(service: preparation),
+            .init(service: host),
+        ]
+        if settings.queue.listens {
+            services.append(
+                .init(service: ListenService(conninfo: settings.database.url, inbox: inbox, log: log)))
+        }
+        services.append(.init(service: queue, successTerminationBehavior: .gracefullyShutdownGroup))
+        report.update { $0.phase = .running }
+        notifier.send(.ready, .status("Idle"))
+        log.notice("ready: \(summary)")
+        let group = ServiceGroup(
+            configuration: .init(
+                services: services, gracefulShutdownSignals: [.sigterm, .sigint], logger: quiet(log)))
+        try await group.run()
+        notifier.send(.status("Stopped"))
+        log.notice("stopped")
+    }
+
+    private static func loadModel(
+        _ settings: Settings, _ notifier: ServiceNotifier, _ log: Logger
+    ) throws -> ModelRunner {
+        var meter = LoadReporter(notifier: notifier, log: log)
+        do {
+            return try ModelRunner.load(
+                directory: settings.model.path,
+                options: .init(
+                    threads: settings.engine.threads, slots: settings.engine.slots,
+                    kvTokens: settings.engine.kvTokens, rowsPerSweep: settings.engine.rowsPerSweep,
+                    prefillChunk: settings.engine.prefillChunk, cpu: settings.engine.cpu,
+                    maxTokensDefault: settings.maxTokensDefault),
+                progress: { meter.show(loaded: $0, of: $1) })
+        } catch {
+            throw ConfigurationProblem("model.path: \(error)")
+        }
+    }
+
+    private static func logger(_ settings: Settings, _ supervision: SupervisionEnvironment) -> Logger {
+        let destination = LogDestination(supervision)
+        return Logger(label: "moed") { destination.handler(label: $0, level: settings.logLevel) }
+    }
+
+    /// The service group's own messages are about its insides.
+    private static func quiet(_ log: Logger) -> Logger {
+        var result = log
+        result.logLevel = max(log.logLevel, .error)
+        return result
+    }
+}
+
+/// Runs the preparation as a service of the group.
+private struct PreparationRunner: Service {
+    let service: PreparationService
+    let jobs: AsyncStream<ClaimedJob>
+
+    func run() async throws {
+        // Ends only then: to the group a service that ends earlier is a failure.
+        await cancelWhenGracefulShutdown { await service.run(jobs) }
+    }
+}
+
+/// Tells the service manager how far loading is, and that it goes on: the time it takes is unbounded, a hang is not.
+private struct LoadReporter {
+    let notifier: ServiceNotifier
+    let log: Logger
+    private var lastPercent = -1
+
+    init(notifier: ServiceNotifier, log: Logger) {
+        self.notifier = notifier
+        self.log = log
+    }
+
+    mutating func show(loaded: Int, of total: Int) {
+        let percent = total > 0 ? loaded * 100 / total : 100
+        guard percent != lastPercent else { return }
+        lastPercent = percent
+        notifier.send(.status("Loading weights \(percent) %"), .extendTimeout(.seconds(60)))
+        if percent % 10 == 0 { log.debug("loading weights: \(percent) %") }
+    }
+}

@@ -1,0 +1,36 @@
+package import MoedCore
+package import MoedEngine
+package import MoedText
+
+/// `moed score`: how probable a model finds a text.
+package enum ScoreFilter {
+    /// `{"ids"}` or `{"text"}` → `{"ids", "logprobs"}`, with `top` > 0 also `{"top_ids", "top_logprobs"}`.
+    ///
+    /// `logprobs[i]` is ln P(ids[i+1] | ids[0…i]), so it has one entry less than `ids`. The `top_` lists have one
+    /// entry for each id: the best successors of ids[0…i], the last id's included.
+    package static func score(
+        _ line: JSONValue, engine: Engine, tokenizer: Tokenizer, top: Int
+    ) throws -> JSONValue {
+        let ids =
+            line["ids"] == nil
+            ? tokenizer.encode(try TextFilters.text(of: line)) : try TextFilters.tokens(of: line)
+        guard !ids.isEmpty else {
+            throw RequestError(.invalidValue, param: "ids", "there is nothing to score")
+        }
+        guard ids.count <= engine.limits.contextLength else {
+            throw RequestError(
+                .contextLengthExceeded, param: "ids",
+                "\(ids.count) tokens, the model's context is \(engine.limits.contextLength)")
+        }
+        let scores = try engine.score(ids, top: top)
+        var result = JSONObject([
+            ("ids", TextFilters.ids(ids)),
+            ("logprobs", .array(scores.compactMap(\.logprob).map { .double($0) })),
+        ])
+        if top > 0 {
+            result["top_ids"] = .array(scores.map { TextFilters.ids($0.top.map(\.id)) })
+            result["top_logprobs"] = .array(scores.map { .array($0.top.map { .double($0.logprob) }) })
+        }
+        return .object(result)
+    }
+}

@@ -1,0 +1,30 @@
+import Glibc
+import MoedCore
+
+/// Reads the small files of a checkpoint directory (JSON and templates; weights are read by `MoedWeights`).
+struct CheckpointFiles {
+    /// The largest real one, a tokenizer.json, has 11 MB.
+    private static let bytesMax = 256 << 20
+    let directory: String
+
+    func path(_ name: String) -> String { "\(directory)/\(name)" }
+
+    /// The file's bytes, or nil when it does not exist.
+    /// - Throws: `EngineError(.badCheckpoint)` when it exists and cannot be read.
+    func read(_ name: String) throws(EngineError) -> [UInt8]? {
+        do {
+            return try WholeFile.read(path(name), bytesMax: Self.bytesMax)
+        } catch {
+            if error.errno == ENOENT { return nil }
+            throw EngineError(.badCheckpoint, error.description)
+        }
+    }
+
+    func require(_ name: String) throws(EngineError) -> [UInt8] {
+        guard let bytes = try read(name) else {
+            throw EngineError(
+                .badCheckpoint, "\(path(name)): no such file; is \(directory) a Hugging Face checkpoint?")
+        }
+        return bytes
+    }
+}

@@ -1,0 +1,68 @@
+import MoedCore
+import MoedText
+
+/// What a checkpoint's chat template lets its model do about thinking, found by rendering it rather than by its name.
+package enum TemplateKind: String, Sendable {
+    /// `enable_thinking` changes the prompt (Qwen3 hybrids, the sample model).
+    case hybrid
+    /// Every prompt ends with an open `<think>` (Thinking-2507).
+    case thinkingOnly = "thinking_only"
+    /// The switch changes nothing and nothing is opened (Instruct-2507, Coder).
+    case nonThinkingOnly = "non_thinking_only"
+
+    /// Renders one user turn with the switch on and off.
+    static func probe(_ template: ChatTemplate, _ tags: ThinkTags) throws(TextError) -> TemplateKind {
+        guard tags.closeID != nil else { return .nonThinkingOnly }
+        let messages: JSONValue = [["role": "user", "content": "x"]]
+        func render(_ enabled: Bool) throws(TextError) -> String {
+            try template.render(
+                messages: messages, tools: nil,
+                variables: JSONObject([("add_generation_prompt", true), ("enable_thinking", .bool(enabled))]))
+        }
+        let (on, off) = (try render(true), try render(false))
+        if tags.leavesOpen(off) { return .thinkingOnly }
+        return on == off ? .nonThinkingOnly : .hybrid
+    }
+
+    /// The mode a job really runs in.
+    func effectiveMode(requested: ReasoningMode) -> ReasoningMode {
+        switch self {
+        case .hybrid: requested
+        case .thinkingOnly: .thinking
+        case .nonThinkingOnly: .nonThinking
+        }
+    }
+}
+
+/// The tags around thinking, by the tokenizer: their ids differ between Qwen3, Qwen3.5 and the sample model.
+package struct ThinkTags: Sendable, Equatable {
+    static let open = "<think>"
+    static let close = "</think>"
+    /// Qwen's recipe for a thinking budget (Qwen3 documentation, "Thinking Budget").
+    static let earlyStopText =
+        "\n\nConsidering the limited time by the user, I have to give the solution based on the thinking "
+        + "directly now.\n</think>\n\n"
+
+    let openID: TokenID?
+    let closeID: TokenID?
+    let earlyStop: [TokenID]
+
+    init(_ tokenizer: Tokenizer) {
+        openID = tokenizer.id(of: Self.open)
+        closeID = tokenizer.id(of: Self.close)
+        earlyStop = tokenizer.encode(Self.earlyStopText)
+    }
+
+    /// Whether a rendered prompt ends inside a thinking block.
+    func leavesOpen(_ prompt: String) -> Bool {
+        var rest = prompt[...]
+        while let last = rest.last, last.isWhitespace { rest.removeLast() }
+        return rest.hasSuffix(Self.open)
+    }
+
+    /// The same for token ids: `<think>` followed by nothing but white space.
+    func leavesOpen(_ prompt: [TokenID], _ tokenizer: Tokenizer) -> Bool {
+        guard let openID, let last = prompt.lastIndex(of: openID) else { return false }
+        return tokenizer.decode(prompt[(last + 1)...]).allSatisfy(\.isWhitespace)
+    }
+}

@@ -1,0 +1,33 @@
+import MoedCore
+package import MoedText
+import MoedWeights
+
+/// Everything of a checkpoint that is about text: tokenizer, template, end tokens, sampling defaults.
+package struct TextSide: Sendable {
+    package let tokenizer: Tokenizer
+    /// nil when the checkpoint has no template: then only `prompt_ids` can be run.
+    package let template: ChatTemplate?
+    package let kind: TemplateKind
+    let tags: ThinkTags
+    let defaults: SamplingDefaults
+    /// Ids that end an answer, from `generation_config.json` and `config.json`.
+    let endIDs: Set<TokenID>
+
+    /// - Throws: `TextError` or `EngineError` naming file, field and reason.
+    package init(directory: String) throws {
+        let files = CheckpointFiles(directory: directory)
+        tokenizer = try Tokenizer(
+            tokenizerJSON: try files.require("tokenizer.json"), file: files.path("tokenizer.json"))
+        template = try ChatTemplate.load(
+            tokenizerConfigJSON: try files.read("tokenizer_config.json") ?? Array("{}".utf8),
+            chatTemplateFile: try files.read("chat_template.jinja"), file: files.path("tokenizer_config.json")
+        )
+        let tags = ThinkTags(tokenizer)
+        kind = try template.map { try TemplateKind.probe($0, tags) } ?? .hybrid
+        self.tags = tags
+        let generation = try GenerationDefaults(path: files.path("generation_config.json"))
+        defaults = SamplingDefaults(generation, kind: kind)
+        let configuration = try ModelConfiguration(path: files.path("config.json"))
+        endIDs = Set(generation.eosTokenIDs + configuration.eosTokenIDs)
+    }
+}

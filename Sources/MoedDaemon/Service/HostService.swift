@@ -1,0 +1,88 @@
+import Logging
+import MoedCore
+import MoedSystemd
+import ServiceLifecycle
+
+/// Tells the service manager and the terminal how the daemon is doing, and feeds the watchdog while it lives.
+struct HostService: Service {
+    /// People read it; more often would only fill `systemctl status` with noise.
+    private static let statusEvery = Duration.seconds(1)
+
+    let notifier: ServiceNotifier
+    let report: DaemonReport
+    let inference: InferenceService
+    /// Counters of the loops that must not stand still, by name.
+    let readProgress: @Sendable () -> [String: UInt64]
+    let watchdogInterval: Duration?
+    let showsProgress: Bool
+    let log: Logger
+
+    func run() async throws {
+        await cancelWhenGracefulShutdown {
+            await withDiscardingTaskGroup { group in
+                group.addTask { await showStatus() }
+                group.addTask { await probeSweepThread() }
+                if let watchdogInterval { group.addTask { await feedWatchdog(watchdogInterval) } }
+            }
+        }
+        if showsProgress, Host.isTerminal(2) { Host.printErrorInPlace("") }
+    }
+
+    private func showStatus() async {
+        let clock = ContinuousClock()
+        var last = (time: clock.now, tokens: 0, text: "")
+        var lostSince: ContinuousClock.Instant?
+        while !Task.isCancelled {
+            let engine = inference.snapshot
+            let state = report.current
+            let now = clock.now
+            lostSince = state.databaseLostSince == nil ? nil : lostSince ?? now
+            let elapsed = last.time.duration(to: now).seconds
+            let rate = elapsed > 0 ? Double(engine.generatedTokens - last.tokens) / elapsed : 0
+            let text = StatusText(
+                report: state, engine: engine, tokensPerSecond: rate,
+                databaseLostFor: lostSince.map { $0.duration(to: now) }
+            ).status
+            if text != last.text {
+                notifier.send(.status(text))
+                if showsProgress { showProgress(text) }
+            }
+            last = (now, engine.generatedTokens, text)
+            // Ends with the task: a cancelled sleep is the way out of the loop.
+            try? await Task.sleep(for: Self.statusEvery)
+        }
+    }
+
+    private func showProgress(_ text: String) {
+        if Host.isTerminal(2) { Host.printErrorInPlace(text) } else { Host.printError(text) }
+    }
+
+    /// An idle sweep loop proves its life by answering; a busy one by its layers.
+    private func probeSweepThread() async {
+        while !Task.isCancelled {
+            await inference.answerProbe()
+            // Ends with the task, as above.
+            try? await Task.sleep(for: .seconds(1))
+        }
+    }
+
+    private func feedWatchdog(_ interval: Duration) async {
+        let clock = ContinuousClock()
+        let start = clock.now
+        var policy = WatchdogPolicy(interval: interval)
+        for (name, value) in readProgress() { policy.watch(name, value: value, at: .zero) }
+        var feeder = WatchdogFeeder(
+            notifier: notifier, policy: policy,
+            read: readProgress,
+            report: { event in
+                switch event {
+                case .stuck(let loops):
+                    log.critical("watchdog: \(loops.map(\.description).joined(separator: "; "))")
+                case .recovered: log.warning("watchdog: all loops move again")
+                case .notSent(let outcome):
+                    log.error("watchdog: the service manager was not reached: \(outcome)")
+                }
+            })
+        await feeder.run(on: clock, from: start)
+    }
+}

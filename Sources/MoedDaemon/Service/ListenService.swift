@@ -1,0 +1,38 @@
+import Logging
+import MoedCore
+import MoedPostgres
+import MoedQueue
+import ServiceLifecycle
+
+/// Hears of new jobs the moment they are committed. Only a hint: polling finds every job without it.
+struct ListenService: Service {
+    let conninfo: String
+    let inbox: Inbox
+    let log: Logger
+
+    func run() async throws {
+        await cancelWhenGracefulShutdown { await listen() }
+    }
+
+    private func listen() async {
+        var backoff = Backoff()
+        while !Task.isCancelled {
+            do {
+                let listener = try await JobListener.connect(
+                    conninfo: conninfo, applicationName: "moed listen")
+                backoff.reset()
+                // A job may have been committed while nobody listened.
+                inbox.put([.notified])
+                while !Task.isCancelled {
+                    if try await listener.next(timeout: .seconds(10)) { inbox.put([.notified]) }
+                }
+                await listener.close()
+            } catch {
+                if Task.isCancelled { return }
+                log.debug("listening: \(error)")
+                // Ends with the task: a cancelled sleep leads to the loop's condition.
+                try? await Task.sleep(for: backoff.next())
+            }
+        }
+    }
+}

@@ -1,0 +1,70 @@
+/// When the database loop renews its lease, looks after the queue and polls. A value: time is passed in.
+package struct QueueSchedule: Equatable {
+    package struct Due: OptionSet {
+        package let rawValue: Int
+        package init(rawValue: Int) { self.rawValue = rawValue }
+        /// Renew the worker's lease and ask for cancellations.
+        package static let beat = Due(rawValue: 1)
+        /// Promote scheduled jobs, rescue those of dead workers, refuse unknown models.
+        package static let maintain = Due(rawValue: 2)
+        /// Look for jobs.
+        package static let poll = Due(rawValue: 4)
+    }
+
+    private let beatInterval: Duration
+    private let pollInterval: Duration
+    private var nextBeat: Duration
+    private var nextMaintenance: Duration
+    private var nextPoll: Duration
+
+    /// - Parameter now: everything is due at once, as it is after a reconnect.
+    package init(beatInterval: Duration, pollInterval: Duration, now: Duration) {
+        self.beatInterval = beatInterval
+        self.pollInterval = pollInterval
+        nextBeat = now
+        nextMaintenance = now
+        nextPoll = now
+    }
+
+    /// What is due, and counts it as done. A wakeup makes the poll due early.
+    package mutating func take(now: Duration, wokenUp: Bool) -> Due {
+        var due: Due = []
+        if now >= nextBeat {
+            due.insert(.beat)
+            nextBeat = now + beatInterval
+        }
+        if now >= nextMaintenance {
+            due.insert(.maintain)
+            // Rescue and promotion need no more haste than the lease itself has.
+            nextMaintenance = now + min(beatInterval, pollInterval)
+        }
+        if wokenUp || now >= nextPoll {
+            due.insert(.poll)
+            nextPoll = now + pollInterval
+        }
+        return due
+    }
+
+    /// How long nothing will be due.
+    package func idleTime(now: Duration) -> Duration {
+        max(.zero, min(nextBeat, nextMaintenance, nextPoll) - now)
+    }
+}
+
+/// Waiting times between attempts to reach the database: doubling, capped, so that a restart is noticed soon and
+/// an outage is not hammered.
+package struct Backoff: Equatable {
+    private static let first = Duration.milliseconds(200)
+    /// Also bounds how long the watchdog hears nothing of the database loop.
+    private static let longest = Duration.seconds(5)
+    package private(set) var attempts = 0
+
+    package init() {}
+
+    package mutating func next() -> Duration {
+        defer { attempts += 1 }
+        return min(Self.first * (1 << min(attempts, 10)), Self.longest)
+    }
+
+    package mutating func reset() { attempts = 0 }
+}

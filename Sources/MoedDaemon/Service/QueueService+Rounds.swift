@@ -1,0 +1,125 @@
+import Logging
+import MoedBatching
+import MoedCore
+import MoedQueue
+
+extension QueueService {
+    func ensureRegistered(_ store: JobStore) async throws {
+        guard worker == nil else { return }
+        worker = try await store.registerWorker(
+            WorkerRegistration(
+                host: Host.name, pid: Host.processID, version: Version.text, models: models,
+                lease: settings.queue.lease))
+    }
+
+    func unregister(_ store: JobStore) async throws {
+        guard let worker else { return }
+        try await store.unregister(worker)
+        self.worker = nil
+    }
+
+    /// With a free slot an enqueue is worth a notification.
+    var isIdle: Bool { inference.snapshot.slotsFree > jobs.preparingCount }
+
+    /// Renews the lease, at once when the worker becomes idle or busy.
+    ///
+    /// A worker that was taken for dead gives up what it runs and registers anew. What it had finished is still
+    /// written: the lease tokens decide.
+    func beat(_ store: JobStore) async throws {
+        guard let worker else { return }
+        wasIdle = isIdle
+        let beat = WorkerBeat(lease: settings.queue.lease, idle: isIdle, running: jobs.count)
+        if try await store.beat(worker, beat) == false {
+            log.warning(
+                "this worker was taken for dead: its \(jobs.count) jobs are others' now; registering again")
+            await inference.cancel(jobs.takeLeases().map(\.job))
+            self.worker = nil
+            try await ensureRegistered(store)
+        }
+        let cancelled = try await store.cancelRequested(worker).compactMap { jobs.takeLease($0) }
+        guard !cancelled.isEmpty else { return }
+        await inference.cancel(cancelled.map(\.job))
+        _ = try await store.release(cancelled.map { JobRelease(lease: $0) })
+        for lease in cancelled {
+            log.notice("job cancelled", metadata: ["job_id": "\(lease.job)", "event": "cancelled"])
+        }
+    }
+
+    func maintain(_ store: JobStore) async throws {
+        let rescue = try await store.rescue()
+        if rescue.workers > 0 {
+            log.warning(
+                "\(rescue.workers) workers died: \(rescue.requeued) jobs queued again, \(rescue.failed) failed"
+            )
+        }
+        _ = try await store.promote()
+        let refused = try await store.failUnknownModels()
+        if refused > 0 {
+            log.notice("\(refused) jobs ask for a model that no worker has ever served")
+            report.update { $0.failed += refused }
+        }
+    }
+
+    /// Claims for every free slot, group by group as the policy says.
+    func claim(_ store: JobStore) async throws {
+        guard let worker else { return }
+        let policy = GroupPolicy(maxWait: settings.queue.maxWait)
+        var exhausted: Set<JobGroup> = []
+        var free = inference.snapshot.slotsFree - jobs.preparingCount
+        var queued = 0
+        while free > 0 {
+            let backlog = try await store.backlog(models: models)
+            queued = backlog.reduce(0) { $0 + $1.queued }
+            guard
+                let group = policy.next(
+                    after: currentGroup, among: backlog.filter { !exhausted.contains($0.group) })
+            else { break }
+            let isQuarantine = group.bucket == JobGroup.quarantine
+            // A suspect runs alone: it waits until the batch is empty, and the batch until it has ended.
+            if jobs.runsAlone || (isQuarantine && jobs.count > 0) { break }
+            let limit = isQuarantine ? 1 : min(free, settings.queue.claimMax)
+            let claimed = try await store.claim(worker, group, limit: limit, maxWait: settings.queue.maxWait)
+            if claimed.isEmpty {
+                exhausted.insert(group)
+                continue
+            }
+            currentGroup = group
+            free -= claimed.count
+            queued -= claimed.count
+            for job in claimed {
+                jobs.claimed(job, at: now)
+                jobsToPrepare.yield(job)
+            }
+            log.debug("claimed \(claimed.count) jobs of \(group.mode.rawValue), bucket \(group.bucket)")
+        }
+        report.update {
+            $0.queued = queued
+            $0.group = currentGroup
+        }
+    }
+
+    /// Writes results and failures; what the database confirmed is forgotten, a fenced-off write is only logged.
+    func writeOutcomes(_ store: JobStore) async throws {
+        guard jobs.hasWrites else { return }
+        let (completions, failures) = (jobs.completions, jobs.failures)
+        var dispositions: [(JobLease, Disposition)] = []
+        if !completions.isEmpty {
+            dispositions += zip(completions.map(\.lease), try await store.complete(completions))
+        }
+        if !failures.isEmpty { dispositions += zip(failures.map(\.lease), try await store.fail(failures)) }
+        jobs.written(completions: completions.count, failures: failures.count)
+        for (lease, disposition) in dispositions {
+            let metadata: Logger.Metadata = ["job_id": "\(lease.job)", "event": "write"]
+            switch disposition {
+            case .committed, .already: break
+            case .stale: log.warning("the job was another worker's by the time it ended", metadata: metadata)
+            case .refused(let error):
+                log.error("the database refuses the result: \(error)", metadata: metadata)
+                // A failure that is refused would be refused again: it is left to the lease's end.
+                if completions.contains(where: { $0.lease == lease }) {
+                    jobs.resultRefused(lease, "\(error)")
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,97 @@
+import MoedBatching
+import MoedCore
+import MoedQueue
+
+/// The jobs this worker holds, from claim to confirmed write, and what is to be written about them.
+///
+/// A value without I/O: the database loop tells it what happened and asks what to write.
+struct RunningJobs {
+    struct Held {
+        var lease: JobLease
+        var claimedAt: Duration
+    }
+
+    private var held: [JobID: Held] = [:] {
+        didSet { if held.isEmpty { runsAlone = false } }
+    }
+    /// Claimed, but their tokens are not with the engine yet.
+    private var preparing: Set<JobID> = []
+    private(set) var completions: [JobCompletion] = []
+    private(set) var failures: [JobFailure] = []
+    let modelName: String
+
+    init(modelName: String) { self.modelName = modelName }
+
+    /// Jobs that are neither finished nor released.
+    var count: Int { held.count }
+    /// Whether a job is running that may share its process with no other.
+    private(set) var runsAlone = false
+    var preparingCount: Int { preparing.count }
+    var hasWrites: Bool { !completions.isEmpty || !failures.isEmpty }
+    var leases: [JobLease] { held.values.map(\.lease).sorted { $0.job < $1.job } }
+
+    mutating func claimed(_ job: ClaimedJob, at now: Duration) {
+        held[job.lease.job] = Held(lease: job.lease, claimedAt: now)
+        runsAlone = job.group.bucket == JobGroup.quarantine
+        preparing.insert(job.lease.job)
+    }
+
+    /// Returns false when the job has been given up meanwhile.
+    mutating func prepared(_ job: JobID) -> Bool {
+        preparing.remove(job)
+        return held[job] != nil
+    }
+
+    mutating func refused(_ job: JobID, _ error: RequestError) {
+        preparing.remove(job)
+        guard let lease = held.removeValue(forKey: job)?.lease else { return }
+        failures.append(JobFailure(lease: lease, error))
+    }
+
+    /// - Parameter unixTime: now, for the stored object's `created`.
+    mutating func ended(_ outcome: GenerationLoop.Outcome, at now: Duration, unixTime: Int64) {
+        switch outcome {
+        case .finished(let job, let result):
+            guard let job = held.removeValue(forKey: job), let first = result.choices.first else { return }
+            let body = ChatCompletion.object(
+                id: "chatcmpl-\(job.lease.job)", created: unixTime, model: modelName, result: result)
+            completions.append(
+                JobCompletion(
+                    lease: job.lease, content: first.content, reasoning: first.reasoning,
+                    finishReason: first.finishReason, body: body.serialized(), seed: result.seed,
+                    usage: result.usage, wall: now - job.claimedAt))
+        case .failed(let job, let error):
+            guard let lease = held.removeValue(forKey: job)?.lease else { return }
+            failures.append(
+                JobFailure(
+                    lease: lease, code: "engine_error", message: error.message, param: nil, retryable: true))
+        }
+    }
+
+    /// A result that cannot be stored ends its job as failed: computing it again would give the same.
+    mutating func resultRefused(_ lease: JobLease, _ reason: String) {
+        failures.append(
+            JobFailure(lease: lease, code: "result_refused", message: reason, param: nil, retryable: false))
+    }
+
+    /// The database has confirmed these writes.
+    mutating func written(completions: Int, failures: Int) {
+        self.completions.removeFirst(completions)
+        self.failures.removeFirst(failures)
+    }
+
+    /// Gives one unfinished job up; nil when it is not held any more.
+    mutating func takeLease(_ job: JobID) -> JobLease? {
+        preparing.remove(job)
+        return held.removeValue(forKey: job)?.lease
+    }
+
+    /// Gives all unfinished jobs up, for release.
+    mutating func takeLeases() -> [JobLease] {
+        defer {
+            held = [:]
+            preparing = []
+        }
+        return leases
+    }
+}

@@ -1,0 +1,67 @@
+/// One configuration key: its place in the YAML file, its environment variable, its default, its explanation.
+///
+/// This table is the only place where keys and defaults are written: the reader, `moed check`, `moed run --help` and
+/// the example file all follow it.
+package struct SettingKey: Sendable {
+    /// Dotted path in the YAML file, e.g. `queue.poll_interval`.
+    package let path: String
+    /// The default as it would be written in the file; empty when the key must be given or is derived.
+    package let fallback: String
+    package let explanation: String
+
+    private init(_ path: String, _ fallback: String, _ explanation: String) {
+        self.path = path
+        self.fallback = fallback
+        self.explanation = explanation
+    }
+
+    /// `queue.poll_interval` is read from `MOED_QUEUE_POLL_INTERVAL`.
+    package var environmentName: String {
+        "MOED_" + path.uppercased().map { $0 == "." ? "_" : String($0) }.joined()
+    }
+
+    static let databaseURL = SettingKey(
+        "database.url", "", "libpq connection string or URI; empty uses libpq's PG… variables and defaults")
+    static let modelPath = SettingKey("model.path", "", "Hugging Face checkpoint directory (required)")
+    static let modelName = SettingKey(
+        "model.name", "", "name that jobs ask for; the directory's name unless given")
+    static let modelServeDefault = SettingKey(
+        "model.serve_default", "true", "also run jobs that name no model")
+    static let engineThreads = SettingKey(
+        "engine.threads", "0", "compute threads; 0 is one per physical core")
+    static let engineSlots = SettingKey("engine.slots", "32", "sequences that run together, at most")
+    static let engineKVTokens = SettingKey(
+        "engine.kv_tokens", "0", "tokens of KV cache over all sequences; 0 is slots × min(context, 2048)")
+    static let engineRowsPerSweep = SettingKey(
+        "engine.rows_per_sweep", "512", "tokens in one pass through the layers, decoding and prefill together"
+    )
+    static let enginePrefillChunk = SettingKey(
+        "engine.prefill_chunk", "256", "tokens of one prompt in one pass, at most")
+    static let engineCPU = SettingKey(
+        "engine.cpu", "auto",
+        "kernel variant: auto, scalar, avx2, avx512 (also MOED_CPU); results are the same")
+    static let generationMaxTokens = SettingKey(
+        "generation.max_tokens", "4096",
+        "new tokens of a job that names no max_tokens; 0 is the rest of the context")
+    static let queuePollInterval = SettingKey(
+        "queue.poll_interval", "2s", "look for jobs this often even when nothing was notified")
+    static let queueListen = SettingKey(
+        "queue.listen", "true", "LISTEN for new jobs; switch off behind a transaction-mode pooler")
+    static let queueLease = SettingKey(
+        "queue.lease", "20s", "a worker silent for this long is dead and its jobs go to others")
+    static let queueMaxWait = SettingKey(
+        "queue.max_wait", "60s", "a job that has waited this long starts next, whatever its group")
+    static let queueClaimMax = SettingKey("queue.claim_max", "64", "jobs claimed in one statement, at most")
+    static let shutdownGrace = SettingKey(
+        "shutdown.grace", "8s", "after SIGTERM running jobs may finish for this long, then they are released")
+    static let logLevel = SettingKey(
+        "log.level", "info",
+        "trace, debug, info, notice, warning, error; prompts and outputs are never logged")
+
+    package static let all: [SettingKey] = [
+        databaseURL, modelPath, modelName, modelServeDefault, engineThreads, engineSlots, engineKVTokens,
+        engineRowsPerSweep, enginePrefillChunk, engineCPU, generationMaxTokens, queuePollInterval,
+        queueListen,
+        queueLease, queueMaxWait, queueClaimMax, shutdownGrace, logLevel,
+    ]
+}

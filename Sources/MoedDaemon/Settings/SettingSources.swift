@@ -1,0 +1,104 @@
+import Yams
+
+/// Something in the configuration that must be mended, in one line: where, what, why.
+package struct ConfigurationProblem: Error, Sendable, Equatable, CustomStringConvertible {
+    package let description: String
+    package init(_ description: String) { self.description = description }
+}
+
+/// Raw values from file, environment and flags, the later ones winning, each with where it came from.
+package struct SettingSources: Sendable {
+    package struct Value: Sendable, Equatable {
+        package var text: String
+        /// For messages: `moed.yaml:12`, `MOED_QUEUE_LEASE`, `--set`.
+        package var origin: String
+    }
+
+    /// Variables that begin with `MOED_` but are no settings.
+    private static let otherVariables: Set<String> = [
+        "MOED_GOLDEN", "MOED_TEST_DATABASE", "MOED_BINARY", "MOED_MODEL",
+    ]
+
+    package private(set) var values: [String: Value] = [:]
+    package private(set) var problems: [ConfigurationProblem] = []
+
+    package init() {}
+
+    mutating func report(_ problem: String) { problems.append(ConfigurationProblem(problem)) }
+
+    /// Reads a YAML file of nested mappings.
+    package mutating func addFile(named name: String, text: String) {
+        do {
+            guard let root = try Yams.compose(yaml: text) else { return }
+            addNode(root, path: "", file: name)
+        } catch {
+            problems.append(ConfigurationProblem("\(name): \(error)"))
+        }
+    }
+
+    private mutating func addNode(_ node: Node, path: String, file: String) {
+        let origin = node.mark.map { "\(file):\($0.line)" } ?? file
+        switch node {
+        case .mapping(let mapping):
+            for (key, value) in mapping {
+                guard let name = key.string else {
+                    problems.append(ConfigurationProblem("\(origin): a key must be a word"))
+                    continue
+                }
+                addNode(value, path: path.isEmpty ? name : "\(path).\(name)", file: file)
+            }
+        case .scalar(let scalar) where path.isEmpty && scalar.string.isEmpty: break
+        case .scalar(let scalar): set(path, Value(text: scalar.string, origin: origin))
+        default: problems.append(ConfigurationProblem("\(origin): \(path) must be a single value"))
+        }
+    }
+
+    /// Reads `MOED_…` variables.
+    package mutating func addEnvironment(_ environment: [String: String]) {
+        let paths = Dictionary(uniqueKeysWithValues: SettingKey.all.map { ($0.environmentName, $0.path) })
+        for (name, text) in environment.sorted(by: { $0.key < $1.key }) where name.hasPrefix("MOED_") {
+            if let path = paths[name] ?? (name == "MOED_CPU" ? SettingKey.engineCPU.path : nil) {
+                set(path, Value(text: text, origin: name))
+            } else if !Self.otherVariables.contains(name) {
+                let hint = Self.nearest(to: name, among: Array(paths.keys))
+                problems.append(ConfigurationProblem("\(name): unknown variable\(hint)"))
+            }
+        }
+    }
+
+    /// Takes `--set key=value` and the named flags, already in dotted form.
+    package mutating func addFlags(_ flags: [(path: String, text: String)]) {
+        for (path, text) in flags { set(path, Value(text: text, origin: "command line")) }
+    }
+
+    private mutating func set(_ path: String, _ value: Value) {
+        guard SettingKey.all.contains(where: { $0.path == path }) else {
+            let hint = Self.nearest(to: path, among: SettingKey.all.map(\.path))
+            problems.append(ConfigurationProblem("\(value.origin): unknown key \(path)\(hint)"))
+            return
+        }
+        values[path] = value
+    }
+
+    /// " (did you mean X?)" when X is a few letters away.
+    private static func nearest(to name: String, among candidates: [String]) -> String {
+        let distances = candidates.sorted().map { ($0, editDistance(Array(name), Array($0))) }
+        guard let best = distances.min(by: { $0.1 < $1.1 }), best.1 <= 3 else { return "" }
+        return " (did you mean \(best.0)?)"
+    }
+
+    /// Levenshtein distance.
+    private static func editDistance(_ a: [Character], _ b: [Character]) -> Int {
+        var row = Array(0...b.count)
+        for i in a.indices {
+            var previous = row[0]
+            row[0] = i + 1
+            for j in b.indices {
+                let cost = a[i] == b[j] ? previous : min(previous, row[j], row[j + 1]) + 1
+                previous = row[j + 1]
+                row[j + 1] = cost
+            }
+        }
+        return row[b.count]
+    }
+}

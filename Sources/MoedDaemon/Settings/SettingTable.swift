@@ -1,0 +1,29 @@
+extension SettingSources {
+    /// Reads all sources in order: file, environment, flags. What cannot be read is among the problems.
+    package static func gather(
+        file: String?, environment: [String: String], flags: [(path: String, text: String)]
+    ) -> SettingSources {
+        var sources = SettingSources()
+        if let file {
+            do {
+                let bytes = try WholeFile.read(file, bytesMax: 1 << 20)
+                sources.addFile(named: file, text: String(decoding: bytes, as: UTF8.self))
+            } catch {
+                sources.report("\(error)")
+            }
+        }
+        sources.addEnvironment(environment)
+        sources.addFlags(flags)
+        return sources
+    }
+}
+
+/// The configuration keys as text, for `--help`.
+package enum SettingTable {
+    package static var text: String {
+        SettingKey.all.map { key in
+            let fallback = key.fallback.isEmpty ? "" : " = \(key.fallback)"
+            return "  \(key.path)\(fallback)\n      \(key.explanation) [\(key.environmentName)]"
+        }.joined(separator: "\n")
+    }
+}

@@ -1,0 +1,88 @@
+package import Logging
+
+/// The daemon's configuration, complete and checked. Read once, passed down; nothing below reads files or variables.
+package struct Settings: Sendable, Equatable {
+    package struct Database: Sendable, Equatable {
+        package var url: String
+    }
+    package struct Model: Sendable, Equatable {
+        package var path: String
+        package var name: String
+        package var servesDefault: Bool
+    }
+    package struct Engine: Sendable, Equatable {
+        package var threads: Int
+        package var slots: Int
+        package var kvTokens: Int
+        package var rowsPerSweep: Int
+        package var prefillChunk: Int
+        package var cpu: String
+    }
+    package struct Queue: Sendable, Equatable {
+        package var pollInterval: Duration
+        package var listens: Bool
+        package var lease: Duration
+        package var maxWait: Duration
+        package var claimMax: Int
+
+        /// Three renewals may be lost (failover, a long statement) before another worker can take the jobs.
+        package var beatInterval: Duration { lease / 4 }
+    }
+
+    package var database: Database
+    package var model: Model
+    package var engine: Engine
+    package var queue: Queue
+    /// New tokens of a job that names no `max_tokens`; nil is the rest of the context.
+    package var maxTokensDefault: Int?
+    package var shutdownGrace: Duration
+    package var logLevel: Logger.Level
+}
+
+extension Settings {
+    /// Checks every value and collects all problems, so that one run of `moed check` shows them all.
+    package static func read(_ sources: SettingSources) -> Result<Settings, ConfigurationProblems> {
+        var reader = SettingReader(sources)
+        let path = reader.text(.modelPath)
+        if path.isEmpty {
+            reader.report(.modelPath, "is required: the directory of a Hugging Face checkpoint")
+        }
+        let named = reader.text(.modelName)
+        let lastComponent = path.split(separator: "/").last.map(String.init) ?? ""
+        let maxTokens = reader.integer(.generationMaxTokens, in: 0...1_000_000)
+        let settings = Settings(
+            database: .init(url: reader.text(.databaseURL)),
+            model: .init(
+                path: path, name: named.isEmpty ? lastComponent : named,
+                servesDefault: reader.boolean(.modelServeDefault)),
+            engine: .init(
+                threads: reader.integer(.engineThreads, in: 0...1024),
+                slots: reader.integer(.engineSlots, in: 1...4096),
+                kvTokens: reader.integer(.engineKVTokens, in: 0...1_000_000_000),
+                rowsPerSweep: reader.integer(.engineRowsPerSweep, in: 1...16_384),
+                prefillChunk: reader.integer(.enginePrefillChunk, in: 1...16_384),
+                cpu: reader.choice(.engineCPU, of: ["auto", "scalar", "avx2", "avx512"])),
+            queue: .init(
+                pollInterval: reader.duration(.queuePollInterval, in: .milliseconds(10) ... .seconds(3600)),
+                listens: reader.boolean(.queueListen),
+                lease: reader.duration(.queueLease, in: .seconds(2) ... .seconds(3600)),
+                maxWait: reader.duration(.queueMaxWait, in: .zero ... .seconds(86_400)),
+                claimMax: reader.integer(.queueClaimMax, in: 1...4096)),
+            maxTokensDefault: maxTokens == 0 ? nil : maxTokens,
+            shutdownGrace: reader.duration(.shutdownGrace, in: .zero ... .seconds(3600)),
+            logLevel: Logger.Level(
+                rawValue: reader.choice(.logLevel, of: Logger.Level.allCases.map(\.rawValue))) ?? .info)
+        if settings.engine.rowsPerSweep < settings.engine.slots {
+            reader.report(.engineRowsPerSweep, "must be at least engine.slots (\(settings.engine.slots))")
+        }
+        guard reader.problems.isEmpty else { return .failure(ConfigurationProblems(reader.problems)) }
+        return .success(settings)
+    }
+}
+
+/// Everything wrong with a configuration; ends the process with exit code 78.
+package struct ConfigurationProblems: Error, Sendable, CustomStringConvertible {
+    package let problems: [ConfigurationProblem]
+    package init(_ problems: [ConfigurationProblem]) { self.problems = problems }
+    package var description: String { problems.map(\.description).joined(separator: "\n") }
+}

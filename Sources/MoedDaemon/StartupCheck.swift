@@ -1,0 +1,43 @@
+import Logging
+import MoedPostgres
+import MoedQueue
+import MoedSystemd
+
+/// Waits for the database and checks its schema before the model is loaded.
+enum StartupCheck {
+    /// Retries while the server cannot be reached: at boot it may come up later than we do.
+    ///
+    /// - Throws: `ConfigurationProblem` when retrying is useless: refused password, unknown database, wrong schema.
+    static func database(_ settings: Settings, notifier: ServiceNotifier, log: Logger) async throws {
+        var backoff = Backoff()
+        while true {
+            do {
+                try await verify(settings.database.url)
+                return
+            } catch let error where error.isRetryable {
+                let wait = backoff.next()
+                log.warning("database: \(error); trying again in \(wait)")
+                notifier.send(.status("Waiting for PostgreSQL"), .extendTimeout(.seconds(60)))
+                try await Task.sleep(for: wait)
+            } catch {
+                throw problem(error)
+            }
+        }
+    }
+
+    /// Connects and checks the schema once.
+    static func verify(_ conninfo: String) async throws(QueueError) {
+        let migrator = try await Migrator.connect(conninfo: conninfo)
+        do {
+            try await migrator.verify()
+        } catch {
+            await migrator.close()
+            throw error
+        }
+        await migrator.close()
+    }
+
+    static func problem(_ error: QueueError) -> ConfigurationProblem {
+        ConfigurationProblem(error.code == .database ? "database.url: \(error)" : "database schema: \(error)")
+    }
+}

@@ -1,0 +1,88 @@
+/// The tests: `value is …`.
+extension JinjaInterpreter {
+    mutating func test(
+        _ value: JinjaValue, _ test: JinjaTest, _ arguments: JinjaArguments
+    ) throws(TextError) -> Bool {
+        try charge(steps: 1)
+        if let comparison = test.comparison {
+            let other = try bind(arguments, ["other"], required: 1, test.rawValue)[0] ?? JinjaValue.none
+            return try holds(comparison, value, other)
+        }
+        switch test {
+        case .divisibleby:
+            let divisor = try bind(arguments, ["num"], required: 1, test.rawValue)[0] ?? JinjaValue.none
+            return try equal(try apply(.remainder, value, divisor), .integer(0))
+        case .sameas:
+            return try isSame(
+                value, try bind(arguments, ["other"], required: 1, "sameas")[0] ?? JinjaValue.none)
+        default:
+            _ = try bind(arguments, [], required: 0, test.rawValue)
+            return try plain(value, test)
+        }
+    }
+
+    /// The tests without arguments.
+    private mutating func plain(_ value: JinjaValue, _ test: JinjaTest) throws(TextError) -> Bool {
+        switch (test, value) {
+        case (.defined, .undefined): return false
+        case (.defined, _): return true
+        case (.undefined, .undefined): return true
+        case (.none, .none): return true
+        case (.boolean, .bool): return true
+        case (.true, .bool(let value)): return value
+        case (.false, .bool(let value)): return !value
+        case (.integer, .integer): return true
+        case (.float, .float): return true
+        case (.number, .bool), (.number, .integer), (.number, .float): return true
+        case (.string, .string): return true
+        case (.mapping, .dictionary): return true
+        case (.sequence, .undefined), (.sequence, .string), (.sequence, .list), (.sequence, .tuple),
+            (.sequence, .dictionary):
+            return true
+        case (.iterable, .undefined), (.iterable, .string), (.iterable, .list), (.iterable, .tuple),
+            (.iterable, .dictionary), (.iterable, .generator), (.iterable, .loop):
+            return true
+        case (.callable, .undefined), (.callable, .function), (.callable, .method), (.callable, .macro),
+            (.callable, .loop):
+            return true
+        case (.odd, _), (.even, _):
+            return try equal(
+                try apply(.remainder, value, .integer(2)), .integer(test == .odd ? 1 : 0))
+        case (.upper, _), (.lower, _):
+            return PythonCase.isAll(upper: test == .upper, try text(of: value))
+        case (.filter, .string(let name)): return JinjaFilter(rawValue: name) != nil
+        case (.test, .string(let name)): return JinjaTest(rawValue: name) != nil
+        default: return false
+        }
+    }
+
+    /// Identity, which is plain only for what exists once.
+    private func isSame(_ left: JinjaValue, _ right: JinjaValue) throws(TextError) -> Bool {
+        switch (left, right) {
+        case (.none, .none): return true
+        case (.bool(let left), .bool(let right)): return left == right
+        case (.namespace(let left), .namespace(let right)): return left == right
+        case (.none, _), (_, .none), (.bool, _), (_, .bool): return false
+        default:
+            throw TextError(
+                .unsupported, file: file, place: "line \(line)",
+                "'sameas' between \(left.kind) and \(right.kind) is not supported")
+        }
+    }
+}
+
+extension JinjaTest {
+    /// The operator that the test spells out, if it does.
+    var comparison: JinjaComparison? {
+        switch self {
+        case .eq, .equalto, .equalSign: .equal
+        case .ne, .unequalSign: .unequal
+        case .lt, .lessthan, .lessSign: .less
+        case .le, .lessOrEqualSign: .lessOrEqual
+        case .gt, .greaterthan, .greaterSign: .greater
+        case .ge, .greaterOrEqualSign: .greaterOrEqual
+        case .in: .contained
+        default: nil
+        }
+    }
+}

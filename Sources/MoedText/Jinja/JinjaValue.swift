@@ -1,0 +1,168 @@
+import MoedCore
+
+/// A value inside a template, with Python's semantics. All of them are values in Swift's sense too: what Python
+/// shares by reference and can change (namespaces, generators) lives in the interpreter and is named by its index,
+/// so that no template can build a cycle.
+enum JinjaValue: Sendable {
+    /// A missing variable or attribute. Prints as nothing, but every other use is an error saying what is missing.
+    case undefined(String)
+    case none
+    case bool(Bool)
+    case integer(Int)
+    case float(Double)
+    case string(String)
+    case list(JinjaSequence)
+    case tuple(JinjaSequence)
+    case dictionary(JinjaDictionary)
+    case namespace(Int)
+    /// What `map`, `select` and their like return: to be gone through once, without length.
+    case generator(Int)
+    case loop(JinjaLoop)
+    case macro(Int)
+    case function(JinjaFunction)
+    /// A method of a value, not yet called.
+    indirect case method(JinjaValue, String)
+
+    init(_ json: JSONValue) {
+        switch json {
+        case .null: self = .none
+        case .bool(let value): self = .bool(value)
+        case .integer(let value): self = .integer(Int(value))
+        case .double(let value): self = .float(value)
+        case .string(let value): self = .string(value)
+        case .array(let values): self = .list(JinjaSequence(values.map { JinjaValue($0) }))
+        case .object(let object):
+            var dictionary = JinjaDictionary()
+            for member in object.members { dictionary.set(member.key, JinjaValue(member.value)) }
+            self = .dictionary(dictionary)
+        }
+    }
+
+    /// Levels of lists and dictionaries inside each other.
+    var depth: Int {
+        switch self {
+        case .list(let items), .tuple(let items): items.depth
+        case .dictionary(let members): members.depth
+        case .loop(let loop): loop.items.depth
+        case .method(let receiver, _): receiver.depth
+        default: 0
+        }
+    }
+
+    /// What kind of value this is, for error messages.
+    var kind: String {
+        switch self {
+        case .undefined: "an undefined value"
+        case .none: "None"
+        case .bool: "a boolean"
+        case .integer: "an integer"
+        case .float: "a float"
+        case .string: "a string"
+        case .list: "a list"
+        case .tuple: "a tuple"
+        case .dictionary: "a dictionary"
+        case .namespace: "a namespace"
+        case .generator: "a generator"
+        case .loop: "a loop"
+        case .macro: "a macro"
+        case .function, .method: "a function"
+        }
+    }
+
+    /// Python's `bool(value)`.
+    var isTrue: Bool {
+        switch self {
+        case .undefined, .none: false
+        case .bool(let value): value
+        case .integer(let value): value != 0
+        case .float(let value): value != 0
+        case .string(let value): !value.isEmpty
+        case .list(let items), .tuple(let items): !items.elements.isEmpty
+        case .dictionary(let members): !members.members.isEmpty
+        case .namespace, .generator, .loop, .macro, .function, .method: true
+        }
+    }
+
+    /// The value as an integer where Python takes one; booleans count as 0 and 1.
+    var asInteger: Int? {
+        switch self {
+        case .bool(let value): value ? 1 : 0
+        case .integer(let value): value
+        default: nil
+        }
+    }
+
+    /// The value as a number; booleans count as 0 and 1.
+    var asNumber: Double? {
+        if case .float(let value) = self { value } else { asInteger.map(Double.init) }
+    }
+
+    var asString: String? { if case .string(let value) = self { value } else { nil } }
+}
+
+/// Elements of a list or tuple.
+struct JinjaSequence: Sendable {
+    let elements: [JinjaValue]
+    /// One more than the deepest element's.
+    let depth: Int
+
+    init(_ elements: [JinjaValue]) {
+        self.elements = elements
+        depth = 1 + (elements.lazy.map(\.depth).max() ?? 0)
+    }
+}
+
+/// A dictionary in the order of insertion. Keys are strings, as in everything that comes from JSON.
+struct JinjaDictionary: Sendable {
+    private(set) var members: [(key: String, value: JinjaValue)] = []
+    private(set) var depth = 1
+    /// Built only for large dictionaries; small ones are searched linearly.
+    private var index: [Key: Int] = [:]
+    private static let linearMembersMax = 12
+
+    /// A key compared code point by code point.
+    private struct Key: Hashable {
+        var text: String
+
+        static func == (left: Key, right: Key) -> Bool { left.text.isIdentical(to: right.text) }
+
+        func hash(into hasher: inout Hasher) {
+            for byte in text.utf8 { hasher.combine(byte) }
+        }
+    }
+
+    private func position(of key: String) -> Int? {
+        members.count > Self.linearMembersMax
+            ? index[Key(text: key)] : members.firstIndex { $0.key.isIdentical(to: key) }
+    }
+
+    subscript(key: String) -> JinjaValue? { position(of: key).map { members[$0].value } }
+
+    mutating func set(_ key: String, _ value: JinjaValue) {
+        depth = max(depth, value.depth + 1)
+        if let position = position(of: key) {
+            members[position].value = value
+            return
+        }
+        members.append((key, value))
+        if members.count == Self.linearMembersMax + 1 {
+            for (position, member) in members.enumerated() { index[Key(text: member.key)] = position }
+        } else if members.count > Self.linearMembersMax {
+            index[Key(text: key)] = members.count - 1
+        }
+    }
+}
+
+/// The variable `loop`: a place in a for loop.
+struct JinjaLoop: Sendable {
+    let items: JinjaSequence
+    let index: Int
+}
+
+/// Functions that every template can call.
+enum JinjaFunction: String, Sendable, CaseIterable {
+    case range, namespace, dict
+    case raiseException = "raise_exception"
+    /// There, so that `is defined` says so; calling it is an error, as a prompt must not depend on the day.
+    case strftimeNow = "strftime_now"
+}

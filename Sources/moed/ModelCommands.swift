@@ -1,0 +1,98 @@
+import ArgumentParser
+import MoedDaemon
+
+/// The options of commands that run a model without a queue.
+struct ModelOptions: ParsableArguments {
+    @Option(help: "Hugging Face checkpoint directory.")
+    var model: String
+
+    @Option(help: "Compute threads; 0 is one per physical core.")
+    var threads = 0
+
+    @Option(help: "Tokens of one prompt in one pass through the layers, at most.")
+    var prefillChunk = 256
+}
+
+struct GenerateCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "generate",
+        abstract: "Chat-completion bodies in, chat-completion objects out.",
+        discussion: """
+            Each input line is the body of an OpenAI chat completion, e.g.
+              {"messages": [{"role": "user", "content": "What is 27 + 58?"}], "max_tokens": 200, "seed": 1}
+            or has "prompt_ids" (token ids) in place of "messages". Also understood: temperature, top_p, top_k,
+            min_p, presence_penalty, frequency_penalty, repetition_penalty, stop, stop_token_ids, n,
+            chat_template_kwargs.enable_thinking, reasoning_effort, thinking_token_budget. Answers come in the order
+            of the input. A line without seed is seeded with its number. The same line gives the same tokens
+            whatever else is in the batch.
+            """)
+
+    @OptionGroup var options: ModelOptions
+
+    @Option(help: "Sequences that run together, at most.")
+    var maxBatch = 32
+
+    @Option(help: "New tokens of a line that names no max_tokens; 0 is the rest of the context.")
+    var maxTokens = 4096
+
+    @Option(help: "Tokens of KV cache over all sequences; 0 chooses.")
+    var kvTokens = 0
+
+    @Flag(name: .customLong("ids"), help: "Add output_ids (end token included) to each choice.")
+    var showsIDs = false
+
+    func run() async throws {
+        try await CommandExit.translate {
+            try Filters.generate(
+                directory: options.model, threads: options.threads, prefillChunk: options.prefillChunk,
+                maxBatch: maxBatch, maxTokens: maxTokens, kvTokens: kvTokens, showsIDs: showsIDs)
+        }
+    }
+
+    func validate() throws {
+        guard (1...4096).contains(maxBatch) else { throw ValidationError("--max-batch must be in 1…4096") }
+        guard options.prefillChunk > 0 else { throw ValidationError("--prefill-chunk must be at least 1") }
+        guard maxTokens >= 0, kvTokens >= 0 else { throw ValidationError("token counts cannot be negative") }
+    }
+}
+
+struct ScoreCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "score",
+        abstract: "How probable the model finds a text.",
+        discussion: """
+            {"ids": […]} or {"text": "…"} → {"ids", "logprobs"}: logprobs[i] is the natural-log probability of
+            ids[i+1] after ids[0…i]. With --top K also top_ids and top_logprobs: for each position i the K most
+            probable successors of ids[0…i], the last position included.
+            """)
+
+    @OptionGroup var options: ModelOptions
+
+    @Option(help: "How many of the most probable successors to add per position.")
+    var top = 0
+
+    func run() async throws {
+        try await CommandExit.translate {
+            try Filters.score(
+                directory: options.model, threads: options.threads, prefillChunk: options.prefillChunk,
+                top: top)
+        }
+    }
+
+    func validate() throws {
+        guard top >= 0 else { throw ValidationError("--top cannot be negative") }
+        guard options.prefillChunk > 0 else { throw ValidationError("--prefill-chunk must be at least 1") }
+    }
+}
+
+struct InspectCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "inspect", abstract: "Architecture, sizes and per-token costs of a checkpoint.")
+
+    @Argument(help: "Hugging Face checkpoint directory.")
+    var directory: String
+
+    func run() async throws {
+        try await CommandExit.translate { try Filters.inspect(directory: directory) }
+    }
+}

@@ -1,0 +1,34 @@
+import ArgumentParser
+import MoedDaemon
+
+/// The options of every command that reads the configuration: file < `MOED_…` variables < these.
+struct SettingOptions: ParsableArguments {
+    @Option(help: "YAML file; see systemd/moed.yaml.example for all keys.")
+    var config: String?
+
+    @Option(name: .customLong("database"), help: "libpq connection string or URI (database.url).")
+    var database: String?
+
+    @Option(name: .customLong("model"), help: "Hugging Face checkpoint directory (model.path).")
+    var model: String?
+
+    @Option(
+        name: .customLong("set"),
+        help: ArgumentHelp("Any key, e.g. --set queue.lease=30s. Repeatable.", valueName: "key=value"))
+    var assignments: [String] = []
+
+    /// Merged sources.
+    func sources() throws -> SettingSources {
+        var flags: [(path: String, text: String)] = []
+        for assignment in assignments {
+            guard let equals = assignment.firstIndex(of: "=") else {
+                throw ValidationError("--set needs key=value, not “\(assignment)”")
+            }
+            flags.append(
+                (String(assignment[..<equals]), String(assignment[assignment.index(after: equals)...])))
+        }
+        if let database { flags.append(("database.url", database)) }
+        if let model { flags.append(("model.path", model)) }
+        return SettingSources.gather(file: config, environment: Host.environment, flags: flags)
+    }
+}

@@ -1,0 +1,115 @@
+import Foundation
+import MoedCore
+import TestSupport
+import Testing
+
+/// The commands as people and scripts use them.
+@Suite(.enabled(if: MoedProgram.binary != nil, Comment(rawValue: MoedProgram.missing)))
+struct CommandTests {
+    let model = Fixtures.sampleModel.path
+
+    func lines(_ arguments: [String], _ input: String) throws -> [JSONValue] {
+        let result = try MoedProgram.run(arguments, input: input)
+        #expect(result.status == 0, "\(result.errors)")
+        return try result.output.split(separator: "\n").map { try JSONValue(parsing: String($0)) }
+    }
+
+    @Test func tokenizeAndBack() throws {
+        let input =
+            #"{"text": "What is 27 + 58?<|im_end|>"}"# + "\n\n" + #"{"text": ""}"# + "\r\n" + #"{"txt": 1}"#
+            + "\nnonsense"
+        let answers = try lines(["tokenize", "--model", model], input)
+        #expect(answers.count == 4)
+        #expect(answers[0]["ids"]?.array?.last?.integer == 637)
+        #expect(answers[1] == ["ids": []])
+        #expect(answers[2]["error"]?["param"]?.string == "text")
+        #expect(answers[3]["error"]?["code"]?.string == "invalid_json")
+        let back = try lines(["detokenize", "--model", model], answers[0].serialized())
+        #expect(back == [["text": "What is 27 + 58?<|im_end|>"]])
+    }
+
+    @Test func templateRendersOrSaysWhyNot() throws {
+        let answers = try lines(
+            ["template", "--model", model],
+            #"{"messages": [{"role": "user", "content": "Hi"}], "kwargs": {"add_generation_prompt": true}}"#
+                + "\n"
+                + #"{"messages": [{"role": "wizard", "content": "Hi"}]}"#)
+        #expect(answers[0]["text"]?.string == "<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n")
+        #expect(answers[1]["error"]?["message"]?.string?.contains("unknown role: wizard") == true)
+    }
+
+    @Test func scoreIsALogProbability() throws {
+        let answers = try lines(
+            ["score", "--model", model, "--top", "640"], #"{"ids": [636, 275, 198, 432]}"#)
+        let score = try #require(answers.first)
+        #expect(score["logprobs"]?.array?.count == 3)
+        #expect(score["top_ids"]?.array?.count == 4)
+        for logprobs in score["top_logprobs"]?.array ?? [] {
+            let values = (logprobs.array ?? []).compactMap(\.number)
+            #expect(values == values.sorted(by: >))
+            #expect(abs(values.reduce(0) { $0 + exp($1) } - 1) < 1e-5)
+        }
+    }
+
+    @Test func generateIsOpenAIShapedAndIndependentOfTheBatch() throws {
+        let prompts = try SamplePrompt.load(8)
+        let input =
+            prompts.map { prompt in
+                JSONValue.object(
+                    JSONObject([
+                        ("messages", [["role": "user", "content": .string(prompt.question)]]), ("seed", 3),
+                        ("max_tokens", 100),
+                    ])
+                ).serialized()
+            } + [
+                #"{"messages": []}"#,
+                #"{"prompt_ids": [636, 275, 198], "max_tokens": 3, "temperature": 0, "stream": true}"#,
+            ]
+        let arguments = ["generate", "--model", model, "--ids"]
+        let batch = try lines(arguments + ["--max-batch", "32"], input.joined(separator: "\n"))
+        let alone = try lines(
+            arguments + ["--max-batch", "1", "--prefill-chunk", "3"], input.joined(separator: "\n"))
+        #expect(batch == alone)
+        #expect(batch.count == input.count)
+        for answer in batch.prefix(prompts.count) {
+            let usage = try #require(answer["usage"])
+            #expect(answer["object"] == "chat.completion")
+            let choice = try #require(answer["choices"]?.array?.first)
+            #expect(choice["output_ids"]?.array?.count == usage["completion_tokens"]?.integer)
+            #expect(usage["completion_tokens_details"]?["reasoning_tokens"]?.integer ?? 0 > 0)
+            #expect(choice["message"]?["reasoning"]?.string?.isEmpty == false)
+        }
+        #expect(batch[8]["error"]?["param"]?.string == "messages")
+        #expect(batch[9]["error"]?["param"]?.string == "stream")
+    }
+
+    @Test func inspectNamesTheArchitecture() throws {
+        let result = try MoedProgram.run(["inspect", model])
+        #expect(result.status == 0)
+        for word in ["Qwen3MoeForCausalLM", "16", "hybrid", "640"] { #expect(result.output.contains(word)) }
+    }
+
+    @Test(arguments: [
+        (["--set", "queue.lees=1s"], "unknown key queue.lees"),
+        (["--set", "engine.slots=many"], "engine.slots must be"),
+        (["--model", "/nowhere"], "model.path: /nowhere"), (["--database", "host=/nowhere"], "database.url"),
+        (["--config", "/nowhere.yaml"], "/nowhere.yaml"),
+    ])
+    func checkNamesEachProblemAndExits78(_ extra: [String], _ expected: String) throws {
+        var arguments = ["check"] + extra
+        if !extra.contains("--model") { arguments += ["--model", model] }
+        if !extra.contains("--database") { arguments += ["--database", "host=/nonexistent"] }
+        let result = try MoedProgram.run(arguments)
+        #expect(result.status == 78)
+        #expect(result.errors.contains(expected), "\(result.errors)")
+    }
+
+    @Test func helpTeaches() throws {
+        let help = try MoedProgram.run(["run", "--help"])
+        #expect(help.status == 0)
+        for word in ["queue.max_wait", "MOED_QUEUE_LEASE", "--drain", "SIGTERM"] {
+            #expect(help.output.contains(word))
+        }
+        #expect(try MoedProgram.run(["--help"]).output.contains("moed.enqueue"))
+    }
+}

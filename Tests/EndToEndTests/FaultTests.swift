@@ -1,0 +1,131 @@
+import Foundation
+import MoedCore
+import MoedPostgres
+import TestSupport
+import Testing
+
+/// What goes wrong at night: killed daemons, signals, a database that goes away.
+@Suite(.serialized, .enabled(if: Scene.obstacle == nil, Comment(rawValue: Scene.obstacle ?? "")))
+struct FaultTests {
+    func enqueue(_ scene: Scene, _ count: Int, maxTokens: Int = 120) async throws {
+        try await scene.database.query(
+            """
+            INSERT INTO moed.jobs (prompt, reasoning, max_tokens, seed)
+            SELECT 'What is ' || i || ' + ' || 4000 - i || '?', CASE WHEN i % 4 = 0 THEN 'non_thinking' ELSE 'thinking' END,
+                   \(Int32(maxTokens)), i
+              FROM generate_series(1, \(Int32(count))) AS i
+            """)
+    }
+
+    @Test func killedInMidBatchEveryJobEndsOnce() async throws {
+        let scene = try await Scene()
+        try await enqueue(scene, 60)
+        for round in 1...3 {
+            let daemon = try scene.start(["engine.slots": "8"])
+            #expect(
+                try await eventually(within: 60) {
+                    let (running, done) = (
+                        try await scene.count("state = 'running'"),
+                        try await scene.count("state = 'succeeded'")
+                    )
+                    return running > 0 && done >= round * 5
+                })
+            daemon.signal(SIGKILL)
+            #expect(try await daemon.exitCode(within: 10) == -SIGKILL)
+        }
+        try scene.drain()
+        #expect(try await scene.count("state = 'succeeded'") == 60)
+        #expect(
+            try await scene.count("attempt > 1") > 0, "no job was caught running: the test proves nothing")
+        #expect(try await scene.accountingFaults() == [])
+    }
+
+    @Test func sigtermReleasesWithoutUsingAnAttempt() async throws {
+        let scene = try await Scene()
+        try await enqueue(scene, 40, maxTokens: 3000)
+        try await scene.database.run(
+            script: "UPDATE moed.job_request SET body = jsonb_set(body::jsonb, '{ignore_eos}', 'true')::json")
+        let daemon = try scene.start(["engine.slots": "8", "shutdown.grace": "1s"])
+        #expect(try await eventually(within: 60) { try await scene.count("state = 'running'") == 8 })
+        daemon.signal(SIGTERM)
+        try await Task.sleep(for: .milliseconds(300))
+        daemon.signal(SIGTERM)
+        #expect(try await daemon.exitCode(within: 8) == 0)
+        #expect(try await scene.count("state = 'queued' AND attempt = 0") == 40)
+        #expect(try await scene.accountingFaults() == [])
+    }
+
+    @Test func sigtermLetsRunningJobsFinish() async throws {
+        let scene = try await Scene()
+        try await enqueue(scene, 6)
+        let daemon = try scene.start(["shutdown.grace": "30s"])
+        #expect(try await eventually(within: 60) { try await scene.count("state = 'running'") > 0 })
+        daemon.signal(SIGINT)
+        #expect(try await daemon.exitCode(within: 30) == 0)
+        #expect(try await scene.count("state = 'running'") == 0)
+        #expect(try await scene.count("state = 'succeeded'") > 0)
+        #expect(try await scene.accountingFaults() == [])
+    }
+
+    @Test func cutConnectionsAreMadeAnewWithTheModelLoaded() async throws {
+        let scene = try await Scene()
+        try await enqueue(scene, 80)
+        let daemon = try scene.start(["engine.slots": "4"])
+        for _ in 0..<5 {
+            try await Task.sleep(for: .milliseconds(300))
+            try await scene.database.query(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'moed%' AND application_name <> 'moed test' AND datname = current_database()"
+            )
+        }
+        #expect(try await eventually(within: 90) { try await scene.count("state = 'succeeded'") == 80 })
+        #expect(daemon.isRunning)
+        daemon.signal(SIGTERM)
+        #expect(try await daemon.exitCode(within: 20) == 0)
+        #expect(daemon.logText.components(separatedBy: "starting, model").count == 2, "it was restarted")
+        #expect(try await scene.accountingFaults() == [])
+    }
+
+    @Test(arguments: [
+        ["queue.listen": "false", "queue.poll_interval": "200ms"],
+        ["queue.listen": "true", "queue.poll_interval": "1h"],
+    ])
+    func pollingAndListeningEachWorkAlone(_ settings: [String: String]) async throws {
+        let scene = try await Scene()
+        let daemon = try scene.start(settings)
+        #expect(
+            try await eventually(within: 60) {
+                try await scene.database.value(
+                    "SELECT count(*) AS value FROM moed.worker WHERE idle", as: Int64.self) == 1
+            })
+        for number in 1...3 {
+            try await Task.sleep(for: .milliseconds(400))
+            try await enqueue(scene, 1)
+            #expect(
+                try await eventually(within: 15) {
+                    try await scene.count("state = 'succeeded'") == Int64(number)
+                })
+        }
+        daemon.signal(SIGTERM)
+        #expect(try await daemon.exitCode(within: 20) == 0)
+    }
+
+    @Test func aCancelledJobStops() async throws {
+        let scene = try await Scene()
+        try await enqueue(scene, 2, maxTokens: 3500)
+        try await scene.database.run(
+            script:
+                "UPDATE moed.job_request SET body = jsonb_set(body::jsonb, '{ignore_eos}', 'true')::json WHERE job_id = 1"
+        )
+        let daemon = try scene.start()
+        #expect(
+            try await eventually(within: 60) { try await scene.count("state = 'running' AND id = 1") == 1 })
+        try await scene.database.query("SELECT moed.cancel(1)")
+        #expect(
+            try await eventually(within: 10) { try await scene.count("state = 'cancelled' AND id = 1") == 1 })
+        #expect(
+            try await eventually(within: 30) { try await scene.count("state = 'succeeded' AND id = 2") == 1 })
+        daemon.signal(SIGTERM)
+        #expect(try await daemon.exitCode(within: 20) == 0)
+        #expect(try await scene.accountingFaults() == [])
+    }
+}

@@ -1,0 +1,103 @@
+import Foundation
+import MoedCore
+import MoedPostgres
+import TestSupport
+
+/// A migrated database of its own and daemons that serve it with the sample model.
+struct Scene {
+    let database: TestDatabase
+
+    static var obstacle: String? {
+        if MoedProgram.binary == nil { return MoedProgram.missing }
+        return PostgresServer.binaries == nil ? PostgresServer.missing : nil
+    }
+
+    init() async throws {
+        database = try await TestDatabase.create()
+        let result = try MoedProgram.run(["migrate", "--database", database.conninfo])
+        guard result.status == 0 else { throw TestFailure("moed migrate: \(result.errors)") }
+    }
+
+    /// Arguments of `moed run` for tests: short intervals, little logging.
+    func arguments(_ settings: [String: String] = [:], drains: Bool = false) -> [String] {
+        var values = [
+            "queue.poll_interval": "100ms", "queue.lease": "2s", "log.level": "notice",
+            "shutdown.grace": "5s",
+        ]
+        values.merge(settings) { $1 }
+        return [
+            "run", "--database", database.conninfo, "--model", Fixtures.sampleModel.path, "--no-progress",
+        ]
+            + values.sorted { $0.key < $1.key }.flatMap { ["--set", "\($0.key)=\($0.value)"] }
+            + (drains ? ["--drain"] : [])
+    }
+
+    func start(_ settings: [String: String] = [:]) throws -> MoedDaemonProcess {
+        try MoedDaemonProcess(arguments(settings))
+    }
+
+    /// Runs a daemon until the queue is empty.
+    func drain(_ settings: [String: String] = [:]) throws {
+        let result = try MoedProgram.run(arguments(settings, drains: true))
+        guard result.status == 0 else {
+            throw TestFailure("moed run --drain ended with \(result.status): \(result.errors)")
+        }
+    }
+
+    /// Jobs for which a condition over the columns of `moed.jobs` holds.
+    func count(_ condition: String) async throws -> Int64 {
+        let rows = try await database.run(script: "SELECT count(*) AS jobs FROM moed.jobs WHERE \(condition)")
+        return try rows[0].value("jobs")
+    }
+
+    /// Contract 1 and 4 in one query: what must be true whenever no daemon runs.
+    func accountingFaults() async throws -> [String] {
+        try await database.query(
+            """
+            SELECT 'job ' || j.id || ': ' || coalesce(string_agg(l.kind, ','), 'no ledger row') AS fault
+              FROM moed.job j LEFT JOIN moed.token_ledger l ON l.job_id = j.id AND l.kind = 'final'
+             GROUP BY j.id, j.state HAVING (j.state = 'succeeded') <> (count(l.id) = 1)
+            UNION ALL
+            SELECT 'job ' || v.id || ': usage of the response differs from the ledger'
+              FROM moed.jobs v WHERE v.state = 'succeeded'
+               AND ((v.response -> 'usage' ->> 'total_tokens')::bigint <> v.total_tokens
+                 OR v.total_tokens <> v.prompt_tokens + v.thinking_tokens + v.injected_tokens + v.answer_tokens
+                 OR json_array_length(v.response -> 'choices') = 0)
+            UNION ALL
+            SELECT 'usage_daily and jobs differ' WHERE
+              (SELECT coalesce(sum(total_tokens), 0) FROM moed.usage_daily) <>
+              (SELECT coalesce(sum(total_tokens), 0) FROM moed.jobs WHERE state = 'succeeded')
+            UNION ALL
+            SELECT 'job ' || id || ' is left running' FROM moed.job WHERE state = 'running'
+            """
+        ).map { try $0.value("fault") }
+    }
+}
+
+/// The sample model's held-out prompts with the reference implementation's greedy output.
+struct SamplePrompt {
+    var question: String
+    var system: String?
+    /// By mode: output text without tags, and the smallest gap between best and second-best logit.
+    var answers: [ReasoningMode: (content: String, outputIDs: [TokenID], gap: Double)] = [:]
+
+    static func load(_ count: Int) throws -> [SamplePrompt] {
+        let text = try String(
+            contentsOf: Fixtures.sampleModel.appending(path: "prompts.jsonl"), encoding: .utf8)
+        return try text.split(separator: "\n").prefix(count).map { line in
+            let value = try JSONValue(parsing: String(line))
+            var prompt = SamplePrompt(
+                question: value["question"]?.string ?? "", system: value["system"]?.string)
+            for (mode, name) in [(ReasoningMode.thinking, "thinking"), (.nonThinking, "direct")] {
+                let full = (value[name]?["text"]?.string ?? "").replacing("<|im_end|>", with: "")
+                let answer = full.components(separatedBy: "</think>").last ?? ""
+                prompt.answers[mode] = (
+                    answer.trimmingCharacters(in: .newlines),
+                    (value[name]?["output_ids"]?.array ?? []).compactMap { $0.integer.map(TokenID.init) },
+                    value[name]?["min_logit_gap"]?.number ?? 0
+                )
+            }
+            return prompt
+        }
+    }
+}

@@ -1,0 +1,33 @@
+import MoedDaemon
+import Testing
+
+@Suite struct QueueScheduleTests {
+    @Test func everythingIsDueAtTheStartAndThenInItsTime() {
+        var schedule = QueueSchedule(beatInterval: .seconds(5), pollInterval: .seconds(2), now: .zero)
+        #expect(schedule.take(now: .zero, wokenUp: false) == [.beat, .maintain, .poll])
+        #expect(schedule.take(now: .seconds(1), wokenUp: false) == [])
+        #expect(schedule.idleTime(now: .seconds(1)) == .seconds(1))
+        #expect(schedule.take(now: .seconds(2), wokenUp: false) == [.maintain, .poll])
+        #expect(schedule.take(now: .seconds(5), wokenUp: false) == [.beat, .maintain, .poll])
+    }
+
+    @Test func aWakeupPollsEarlyAndPostponesTheNext() {
+        var schedule = QueueSchedule(beatInterval: .seconds(50), pollInterval: .seconds(10), now: .zero)
+        _ = schedule.take(now: .zero, wokenUp: false)
+        #expect(schedule.take(now: .seconds(6), wokenUp: true) == .poll)
+        #expect(schedule.take(now: .seconds(10), wokenUp: false) == .maintain)
+        #expect(schedule.take(now: .seconds(16), wokenUp: false) == .poll)
+    }
+
+    @Test func backoffDoublesToItsCap() {
+        var backoff = Backoff()
+        let waits = (0..<8).map { _ in backoff.next() }
+        #expect(
+            waits.prefix(4) == [
+                .milliseconds(200), .milliseconds(400), .milliseconds(800), .milliseconds(1600),
+            ])
+        #expect(waits.last == .seconds(5))
+        backoff.reset()
+        #expect(backoff.next() == .milliseconds(200))
+    }
+}

@@ -1,0 +1,87 @@
+import Logging
+import MoedDaemon
+import Testing
+
+@Suite struct SettingsTests {
+    func read(
+        yaml: String = "", environment: [String: String] = [:], flags: [(path: String, text: String)] = []
+    ) -> Result<Settings, ConfigurationProblems> {
+        var sources = SettingSources()
+        sources.addFile(named: "moed.yaml", text: yaml)
+        sources.addEnvironment(environment)
+        sources.addFlags(flags)
+        return Settings.read(sources)
+    }
+
+    func problems(_ result: Result<Settings, ConfigurationProblems>) -> [String] {
+        if case .failure(let problems) = result { problems.problems.map(\.description) } else { [] }
+    }
+
+    @Test func defaultsAreComplete() throws {
+        let settings = try read(yaml: "model: {path: /models/qwen3-tiny/}").get()
+        #expect(settings.model.name == "qwen3-tiny")
+        #expect(settings.queue.lease == .seconds(20))
+        #expect(settings.queue.beatInterval == .seconds(5))
+        #expect(settings.maxTokensDefault == 4096)
+        #expect(settings.logLevel == .info)
+        #expect(settings.model.servesDefault)
+    }
+
+    @Test func laterSourcesWin() throws {
+        let yaml = """
+            model:
+              path: /m
+            queue:
+              lease: 30s
+              poll_interval: 500ms
+              max_wait: 2m
+            """
+        let settings = try read(
+            yaml: yaml, environment: ["MOED_QUEUE_LEASE": "40s", "MOED_QUEUE_MAX_WAIT": "3m", "HOME": "/"],
+            flags: [("queue.lease", "50s")]
+        ).get()
+        #expect(settings.queue.lease == .seconds(50))
+        #expect(settings.queue.maxWait == .seconds(180))
+        #expect(settings.queue.pollInterval == .milliseconds(500))
+    }
+
+    @Test func cpuHasAShortName() throws {
+        let settings = try read(yaml: "model: {path: /m}", environment: ["MOED_CPU": "scalar"]).get()
+        #expect(settings.engine.cpu == "scalar")
+    }
+
+    @Test func everyProblemIsNamedWithItsPlace() {
+        let yaml = """
+            model: {path: /m}
+            queue:
+              pol_interval: 1s
+              lease: soon
+            engine:
+              slots: 0
+            log: {level: loud}
+            """
+        let found = problems(read(yaml: yaml, environment: ["MOED_QUEUE_LEESE": "1s"]))
+        #expect(
+            found.contains("moed.yaml:3: unknown key queue.pol_interval (did you mean queue.poll_interval?)"))
+        #expect(found.contains { $0.hasPrefix("moed.yaml:4: queue.lease must be a time") })
+        #expect(found.contains { $0.hasPrefix("moed.yaml:6: engine.slots must be a whole number in 1…4096") })
+        #expect(found.contains { $0.contains("log.level must be one of") })
+        #expect(found.contains("MOED_QUEUE_LEESE: unknown variable (did you mean MOED_QUEUE_LEASE?)"))
+        #expect(found.count == 5)
+    }
+
+    @Test func aModelIsRequired() {
+        #expect(problems(read()) == ["model.path is required: the directory of a Hugging Face checkpoint"])
+    }
+
+    @Test(arguments: ["model: [1, 2]", "model: {path: {a: b}}", "- a", "{", "a: b: c", "model"])
+    func oddFilesAreAnswered(_ yaml: String) {
+        #expect(!problems(read(yaml: yaml)).isEmpty)
+    }
+
+    @Test func rowsMustHoldTheSlots() {
+        let found = problems(read(yaml: "model: {path: /m}\nengine: {slots: 64, rows_per_sweep: 32}"))
+        #expect(found.count == 1)
+        #expect(found.first?.contains("at least engine.slots") == true)
+    }
+}

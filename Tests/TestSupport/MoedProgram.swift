@@ -1,0 +1,91 @@
+package import Foundation
+
+/// The program under test: `MOED_BINARY`, or what was built beside the tests.
+package enum MoedProgram {
+    package static let binary: URL? = {
+        let named = ProcessInfo.processInfo.environment["MOED_BINARY"].map { URL(filePath: $0) }
+        let beside = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath()
+            .deletingLastPathComponent().appending(path: "moed")
+        let file = named ?? beside
+        return FileManager.default.isExecutableFile(atPath: file.path) ? file : nil
+    }()
+
+    package static let missing = "the daemon is not built: set MOED_BINARY to it"
+
+    /// Runs a command to its end with `input` on standard input. Standard error goes to the test's own.
+    package static func run(
+        _ arguments: [String], input: String = "", environment: [String: String] = [:]
+    ) throws -> (status: Int32, output: String, errors: String) {
+        guard let binary else { throw TestFailure(missing) }
+        let folder = FileManager.default.temporaryDirectory.appending(path: "moed-run-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: folder) }
+        // Files, not pipes: a pipe that nobody empties in time would stop the program.
+        let files = ["in", "out", "err"].map { folder.appending(path: $0) }
+        try Data(input.utf8).write(to: files[0])
+        for file in files.dropFirst() { try Data().write(to: file) }
+        let process = Process()
+        process.executableURL = binary
+        process.arguments = arguments
+        process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
+        process.standardInput = try FileHandle(forReadingFrom: files[0])
+        process.standardOutput = try FileHandle(forWritingTo: files[1])
+        process.standardError = try FileHandle(forWritingTo: files[2])
+        try process.run()
+        process.waitUntilExit()
+        return (
+            process.terminationStatus, String(decoding: try Data(contentsOf: files[1]), as: UTF8.self),
+            String(decoding: try Data(contentsOf: files[2]), as: UTF8.self)
+        )
+    }
+}
+
+/// A daemon in the background. Killed with the test if it is still there.
+package final class MoedDaemonProcess {
+    private let process = Process()
+    private let log: URL
+
+    package init(_ arguments: [String], environment: [String: String] = [:]) throws {
+        guard let binary = MoedProgram.binary else { throw TestFailure(MoedProgram.missing) }
+        log = FileManager.default.temporaryDirectory.appending(path: "moed-log-\(UUID().uuidString)")
+        try Data().write(to: log)
+        process.executableURL = binary
+        process.arguments = arguments
+        process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
+        process.standardInput = FileHandle.nullDevice
+        process.standardOutput = FileHandle.nullDevice
+        process.standardError = try FileHandle(forWritingTo: log)
+        try process.run()
+    }
+
+    deinit {
+        if process.isRunning { kill(process.processIdentifier, SIGKILL) }
+        try? FileManager.default.removeItem(at: log)
+    }
+
+    package var isRunning: Bool { process.isRunning }
+    package var processID: Int32 { process.processIdentifier }
+    /// What it has logged so far.
+    package var logText: String { (try? String(contentsOf: log, encoding: .utf8)) ?? "" }
+
+    package func signal(_ number: Int32) { kill(process.processIdentifier, number) }
+
+    /// Waits for the end. Returns the exit code, or minus the signal that ended it; nil when it did not end in time.
+    package func exitCode(within seconds: Double) async throws -> Int32? {
+        guard try await eventually(within: seconds, { !self.process.isRunning }) else { return nil }
+        return process.terminationReason == .exit ? process.terminationStatus : -process.terminationStatus
+    }
+}
+
+/// Polls until a condition holds. Returns whether it did in time.
+package func eventually(
+    within seconds: Double, _ condition: () async throws -> Bool
+) async throws -> Bool {
+    let clock = ContinuousClock()
+    let end = clock.now.advanced(by: .seconds(seconds))
+    while clock.now < end {
+        if try await condition() { return true }
+        try await Task.sleep(for: .milliseconds(20))
+    }
+    return try await condition()
+}
