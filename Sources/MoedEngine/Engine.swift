@@ -32,6 +32,13 @@ package final class Engine: SequenceEngine {
         forward = try ForwardPass(model, compute, rowsMax: settings.rowsPerSweepMax, kvBlocks: blocks)
     }
 
+    /// Memory that the engine holds, all of it from the start; the weights may be shared with other engines.
+    package var memory: EngineMemory {
+        EngineMemory(
+            weights: model.weightByteCount, keyValues: forward.cache.byteCount,
+            activations: forward.scratchByteCount)
+    }
+
     /// KV room that is not reserved, in tokens.
     package var kvTokensFree: Int { forward.cache.freeBlocks * KVCache.blockTokens }
 

@@ -27,9 +27,9 @@ package struct EngineSettings: Sendable, Equatable {
 
     /// - Throws: `EngineError(.invalidInput)` naming the setting and its range.
     func check() throws(EngineError) {
-        try Self.check("kvTokens", kvTokens, in: 1...1 << 40)
+        try Self.check("kvTokens", kvTokens, in: 1...1 << 36)
         try Self.check("sequencesMax", sequencesMax, in: 1...1 << 20)
-        try Self.check("rowsPerSweepMax", rowsPerSweepMax, in: 1...1 << 20)
+        try Self.check("rowsPerSweepMax", rowsPerSweepMax, in: 1...1 << 16)
         if let vocabularyLimit { try Self.check("vocabularyLimit", vocabularyLimit, in: 1...Int(Int32.max)) }
     }
 

@@ -112,7 +112,8 @@ import Testing
                 }
             }
             header.append(
-                "\"\(name)\":{\"dtype\":\"\(type)\",\"shape\":\(shape),\"data_offsets\":[\(start),\(data.count)]}"
+                "\"\(name)\":{\"dtype\":\"\(type)\",\"shape\":\(shape),"
+                    + "\"data_offsets\":[\(start),\(data.count)]}"
             )
         }
         let text = "{\(header.joined(separator: ","))}"

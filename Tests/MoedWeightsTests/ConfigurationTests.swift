@@ -129,7 +129,8 @@ import Testing
         #expect(try GenerationDefaults(path: path) == GenerationDefaults())
         try checkpoint.write(
             "generation_config.json",
-            #"{"do_sample":true,"temperature":0.6,"top_k":20,"top_p":0.95,"min_p":0,"repetition_penalty":1.05,"eos_token_id":7}"#
+            #"{"do_sample":true,"temperature":0.6,"top_k":20,"top_p":0.95,"min_p":0,"#
+                + #""repetition_penalty":1.05,"eos_token_id":7}"#
         )
         let defaults = try GenerationDefaults(path: path)
         #expect(defaults.samples == true && defaults.temperature == 0.6 && defaults.topK == 20)

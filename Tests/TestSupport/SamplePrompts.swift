@@ -8,8 +8,8 @@ package struct SamplePrompt: Sendable {
     package let promptIDs: [TokenID]
     /// Ends with the end token.
     package let outputIDs: [TokenID]
-    /// The smallest distance between the best and the second-best logit: where it is tiny, other rounding may choose
-    /// differently.
+    /// The smallest distance between the best and the second-best logit: where it is tiny, other rounding may
+    /// choose differently.
     package let minLogitGap: Double
 
     /// All prompts in both modes.

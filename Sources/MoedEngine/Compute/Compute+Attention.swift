@@ -22,6 +22,8 @@ extension Compute {
         let sine: RowBuffer<Float>
         /// Blocks of the sweep's sequences, one after the other.
         let blockTable: RowBuffer<UInt32>
+
+        var byteCount: Int { cosine.byteCount + sine.byteCount + blockTable.byteCount }
     }
 
     /// Fills the rotation tables for rows at `positions`.

@@ -23,6 +23,8 @@ extension Compute {
     struct Intermediate {
         let gate: RowBuffer<Float>
         let up: RowBuffer<Float>
+
+        var byteCount: Int { gate.byteCount + up.byteCount }
     }
 
     /// A share of one network's outputs, small enough to keep all threads busy to the end.

@@ -34,6 +34,8 @@ final class KVCache {
         free = (0..<UInt32(blocks)).reversed()
     }
 
+    var byteCount: Int { memory.byteCount }
+
     var freeBlocks: Int { free.count }
 
     static func blocks(for tokens: Int) -> Int { (tokens + blockTokens - 1) / blockTokens }

@@ -24,6 +24,8 @@ import MoedCore
         unsafe start = memory.base.bindMemory(to: Element.self, capacity: rows * stride)
     }
 
+    var byteCount: Int { memory.byteCount }
+
     /// The start of a row.
     func row(_ row: Int) -> UnsafeMutablePointer<Element> {
         precondition(row >= 0 && row < rows)

@@ -60,6 +60,8 @@ package final class WorkerPool {
     /// Runs `body` for 0..<count, on all threads unless `cost` says that waking them takes longer than the
     /// work.
     ///
+    /// Called from one thread at a time, and not from within a loop.
+    ///
     /// - Parameter cost: multiply-adds of the whole loop, roughly.
     package func parallelFor(_ count: Int, cost: Int = .max, _ body: (Int) -> Void) {
         // Waking a thread takes about 5 µs, in which one core does some 300,000 multiply-adds.

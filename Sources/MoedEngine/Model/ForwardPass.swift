@@ -56,6 +56,13 @@ final class ForwardPass {
         logits = try RowBuffer(rows: Self.logitRowsMax, columns: c.vocabulary, purpose: "logits")
     }
 
+    /// Scratch memory, the KV cache not counted.
+    var scratchByteCount: Int {
+        [residual, normed, delta, queries, keys, values, attended, finalRows, logits]
+            .reduce(shape.byteCount) { $0 + $1.byteCount }
+            + (dense?.byteCount ?? 0) + (mixture?.byteCount ?? 0)
+    }
+
     /// Appends the sweep's tokens to their sequences' caches and leaves their final residual rows for
     /// `computeLogits`.
     ///

@@ -33,6 +33,11 @@ final class MixtureOfExperts {
         outputs = try RowBuffer(rows: pairs, columns: hidden, purpose: "expert outputs")
     }
 
+    var byteCount: Int {
+        logits.byteCount + ids.byteCount + weights.byteCount + tokens.byteCount + places.byteCount
+            + scratch.byteCount + outputs.byteCount
+    }
+
     /// out = Σ over the chosen experts of weight · expert(x).
     func run(
         _ x: RowBuffer<Float>, _ router: PackedMatrix, _ networks: [FeedForwardWeights],

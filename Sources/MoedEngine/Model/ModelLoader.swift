@@ -19,6 +19,11 @@ extension Qwen3Model {
         try loader.load(with: pool, progress)
         return model
     }
+
+    /// Memory that a checkpoint's weights will occupy when loaded; reads its headers and norms only.
+    package static func weightByteCount(of checkpoint: Checkpoint) throws(EngineError) -> Int {
+        try ModelLoader(checkpoint).model().weightByteCount
+    }
 }
 
 /// Lays out the model's weights, then fills them in.
@@ -27,7 +32,6 @@ private final class ModelLoader {
     private let configuration: ModelConfiguration
     private let memory = WeightMemory()
     private var pieces: [Piece] = []
-    private var loadedBytes = 0
 
     /// Whole panels of one matrix, to be read and packed in one go.
     private struct Piece {
