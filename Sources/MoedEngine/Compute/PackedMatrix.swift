@@ -1,26 +1,18 @@
 import CMoedKernels
 import MoedCore
+import MoedWeights
 
 /// Weights `[outputs, inputs]` in panels of 16 outputs, as the kernels read them.
 struct PackedMatrix: Sendable {
-    enum Format: Sendable {
-        /// As stored by bf16 checkpoints: half the memory, widened in the kernel without loss.
-        case bf16
-        /// For f16 and f32 checkpoints: exact for both.
-        case f32
-
-        var byteCount: Int { self == .bf16 ? 2 : 4 }
-    }
-
     let outputs: Int
     let inputs: Int
-    let format: Format
+    let format: WeightFormat
     let memory: WeightMemory
     /// Byte offset in `memory`.
     let offset: Int
 
-    var panels: Int { (outputs + Self.panelOutputs - 1) / Self.panelOutputs }
-    var panelByteCount: Int { Self.panelOutputs * inputs * format.byteCount }
+    var panels: Int { WeightFormat.panels(outputs: outputs) }
+    var panelByteCount: Int { format.panelByteCount(inputs: inputs) }
     var byteCount: Int { panels * panelByteCount }
 
     static let panelOutputs = MOED_PANEL
