@@ -37,13 +37,23 @@ package final class WeightFile: Sendable {
     /// Reads `count` bytes at `offset` to the front of `buffer`, which has room for them.
     package func read(_ count: Int, at offset: Int, into buffer: inout [UInt8]) throws(EngineError) {
         precondition(count <= buffer.count && count >= 0 && offset >= 0)
+        // Typed throws do not pass through the closure's signature by themselves.
+        let result = unsafe buffer.withUnsafeMutableBytes { bytes -> Result<Void, EngineError> in
+            do throws(EngineError) {
+                try unsafe read(into: UnsafeMutableRawBufferPointer(rebasing: bytes[..<count]), at: offset)
+                return .success(())
+            } catch { return .failure(error) }
+        }
+        try result.get()
+    }
+
+    /// Fills `target` with the bytes at `offset`.
+    package func read(into target: UnsafeMutableRawBufferPointer, at offset: Int) throws(EngineError) {
         var done = 0
-        while done < count {
-            let result = unsafe buffer.withUnsafeMutableBytes { bytes in
-                unsafe pread(
-                    descriptor, UnsafeMutableRawBufferPointer(rebasing: bytes[done..<count]).baseAddress,
-                    count - done, off_t(offset + done))
-            }
+        while done < target.count {
+            let result = unsafe pread(
+                descriptor, UnsafeMutableRawBufferPointer(rebasing: target[done...]).baseAddress,
+                target.count - done, off_t(offset + done))
             if result < 0 && errno == EINTR { continue }
             guard result >= 0 else {
                 throw EngineError(.badCheckpoint, "cannot read \(path): \(Self.reason(errno))")
