@@ -20,6 +20,8 @@
 
 #include "body/attention.h"
 
+#include "body/quantise.h"
+
 #pragma clang attribute pop
 
 #include "body/table.h"

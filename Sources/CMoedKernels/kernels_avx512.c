@@ -22,6 +22,8 @@
 
 #include "body/attention.h"
 
+#include "body/quantise.h"
+
 #pragma clang attribute pop
 
 #include "body/table.h"

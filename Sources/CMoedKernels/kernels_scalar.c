@@ -14,4 +14,6 @@
 
 #include "body/attention.h"
 
+#include "body/quantise.h"
+
 #include "body/table.h"

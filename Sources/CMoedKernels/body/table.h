@@ -10,4 +10,6 @@ const moed_kernels TABLE = {
     .combine = combine,
     .add = add,
     .attention = attention,
+    .quantise_int8 = quantise_int8,
+    .quantise_int4 = quantise_int4,
 };
