@@ -3,6 +3,7 @@ package import MoedCore
 /// A Hugging Face model directory: configuration and tensors, headers checked, nothing loaded yet.
 package struct Checkpoint: Sendable {
     package let directory: String
+    package let configurationPath: String
     package let configuration: ModelConfiguration
     package let generationDefaults: GenerationDefaults
     private let files: [WeightFile]
@@ -25,7 +26,8 @@ package struct Checkpoint: Sendable {
     /// As `open`, with a configuration of another name in the same directory.
     package init(directory: String, configurationFile: String) throws(EngineError) {
         self.directory = directory
-        configuration = try ModelConfiguration(path: "\(directory)/\(configurationFile)")
+        configurationPath = "\(directory)/\(configurationFile)"
+        configuration = try ModelConfiguration(path: configurationPath)
         generationDefaults = try GenerationDefaults(path: "\(directory)/generation_config.json")
         if let index = try ShardIndex(directory: directory) {
             (files, places) = try Self.sharded(index, directory)

@@ -1,5 +1,6 @@
 import CMoedKernels
 import MoedCore
+import MoedWeights
 
 /// The model's operations on whole buffers: the kernels, shared out over the threads.
 ///
@@ -58,6 +59,7 @@ struct Compute {
         switch weights.format {
         case .bf16: unsafe kernels.table.pointee.matmul_bf16(&job)
         case .f32: unsafe kernels.table.pointee.matmul_f32(&job)
+        case .int8, .int4: preconditionFailure("no kernel for \(weights.format)")
         }
     }
 
@@ -81,6 +83,7 @@ struct Compute {
             case .f32:
                 let source = unsafe weights.start.assumingMemoryBound(to: Float.self)
                 unsafe moed_widen_f32(out.row(row), source + index, width, weights.inputs)
+            case .int8, .int4: preconditionFailure("no kernel for \(weights.format)")
             }
         }
     }

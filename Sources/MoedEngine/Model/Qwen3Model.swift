@@ -41,5 +41,5 @@ package struct Qwen3Model: Sendable {
     }
 
     /// Memory that the weights occupy.
-    package var weightByteCount: Int { embedding.memory.byteCount }
+    package let weightByteCount: Int
 }

@@ -84,13 +84,21 @@ package struct Pack: Sendable {
         PackManifest.WeightFileName.allCases.reduce(0) { $0 + manifest.byteCount(of: $1) }
     }
 
+    /// - Throws: `EngineError(.badCheckpoint)` when there is no such blob.
+    package func format(of name: String) throws(EngineError) -> String {
+        guard let blob = blobs[name] else { throw missing(name) }
+        return blob.format
+    }
+
+    private func missing(_ name: String) -> EngineError {
+        EngineError(.badCheckpoint, "\(directory)/\(PackManifest.fileName): blob \(name) is missing")
+    }
+
     /// - Throws: `EngineError(.badCheckpoint)` when there is no such blob, or not of that file, size and format.
     package func blob(
         _ name: String, in file: PackManifest.WeightFileName, format: String, byteCount: Int
     ) throws(EngineError) -> PackManifest.Blob {
-        guard let blob = blobs[name] else {
-            throw EngineError(.badCheckpoint, "\(directory)/\(PackManifest.fileName): blob \(name) is missing")
-        }
+        guard let blob = blobs[name] else { throw missing(name) }
         guard blob.file == file, blob.format == format, blob.byteCount == byteCount else {
             throw error(
                 blob,

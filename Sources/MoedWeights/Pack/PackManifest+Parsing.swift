@@ -43,7 +43,7 @@ extension PackManifest {
         }
         self.init(
             tool: try fields.string("tool"), architecture: architecture, experts: try fields.string("experts"),
-            dense: try fields.string("dense"), group: try fields.integer("group", in: 1...1 << 20),
+            dense: try fields.string("dense"),
             copies: try fields.list("files").map { entry throws(EngineError) in try Copy(entry) },
             blobs: try fields.list("blobs").map { entry throws(EngineError) in try Blob(entry) })
         try checkPlaces(path)

@@ -68,23 +68,20 @@ package struct PackManifest: Sendable, Equatable {
     /// The program that wrote it, for people.
     package var tool: String
     package var architecture: ModelConfiguration.Architecture
-    /// Formats as asked for, as in `moed pack --experts`.
+    /// Formats as asked for; a blob may differ from them: routers and norms are never quantised.
     package var experts: String
     package var dense: String
-    /// Columns that share a scale.
-    package var group: Int
     package var copies: [Copy]
     package var blobs: [Blob]
 
     package init(
-        tool: String, architecture: ModelConfiguration.Architecture, experts: String, dense: String, group: Int,
+        tool: String, architecture: ModelConfiguration.Architecture, experts: String, dense: String,
         copies: [Copy], blobs: [Blob]
     ) {
         self.tool = tool
         self.architecture = architecture
         self.experts = experts
         self.dense = dense
-        self.group = group
         self.copies = copies
         self.blobs = blobs
     }
@@ -101,7 +98,6 @@ extension PackManifest {
             ("format", .string(Self.mark)), ("version", .integer(Int64(Self.version))),
             ("byte_order", .string(Self.byteOrder)), ("tool", .string(tool)),
             ("architecture", .string(architecture.rawValue)), ("experts", .string(experts)), ("dense", .string(dense)),
-            ("group", .integer(Int64(group))),
             ("files", .array(copies.map(\.json))), ("blobs", .array(blobs.map(\.json))),
         ])
         object["digest"] = .string(Self.digest(of: object).description)
