@@ -10,6 +10,12 @@ size_t moed_panel_bytes(int bits, size_t columns, size_t group) {
     return (codes + numbers + 63) / 64 * 64;
 }
 
+size_t moed_activation_bytes(size_t columns, size_t group) {
+    size_t groups = (columns + group - 1) / group;
+    size_t codes = (groups * group + 63) / 64 * 64;
+    return (codes + groups * 3 * sizeof(float) + 63) / 64 * 64;
+}
+
 ptrdiff_t moed_quantise_panel(
     void *panel, const float *source, size_t rows, size_t columns, int bits, size_t group) {
     for (size_t i = 0; i < rows * columns; i++)

@@ -52,6 +52,26 @@ typedef struct moed_matmul {
     size_t panel_end;
 } moed_matmul;
 
+/* As moed_matmul, of quantised weights and activation rows. Within each group the products of codes are summed
+ * as integers; each output is then one fma chain over the groups, in ascending order:
+ * int8: out = fma(scale of w * scale of x, sum, out), sum = sum over k of x[k] * (w[k] - 128);
+ * int4: the same with w[k], then out = fma(minimum, scale of x * sum of x, out). */
+typedef struct moed_matmul_quantised {
+    float *_Nonnull out;
+    size_t out_stride;
+    const int32_t *_Nullable out_rows;
+    const void *_Nonnull x;       /* rows made by quantise_row */
+    size_t x_stride;              /* bytes */
+    const int32_t *_Nullable x_rows;
+    size_t rows;
+    const void *_Nonnull weights; /* int8 or int4 panels */
+    size_t inputs;
+    size_t outputs;
+    size_t group;                 /* 32, 64 or 128; of weights and x */
+    size_t panel_begin;
+    size_t panel_end;
+} moed_matmul_quantised;
+
 /* Causal attention of `rows` consecutive tokens of one sequence over one key/value head. */
 typedef struct moed_attention {
     float *_Nonnull out;        /* [rows] x stride, `group` heads of head_dim each */
@@ -72,6 +92,14 @@ typedef struct moed_kernels {
 
     void (*_Nonnull matmul_bf16)(const moed_matmul *_Nonnull job);
     void (*_Nonnull matmul_f32)(const moed_matmul *_Nonnull job);
+
+    /* Activations x [columns] as int8 with a scale per group, for matmul_int8 and matmul_int4; out has
+     * moed_activation_bytes(columns, group) bytes and is aligned to 4. Does columns begin..<end, both multiples
+     * of the group unless end is columns: parts of a row may be made by different threads. */
+    void (*_Nonnull quantise_row)(
+        void *_Nonnull out, const float *_Nonnull x, size_t columns, size_t group, size_t begin, size_t end);
+    void (*_Nonnull matmul_int8)(const moed_matmul_quantised *_Nonnull job);
+    void (*_Nonnull matmul_int4)(const moed_matmul_quantised *_Nonnull job);
 
     /* out[r] = x[r] / sqrt(mean(x[r]^2) + epsilon) * weight; x, out [rows][columns], out may be x. */
     void (*_Nonnull rms_norm)(
@@ -132,6 +160,9 @@ ptrdiff_t moed_pack_f16(float *_Nonnull panel, const uint16_t *_Nonnull source, 
 
 /* Bytes of a quantised panel; bits are 4 or 8, group 32, 64 or 128. */
 size_t moed_panel_bytes(int bits, size_t columns, size_t group);
+
+/* Bytes of one quantised activation row, a multiple of 64. */
+size_t moed_activation_bytes(size_t columns, size_t group);
 
 /* Quantises `rows` (at most 16) rows of `columns` floats into one panel, looking for the scale (and minimum)
  * of each row and group with the smallest squared error. Gives the same bytes on every processor.
