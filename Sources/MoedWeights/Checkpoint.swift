@@ -66,6 +66,23 @@ package struct Checkpoint: Sendable {
         return (files, places)
     }
 
+    /// Changes when a file of the checkpoint does: of the small files the content counts, of the weights name, size
+    /// and time.
+    package func fingerprint() throws(EngineError) -> Digest {
+        var parts: [Digest] = []
+        for name in Pack.copiedFiles {
+            let path = name == "config.json" ? configurationPath : "\(directory)/\(name)"
+            let exists = WeightFile.exists(path)
+            let bytes = exists ? try WeightFile.contents(of: path, limit: Pack.copiedBytesMax) : []
+            parts += [Digest(Array("\(name) \(exists)".utf8)), Digest(bytes)]
+        }
+        for file in files {
+            let name = file.path.split(separator: "/").last ?? ""
+            parts.append(Digest(Array("\(name) \(file.byteCount) \(file.modified)".utf8)))
+        }
+        return Digest(parts: parts)
+    }
+
     package var tensors: [TensorEntry] { places.values.map(\.entry) }
 
     /// Bytes of all tensors on disk.

@@ -9,6 +9,8 @@ package final class WeightFile: Sendable {
     /// Path as given, for messages.
     package let path: String
     package let byteCount: Int
+    /// Time of the last change, in nanoseconds since 1970.
+    let modified: Int
     private let descriptor: Int32
 
     package init(_ path: String) throws(EngineError) {
@@ -29,6 +31,7 @@ package final class WeightFile: Sendable {
         }
         self.path = path
         byteCount = Int(status.st_size)
+        modified = status.st_mtim.tv_sec &* 1_000_000_000 &+ status.st_mtim.tv_nsec
         self.descriptor = descriptor  // Last: nothing may throw once we own it.
     }
 
