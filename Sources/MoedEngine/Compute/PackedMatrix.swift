@@ -29,10 +29,10 @@ final class WeightMemory: @unchecked Sendable {
     private(set) var byteCount = 0
     private var memory: AlignedMemory?
 
-    /// Room for one matrix, at the start of a cache line.
-    func reserve(_ count: Int) throws(EngineError) -> Int {
+    /// Room for `count` bytes, rounded up to whole `alignment`s.
+    func reserve(_ count: Int, alignment: Int) throws(EngineError) -> Int {
         let offset = byteCount
-        let (end, overflow) = offset.addingReportingOverflow((count + 63) / 64 * 64)
+        let (end, overflow) = offset.addingReportingOverflow(count.rounded(upTo: alignment))
         guard !overflow else { throw EngineError(.outOfMemory, "the weights are larger than memory can be") }
         byteCount = end
         return offset
@@ -47,4 +47,9 @@ final class WeightMemory: @unchecked Sendable {
         precondition(offset >= 0 && count >= 0 && offset + count <= memory.byteCount)
         return unsafe memory.base + offset
     }
+}
+
+extension Int {
+    /// The smallest multiple of `unit` that is not smaller.
+    func rounded(upTo unit: Int) -> Int { (self + unit - 1) / unit * unit }
 }

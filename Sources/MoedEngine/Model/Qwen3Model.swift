@@ -52,7 +52,7 @@ package struct Qwen3Model: Sendable {
     }
 
     /// Memory that the weights occupy.
-    package var weightByteCount: Int { embedding.memory.byteCount }
+    package let weightByteCount: Int
 
     /// Whether some activations have to be quantised for it.
     var isQuantised: Bool {
