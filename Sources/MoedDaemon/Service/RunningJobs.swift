@@ -18,6 +18,8 @@ struct RunningJobs {
     private var preparing: Set<JobID> = []
     private(set) var completions: [JobCompletion] = []
     private(set) var failures: [JobFailure] = []
+    /// Failures that the database refused.
+    private var postponed: [JobFailure] = []
     let modelName: String
 
     init(modelName: String) { self.modelName = modelName }
@@ -27,7 +29,7 @@ struct RunningJobs {
     /// Whether a job is running that may share its process with no other.
     private(set) var runsAlone = false
     var preparingCount: Int { preparing.count }
-    var hasWrites: Bool { !completions.isEmpty || !failures.isEmpty }
+    var hasWrites: Bool { !completions.isEmpty || !failures.isEmpty || !postponed.isEmpty }
     var leases: [JobLease] { held.values.map(\.lease).sorted { $0.job < $1.job } }
 
     mutating func claimed(_ job: ClaimedJob, at now: Duration) {
@@ -72,6 +74,15 @@ struct RunningJobs {
     mutating func resultRefused(_ lease: JobLease, _ reason: String) {
         failures.append(
             JobFailure(lease: lease, code: "result_refused", message: reason, param: nil, retryable: false))
+    }
+
+    /// A failure that is refused has nothing left to be reduced to: it waits until the database takes it.
+    mutating func postpone(_ failure: JobFailure) { postponed.append(failure) }
+
+    /// Lets postponed failures be tried again.
+    mutating func retryPostponed() {
+        failures += postponed
+        postponed = []
     }
 
     /// The database has confirmed these writes.
