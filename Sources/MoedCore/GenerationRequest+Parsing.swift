@@ -72,6 +72,10 @@ extension GenerationRequest {
             throw RequestError(
                 .invalidValue, param: "messages", "messages must be an array with at least one message")
         }
+        if fields["prompt"] != nil {
+            throw RequestError(.invalidValue, param: "prompt", "give either messages or prompt, not both")
+        }
+        var plain = messages
         for (index, message) in messages.enumerated() {
             guard let object = message.object else {
                 throw RequestError(
@@ -82,20 +86,44 @@ extension GenerationRequest {
                 throw RequestError(.invalidValue, param: "messages[\(index)].role", "role must be a string")
             }
             switch object["content"] {
-            case .string, .null, .array, nil: break
+            case .string, .null, nil: break
+            case .array(let parts):
+                var changed = object
+                changed["content"] = .string(try text(of: parts, message: index))
+                plain[index] = .object(changed)
             case .some(let other):
                 throw RequestError(
                     .invalidValue, param: "messages[\(index)].content",
                     "content must be a string, not \(other.kind)")
             }
         }
-        return .messages(messages)
+        return .messages(plain)
+    }
+
+    /// Content parts as one text, a line each: Qwen's templates know texts only and would leave parts out.
+    private static func text(of parts: [JSONValue], message: Int) throws(RequestError) -> String {
+        var texts: [String] = []
+        for (index, part) in parts.enumerated() {
+            guard part["type"]?.string == "text", let text = part["text"]?.string else {
+                throw RequestError(
+                    .unsupported, param: "messages[\(message)].content[\(index)]",
+                    "only parts of type text are supported")
+            }
+            texts.append(text)
+        }
+        return texts.joined(separator: "\n")
     }
 
     private static func mode(
         _ fields: RequestFields, _ variables: JSONObject
     ) throws(RequestError) -> ReasoningMode? {
         let effort = try fields.string("reasoning_effort")
+        let named = try fields.string("reasoning")
+        if let named, named != "thinking", named != "non_thinking" {
+            throw RequestError(
+                .invalidValue, param: "reasoning",
+                "reasoning must be thinking or non_thinking, not “\(named)”")
+        }
         let efforts = ["none", "minimal", "low", "medium", "high", "xhigh", "max"]
         if let effort, !efforts.contains(effort) {
             throw RequestError(
@@ -104,7 +132,9 @@ extension GenerationRequest {
         }
         switch variables["enable_thinking"] {
         case .bool(let enabled): return enabled ? .thinking : .nonThinking
-        case nil, .null: return effort.map { $0 == "none" ? .nonThinking : .thinking }
+        case nil, .null:
+            if let named { return named == "thinking" ? .thinking : .nonThinking }
+            return effort.map { $0 == "none" ? .nonThinking : .thinking }
         case .some(let other):
             throw RequestError(
                 .invalidValue, param: "chat_template_kwargs.enable_thinking",

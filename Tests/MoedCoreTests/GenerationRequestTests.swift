@@ -91,7 +91,8 @@ struct GenerationRequestTests {
             ("stop", "5", "stop"), ("stop", "[5]", "stop"), ("stop", "\"\"", "stop"),
             ("stop", "[\"a\", \"\"]", "stop"),
             ("stop", "{}", "stop"), ("reasoning_effort", "\"huge\"", "reasoning_effort"),
-            ("reasoning_effort", "1", "reasoning_effort"),
+            ("reasoning_effort", "1", "reasoning_effort"), ("reasoning", "\"sometimes\"", "reasoning"),
+            ("reasoning", "{}", "reasoning"), ("prompt", "\"x\"", "prompt"),
             ("chat_template_kwargs", "{\"enable_thinking\": 1}", "chat_template_kwargs.enable_thinking"),
         ])
     func wrongTypesNameTheField(field: String, value: String, param: String) {
@@ -103,6 +104,22 @@ struct GenerationRequestTests {
     @Test func aFractionIsShownAsWhatItIs() {
         #expect(error(#""n": 1.5"#)?.message == "n must be a whole number, not 1.5")
         #expect(error(#""n": "x""#)?.message == "n must be a whole number, not a string")
+    }
+
+    @Test func textPartsAreOneText() throws {
+        func messages(_ content: String) throws -> JSONValue {
+            try JSONValue(parsing: #"{"messages": [{"role": "user", "content": \#(content)}]}"#)
+        }
+        let parts = #"[{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]"#
+        let request = try GenerationRequest(body: try messages(parts))
+        #expect(request.prompt == .messages([["role": "user", "content": "a\nb"]]))
+        for odd in [
+            #"[{"type": "image_url", "image_url": "x"}]"#, #"["a"]"#, #"[{"type": "text", "text": 1}]"#,
+        ] {
+            let error = #expect(throws: RequestError.self) { try GenerationRequest(body: try messages(odd)) }
+            #expect(error?.code == .unsupported)
+            #expect(error?.param == "messages[0].content[0]")
+        }
     }
 
     @Test func stopForms() throws {
@@ -131,6 +148,7 @@ struct GenerationRequestTests {
 
     @Test(
         arguments: [
+            (#""reasoning": "non_thinking""#, .nonThinking), (#""reasoning": "thinking""#, .thinking),
             (#""reasoning_effort": "none""#, .nonThinking), (#""reasoning_effort": "low""#, .thinking),
             (#""chat_template_kwargs": {"enable_thinking": false}"#, .nonThinking),
             (#""chat_template_kwargs": {"enable_thinking": null}, "reasoning_effort": "high""#, .thinking),

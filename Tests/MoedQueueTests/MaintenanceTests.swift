@@ -39,7 +39,7 @@ struct MaintenanceTests {
         var groups: [Int] = []
         for _ in 0..<3 {
             let worker = try await queue.worker()
-            let backlog = try await queue.store.backlog(models: [])
+            let backlog = try await queue.store.backlog(models: ["default"])
             let group = try #require(backlog.first?.group)
             groups.append(group.bucket)
             #expect(try await queue.store.claim(worker, group, limit: 1).map(\.id) == [id])
@@ -135,7 +135,7 @@ struct MaintenanceTests {
 
     @Test func workersAreSeen() async throws {
         let queue = try await Queue()
-        let worker = try await queue.worker(models: ["m"])
+        let worker = try await queue.worker(models: ["m", "default"])
         let missing = try await queue.worker()
         try await queue.add(1)
         _ = try await queue.store.claim(worker, Queue.group, limit: 1)

@@ -18,6 +18,8 @@ package struct RunningJobs {
     private var preparing: Set<JobID> = []
     package private(set) var completions: [JobCompletion] = []
     package private(set) var failures: [JobFailure] = []
+    /// Failures that the database refused.
+    private var postponed: [JobFailure] = []
     let modelName: String
 
     package init(modelName: String) { self.modelName = modelName }
@@ -27,7 +29,7 @@ package struct RunningJobs {
     /// Whether a job is running that may share its process with no other.
     package private(set) var runsAlone = false
     package var preparingCount: Int { preparing.count }
-    package var hasWrites: Bool { !completions.isEmpty || !failures.isEmpty }
+    package var hasWrites: Bool { !completions.isEmpty || !failures.isEmpty || !postponed.isEmpty }
     var leases: [JobLease] { held.values.map(\.lease).sorted { $0.job < $1.job } }
 
     package mutating func claimed(_ job: ClaimedJob, at now: Duration) {
@@ -72,6 +74,15 @@ package struct RunningJobs {
     package mutating func resultRefused(_ lease: JobLease, _ reason: String) {
         failures.append(
             JobFailure(lease: lease, code: "result_refused", message: reason, param: nil, retryable: false))
+    }
+
+    /// A failure that is refused has nothing left to be reduced to: it waits until the database takes it.
+    mutating func postpone(_ failure: JobFailure) { postponed.append(failure) }
+
+    /// Lets postponed failures be tried again.
+    mutating func retryPostponed() {
+        failures += postponed
+        postponed = []
     }
 
     /// The database has confirmed these writes.
