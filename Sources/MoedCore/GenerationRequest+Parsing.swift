@@ -72,24 +72,11 @@ extension GenerationRequest {
             throw RequestError(
                 .invalidValue, param: "messages", "messages must be an array with at least one message")
         }
+        var checked: [JSONValue] = []
         for (index, message) in messages.enumerated() {
-            guard let object = message.object else {
-                throw RequestError(
-                    .invalidValue, param: "messages[\(index)]",
-                    "a message must be an object, not \(message.kind)")
-            }
-            guard object["role"]?.string != nil else {
-                throw RequestError(.invalidValue, param: "messages[\(index)].role", "role must be a string")
-            }
-            switch object["content"] {
-            case .string, .null, .array, nil: break
-            case .some(let other):
-                throw RequestError(
-                    .invalidValue, param: "messages[\(index)].content",
-                    "content must be a string, not \(other.kind)")
-            }
+            checked.append(try ChatMessage.checked(message, name: "messages[\(index)]"))
         }
-        return .messages(messages)
+        return .messages(checked)
     }
 
     private static func mode(
