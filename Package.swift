@@ -62,7 +62,9 @@ let package = Package(
             name: "MoedWeightsTests", dependencies: ["MoedWeights", "MoedCore", "TestSupport"], swiftSettings: swift),
         .testTarget(
             name: "MoedEngineTests",
-            dependencies: ["MoedEngine", "MoedWeights", "MoedCore", "CMoedKernels", "COpenBLAS", "TestSupport"],
+            dependencies: [
+                "MoedEngine", "MoedBatching", "MoedWeights", "MoedCore", "CMoedKernels", "COpenBLAS", "TestSupport",
+            ],
             swiftSettings: swift),
         .testTarget(
             name: "MoedBatchingTests", dependencies: ["MoedBatching", "MoedCore", "TestSupport"], swiftSettings: swift),

@@ -7,7 +7,8 @@ static int runs(const moed_kernels *kernels) {
 #if defined(__x86_64__)
     /* These tests also ask the operating system (xgetbv) whether it saves the wide registers. */
     __builtin_cpu_init();
-    if (kernels == &moed_kernels_avx2) return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+    if (kernels == &moed_kernels_avx2)
+        return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
     if (kernels == &moed_kernels_avx512)
         return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&

@@ -14,7 +14,7 @@
 #include <immintrin.h>
 #include <math.h>
 #include <string.h>
-#pragma clang attribute push(__attribute__((target("avx2,fma"))), apply_to = function)
+#pragma clang attribute push(__attribute__((target("avx2,fma,f16c"))), apply_to = function)
 
 #include "body/vector.h"
 
@@ -29,6 +29,10 @@
 #include "body/matmul_quantised.h"
 
 #include "body/rows.h"
+
+#include "body/half_avx2.h"
+
+#include "body/kv.h"
 
 #include "body/attention.h"
 

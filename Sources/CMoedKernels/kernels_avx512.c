@@ -32,6 +32,10 @@
 
 #include "body/rows.h"
 
+#include "body/half_avx512.h"
+
+#include "body/kv.h"
+
 #include "body/attention.h"
 
 #pragma clang attribute pop

@@ -23,6 +23,10 @@
 
 #include "body/rows.h"
 
+#include "body/half_plain.h"
+
+#include "body/kv.h"
+
 #include "body/attention.h"
 
 #include "body/table.h"

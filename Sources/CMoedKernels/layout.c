@@ -1,4 +1,4 @@
-/* Memory layouts: packing weights, reading rows back, storing keys and values. No arithmetic, no variants. */
+/* Memory layouts: packing weights, reading rows back, sizes of KV blocks. No arithmetic, no variants. */
 #include "moed_kernels.h"
 #include <string.h>
 
@@ -76,9 +76,11 @@ void moed_widen_f32(float *out, const float *source, size_t stride, size_t count
 
 static size_t padded(size_t head_dim) { return (head_dim + MOED_PANEL - 1) / MOED_PANEL * MOED_PANEL; }
 
-size_t moed_kv_head_floats(size_t head_dim) { return MOED_KV_BLOCK * (head_dim + padded(head_dim)); }
-
-void moed_kv_store(float *block, size_t slot, const float *key, const float *value, size_t head_dim) {
-    for (size_t d = 0; d < head_dim; d++) block[d * MOED_KV_BLOCK + slot] = key[d];
-    memcpy(block + head_dim * MOED_KV_BLOCK + slot * padded(head_dim), value, head_dim * sizeof *value);
+size_t moed_kv_head_bytes(int32_t format, size_t head_dim) {
+    size_t elements = MOED_KV_BLOCK * (head_dim + padded(head_dim));
+    switch (format) {
+        case MOED_KV_F16: return elements * 2;
+        case MOED_KV_INT8: return elements + 2 * MOED_KV_BLOCK * sizeof(float);
+        default: return elements * sizeof(float);
+    }
 }

@@ -54,6 +54,8 @@ package struct BatchPlanner: Sendable {
 
     package var waitingCount: Int { waiting.count }
     package var admittedCount: Int { admitted.count }
+    /// In the order of admission, which is that of the shares.
+    package var admittedSequences: [SequenceID] { admitted.map(\.sequence) }
     package var kvTokensFree: Int { limits.kvTokens - admitted.reduce(0) { $0 + $1.kvTokens } }
     /// Slots that neither admitted nor waiting sequences will take: how many jobs more could start now.
     package var slotsFree: Int { max(0, limits.sequencesMax - admitted.count - waiting.count) }
@@ -106,9 +108,10 @@ package struct BatchPlanner: Sendable {
     /// Shares out the next sweep: every sequence gets one row, then the remaining rows go to those with more
     /// pending tokens (prefill, injected text) in order of admission.
     ///
-    /// - Parameter pending: tokens that an admitted sequence has not fed yet, at least 1.
+    /// - Parameter pending: tokens that an admitted sequence could feed now; one with 0, which waits for another
+    ///   one's prompt, gets no share.
     package func shares(pending: (SequenceID) -> Int) -> [Share] {
-        var shares = admitted.map { Share(sequence: $0.sequence, rows: 1) }
+        var shares = admitted.compactMap { pending($0.sequence) > 0 ? Share(sequence: $0.sequence, rows: 1) : nil }
         var rowsFree = limits.rowsPerSweepMax - shares.count
         for index in shares.indices where rowsFree > 0 {
             let extra = min(pending(shares[index].sequence), prefillChunkMax) - 1

@@ -15,6 +15,8 @@ package struct GenerationLoop {
     private struct Unfinished {
         var choices: [GenerationChoice] = []
         var usage: Usage
+        /// Tokens of the prompt that the choice with the fewest got from others; nil before one has ended.
+        var cached: Int?
         var sequences: Set<SequenceID>
         var seed: UInt64
     }
@@ -29,7 +31,7 @@ package struct GenerationLoop {
     private var early: [Outcome] = []
     /// Tokens generated since the loop began, injected ones not counted.
     package private(set) var generatedTokens = 0
-    /// Tokens of prompts and injections fed since the loop began.
+    /// Tokens of prompts and injections fed since the loop began; what was taken from others is not among them.
     package private(set) var prefilledTokens = 0
     package private(set) var sweeps = 0
 
@@ -93,7 +95,8 @@ package struct GenerationLoop {
                 outcomes += fail(state.task.job, error)
             }
         }
-        let shares = planner.shares { states[$0]?.pending.count ?? 1 }
+        takePrefixes()
+        let shares = planner.shares { states[$0]?.feedableCount ?? 0 }
         guard !shares.isEmpty else { return outcomes }
         var steps: [SequenceStep] = []
         for share in shares {
@@ -108,6 +111,13 @@ package struct GenerationLoop {
             for job in unfinishedJobs.sorted() { outcomes += fail(job, error) }
         }
         return outcomes
+    }
+
+    /// Lets sequences that are in their prompts use what others have computed of them.
+    private mutating func takePrefixes() {
+        for sequence in planner.admittedSequences where states[sequence]?.isInPrompt == true {
+            states[sequence]?.skip(engine.takePrefix(sequence))
+        }
     }
 
     private mutating func apply(_ sampled: [TokenID?], to steps: [SequenceStep]) -> [Outcome] {
@@ -129,6 +139,8 @@ package struct GenerationLoop {
     private mutating func collect(_ sequence: SequenceID) -> Outcome? {
         guard var state = states[sequence], var job = jobs[state.task.job] else { return nil }
         let id = state.task.job
+        // The choices of a job have one prompt, counted once: what one of them computed was not cached.
+        job.cached = min(job.cached ?? .max, state.cachedTokens)
         job.choices.append(state.finish(into: &job.usage))
         job.sequences.remove(sequence)
         forget(sequence)
@@ -137,6 +149,7 @@ package struct GenerationLoop {
             return nil
         }
         jobs[id] = nil
+        job.usage.cachedPrompt = job.cached ?? 0
         let choices = job.choices.sorted { $0.index < $1.index }
         return .finished(id, GenerationResult(choices: choices, usage: job.usage, seed: job.seed))
     }

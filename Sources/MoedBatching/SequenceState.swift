@@ -9,6 +9,12 @@ struct SequenceState: Sendable {
     let choice: Int
     /// Tokens the engine has not seen yet.
     private(set) var pending: ArraySlice<TokenID>
+    /// Tokens of the prompt that the engine has: fed, or taken from another sequence.
+    private var promptTokensIn = 0
+    /// Of these, those that were not fed.
+    private(set) var cachedTokens = 0
+    /// Another sequence is computing what this one needs next.
+    private(set) var isWaiting = false
     private(set) var outputIDs: [TokenID] = []
     private(set) var finishReason: FinishReason?
     private var thinking: ThinkingTracker
@@ -25,13 +31,29 @@ struct SequenceState: Sendable {
 
     var opening: SequenceOpening {
         SequenceOpening(
-            promptTokens: task.prompt.count, tokensMax: task.prompt.count + task.newTokensMax,
+            prompt: task.prompt, tokensMax: task.prompt.count + task.newTokensMax,
             sampling: task.sampling, choice: choice)
+    }
+
+    /// Whether part of the prompt is still to be fed.
+    var isInPrompt: Bool { promptTokensIn < task.prompt.count }
+
+    /// Tokens that can be fed now.
+    var feedableCount: Int { isWaiting ? 0 : pending.count }
+
+    /// Leaves out what the engine took from another sequence.
+    mutating func skip(_ share: PrefixShare) {
+        precondition(promptTokensIn + share.tokens < task.prompt.count, "no token of the prompt is left to feed")
+        pending = pending.dropFirst(share.tokens)
+        promptTokensIn += share.tokens
+        cachedTokens += share.tokens
+        isWaiting = share.isComing
     }
 
     /// Takes up to `rows` pending tokens as the next step.
     mutating func takeStep(_ sequence: SequenceID, rows: Int) -> SequenceStep {
         let chunk = pending.prefix(rows)
+        promptTokensIn = min(promptTokensIn + chunk.count, task.prompt.count)
         pending = pending.dropFirst(chunk.count)
         return SequenceStep(sequence: sequence, tokens: Array(chunk), samples: pending.isEmpty)
     }

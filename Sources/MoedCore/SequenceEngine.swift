@@ -6,8 +6,17 @@ package protocol SequenceEngine: AnyObject {
     var limits: EngineLimits { get }
 
     /// Reserves KV room for a sequence of at most `opening.tokensMax` tokens.
-    /// - Throws: `EngineError(.outOfMemory)` when the room is not there.
+    /// - Throws: `EngineError(.outOfMemory)` when the room is not there, `(.invalidInput)` for a prompt with ids
+    ///   that the model does not have.
     func open(_ sequence: SequenceID, _ opening: SequenceOpening) throws(EngineError)
+
+    /// Asked before every sweep for each sequence whose prompt has not been fed whole: takes over what is known
+    /// already of the tokens that come next in it.
+    ///
+    /// Those tokens are then in the sequence as if they had been fed. At least the prompt's last one never is. A
+    /// sequence that is told to wait for another one takes no part in the sweep; the other one is never waiting
+    /// itself, and asked earlier in the same round or in a step of the sweep before.
+    func takePrefix(_ sequence: SequenceID) -> PrefixShare
 
     /// Runs the steps' tokens through all layers in one pass.
     ///
@@ -49,19 +58,34 @@ package struct EngineLimits: Sendable, Equatable {
 
 /// How a sequence is sampled, fixed when it is opened.
 package struct SequenceOpening: Sendable, Equatable {
-    /// Tokens of the prompt: frequency and presence penalties count what comes after them.
-    package var promptTokens: Int
+    /// The first tokens to be fed. Frequency and presence penalties count what comes after them.
+    package var prompt: [TokenID]
     /// Most tokens the sequence will ever hold, prompt included.
     package var tokensMax: Int
     package var sampling: SamplingParameters
     /// Which of the job's choices this is: part of the key of its random numbers.
     package var choice: Int
 
-    package init(promptTokens: Int, tokensMax: Int, sampling: SamplingParameters, choice: Int) {
-        self.promptTokens = promptTokens
+    package init(prompt: [TokenID], tokensMax: Int, sampling: SamplingParameters, choice: Int) {
+        self.prompt = prompt
         self.tokensMax = tokensMax
         self.sampling = sampling
         self.choice = choice
+    }
+}
+
+/// What a sequence gets from others whose prompts begin alike.
+package struct PrefixShare: Sendable, Equatable {
+    /// Tokens that need not be fed any more.
+    package var tokens: Int
+    /// The tokens after them are being computed for another sequence: they are better waited for.
+    package var isComing: Bool
+
+    package static let none = PrefixShare(tokens: 0, isComing: false)
+
+    package init(tokens: Int, isComing: Bool) {
+        self.tokens = tokens
+        self.isComing = isComing
     }
 }
 

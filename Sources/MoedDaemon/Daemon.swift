@@ -82,7 +82,8 @@ package enum Daemon {
                 directory: settings.model.path,
                 options: .init(
                     threads: settings.engine.threads, slots: settings.engine.slots,
-                    kvTokens: settings.engine.kvTokens, rowsPerSweep: settings.engine.rowsPerSweep,
+                    kvTokens: settings.engine.kvTokens, kvFormat: settings.engine.kvFormat,
+                    prefixCache: settings.engine.prefixCache, rowsPerSweep: settings.engine.rowsPerSweep,
                     prefillChunk: settings.engine.prefillChunk, cpu: settings.engine.cpu,
                     maxTokensDefault: settings.maxTokensDefault, formats: settings.model.formats,
                     packCache: settings.model.packCache),

@@ -80,7 +80,7 @@ extension Engine {
             throw Self.invalid("\(tokens.count) tokens are too many to trace")
         }
         let sequence = try makeSequence(SequenceOpening.scoring(tokens.count))
-        defer { forward.cache.giveBack(sequence.blocks) }
+        defer { release(sequence) }
         var sweep = Sweep()
         sweep.append(tokens, at: 0, blocks: sequence.blocks)
         forward.run(sweep, progress: progress.countLayer, trace: observer)
@@ -93,7 +93,7 @@ extension Engine {
         try check(tokens)
         guard !tokens.isEmpty else { return }
         let sequence = try makeSequence(SequenceOpening.scoring(tokens.count))
-        defer { forward.cache.giveBack(sequence.blocks) }
+        defer { release(sequence) }
         for start in stride(from: 0, to: tokens.count, by: limits.rowsPerSweepMax) {
             let chunk = Array(tokens[start..<min(start + limits.rowsPerSweepMax, tokens.count)])
             var sweep = Sweep()
@@ -111,6 +111,6 @@ extension Engine {
 
 extension SequenceOpening {
     fileprivate static func scoring(_ tokens: Int) -> SequenceOpening {
-        SequenceOpening(promptTokens: tokens, tokensMax: tokens, sampling: .greedy, choice: 0)
+        SequenceOpening(prompt: [], tokensMax: tokens, sampling: .greedy, choice: 0)
     }
 }

@@ -14,22 +14,32 @@ package final class Engine: SequenceEngine {
     let forward: ForwardPass
     let vocabularyLimit: Int
     private var sequences: [SequenceID: OpenSequence] = [:]
+    private var blocks: KVBlocks
+    /// Blocks promised to open sequences, those included that several of them share.
+    private var blocksReserved = 0
+    private let sharesPrefixes: Bool
+    /// Blocks of prompts that some sequence is computing, so that others wait for them.
+    private var coming: [KVBlocks.Key: SequenceID] = [:]
 
     /// - Throws: `EngineError(.invalidInput)` for settings out of range, `(.outOfMemory)` when they ask for
     ///   too much.
     package init(model: Qwen3Model, settings: EngineSettings) throws(EngineError) {
         try settings.check()
-        let blocks = KVCache.blocks(for: settings.kvTokens)
+        let blockCount = KVCache.blocks(for: settings.kvTokens)
         let kernels = try KernelSet(named: settings.kernels)
         let compute = Compute(kernels: kernels, pool: try WorkerPool(threads: settings.threads))
         self.model = model
         kernelsName = kernels.name
         vocabularyLimit = min(settings.vocabularyLimit ?? .max, model.configuration.vocabulary)
+        blocks = KVBlocks(count: blockCount)
+        sharesPrefixes = settings.sharesPrefixes
         limits = EngineLimits(
-            contextLength: model.configuration.contextLength, kvTokens: blocks * KVCache.blockTokens,
+            contextLength: model.configuration.contextLength, kvTokens: blockCount * KVCache.blockTokens,
             kvBlockTokens: KVCache.blockTokens, sequencesMax: settings.sequencesMax,
             rowsPerSweepMax: settings.rowsPerSweepMax)
-        forward = try ForwardPass(model, compute, rowsMax: settings.rowsPerSweepMax, kvBlocks: blocks)
+        forward = try ForwardPass(
+            model, compute, rowsMax: settings.rowsPerSweepMax, kvBlocks: blockCount,
+            kvFormat: settings.kvFormat)
     }
 
     /// Memory that the engine holds, all of it from the start; the weights may be shared with other engines.
@@ -39,8 +49,17 @@ package final class Engine: SequenceEngine {
             activations: forward.scratchByteCount)
     }
 
+    /// How keys and values are held, for logs.
+    package var kvFormat: KVFormat { forward.cache.format }
+
+    /// Bytes of keys and values of one token.
+    package var kvBytesPerToken: Int { forward.cache.byteCount / limits.kvTokens }
+
     /// KV room that is not reserved, in tokens.
-    package var kvTokensFree: Int { forward.cache.freeBlocks * KVCache.blockTokens }
+    package var kvTokensFree: Int { (blocks.count - blocksReserved) * KVCache.blockTokens }
+
+    /// Tokens of prompts that are kept for others although no open sequence has them.
+    package var prefixTokensIdle: Int { blocks.idleCount * KVCache.blockTokens }
 
     package func open(_ sequence: SequenceID, _ opening: SequenceOpening) throws(EngineError) {
         guard sequences[sequence] == nil else { throw Self.invalid("sequence \(sequence) is open already") }
@@ -48,16 +67,42 @@ package final class Engine: SequenceEngine {
             throw EngineError(
                 .outOfMemory, "\(limits.sequencesMax) sequences are open, the most there may be")
         }
-        guard (0...opening.tokensMax).contains(opening.promptTokens) else {
+        guard opening.prompt.count <= opening.tokensMax else {
             throw Self.invalid(
-                "a prompt of \(opening.promptTokens) tokens in a sequence of \(opening.tokensMax)")
+                "a prompt of \(opening.prompt.count) tokens in a sequence of \(opening.tokensMax)")
         }
+        try check(opening.prompt)
         sequences[sequence] = try makeSequence(opening)
     }
 
     package func close(_ sequence: SequenceID) {
         guard let closed = sequences.removeValue(forKey: sequence) else { return }
-        forward.cache.giveBack(closed.blocks)
+        release(closed)
+    }
+
+    package func takePrefix(_ sequence: SequenceID) -> PrefixShare {
+        guard sharesPrefixes, let open = sequences[sequence] else { return .none }
+        open.takeKnown(&blocks)
+        let tokens = open.reportTaken()
+        if open.claim != open.nextKey { endClaim(of: open) }
+        guard let key = open.nextKey else { return PrefixShare(tokens: tokens, isComing: false) }
+        let owner = coming[key] ?? sequence
+        coming[key] = owner
+        if owner == sequence { open.claim = key }
+        return PrefixShare(tokens: tokens, isComing: owner != sequence && open.canShareNext)
+    }
+
+    /// What a sweep has added to a sequence: its tokens, and prefixes that others may use.
+    private func append(_ tokens: [TokenID], to sequence: OpenSequence) {
+        sequence.append(tokens)
+        guard sharesPrefixes else { return }
+        sequence.publish(&blocks)
+        if let claim = sequence.claim, blocks.find(claim) != nil { endClaim(of: sequence) }
+    }
+
+    private func endClaim(of sequence: OpenSequence) {
+        if let claim = sequence.claim { coming[claim] = nil }
+        sequence.claim = nil
     }
 
     package func sweep(_ steps: [SequenceStep]) throws(EngineError) -> [TokenID?] {
@@ -69,7 +114,7 @@ package final class Engine: SequenceEngine {
                 step.tokens, at: sequence.length, blocks: sequence.usedBlocks(for: step.tokens.count))
         }
         forward.run(sweep, progress: progress.countLayer)
-        for (step, sequence) in zip(steps, open) { sequence.append(step.tokens) }
+        for (step, sequence) in zip(steps, open) { append(step.tokens, to: sequence) }
 
         var sampled = [TokenID?](repeating: nil, count: steps.count)
         let asking = steps.indices.filter { steps[$0].samples }
@@ -114,6 +159,10 @@ package final class Engine: SequenceEngine {
                         + "but was opened for \(sequence.opening.tokensMax)")
             }
             try check(step.tokens)
+            let prompt = sequence.opening.prompt.dropFirst(sequence.length)
+            guard zip(prompt, step.tokens).allSatisfy({ $0 == $1 }) else {
+                throw Self.invalid("sequence \(step.sequence) was opened with another prompt")
+            }
             rows += step.tokens.count
             open.append(sequence)
         }
@@ -136,43 +185,27 @@ package final class Engine: SequenceEngine {
             throw Self.invalid(
                 "a sequence of \(opening.tokensMax) tokens; the context has \(limits.contextLength)")
         }
-        let needed = KVCache.blocks(for: opening.tokensMax)
-        guard let blocks = forward.cache.take(needed) else {
+        let sequence = OpenSequence(opening)
+        guard sequence.blocksReserved <= blocks.count - blocksReserved else {
             throw EngineError(
                 .outOfMemory,
                 "a sequence of \(opening.tokensMax) tokens does not fit: "
                     + "\(kvTokensFree) of \(limits.kvTokens) are free")
         }
-        return OpenSequence(opening, blocks: blocks)
+        // What is known is used first: taking room may make the engine forget it.
+        if sharesPrefixes { sequence.takeKnown(&blocks) }
+        let fits = sequence.takeRoom(&blocks)
+        precondition(fits, "fewer blocks are used than reserved")
+        blocksReserved += sequence.blocksReserved
+        return sequence
+    }
+
+    /// Gives a sequence's room back.
+    func release(_ sequence: OpenSequence) {
+        endClaim(of: sequence)
+        blocks.giveBack(sequence.blocks)
+        blocksReserved -= sequence.blocksReserved
     }
 
     static func invalid(_ message: String) -> EngineError { EngineError(.invalidInput, message) }
-}
-
-/// A sequence's state between sweeps.
-final class OpenSequence {
-    let opening: SequenceOpening
-    let blocks: [UInt32]
-    /// Tokens computed so far.
-    private(set) var length = 0
-    private(set) var history = TokenHistory()
-    private let remembers: Bool
-
-    init(_ opening: SequenceOpening, blocks: [UInt32]) {
-        self.opening = opening
-        self.blocks = blocks
-        remembers = TokenHistory.isNeeded(by: opening.sampling)
-    }
-
-    /// The blocks that hold the sequence once `count` tokens more are in it.
-    func usedBlocks(for count: Int) -> [UInt32] { Array(blocks.prefix(KVCache.blocks(for: length + count))) }
-
-    func append(_ tokens: [TokenID]) {
-        if remembers {
-            for (index, token) in tokens.enumerated() {
-                history.append(token, inPrompt: length + index < opening.promptTokens)
-            }
-        }
-        length += tokens.count
-    }
 }

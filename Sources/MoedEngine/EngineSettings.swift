@@ -5,6 +5,9 @@ package struct EngineSettings: Sendable, Equatable {
     package var threads: Int
     /// KV room in tokens over all sequences, rounded up to whole blocks.
     package var kvTokens: Int
+    package var kvFormat: KVFormat
+    /// Whether equal beginnings of prompts are computed and held once; the results are the same.
+    package var sharesPrefixes: Bool
     package var sequencesMax: Int
     package var rowsPerSweepMax: Int
     /// Ids from here on are never generated: the embedding may have more rows than the tokenizer has tokens.
@@ -14,11 +17,13 @@ package struct EngineSettings: Sendable, Equatable {
     package var kernels: String?
 
     package init(
-        threads: Int, kvTokens: Int, sequencesMax: Int, rowsPerSweepMax: Int, vocabularyLimit: Int? = nil,
-        kernels: String? = nil
+        threads: Int, kvTokens: Int, kvFormat: KVFormat = .f32, sharesPrefixes: Bool = true,
+        sequencesMax: Int, rowsPerSweepMax: Int, vocabularyLimit: Int? = nil, kernels: String? = nil
     ) {
         self.threads = threads
         self.kvTokens = kvTokens
+        self.kvFormat = kvFormat
+        self.sharesPrefixes = sharesPrefixes
         self.sequencesMax = sequencesMax
         self.rowsPerSweepMax = rowsPerSweepMax
         self.vocabularyLimit = vocabularyLimit

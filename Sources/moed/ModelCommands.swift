@@ -14,11 +14,25 @@ struct ModelOptions: ParsableArguments {
     @Option(help: "Tokens of one prompt in one pass through the layers, at most.")
     var prefillChunk = 256
 
+    @Option(help: "Format of keys and values: f32, f16 or int8; auto is f32 for unquantised weights, else f16.")
+    var kv = "auto"
+
+    @Flag(inversion: .prefixedNo, help: "Compute equal beginnings of prompts once; the results are the same.")
+    var prefixCache = true
+
+    func validate() throws {
+        guard ModelSelection.kvWords.contains(kv) else {
+            throw ValidationError(
+                "--kv must be one of \(ModelSelection.kvWords.joined(separator: ", ")), not “\(kv)”")
+        }
+    }
+
     var selection: ModelSelection {
         ModelSelection(
             directory: model, threads: threads, prefillChunk: prefillChunk,
             formats: FormatChoice(
-                experts: formats.experts ?? "auto", dense: formats.dense ?? "auto", group: formats.group))
+                experts: formats.experts ?? "auto", dense: formats.dense ?? "auto", group: formats.group),
+            kv: kv, prefixCache: prefixCache)
     }
 }
 

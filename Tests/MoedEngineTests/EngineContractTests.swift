@@ -13,8 +13,8 @@ import Testing
             try SampleModelTests.checkpoint(), kvTokens: 100, rows: 16, sequences: 3, vocabularyLimit: 300)
     }
 
-    private func opening(_ tokensMax: Int, prompt: Int = 0) -> SequenceOpening {
-        SequenceOpening(promptTokens: prompt, tokensMax: tokensMax, sampling: .greedy, choice: 0)
+    private func opening(_ tokensMax: Int, prompt: [TokenID] = []) -> SequenceOpening {
+        SequenceOpening(prompt: prompt, tokensMax: tokensMax, sampling: .greedy, choice: 0)
     }
 
     private func error(_ body: () throws -> Void) -> EngineError.Code? {
@@ -47,17 +47,18 @@ import Testing
         #expect(error { try engine.open(SequenceID(1), opening(1)) } == .invalidInput)
         #expect(error { try engine.open(SequenceID(2), opening(0)) } == .invalidInput)
         #expect(error { try engine.open(SequenceID(2), opening(4097)) } == .invalidInput)
-        #expect(error { try engine.open(SequenceID(2), opening(5, prompt: 6)) } == .invalidInput)
+        #expect(error { try engine.open(SequenceID(2), opening(2, prompt: Self.prompt)) } == .invalidInput)
+        #expect(error { try engine.open(SequenceID(2), opening(5, prompt: [640])) } == .invalidInput)
         try engine.open(SequenceID(2), opening(1))
         try engine.open(SequenceID(3), opening(1))
         #expect(error { try engine.open(SequenceID(4), opening(1)) } == .outOfMemory)
     }
 
     @Test func refusesBadStepsAndStaysUsable() throws {
-        try engine.open(SequenceID(1), opening(20, prompt: 3))
+        try engine.open(SequenceID(1), opening(20, prompt: Self.prompt))
         let bad: [[SequenceStep]] = [
             [step(1, [640])], [step(1, [-1])], [step(1, [.max])], [step(1, [.min])], [step(1, [])],
-            [step(2, [1])], [step(1, [1]), step(1, [2])], [step(1, [TokenID](repeating: 1, count: 17))],
+            [step(2, [1])], [step(1, [636, 276])], [step(1, [1]), step(1, [2])], [step(1, [TokenID](repeating: 1, count: 17))],
             [step(1, [TokenID](repeating: 1, count: 21))],
         ]
         for steps in bad { #expect(error { _ = try engine.sweep(steps) } == .invalidInput) }
@@ -65,7 +66,7 @@ import Testing
         let token = try engine.sweep([step(1, Self.prompt)])[0]
         let fresh = try TestEngines.make(
             try SampleModelTests.checkpoint(), kvTokens: 100, rows: 16, vocabularyLimit: 300)
-        try fresh.open(SequenceID(9), opening(20, prompt: 3))
+        try fresh.open(SequenceID(9), opening(20, prompt: Self.prompt))
         #expect(try fresh.sweep([step(9, Self.prompt)])[0] == token)
     }
 
@@ -83,8 +84,8 @@ import Testing
     }
 
     @Test func rowsWithoutSamplesGiveNothing() throws {
-        try engine.open(SequenceID(1), opening(20, prompt: 3))
-        try engine.open(SequenceID(2), opening(20, prompt: 3))
+        try engine.open(SequenceID(1), opening(20, prompt: Self.prompt))
+        try engine.open(SequenceID(2), opening(20, prompt: Self.prompt))
         let steps = [
             SequenceStep(sequence: SequenceID(2), tokens: Self.prompt, samples: false),
             SequenceStep(sequence: SequenceID(1), tokens: Self.prompt, samples: true),
@@ -122,6 +123,11 @@ import Testing
         #expect(try Qwen3Model.weightByteCount(of: SampleModelTests.checkpoint()) == memory.weights)
         // At least a vocabulary for each of 64 rows of logits, and 16 rows of 4 experts' outputs.
         #expect(memory.activations > 64 * 640 * 4 + 16 * 4 * 128 * 4)
+        for (format, bytes) in [(KVFormat.f16, 2 * 64 * 32), (.int8, 64 * 32 + 64 * 4)] {
+            let other = try TestEngines.make(try SampleModelTests.checkpoint(), kvTokens: 100, kv: format)
+            #expect(other.memory.keyValues == 6 * 4 * 2 * bytes)
+            #expect(other.kvBytesPerToken == 6 * 2 * bytes / 32)
+        }
         let wider = try TestEngines.make(try SampleModelTests.checkpoint(), kvTokens: 100, rows: 32).memory
         #expect(wider.activations > memory.activations && wider.keyValues == memory.keyValues)
         #expect(wider.total == wider.weights + wider.keyValues + wider.activations)

@@ -1,4 +1,5 @@
 import CMoedKernels
+import MoedEngine
 
 /// The kernels on Swift arrays, for tests.
 @safe struct KernelCalls: CustomStringConvertible {
@@ -124,16 +125,17 @@ import CMoedKernels
     }
 
     /// Attention of rows at `firstPosition…` with one key/value head; q `[rows, group, headDim]`, keys and
-    /// values `[tokens, headDim]`. What the cache holds behind the tokens is `rubbish`.
+    /// values `[tokens, headDim]`. What the cache holds behind the tokens is bytes of
+    /// `rubbish`.
     func attend(
         _ q: [Float], keys: [Float], values: [Float], group: Int, headDim: Int, firstPosition: Int,
-        rubbish: Float
+        rubbish: UInt8, format: KVFormat = .f32
     ) -> [Float] {
         let tokens = keys.count / headDim
         let rows = q.count / (group * headDim)
         let blockCount = (tokens + 31) / 32
-        let stride = moed_kv_head_floats(headDim)
-        var cache = [Float](repeating: rubbish, count: (blockCount + 1) * stride)
+        let stride = moed_kv_head_bytes(format.code, headDim)
+        var cache = [UInt8](repeating: rubbish, count: (blockCount + 1) * stride)
         // Not in order, and not from 0, as in a cache that other sequences use too.
         let blocks = (0..<UInt32(blockCount)).map { UInt32(blockCount) - $0 }
         for token in 0..<tokens {
@@ -141,8 +143,8 @@ import CMoedKernels
             let value = Array(values[token * headDim..<(token + 1) * headDim])
             unsafe cache.withUnsafeMutableBufferPointer { cache in
                 guard let start = cache.baseAddress else { return }
-                unsafe moed_kv_store(
-                    start + Int(blocks[token / 32]) * stride, token % 32, key, value, headDim)
+                unsafe table.pointee.kv_store(
+                    start + Int(blocks[token / 32]) * stride, format.code, token % 32, key, value, headDim)
             }
         }
         var out = [Float](repeating: .nan, count: q.count)
@@ -156,7 +158,7 @@ import CMoedKernels
                         var job = unsafe moed_attention(
                             out: out, q: q, stride: group * headDim, rows: rows, group: group,
                             head_dim: headDim,
-                            kv: cache, block_stride: stride, blocks: blocks, first_position: firstPosition,
+                            kv: cache, block_stride: stride, format: format.code, blocks: blocks, first_position: firstPosition,
                             scale: 1 / Float(headDim).squareRoot())
                         unsafe table.pointee.attention(&job)
                     }

@@ -205,43 +205,4 @@ import Testing
         let added = try onAll("add \(columns)") { $0.add(sums, delta) }
         #expect(added == zip(sums, delta).map { $0 + $1 })
     }
-
-    @Test(arguments: [(1, 1, 16), (5, 1, 32), (70, 2, 64), (33, 8, 128), (40, 3, 10), (100, 16, 256)])
-    func attention(_ tokens: Int, _ group: Int, _ headDim: Int) throws {
-        var numbers = TestNumbers(seed: 10)
-        let q = numbers.floats(tokens * group * headDim, scale: 3)
-        let keys = numbers.floats(tokens * headDim)
-        let values = numbers.floats(tokens * headDim)
-        let result = try onAll("attention") {
-            $0.attend(
-                q, keys: keys, values: values, group: group, headDim: headDim, firstPosition: 0, rubbish: .nan
-            )
-        }
-        for vector in stride(from: 0, to: tokens * group, by: 3) {
-            let row = vector / group
-            let query = q[vector * headDim..<(vector + 1) * headDim].map(Double.init)
-            let scores = (0...row).map { token in
-                (0..<headDim).reduce(0.0) { $0 + query[$1] * Double(keys[token * headDim + $1]) }
-                    / Double(headDim).squareRoot()
-            }
-            let weights = scores.map { exp($0 - (scores.max() ?? 0)) }
-            let total = weights.reduce(0, +)
-            for d in 0..<headDim {
-                let exact =
-                    (0...row).reduce(0.0) { $0 + weights[$1] * Double(values[$1 * headDim + d]) } / total
-                #expect(abs(Double(result[vector * headDim + d]) - exact) < 3e-6)
-            }
-        }
-        // One row at a time, as in decoding, gives the same bits as all at once.
-        for kernels in KernelCalls.all {
-            for row in stride(from: 0, to: tokens, by: 7) {
-                let width = group * headDim
-                let alone = kernels.attend(
-                    Array(q[row * width..<(row + 1) * width]), keys: Array(keys.prefix((row + 1) * headDim)),
-                    values: Array(values.prefix((row + 1) * headDim)), group: group, headDim: headDim,
-                    firstPosition: row, rubbish: 1e30)
-                #expect(alone.map(\.bitPattern) == result[row * width..<(row + 1) * width].map(\.bitPattern))
-            }
-        }
-    }
 }

@@ -5,14 +5,15 @@ import MoedWeights
 enum TestEngines {
     static func make(
         _ checkpoint: Checkpoint, threads: Int = 1, kvTokens: Int = 4096, rows: Int = 512,
-        sequences: Int = 64,
+        sequences: Int = 64, kv: KVFormat = .f32, sharing: Bool = true,
         vocabularyLimit: Int? = nil, kernels: String? = nil
     ) throws -> Engine {
         let model = try Qwen3Model.load(checkpoint, threads: threads)
         return try Engine(
             model: model,
             settings: EngineSettings(
-                threads: threads, kvTokens: kvTokens, sequencesMax: sequences, rowsPerSweepMax: rows,
+                threads: threads, kvTokens: kvTokens, kvFormat: kv, sharesPrefixes: sharing,
+                sequencesMax: sequences, rowsPerSweepMax: rows,
                 vocabularyLimit: vocabularyLimit, kernels: kernels))
     }
 }
@@ -37,13 +38,18 @@ extension Engine {
             try open(
                 SequenceID(index),
                 SequenceOpening(
-                    promptTokens: request.prompt.count, tokensMax: request.prompt.count + request.newTokens,
+                    prompt: request.prompt, tokensMax: request.prompt.count + request.newTokens,
                     sampling: request.sampling, choice: request.choice))
         }
         while !live.isEmpty {
             var steps: [SequenceStep] = []
             var room = limits.rowsPerSweepMax
             for index in live where room > 0 {
+                if done[index] < requests[index].prompt.count {
+                    let share = takePrefix(SequenceID(index))
+                    done[index] += share.tokens
+                    if share.isComing { continue }
+                }
                 let pending = requests[index].prompt + outputs[index]
                 let tokens = Array(pending[done[index]...].prefix(min(prefillChunk, room)))
                 room -= tokens.count

@@ -6,7 +6,10 @@ package final class ScriptedEngine: SequenceEngine {
     package let limits: EngineLimits
     /// Given the tokens after the prompt so far, the next token; nil falls back to the hash.
     private let script: ([TokenID]) -> TokenID?
+    /// What a sequence that has so many tokens gets of its prompt from others.
+    package var share: (SequenceOpening, Int) -> PrefixShare = { _, _ in .none }
     private var sequences: [SequenceID: (opening: SequenceOpening, tokens: [TokenID])] = [:]
+    private var waiting: Set<SequenceID> = []
     package private(set) var sweeps: [[SequenceStep]] = []
     package var failNextSweep: EngineError?
 
@@ -25,6 +28,15 @@ package final class ScriptedEngine: SequenceEngine {
         precondition(occupied <= limits.kvTokens, "the planner promised room that is not there")
     }
 
+    package func takePrefix(_ sequence: SequenceID) -> PrefixShare {
+        guard let (opening, tokens) = sequences[sequence] else { preconditionFailure("unknown sequence") }
+        precondition(tokens.count < opening.prompt.count, "asked after the prompt")
+        let share = share(opening, tokens.count)
+        sequences[sequence] = (opening, tokens + opening.prompt[tokens.count...].prefix(share.tokens))
+        if share.isComing { waiting.insert(sequence) } else { waiting.remove(sequence) }
+        return share
+    }
+
     package func sweep(_ steps: [SequenceStep]) throws(EngineError) -> [TokenID?] {
         if let error = failNextSweep {
             failNextSweep = nil
@@ -37,11 +49,14 @@ package final class ScriptedEngine: SequenceEngine {
             guard let (opening, earlier) = sequences[step.sequence] else {
                 preconditionFailure("unknown sequence")
             }
+            precondition(!waiting.contains(step.sequence), "stepped while it waits")
             let tokens = earlier + step.tokens
+            precondition(
+                zip(tokens, opening.prompt).allSatisfy { $0 == $1 }, "another prompt than it was opened with")
             precondition(tokens.count <= opening.tokensMax, "more tokens than reserved")
             sequences[step.sequence] = (opening, tokens)
             guard step.samples else { return nil }
-            if let token = script(Array(tokens.dropFirst(opening.promptTokens))) { return token }
+            if let token = script(Array(tokens.dropFirst(opening.prompt.count))) { return token }
             var hash: UInt64 = opening.sampling.seed &+ UInt64(opening.choice) &* 0x9E37_79B9_7F4A_7C15
             for token in tokens { hash = (hash ^ UInt64(bitPattern: Int64(token))) &* 0x100_0000_01B3 }
             return TokenID(hash >> 33 % 200)

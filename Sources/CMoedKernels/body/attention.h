@@ -4,6 +4,8 @@
  * own history alone: not on how the prompt was cut, nor on the rows beside it. Scores run over 32 tokens at
  * once (keys are stored transposed); places after the row's own position are left out, whatever they hold. */
 
+enum { ATTENTION_QUERIES = 32 };
+
 typedef struct query {
     const float *q;
     float *out;
@@ -50,63 +52,76 @@ INLINE void add_block(
     for (; d < width; d += 16) add_values(1, sum + d, fade, p, tokens, v + d, width);
 }
 
-INLINE void attend(const int R, query *queries, const moed_attention *job) {
-    size_t width = (job->head_dim + MOED_PANEL - 1) / MOED_PANEL * MOED_PANEL, seen = 0;
-    float sum[ATTENTION_TILE][MOED_HEAD_DIM_MAX];
-    for (int r = 0; r < R; r++) {
-        memset(sum[r], 0, width * sizeof(float));
-        if (queries[r].seen > seen) seen = queries[r].seen;
+/* One block's share of R queries. */
+INLINE void attend(
+    const int R, query *queries, float *sums, kv_floats block, size_t start, const moed_attention *job) {
+    size_t width = padded(job->head_dim);
+    f32x16 low[ATTENTION_TILE], high[ATTENTION_TILE];
+    UNROLL for (int r = 0; r < R; r++) low[r] = high[r] = splat(0);
+    for (size_t d = 0; d < job->head_dim; d++) {
+        const float *keys = block.keys + d * MOED_KV_BLOCK;
+        f32x16 first = load(keys), second = load(keys + 16);
+        UNROLL for (int r = 0; r < R; r++) {
+            f32x16 value = splat(queries[r].q[d]);
+            low[r] = fma16(value, first, low[r]);
+            high[r] = fma16(value, second, high[r]);
+        }
     }
+    f32x16 scale = splat(job->scale);
+    UNROLL for (int r = 0; r < R; r++) {
+        if (queries[r].seen <= start) continue;
+        size_t tokens = queries[r].seen - start;
+        if (tokens > MOED_KV_BLOCK) tokens = MOED_KV_BLOCK;
+        add_block(
+            &queries[r], sums + (size_t)r * width, low[r] * scale, high[r] * scale, tokens, block.values, width);
+    }
+}
+
+/* All blocks for queries first..<first + count, of which there are at most ATTENTION_QUERIES: a block is
+ * widened once for all of them, and used while it is in the nearest cache. */
+static void attend_queries(const moed_attention *job, size_t first, size_t count) {
+    size_t width = padded(job->head_dim);
+    query queries[ATTENTION_QUERIES];
+    float sums[ATTENTION_QUERIES * MOED_HEAD_DIM_MAX];
+    kv_scratch scratch;
+    memset(sums, 0, count * width * sizeof *sums);
+    for (size_t i = 0; i < count; i++) {
+        size_t row = (first + i) / job->group, head = (first + i) % job->group;
+        size_t offset = row * job->stride + head * job->head_dim;
+        queries[i] = (query){job->q + offset, job->out + offset, job->first_position + row + 1, -INFINITY, 0};
+    }
+    size_t seen = queries[count - 1].seen; /* rows are in order: nobody sees more than the last */
     for (size_t start = 0; start < seen; start += MOED_KV_BLOCK) {
-        const float *k = job->kv + (size_t)job->blocks[start / MOED_KV_BLOCK] * job->block_stride;
-        const float *v = k + job->head_dim * MOED_KV_BLOCK;
-        f32x16 low[ATTENTION_TILE], high[ATTENTION_TILE];
-        UNROLL for (int r = 0; r < R; r++) low[r] = high[r] = splat(0);
-        for (size_t d = 0; d < job->head_dim; d++) {
-            f32x16 first = load(k + d * MOED_KV_BLOCK), second = load(k + d * MOED_KV_BLOCK + 16);
-            UNROLL for (int r = 0; r < R; r++) {
-                f32x16 value = splat(queries[r].q[d]);
-                low[r] = fma16(value, first, low[r]);
-                high[r] = fma16(value, second, high[r]);
+        size_t tokens = seen - start < MOED_KV_BLOCK ? seen - start : MOED_KV_BLOCK;
+        const char *at = (const char *)job->kv + (size_t)job->blocks[start / MOED_KV_BLOCK] * job->block_stride;
+        kv_floats block = widen_block(at, job->format, tokens, job->head_dim, &scratch);
+        for (size_t i = 0, tile = ATTENTION_TILE; i < count; i += tile) {
+            while (tile > count - i) tile /= 2;
+            if (queries[i + tile - 1].seen <= start) continue;
+            query *some = queries + i;
+            float *to = sums + i * width;
+            switch (tile) {
+#if ATTENTION_TILE >= 8
+                case 8: attend(8, some, to, block, start, job); break;
+#endif
+#if ATTENTION_TILE >= 4
+                case 4: attend(4, some, to, block, start, job); break;
+#endif
+#if ATTENTION_TILE >= 2
+                case 2: attend(2, some, to, block, start, job); break;
+#endif
+                default: attend(1, some, to, block, start, job); break;
             }
         }
-        f32x16 scale = splat(job->scale);
-        UNROLL for (int r = 0; r < R; r++) {
-            if (queries[r].seen <= start) continue;
-            size_t tokens = queries[r].seen - start;
-            if (tokens > MOED_KV_BLOCK) tokens = MOED_KV_BLOCK;
-            add_block(&queries[r], sum[r], low[r] * scale, high[r] * scale, tokens, v, width);
-        }
     }
-    for (int r = 0; r < R; r++)
+    for (size_t i = 0; i < count; i++)
         for (size_t d = 0; d < job->head_dim; d += MOED_PANEL)
-            store_part(queries[r].out + d, load(sum[r] + d) / splat(queries[r].total), job->head_dim - d);
+            store_part(
+                queries[i].out + d, load(sums + i * width + d) / splat(queries[i].total), job->head_dim - d);
 }
 
 static void attention(const moed_attention *job) {
     size_t count = job->rows * job->group;
-    for (size_t done = 0; done < count;) {
-        query queries[ATTENTION_TILE];
-        size_t tile = ATTENTION_TILE;
-        while (tile > count - done) tile /= 2;
-        for (size_t i = 0; i < tile; i++) {
-            size_t row = (done + i) / job->group, head = (done + i) % job->group;
-            size_t offset = row * job->stride + head * job->head_dim;
-            size_t seen = job->first_position + row + 1;
-            queries[i] = (query){job->q + offset, job->out + offset, seen, -INFINITY, 0};
-        }
-        switch (tile) {
-#if ATTENTION_TILE >= 8
-            case 8: attend(8, queries, job); break;
-#endif
-#if ATTENTION_TILE >= 4
-            case 4: attend(4, queries, job); break;
-#endif
-#if ATTENTION_TILE >= 2
-            case 2: attend(2, queries, job); break;
-#endif
-            default: attend(1, queries, job); break;
-        }
-        done += tile;
-    }
+    for (size_t done = 0; done < count; done += ATTENTION_QUERIES)
+        attend_queries(job, done, count - done < ATTENTION_QUERIES ? count - done : ATTENTION_QUERIES);
 }

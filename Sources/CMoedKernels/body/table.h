@@ -12,6 +12,7 @@ const moed_kernels TABLE = {
     .route = route,
     .combine = combine,
     .add = add,
+    .kv_store = kv_store,
     .attention = attention,
     .quantise_int8 = quantise_int8,
     .quantise_int4 = quantise_int4,

@@ -72,6 +72,10 @@ typedef struct moed_matmul_quantised {
     size_t panel_end;
 } moed_matmul_quantised;
 
+/* Formats of keys and values. A head's place in a block holds K^T [head_dim][32], then V [32][head_dim rounded
+ * up to 16]; with MOED_KV_INT8, codes -127...127, then f32 scales of the 32 keys and of the 32 values follow. */
+enum { MOED_KV_F32 = 0, MOED_KV_F16 = 1, MOED_KV_INT8 = 2 };
+
 /* Causal attention of `rows` consecutive tokens of one sequence over one key/value head. */
 typedef struct moed_attention {
     float *_Nonnull out;        /* [rows] x stride, `group` heads of head_dim each */
@@ -80,8 +84,9 @@ typedef struct moed_attention {
     size_t rows;
     size_t group;               /* query heads that share this key/value head */
     size_t head_dim;
-    const float *_Nonnull kv;   /* this layer and head in block 0: K^T [head_dim][32], then V [32][padded] */
-    size_t block_stride;
+    const void *_Nonnull kv;    /* this layer and head in block 0, see moed_kv_head_bytes */
+    size_t block_stride;        /* bytes */
+    int32_t format;
     const uint32_t *_Nonnull blocks; /* the sequence's blocks in order */
     size_t first_position;      /* of the first row; row r sees positions 0...first_position + r */
     float scale;
@@ -130,6 +135,11 @@ typedef struct moed_kernels {
     /* x[n] += delta[n] */
     void (*_Nonnull add)(float *_Nonnull x, const float *_Nonnull delta, size_t columns);
 
+    /* Puts key and value [head_dim] of one token into place `slot` (0..<32) of a head's block. */
+    void (*_Nonnull kv_store)(
+        void *_Nonnull block, int32_t format, size_t slot, const float *_Nonnull key,
+        const float *_Nonnull value, size_t head_dim);
+
     void (*_Nonnull attention)(const moed_attention *_Nonnull job);
 
     /* See moed_quantise_panel. */
@@ -143,13 +153,8 @@ typedef struct moed_kernels {
  * is null. Null when there are none of that name or the processor lacks their instructions. */
 const moed_kernels *_Nullable moed_kernels_select(const char *_Nullable name);
 
-/* Floats of one head in a KV block: K^T [head_dim][32], V [32][head_dim rounded up to 16]. */
-size_t moed_kv_head_floats(size_t head_dim);
-
-/* Puts key and value [head_dim] of one token into place `slot` (0..<32) of a head's block. */
-void moed_kv_store(
-    float *_Nonnull block, size_t slot, const float *_Nonnull key, const float *_Nonnull value,
-    size_t head_dim);
+/* Bytes of one head in a KV block. */
+size_t moed_kv_head_bytes(int32_t format, size_t head_dim);
 
 /* Packs `rows` (at most 16) source rows of `columns` elements into one panel; missing rows become zeros.
  * Returns the index of the first element that is infinite or not a number, or -1. */

@@ -1,6 +1,6 @@
 import MoedBatching
 import MoedCore
-import MoedEngine
+package import MoedEngine
 import MoedText
 
 /// The commands without a database, from a checkpoint directory to standard output.
@@ -59,6 +59,7 @@ package enum Filters {
             directory: model.directory,
             options: .init(
                 threads: model.threads, slots: slots, kvTokens: kvTokens,
+                kvFormat: model.kvFormat, prefixCache: model.prefixCache,
                 rowsPerSweep: max(512, slots, model.prefillChunk),
                 prefillChunk: model.prefillChunk, cpu: Host.environment["MOED_CPU"] ?? "auto",
                 maxTokensDefault: maxTokens, formats: model.formats),
@@ -72,12 +73,23 @@ package struct ModelSelection: Sendable {
     package var threads: Int
     package var prefillChunk: Int
     package var formats: FormatChoice
+    /// Nil chooses by the weights.
+    package var kvFormat: KVFormat?
+    package var prefixCache: Bool
 
-    package init(directory: String, threads: Int, prefillChunk: Int, formats: FormatChoice) {
+    package static var kvWords: [String] { KVFormat.words }
+
+    /// - Parameter kv: one of `KVFormat.words`.
+    package init(
+        directory: String, threads: Int, prefillChunk: Int, formats: FormatChoice, kv: String,
+        prefixCache: Bool
+    ) {
         self.directory = directory
         self.threads = threads
         self.prefillChunk = prefillChunk
         self.formats = formats
+        kvFormat = KVFormat(rawValue: kv)
+        self.prefixCache = prefixCache
     }
 }
 

@@ -10,6 +10,9 @@ package struct ModelRunner {
         var slots: Int
         /// 0 chooses.
         var kvTokens: Int
+        /// Nil chooses: exact for unquantised weights, f16 where the weights are rounded anyway.
+        var kvFormat: KVFormat?
+        var prefixCache = true
         var rowsPerSweep: Int
         var prefillChunk: Int
         /// `auto`, or the name of a kernel variant.
@@ -58,7 +61,9 @@ package struct ModelRunner {
         let engine = try Engine(
             model: model,
             settings: EngineSettings(
-                threads: threads, kvTokens: kvTokens, sequencesMax: slots,
+                threads: threads, kvTokens: kvTokens,
+                kvFormat: options.kvFormat ?? (model.isQuantised ? .f16 : .f32),
+                sharesPrefixes: options.prefixCache, sequencesMax: slots,
                 rowsPerSweepMax: options.rowsPerSweep,
                 vocabularyLimit: text.tokenizer.vocabularySize,
                 kernels: options.cpu == "auto" ? nil : options.cpu))

@@ -43,6 +43,12 @@ package struct SettingKey: Sendable {
     static let engineSlots = SettingKey("engine.slots", "32", "sequences that run together, at most")
     static let engineKVTokens = SettingKey(
         "engine.kv_tokens", "0", "tokens of KV cache over all sequences; 0 is slots × min(context, 2048)")
+    static let engineKV = SettingKey(
+        "engine.kv", "auto",
+        "format of keys and values: f32, f16, int8; auto is f32 for unquantised weights, else f16")
+    static let enginePrefixCache = SettingKey(
+        "engine.prefix_cache", "true",
+        "compute and hold equal beginnings of prompts once; results are the same")
     static let engineRowsPerSweep = SettingKey(
         "engine.rows_per_sweep", "512", "tokens in one pass through the layers, decoding and prefill together"
     )
@@ -71,7 +77,7 @@ package struct SettingKey: Sendable {
 
     package static let all: [SettingKey] = [
         databaseURL, modelPath, modelName, modelServeDefault, modelExperts, modelDense, modelGroup,
-        modelPackCache, engineThreads, engineSlots, engineKVTokens,
+        modelPackCache, engineThreads, engineSlots, engineKVTokens, engineKV, enginePrefixCache,
         engineRowsPerSweep, enginePrefillChunk, engineCPU, generationMaxTokens, queuePollInterval,
         queueListen,
         queueLease, queueMaxWait, queueClaimMax, shutdownGrace, logLevel,

@@ -1,4 +1,5 @@
 package import Logging
+package import MoedEngine
 
 /// The daemon's configuration, complete and checked. Read once, passed down; nothing below reads files or variables.
 package struct Settings: Sendable, Equatable {
@@ -17,6 +18,9 @@ package struct Settings: Sendable, Equatable {
         package var threads: Int
         package var slots: Int
         package var kvTokens: Int
+        /// Nil chooses by the weights.
+        package var kvFormat: KVFormat?
+        package var prefixCache: Bool
         package var rowsPerSweep: Int
         package var prefillChunk: Int
         package var cpu: String
@@ -68,6 +72,8 @@ extension Settings {
                 threads: reader.integer(.engineThreads, in: 0...1024),
                 slots: reader.integer(.engineSlots, in: 1...4096),
                 kvTokens: reader.integer(.engineKVTokens, in: 0...1_000_000_000),
+                kvFormat: KVFormat(rawValue: reader.choice(.engineKV, of: KVFormat.words)),
+                prefixCache: reader.boolean(.enginePrefixCache),
                 rowsPerSweep: reader.integer(.engineRowsPerSweep, in: 1...16_384),
                 prefillChunk: reader.integer(.enginePrefillChunk, in: 1...16_384),
                 cpu: reader.choice(.engineCPU, of: ["auto", "scalar", "avx2", "avx512"])),

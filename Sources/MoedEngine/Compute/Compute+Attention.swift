@@ -54,10 +54,9 @@ extension Compute {
             let span = owner[row]
             let position = span.firstPosition + row - span.rows.lowerBound
             let block = Int(shape.blockTable[0, span.blocksStart + position / KVCache.blockTokens])
-            precondition(block < cache.blocks)
             for head in 0..<shape.keyValueHeads {
-                unsafe moed_kv_store(
-                    cache.head(layer: layer, head) + block * cache.blockStride,
+                unsafe kernels.table.pointee.kv_store(
+                    cache.head(layer: layer, head, block: block), cache.format.code,
                     position % KVCache.blockTokens,
                     keys.row(row) + head * shape.headDim, values.row(row) + head * shape.headDim,
                     shape.headDim)
@@ -106,7 +105,8 @@ extension Compute {
                 out: out.row(span.rows.lowerBound) + column,
                 q: UnsafePointer(queries.row(span.rows.lowerBound) + column),
                 stride: queries.stride, rows: span.rows.count, group: group, head_dim: shape.headDim,
-                kv: UnsafePointer(cache.head(layer: layer, head)), block_stride: cache.blockStride,
+                kv: UnsafeRawPointer(cache.head(layer: layer, head)), block_stride: cache.blockStride,
+                format: cache.format.code,
                 blocks: UnsafePointer(shape.blockTable.row(0) + span.blocksStart),
                 first_position: span.firstPosition, scale: scale)
             unsafe kernels.table.pointee.attention(&job)

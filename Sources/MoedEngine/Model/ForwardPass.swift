@@ -24,10 +24,13 @@ final class ForwardPass {
     /// `[logitRowsMax, vocabulary]`, written by `computeLogits`.
     let logits: RowBuffer<Float>
 
-    init(_ model: Qwen3Model, _ compute: Compute, rowsMax: Int, kvBlocks: Int) throws(EngineError) {
+    init(_ model: Qwen3Model, _ compute: Compute, rowsMax: Int, kvBlocks: Int, kvFormat: KVFormat)
+        throws(EngineError)
+    {
         let c = model.configuration
         (self.model, self.compute, self.c) = (model, compute, c)
-        cache = try KVCache(layers: c.layers, heads: c.keyValueHeads, headDim: c.headDim, blocks: kvBlocks)
+        cache = try KVCache(
+            layers: c.layers, heads: c.keyValueHeads, headDim: c.headDim, blocks: kvBlocks, format: kvFormat)
         func rows(_ columns: Int, _ purpose: String) throws(EngineError) -> RowBuffer<Float> {
             try RowBuffer(rows: rowsMax, columns: columns, purpose: purpose)
         }

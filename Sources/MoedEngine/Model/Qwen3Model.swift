@@ -55,7 +55,7 @@ package struct Qwen3Model: Sendable {
     package let weightByteCount: Int
 
     /// Whether some activations have to be quantised for it.
-    var isQuantised: Bool {
+    package var isQuantised: Bool {
         output.format.group != nil
             || layers.contains { $0.attention.group != nil || $0.feedForward.group != nil }
     }

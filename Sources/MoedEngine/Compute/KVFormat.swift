@@ -1,0 +1,23 @@
+import CMoedKernels
+
+/// How keys and values are held.
+package enum KVFormat: String, Sendable, CaseIterable {
+    /// As computed.
+    case f32
+    /// Half the memory of f32; magnitudes above 65504 become that.
+    case f16
+    /// A quarter: codes −127…127 with an f32 scale per token, head, and key or value.
+    case int8
+
+    /// What a setting may say; `auto` leaves the choice to whoever reads it.
+    package static let words = ["auto"] + allCases.map(\.rawValue)
+
+    /// The kernels' number for it.
+    package var code: Int32 {
+        switch self {
+        case .f32: Int32(MOED_KV_F32)
+        case .f16: Int32(MOED_KV_F16)
+        case .int8: Int32(MOED_KV_INT8)
+        }
+    }
+}
