@@ -25,7 +25,10 @@ struct HostService: Service {
                 if let watchdogInterval { group.addTask { await feedWatchdog(watchdogInterval) } }
             }
         }
-        if showsProgress, Host.isTerminal(2) { Host.printErrorInPlace("") }
+        guard showsProgress else { return }
+        // A short run may have ended between two looks.
+        showProgress(StatusText.summary(report.current))
+        if Host.isTerminal(2) { Host.printError("") }
     }
 
     private func showStatus() async {

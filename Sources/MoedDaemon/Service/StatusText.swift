@@ -9,6 +9,11 @@ struct StatusText: Equatable {
     /// How long the database has been away.
     var databaseLostFor: Duration?
 
+    /// What was done, when all is over.
+    static func summary(_ report: DaemonReport.State) -> String {
+        "Finished: \(report.succeeded) done, \(report.failed) failed"
+    }
+
     /// For `STATUS=`: "Running 24 (thinking, ≤2048), 118 queued, 41 tok/s".
     var status: String {
         switch report.phase {
