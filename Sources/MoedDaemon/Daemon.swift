@@ -86,6 +86,9 @@ package enum Daemon {
                     prefillChunk: settings.engine.prefillChunk, cpu: settings.engine.cpu,
                     maxTokensDefault: settings.maxTokensDefault),
                 progress: { meter.show(loaded: $0, of: $1) })
+        } catch let error as EngineError where error.code == .outOfMemory {
+            throw ConfigurationProblem(
+                "\(error): lower engine.kv_tokens or engine.slots, or take a machine with more memory")
         } catch {
             throw ConfigurationProblem("model.path: \(error)")
         }
