@@ -57,7 +57,7 @@ package enum Filters {
                 ("tokenizer", "\(text.tokenizer.vocabularySize) tokens"), ("thinking", text.kind.rawValue),
             ]
         for (label, value) in rows {
-            print(label + String(repeating: " ", count: max(1, 17 - label.count)) + value)
+            print(label + String(repeating: " ", count: max(1, 18 - label.count)) + value)
         }
     }
 

@@ -26,7 +26,8 @@ struct InspectText {
         let unused = sparseLayers == model.layers ? " (unused: every layer has experts)" : ""
         var rows = [
             ("architecture", summary.architecture.rawValue),
-            ("parameters", "\(Self.count(summary.parameters)), \(Self.count(summary.activeParameters)) active per token"),
+            ("parameters", Self.count(summary.parameters)),
+            ("active per token", Self.count(summary.activeParameters)),
             ("weights on disk", "\(Self.bytes(summary.weightBytes)) in \(checkpoint.tensors.count) tensors"),
             ("layers", "\(model.layers), \(sparseLayers) of them with experts"),
             ("hidden size", "\(model.hidden)"),
@@ -39,7 +40,7 @@ struct InspectText {
         ]
         if let experts = model.experts {
             let width = "width \(experts.intermediate)"
-            rows.insert(("experts", "\(experts.count) per layer, \(experts.perToken) per token, \(width)"), at: 6)
+            rows.insert(("experts", "\(experts.count) per layer, \(experts.perToken) per token, \(width)"), at: 7)
         }
         return rows
     }
