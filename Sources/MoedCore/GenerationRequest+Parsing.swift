@@ -75,43 +75,11 @@ extension GenerationRequest {
         if fields["prompt"] != nil {
             throw RequestError(.invalidValue, param: "prompt", "give either messages or prompt, not both")
         }
-        var plain = messages
+        var checked: [JSONValue] = []
         for (index, message) in messages.enumerated() {
-            guard let object = message.object else {
-                throw RequestError(
-                    .invalidValue, param: "messages[\(index)]",
-                    "a message must be an object, not \(message.kind)")
-            }
-            guard object["role"]?.string != nil else {
-                throw RequestError(.invalidValue, param: "messages[\(index)].role", "role must be a string")
-            }
-            switch object["content"] {
-            case .string, .null, nil: break
-            case .array(let parts):
-                var changed = object
-                changed["content"] = .string(try text(of: parts, message: index))
-                plain[index] = .object(changed)
-            case .some(let other):
-                throw RequestError(
-                    .invalidValue, param: "messages[\(index)].content",
-                    "content must be a string, not \(other.kind)")
-            }
+            checked.append(try ChatMessage.checked(message, name: "messages[\(index)]"))
         }
-        return .messages(plain)
-    }
-
-    /// Content parts as one text, a line each: Qwen's templates know texts only and would leave parts out.
-    private static func text(of parts: [JSONValue], message: Int) throws(RequestError) -> String {
-        var texts: [String] = []
-        for (index, part) in parts.enumerated() {
-            guard part["type"]?.string == "text", let text = part["text"]?.string else {
-                throw RequestError(
-                    .unsupported, param: "messages[\(message)].content[\(index)]",
-                    "only parts of type text are supported")
-            }
-            texts.append(text)
-        }
-        return texts.joined(separator: "\n")
+        return .messages(checked)
     }
 
     private static func mode(

@@ -10,7 +10,8 @@ extension ChatTemplate {
     /// `tokenizer_config.json`, which is the source or a list of named sources with one named `default`.
     ///
     /// - Parameters:
-    ///   - tokenizerConfigJSON: Contents of `tokenizer_config.json`; also gives `bos_token`, `eos_token` and the like.
+    ///   - tokenizerConfigJSON: Contents of `tokenizer_config.json`; also gives `bos_token`, `eos_token` and
+    ///     their like.
     ///   - chatTemplateFile: Contents of `chat_template.jinja`; nil when there is none.
     ///   - file: Name of `tokenizer_config.json` in errors.
     /// - Returns: nil when the checkpoint has no template.

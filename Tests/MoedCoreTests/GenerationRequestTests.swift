@@ -106,22 +106,6 @@ struct GenerationRequestTests {
         #expect(error(#""n": "x""#)?.message == "n must be a whole number, not a string")
     }
 
-    @Test func textPartsAreOneText() throws {
-        func messages(_ content: String) throws -> JSONValue {
-            try JSONValue(parsing: #"{"messages": [{"role": "user", "content": \#(content)}]}"#)
-        }
-        let parts = #"[{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]"#
-        let request = try GenerationRequest(body: try messages(parts))
-        #expect(request.prompt == .messages([["role": "user", "content": "a\nb"]]))
-        for odd in [
-            #"[{"type": "image_url", "image_url": "x"}]"#, #"["a"]"#, #"[{"type": "text", "text": 1}]"#,
-        ] {
-            let error = #expect(throws: RequestError.self) { try GenerationRequest(body: try messages(odd)) }
-            #expect(error?.code == .unsupported)
-            #expect(error?.param == "messages[0].content[0]")
-        }
-    }
-
     @Test func stopForms() throws {
         #expect(try request(#""stop": "END""#).stop == ["END"])
         #expect(try request(#""stop": []"#).stop == [])
@@ -198,10 +182,24 @@ struct GenerationRequestTests {
             (#"{"messages": []}"#, .invalidValue, "messages"),
             (#"{"messages": "x"}"#, .invalidValue, "messages"),
             (#"{"messages": [1]}"#, .invalidValue, "messages[0]"),
-            (#"{"messages": [{"role": "user"}, {"content": "x"}]}"#, .invalidValue, "messages[1].role"),
+            (
+                #"{"messages": [{"role": "user", "content": ""}, {"content": "x"}]}"#, .invalidValue,
+                "messages[1].role"
+            ),
             (#"{"messages": [{"role": 1, "content": "x"}]}"#, .invalidValue, "messages[0].role"),
             (#"{"messages": [{"role": "user", "content": 5}]}"#, .invalidValue, "messages[0].content"),
             (#"{"messages": [{"role": "user", "content": {}}]}"#, .invalidValue, "messages[0].content"),
+            (#"{"messages": [{"role": "user"}]}"#, .missingField, "messages[0].content"),
+            (#"{"messages": [{"role": "system", "content": null}]}"#, .missingField, "messages[0].content"),
+            (#"{"messages": [{"role": "user", "content": [5]}]}"#, .invalidValue, "messages[0].content[0]"),
+            (
+                #"{"messages": [{"role": "user", "content": ["a", {"type": "image_url", "image_url": {}}]}]}"#,
+                .unsupported, "messages[0].content[1]"
+            ),
+            (
+                #"{"messages": [{"role": "user", "content": [{"type": "text", "text": 1}]}]}"#, .invalidValue,
+                "messages[0].content[0]"
+            ),
             (#"{"prompt_ids": []}"#, .invalidValue, "prompt_ids"),
             (#"{"prompt_ids": "x"}"#, .invalidValue, "prompt_ids"),
             (#"{"prompt_ids": [1, "2"]}"#, .invalidValue, "prompt_ids[1]"),
@@ -228,6 +226,20 @@ struct GenerationRequestTests {
         }
         #expect(messages[0]["content"] == .string(hostile))
         #expect(messages[0]["extra"] == 1)
+    }
+
+    @Test func textPartsBecomeOneText() throws {
+        let parts: JSONValue = [["type": "text", "text": "What is"], "27 + 58?"]
+        let body: JSONValue = [
+            "messages": [["role": "user", "content": parts], ["role": "assistant", "content": .null]]
+        ]
+        let request = try GenerationRequest(body: body)
+        #expect(
+            request.prompt
+                == .messages([
+                    ["role": "user", "content": "What is\n27 + 58?"],
+                    ["role": "assistant", "content": .null],
+                ]))
     }
 
     @Test func errorsPrintCodeFieldAndReason() {

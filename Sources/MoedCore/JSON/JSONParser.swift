@@ -30,6 +30,8 @@ extension JSONValue {
 struct JSONParser {
     /// Deeper nesting than any request or checkpoint has; bounds the stack used by recursion.
     static let depthMax = 128
+    /// Longest integer, as in Python.
+    static let integerDigitsMax = 4300
 
     private var at = 0
     private var depth = 0
@@ -158,7 +160,13 @@ struct JSONParser {
             _ = try skipDigits(bytes)
         }
         let text = String(decoding: (start..<at).map { bytes[$0] }, as: UTF8.self)
-        if isInteger, let value = Int64(text) { return .integer(value) }
+        if isInteger {
+            if let value = Int64(text) { return .integer(value) }
+            guard digits <= Self.integerDigitsMax else {
+                throw error("a number has more than \(Self.integerDigitsMax) digits")
+            }
+            return .wideInteger(text)
+        }
         guard let value = Double(text), value.isFinite else {
             throw error("the number \(text.prefix(40)) is out of range")
         }

@@ -7,7 +7,10 @@ package enum JSONValue: Sendable, Equatable {
     case bool(Bool)
     /// A number written without fraction and exponent that fits 64 bits.
     case integer(Int64)
-    /// Any other number; integers beyond 64 bits are rounded to the nearest double.
+    /// A number written without fraction and exponent that does not fit 64 bits: its digits as written, with sign,
+    /// as templates print it (`tojson` of Python has integers without bounds).
+    case wideInteger(String)
+    /// Any other number.
     case double(Double)
     case string(String)
     case array([JSONValue])
@@ -23,7 +26,7 @@ package struct JSONObject: Sendable, Equatable {
 
     package private(set) var members: [Member] = []
     /// Built only for large objects (a vocabulary has 151,643 members); small ones are searched linearly.
-    private var index: [ExactText: Int] = [:]
+    private var index: [ExactString: Int] = [:]
     private static let linearMembersMax = 16
 
     package init() {}
@@ -36,9 +39,8 @@ package struct JSONObject: Sendable, Equatable {
     package var isEmpty: Bool { members.isEmpty }
 
     private func position(of key: String) -> Int? {
-        let key = ExactText(key)
-        return members.count > Self.linearMembersMax
-            ? index[key] : members.firstIndex { ExactText($0.key) == key }
+        members.count > Self.linearMembersMax
+            ? index[ExactString(key)] : members.firstIndex { $0.key.utf8.elementsEqual(key.utf8) }
     }
 
     package subscript(key: String) -> JSONValue? {
@@ -51,9 +53,9 @@ package struct JSONObject: Sendable, Equatable {
             }
             members.append(Member(key: key, value: newValue))
             if members.count == Self.linearMembersMax + 1 {
-                for (position, member) in members.enumerated() { index[ExactText(member.key)] = position }
+                for (position, member) in members.enumerated() { index[ExactString(member.key)] = position }
             } else if members.count > Self.linearMembersMax {
-                index[ExactText(key)] = members.count - 1
+                index[ExactString(key)] = members.count - 1
             }
         }
     }
@@ -63,26 +65,10 @@ package struct JSONObject: Sendable, Equatable {
         members.remove(at: position)
         index.removeAll(keepingCapacity: true)
         guard members.count > Self.linearMembersMax else { return }
-        for (position, member) in members.enumerated() { index[ExactText(member.key)] = position }
+        for (position, member) in members.enumerated() { index[ExactString(member.key)] = position }
     }
 
     package static func == (left: JSONObject, right: JSONObject) -> Bool { left.members == right.members }
-}
-
-/// A key compared by its bytes. String's own equality takes canonically equivalent texts for the same, which JSON
-/// does not: "é" in one scalar and in two are two keys.
-private struct ExactText: Hashable {
-    private let text: String
-
-    init(_ text: String) { self.text = text }
-
-    static func == (left: ExactText, right: ExactText) -> Bool {
-        left.text.utf8.elementsEqual(right.text.utf8)
-    }
-
-    func hash(into hasher: inout Hasher) {
-        for byte in text.utf8 { hasher.combine(byte) }
-    }
 }
 
 extension JSONValue {
@@ -105,10 +91,11 @@ extension JSONValue {
         }
     }
 
-    /// The value as a double, integers converted.
+    /// The value as a double, integers converted; nil also for integers beyond a double's range.
     package var number: Double? {
         switch self {
         case .integer(let value): Double(value)
+        case .wideInteger(let digits): Double(digits).flatMap { $0.isFinite ? $0 : nil }
         case .double(let value): value
         default: nil
         }
@@ -122,7 +109,7 @@ extension JSONValue {
         switch self {
         case .null: "null"
         case .bool: "a boolean"
-        case .integer, .double: "a number"
+        case .integer, .wideInteger, .double: "a number"
         case .string: "a string"
         case .array: "an array"
         case .object: "an object"

@@ -2,51 +2,46 @@ import MoedWeights
 
 /// A checkpoint described for people.
 struct InspectText {
-    let checkpoint: Checkpoint
+    private let checkpoint: Checkpoint
+    private let summary: CheckpointSummary
+    private let sparseLayers: Int
 
-    private var costs: ModelCosts { ModelCosts(checkpoint.configuration) }
+    init(checkpoint: Checkpoint) {
+        self.checkpoint = checkpoint
+        summary = checkpoint.summary
+        let model = checkpoint.configuration
+        sparseLayers = (0..<model.layers).count { model.isSparse(layer: $0) }
+    }
 
     /// For logs and `moed check`: "Qwen3MoeForCausalLM, 2.75 M parameters (0.98 M active), 5.5 MB".
     var oneLine: String {
-        let c = costs
-        let active = c.expertParameters > 0 ? " (\(Self.count(c.activeParameters)) active)" : ""
-        return
-            "\(checkpoint.configuration.architecture.rawValue), \(Self.count(c.parameters)) parameters\(active), "
-            + Self.bytes(checkpoint.byteCount)
+        let active = sparseLayers > 0 ? " (\(Self.count(summary.activeParameters)) active)" : ""
+        return "\(summary.architecture.rawValue), \(Self.count(summary.parameters)) parameters\(active), "
+            + Self.bytes(summary.weightBytes)
     }
 
     /// Rows of label and value.
     var rows: [(String, String)] {
-        let m = checkpoint.configuration
-        let c = costs
+        let model = checkpoint.configuration
+        let unused = sparseLayers == model.layers ? " (unused: every layer has experts)" : ""
         var rows = [
-            ("architecture", m.architecture.rawValue),
-            ("parameters", "\(Self.count(c.parameters)), \(Self.count(c.activeParameters)) used per token"),
-            ("weights on disk", "\(Self.bytes(checkpoint.byteCount)) in \(checkpoint.tensors.count) tensors"),
-            ("layers", "\(m.layers), \(c.sparseLayers) of them with experts"),
-            ("hidden size", "\(m.hidden)"),
-            ("attention", "\(m.heads) heads, \(m.keyValueHeads) key/value heads of \(m.headDim)"),
+            ("architecture", summary.architecture.rawValue),
+            ("parameters", Self.count(summary.parameters)),
+            ("active per token", Self.count(summary.activeParameters)),
+            ("weights on disk", "\(Self.bytes(summary.weightBytes)) in \(checkpoint.tensors.count) tensors"),
+            ("layers", "\(model.layers), \(sparseLayers) of them with experts"),
+            ("hidden size", "\(model.hidden)"),
+            ("attention", "\(model.heads) heads, \(model.keyValueHeads) key/value heads of \(model.headDim)"),
+            ("feed-forward", "width \(model.intermediate)\(unused)"),
+            ("context", "\(model.contextLength) tokens\(model.rotary.yarn == nil ? "" : " (YaRN)")"),
+            ("embedding", "\(model.vocabulary) rows\(model.tiedEmbeddings ? ", also the output matrix" : "")"),
+            ("per token", "\(Self.count(summary.multiplyAddsPerToken)) multiply-adds"),
+            ("KV cache", "\(Self.bytes(summary.keyValueBytesPerToken)) per token"),
         ]
-        if let experts = m.experts {
-            rows.append(
-                (
-                    "experts",
-                    "\(experts.count) per layer, \(experts.perToken) per token, width \(experts.intermediate), "
-                        + "\(Self.count(c.expertParameters)) weights each"
-                ))
+        if let experts = model.experts {
+            let width = "width \(experts.intermediate)"
+            rows.insert(("experts", "\(experts.count) per layer, \(experts.perToken) per token, \(width)"), at: 7)
         }
-        rows += [
-            (
-                "feed-forward",
-                "width \(m.intermediate)\(c.sparseLayers == m.layers ? " (unused: every layer has experts)" : "")"
-            ),
-            ("context", "\(m.contextLength) tokens\(m.rotary.yarn == nil ? "" : " (YaRN)")"),
-            ("embedding", "\(m.vocabulary) rows\(m.tiedEmbeddings ? ", also the output matrix" : "")"),
-            (
-                "per token",
-                "\(Self.count(c.activeParameters)) multiply-adds, \(Self.bytes(c.keyValueBytesPerToken)) of KV cache"
-            ),
-        ]
         return rows
     }
 

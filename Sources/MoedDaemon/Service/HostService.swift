@@ -18,6 +18,8 @@ struct HostService: Service {
     let log: Logger
 
     func run() async throws {
+        let clock = ContinuousClock()
+        let start = clock.now
         await cancelWhenGracefulShutdown {
             await withDiscardingTaskGroup { group in
                 group.addTask { await showStatus() }
@@ -26,9 +28,9 @@ struct HostService: Service {
             }
         }
         guard showsProgress else { return }
-        // A short run may have ended between two looks.
-        showProgress(StatusText.summary(report.current))
-        if Host.isTerminal(2) { Host.printError("") }
+        if Host.isTerminal(2) { Host.printErrorInPlace("") }
+        Host.printError(
+            StatusText.summary(report.current, inference.snapshot, elapsed: start.duration(to: clock.now)))
     }
 
     private func showStatus() async {

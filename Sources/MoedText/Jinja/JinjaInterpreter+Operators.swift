@@ -136,6 +136,7 @@ extension JinjaInterpreter {
         if let left = left.asNumber, let right = right.asNumber { return left == right }
         switch (left, right) {
         case (.undefined, .undefined), (.none, .none): return true
+        case (.wideInteger(let left), .wideInteger(let right)): return left == right
         case (.string(let left), .string(let right)):
             guard left.utf8.count == right.utf8.count else { return false }
             try charge(bytes: left.utf8.count)

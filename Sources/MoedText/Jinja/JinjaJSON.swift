@@ -44,6 +44,7 @@ extension JinjaInterpreter {
         case .none: text += "null"
         case .bool(let value): text += value ? "true" : "false"
         case .integer(let value): text += String(value)
+        case .wideInteger(let digits): text += digits
         case .float(let value):
             text +=
                 value.isFinite

@@ -31,9 +31,9 @@ extension JinjaInterpreter {
         case (.boolean, .bool): return true
         case (.true, .bool(let value)): return value
         case (.false, .bool(let value)): return !value
-        case (.integer, .integer): return true
+        case (.integer, .integer), (.integer, .wideInteger): return true
         case (.float, .float): return true
-        case (.number, .bool), (.number, .integer), (.number, .float): return true
+        case (.number, .bool), (.number, .integer), (.number, .wideInteger), (.number, .float): return true
         case (.string, .string): return true
         case (.mapping, .dictionary): return true
         case (.sequence, .undefined), (.sequence, .string), (.sequence, .list), (.sequence, .tuple),

@@ -105,6 +105,7 @@ extension JinjaInterpreter {
         case .none: text += "None"
         case .bool(let value): text += value ? "True" : "False"
         case .integer(let value): text += String(value)
+        case .wideInteger(let digits): text += digits
         case .float(let value): text += PythonText.float(value)
         case .string(let value): text += PythonText.quoted(value)
         case .list(let items):

@@ -9,6 +9,8 @@ enum JinjaValue: Sendable {
     case none
     case bool(Bool)
     case integer(Int)
+    /// The digits of an integer beyond 64 bits. It is printed; nothing is calculated with it.
+    case wideInteger(String)
     case float(Double)
     case string(String)
     case list(JinjaSequence)
@@ -28,6 +30,7 @@ enum JinjaValue: Sendable {
         case .null: self = .none
         case .bool(let value): self = .bool(value)
         case .integer(let value): self = .integer(Int(value))
+        case .wideInteger(let digits): self = .wideInteger(digits)
         case .double(let value): self = .float(value)
         case .string(let value): self = .string(value)
         case .array(let values): self = .list(JinjaSequence(values.map { JinjaValue($0) }))
@@ -56,6 +59,7 @@ enum JinjaValue: Sendable {
         case .none: "None"
         case .bool: "a boolean"
         case .integer: "an integer"
+        case .wideInteger: "an integer beyond 64 bits"
         case .float: "a float"
         case .string: "a string"
         case .list: "a list"
@@ -79,7 +83,7 @@ enum JinjaValue: Sendable {
         case .string(let value): !value.isEmpty
         case .list(let items), .tuple(let items): !items.elements.isEmpty
         case .dictionary(let members): !members.members.isEmpty
-        case .namespace, .generator, .loop, .macro, .function, .method: true
+        case .wideInteger, .namespace, .generator, .loop, .macro, .function, .method: true
         }
     }
 
@@ -117,23 +121,12 @@ struct JinjaDictionary: Sendable {
     private(set) var members: [(key: String, value: JinjaValue)] = []
     private(set) var depth = 1
     /// Built only for large dictionaries; small ones are searched linearly.
-    private var index: [Key: Int] = [:]
+    private var index: [ExactString: Int] = [:]
     private static let linearMembersMax = 12
-
-    /// A key compared code point by code point.
-    private struct Key: Hashable {
-        var text: String
-
-        static func == (left: Key, right: Key) -> Bool { left.text.isIdentical(to: right.text) }
-
-        func hash(into hasher: inout Hasher) {
-            for byte in text.utf8 { hasher.combine(byte) }
-        }
-    }
 
     private func position(of key: String) -> Int? {
         members.count > Self.linearMembersMax
-            ? index[Key(text: key)] : members.firstIndex { $0.key.isIdentical(to: key) }
+            ? index[ExactString(key)] : members.firstIndex { $0.key.isIdentical(to: key) }
     }
 
     subscript(key: String) -> JinjaValue? { position(of: key).map { members[$0].value } }
@@ -146,9 +139,9 @@ struct JinjaDictionary: Sendable {
         }
         members.append((key, value))
         if members.count == Self.linearMembersMax + 1 {
-            for (position, member) in members.enumerated() { index[Key(text: member.key)] = position }
+            for (position, member) in members.enumerated() { index[ExactString(member.key)] = position }
         } else if members.count > Self.linearMembersMax {
-            index[Key(text: key)] = members.count - 1
+            index[ExactString(key)] = members.count - 1
         }
     }
 }

@@ -1,0 +1,17 @@
+/// A string compared and hashed code point by code point. Swift's own equality also holds between canonically
+/// equivalent texts (`é` in one code point and in two), which are different keys in JSON and in vocabularies.
+package struct ExactString: Hashable, Sendable {
+    package var text: String
+
+    package init(_ text: String) { self.text = text }
+
+    package static func == (left: ExactString, right: ExactString) -> Bool {
+        left.text.utf8.elementsEqual(right.text.utf8)
+    }
+
+    package func hash(into hasher: inout Hasher) {
+        for byte in text.utf8 { hasher.combine(byte) }
+        // Ends the text, so that neighbours in a longer key stay apart.
+        hasher.combine(UInt8(0xFF))
+    }
+}
