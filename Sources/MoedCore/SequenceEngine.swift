@@ -14,14 +14,13 @@ package protocol SequenceEngine: AnyObject {
     /// already of the tokens that come next in it.
     ///
     /// Those tokens are then in the sequence as if they had been fed. At least the prompt's last one never is. A
-    /// sequence that is told to wait for another one takes no part in the sweep; the other one is never waiting
-    /// itself, and asked earlier in the same round or in a step of the sweep before.
+    /// sequence that is told to wait takes no part in the sweep. Every other one must: somebody may wait for it.
     func takePrefix(_ sequence: SequenceID) -> PrefixShare
 
     /// Runs the steps' tokens through all layers in one pass.
     ///
     /// Each step appends its tokens to its sequence. Returns, in the order of `steps`, the token sampled after the
-    /// step's last token, or nil where none was asked for.
+    /// step's last token; nil where none was asked for, and where the model gave no finite logits to choose by.
     func sweep(_ steps: [SequenceStep]) throws(EngineError) -> [TokenID?]
 
     /// Forgets a sequence and frees its KV room.

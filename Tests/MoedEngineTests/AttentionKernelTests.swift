@@ -89,7 +89,7 @@ import Testing
     /// Between two halves the nearer one, in the middle the even one; beyond all of them the largest.
     @Test func halvesAreRoundedToNearest() {
         var numbers = TestNumbers(seed: 3)
-        var values: [Float] = [65504, 65519, 65520, 1e30, -1e30, .infinity, -.infinity, 0x1p-24, 0x1p-25, 0x1.8p-25]
+        var values: [Float] = [65504, 65519, 65520, 1e30, -1e30, 0x1p-24, 0x1p-25, 0x1.8p-25]
         for bits in stride(from: UInt16(0), to: 0x7BFF, by: 97) {
             let low = Float(Float16(bitPattern: bits))
             let high = Float(Float16(bitPattern: bits + 1))
@@ -128,6 +128,8 @@ import Testing
                 let back = Self.roundTrip([1, .nan, -1, 2], format, kernels)
                 #expect(back[1].isNaN)
             }
+            let half = Self.roundTrip([1, .infinity, -.infinity, 2], .f16, kernels)
+            #expect(half[0] == 1 && half[1].isNaN && half[2].isNaN && half[3] == 2)
             let none = Self.roundTrip([1, .infinity, -1, 2], .int8, kernels)
             #expect(none.filter(\.isNaN).count == 4)
         }

@@ -1,9 +1,10 @@
 /* Keys and values in the formats of the KV cache: stored token by token, widened block by block. */
 
-/* To half floats, ties to even; what is too large becomes the largest, not infinity. Integer arithmetic, so
- * that all variants agree: not every processor has an instruction for it. */
+/* To half floats, ties to even. A number that is too large becomes the largest; what is infinite or no number
+ * becomes none, so that it cannot pass for one. Integer arithmetic, so that all variants agree: not every
+ * processor has an instruction for it. */
 INLINE u16x16 narrow_halves(f32x16 x) {
-    i32x16 bits = (i32x16)x, size = bits & 0x7fffffff, none = size > 0x7f800000;
+    i32x16 bits = (i32x16)x, size = bits & 0x7fffffff, none = size >= 0x7f800000;
     i32x16 largest = splat_int(0x477fe000), large = size > largest;
     size = (large & largest) | (~large & size);
     i32x16 normal = (size - (112 << 23) + 0xfff + (size >> 13 & 1)) >> 13;

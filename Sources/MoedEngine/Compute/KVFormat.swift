@@ -4,7 +4,7 @@ import CMoedKernels
 package enum KVFormat: String, Sendable, CaseIterable {
     /// As computed.
     case f32
-    /// Half the memory of f32; magnitudes above 65504 become that.
+    /// Half the memory of f32; finite magnitudes above 65504 become that.
     case f16
     /// A quarter: codes −127…127 with an f32 scale per token, head, and key or value.
     case int8
