@@ -25,6 +25,15 @@ import Testing
         #expect(settings.maxTokensDefault == 4096)
         #expect(settings.logLevel == .info)
         #expect(settings.model.servesDefault)
+        #expect(settings.engine.kvFormat == nil && settings.engine.prefixCache)
+    }
+
+    @Test(arguments: [("f32", "f32"), ("f16", "f16"), ("int8", "int8"), ("auto", nil)])
+    func formatsOfKeysAndValues(_ word: String, _ expected: String?) throws {
+        let yaml = "model: {path: /m}\nengine: {kv: \(word), prefix_cache: false}"
+        let settings = try read(yaml: yaml).get()
+        #expect(settings.engine.kvFormat?.rawValue == expected && !settings.engine.prefixCache)
+        #expect(problems(read(yaml: "model: {path: /m}\nengine: {kv: bf16}")).count == 1)
     }
 
     @Test func laterSourcesWin() throws {

@@ -1,3 +1,4 @@
+import Glibc
 import MoedCore
 import MoedEngine
 import MoedWeights
@@ -28,11 +29,12 @@ import Testing
         #endif
     }
 
-    static func engine(threads: Int = 1, rows: Int = 512, kernels: String? = nil) throws -> Engine {
+    static func engine(
+        threads: Int = 1, rows: Int = 512, kernels: String? = nil, kv: KVFormat = .f32
+    ) throws -> Engine {
         try TestEngines.make(
             try SampleModelTests.checkpoint(), threads: threads, kvTokens: 32 * 256, rows: rows,
-            sequences: 32,
-            kernels: kernels)
+            sequences: 32, kv: kv, kernels: kernels)
     }
 
     @Test func outputsDependOnTheJobAlone() throws {
@@ -63,18 +65,39 @@ import Testing
     }
 
     /// Stronger than equal tokens: equal bits of every logit.
-    @Test func logitsAreTheSameBits() throws {
+    @Test(arguments: KVFormat.allCases) func logitsAreTheSameBits(_ kv: KVFormat) throws {
         let prompt = Array(try SamplePrompt.all()[0...].flatMap { $0.promptIDs }.prefix(150))
         func bits(_ engine: Engine) throws -> [[UInt32]] {
             try engine.logits(prompt).map { $0.map(\.bitPattern) }
         }
-        let expected = try bits(Self.engine())
+        let expected = try bits(Self.engine(kv: kv))
         #expect(expected.count == 150)
-        for rows in [1, 7, 64] { #expect(try bits(Self.engine(rows: rows)) == expected, "chunks of \(rows)") }
-        #expect(try bits(Self.engine(threads: 2)) == expected)
-        for kernels in KernelCalls.all {
-            #expect(try bits(Self.engine(kernels: kernels.description)) == expected)
+        for rows in [1, 7, 64] {
+            #expect(try bits(Self.engine(rows: rows, kv: kv)) == expected, "chunks of \(rows)")
         }
+        #expect(try bits(Self.engine(threads: 2, kv: kv)) == expected)
+        for kernels in KernelCalls.all {
+            #expect(try bits(Self.engine(kernels: kernels.description, kv: kv)) == expected)
+        }
+    }
+
+    /// Smaller formats cost accuracy, as little as their rounding says: mean Kullback-Leibler divergence to f32.
+    @Test(arguments: [(KVFormat.f16, 1e-6), (.int8, 1e-3)])
+    func smallerFormatsStayClose(_ kv: KVFormat, most: Double) throws {
+        let prompt = Array(try SamplePrompt.all()[0...].flatMap { $0.promptIDs }.prefix(150))
+        let exact = try Self.engine().logits(prompt).map(Self.logProbabilities)
+        let other = try Self.engine(kv: kv).logits(prompt).map(Self.logProbabilities)
+        let divergence = zip(exact, other).reduce(0.0) { sum, pair in
+            sum + zip(pair.0, pair.1).reduce(0.0) { $0 + exp($1.0) * ($1.0 - $1.1) }
+        }
+        let mean = divergence / Double(prompt.count)
+        #expect(mean > 0 && mean < most, "\(kv): \(mean)")
+    }
+
+    private static func logProbabilities(_ logits: [Float]) -> [Double] {
+        let most = Double(logits.max() ?? 0)
+        let normaliser = most + log(logits.reduce(0.0) { $0 + exp(Double($1) - most) })
+        return logits.map { Double($0) - normaliser }
     }
 
     /// After other sequences have used and left the cache, their keys and values are without effect.

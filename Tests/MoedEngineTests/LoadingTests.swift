@@ -91,7 +91,7 @@ import Testing
             let sampling = SamplingParameters(temperature: temperature, topK: 20, topP: 0.95)
             try engine.open(
                 SequenceID(1),
-                SequenceOpening(promptTokens: 2, tokensMax: 8, sampling: sampling, choice: 0))
+                SequenceOpening(prompt: [5, 6], tokensMax: 8, sampling: sampling, choice: 0))
             let sampled = try engine.sweep([
                 SequenceStep(sequence: SequenceID(1), tokens: [5, 6], samples: true)
             ])
