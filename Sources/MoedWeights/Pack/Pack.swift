@@ -90,8 +90,10 @@ package struct Pack: Sendable {
         return blob.format
     }
 
-    private func missing(_ name: String) -> EngineError {
-        EngineError(.badCheckpoint, "\(directory)/\(PackManifest.fileName): blob \(name) is missing")
+    private func missing(_ name: String) -> EngineError { error(inManifest: "blob \(name) is missing") }
+
+    package func error(inManifest reason: String) -> EngineError {
+        EngineError(.badCheckpoint, "\(directory)/\(PackManifest.fileName): \(reason)")
     }
 
     /// - Throws: `EngineError(.badCheckpoint)` when there is no such blob, or not of that file, size and format.
