@@ -11,6 +11,7 @@ struct WordTests {
         "Sources/MoedDaemon/Inference/InferenceService.swift": "its executor, unowned by contract",
         "Sources/MoedDaemon/Service/PreparationService.swift": "its executor, unowned by contract",
         "Sources/MoedDaemon/WholeFile.swift": "open(2) and read(2)",
+        "Sources/MoedEngine/Compute/ActivationRows.swift": "calls of the C kernels",
         "Sources/MoedEngine/Compute/AlignedMemory.swift": "owner of anonymous mappings",
         "Sources/MoedEngine/Compute/Compute+Attention.swift": "calls of the C kernels",
         "Sources/MoedEngine/Compute/Compute+FeedForward.swift": "calls of the C kernels",
