@@ -6,7 +6,8 @@ import Testing
     @Test(arguments: [
         (0, "ef46db3751d8e999"), (1, "a96c7f0ce858bbb7"), (3, "bed43740ee6332bb"), (4, "fa212ae44b3bb23d"),
         (7, "2744460dd675d2c0"), (8, "994b676b71ce94dd"), (12, "b92f588ce720786e"), (31, "6711d55e306b5d8f"),
-        (32, "07f7b8e3bc5d6e25"), (33, "09f85eeb4e1cbe9f"), (63, "b7c9968c066cb6a5"), (64, "50d4159a0411632e"),
+        (32, "07f7b8e3bc5d6e25"), (33, "09f85eeb4e1cbe9f"), (63, "b7c9968c066cb6a5"),
+        (64, "50d4159a0411632e"),
         (100, "9ddada11d3dc2d8f"), (1000, "0bf0bdbcc82eb373"), (1024, "5960af0c625acfb7"),
     ])
     func knownAnswers(_ count: Int, _ expected: String) {
@@ -48,7 +49,9 @@ import Testing
         let digest = Digest([])
         #expect(try #require(Digest(digest.description)) == digest)
         #expect(Digest("00000000000000ff")?.value == 255)
-        for text in ["", "ff", "00000000000000fg", "00000000000000FF", "+0000000000000ff", "00000000000000ff0"] {
+        for text in [
+            "", "ff", "00000000000000fg", "00000000000000FF", "+0000000000000ff", "00000000000000ff0",
+        ] {
             #expect(Digest(text) == nil)
         }
     }

@@ -87,18 +87,22 @@ import Testing
     ])
     func everyMemberIsNeeded(_ key: String) throws {
         for value: JSONValue? in [nil, .null, true, .array([1]), .object(JSONObject([("a", "b")])), -1] {
-            let error = try #require(error(try text(key, value)), "\(key) may be \(String(describing: value))")
+            let error = try #require(
+                error(try text(key, value)), "\(key) may be \(String(describing: value))")
             #expect(error.message.contains("here/manifest.json: \(key)"), "\(error.message)")
         }
     }
 
     /// Blobs with one member changed; the others and the digest are right.
-    @Test(arguments: [
-        ("offset", -1), ("offset", 64), ("offset", .integer(Int64.max)), ("offset", 0.5), ("bytes", 0), ("bytes", -128),
-        ("bytes", .integer(Int64.max)), ("bytes", 1_125_899_906_842_624), ("part", 0), ("part", -64), ("part", .integer(Int64.max)),
-        ("file", "../dense.bin"), ("file", "config.json"), ("file", 1), ("name", "b"), ("name", .null),
-        ("format", 4), ("digest", "xyz"), ("digest", 1), ("digest", ""), ("file", "experts.bin"),
-    ] as [(String, JSONValue)])
+    @Test(
+        arguments: [
+            ("offset", -1), ("offset", 64), ("offset", .integer(Int64.max)), ("offset", 0.5), ("bytes", 0),
+            ("bytes", -128),
+            ("bytes", .integer(Int64.max)), ("bytes", 1_125_899_906_842_624), ("part", 0), ("part", -64),
+            ("part", .integer(Int64.max)),
+            ("file", "../dense.bin"), ("file", "config.json"), ("file", 1), ("name", "b"), ("name", .null),
+            ("format", 4), ("digest", "xyz"), ("digest", 1), ("digest", ""), ("file", "experts.bin"),
+        ] as [(String, JSONValue)])
     func hostileBlobs(_ key: String, _ value: JSONValue) throws {
         let manifest = try JSONValue(parsing: Self.manifest.text)
         var blobs = try #require(manifest["blobs"]?.array)
@@ -108,7 +112,9 @@ import Testing
         #expect(error(try text("blobs", .array(blobs))) != nil)
     }
 
-    @Test(arguments: ["../../etc/passwd", "/etc/passwd", "model.safetensors", "", "manifest.json", "dense.bin"])
+    @Test(arguments: [
+        "../../etc/passwd", "/etc/passwd", "model.safetensors", "", "manifest.json", "dense.bin",
+    ])
     func foreignFilesAreRefused(_ name: String) throws {
         let entry: JSONValue = ["name": .string(name), "bytes": 1, "digest": "0000000000000000"]
         #expect(try #require(error(try text("files", .array([entry])))).message.contains("files[0]"))
@@ -116,7 +122,8 @@ import Testing
 
     @Test func manyTinyPartsAreRefused() throws {
         let blob: JSONValue = [
-            "name": "a", "file": "dense.bin", "offset": 0, "bytes": 1_000_000_000_000, "part": 1, "format": "bf16",
+            "name": "a", "file": "dense.bin", "offset": 0, "bytes": 1_000_000_000_000, "part": 1,
+            "format": "bf16",
             "digest": "0000000000000000",
         ]
         #expect(try #require(error(try text("blobs", .array([blob])))).message.contains("part"))

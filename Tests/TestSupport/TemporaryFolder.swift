@@ -23,7 +23,9 @@ package final class TemporaryFolder {
         get throws { try FileManager.default.contentsOfDirectory(atPath: path).sorted() }
     }
 
-    package func bytes(_ name: String) throws -> [UInt8] { Array(try Data(contentsOf: url.appending(path: name))) }
+    package func bytes(_ name: String) throws -> [UInt8] {
+        Array(try Data(contentsOf: url.appending(path: name)))
+    }
 
     package func write(_ name: String, _ bytes: [UInt8]) throws {
         try Data(bytes).write(to: url.appending(path: name))

@@ -10,6 +10,7 @@ struct WordTests {
         "Sources/MoedDaemon/Host.swift": "environ, gethostname, write(2)",
         "Sources/MoedDaemon/Inference/InferenceService.swift": "its executor, unowned by contract",
         "Sources/MoedDaemon/Service/PreparationService.swift": "its executor, unowned by contract",
+        "Sources/MoedDaemon/Model/PackCache.swift": "mkdir",
         "Sources/MoedDaemon/WholeFile.swift": "open(2) and read(2)",
         "Sources/MoedEngine/Compute/ActivationRows.swift": "calls of the C kernels",
         "Sources/MoedEngine/Compute/AlignedMemory.swift": "owner of anonymous mappings",
@@ -22,6 +23,9 @@ struct WordTests {
         "Sources/MoedEngine/Compute/RowBuffer.swift": "rows handed to the C kernels",
         "Sources/MoedEngine/Compute/WorkerPool.swift": "pthread_create",
         "Sources/MoedEngine/Model/ModelLoader.swift": "packs weights in place",
+        "Sources/MoedEngine/Model/PackLoader.swift": "reads weights in place",
+        "Sources/MoedEngine/Model/Packer.swift": "packs into a buffer",
+        "Sources/MoedEngine/Model/PanelMaker.swift": "calls of the C packers",
         "Sources/MoedPostgres/CStringArray.swift": "char ** of libpq",
         "Sources/MoedPostgres/Connection.swift": "its executor, unowned by contract",
         "Sources/MoedPostgres/ConnectionHandle.swift": "owner of PGconn",
@@ -33,6 +37,9 @@ struct WordTests {
         "Sources/MoedSystemd/ServiceNotifier.swift": "socket address",
         "Sources/MoedSystemd/StderrLogHandler.swift": "write(2)",
         "Sources/MoedSystemd/SupervisionEnvironment.swift": "fstat",
+        "Sources/MoedWeights/Pack/Digest.swift": "unaligned loads of words",
+        "Sources/MoedWeights/Pack/Pack.swift": "reads weights in place",
+        "Sources/MoedWeights/Pack/PackDestination.swift": "mkdir, open, pwrite, rename",
         "Sources/MoedWeights/WeightFile.swift": "open, fstat and pread",
     ]
 

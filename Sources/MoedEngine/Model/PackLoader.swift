@@ -50,7 +50,8 @@ private final class PackWeights: WeightSource {
     func matrix(
         _ name: String, _ outputs: Int, _ inputs: Int, _ role: WeightRole
     ) throws(EngineError) -> PackedMatrix {
-        let format = try formats(of: name, count: 1, declared: role == .router ? "bf16" : pack.manifest.dense)[0]
+        let format = try formats(
+            of: name, count: 1, declared: role == .router ? "bf16" : pack.manifest.dense)[0]
         let matrix = PackedMatrix(
             outputs: outputs, inputs: inputs, format: format, memory: dense, offset: dense.byteCount)
         let offset = try dense.reserve(matrix.byteCount, alignment: WeightPlaces.matrixAlignment)
@@ -98,7 +99,8 @@ private final class PackWeights: WeightSource {
 
     /// Notes what to read to the memory reserved last.
     private func read(
-        _ name: String, _ file: PackManifest.WeightFileName, _ format: String, to memory: WeightMemory, _ offset: Int
+        _ name: String, _ file: PackManifest.WeightFileName, _ format: String, to memory: WeightMemory,
+        _ offset: Int
     ) throws(EngineError) {
         let blob = try pack.blob(name, in: file, format: format, byteCount: memory.byteCount - offset)
         reads.append((blob, memory, offset))
