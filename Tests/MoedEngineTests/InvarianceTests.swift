@@ -1,4 +1,3 @@
-import Glibc
 import MoedCore
 import MoedEngine
 import MoedWeights
@@ -29,17 +28,20 @@ import Testing
         #endif
     }
 
+    static let formats: [TestFormats] = [.stored, .int8, .int4, .int4Experts]
+
     static func engine(
-        threads: Int = 1, rows: Int = 512, kernels: String? = nil, kv: KVFormat = .f32
+        threads: Int = 1, rows: Int = 512, kernels: String? = nil, _ formats: TestFormats = .stored
     ) throws -> Engine {
         try TestEngines.make(
             try SampleModelTests.checkpoint(), threads: threads, kvTokens: 32 * 256, rows: rows,
-            sequences: 32, kv: kv, kernels: kernels)
+            sequences: 32,
+            kernels: kernels, formats: formats)
     }
 
-    @Test func outputsDependOnTheJobAlone() throws {
+    @Test(arguments: formats) func outputsDependOnTheJobAlone(_ formats: TestFormats) throws {
         let requests = try Self.requests()
-        let engine = try Self.engine()
+        let engine = try Self.engine(formats)
         let together = try engine.generate(requests, prefillChunk: 512)
         #expect(Set(together).count > 8, "the jobs differ")
 
@@ -49,8 +51,8 @@ import Testing
         let shuffled = try engine.generate(order.map { requests[$0] }, prefillChunk: 512)
         #expect(order.indices.map { shuffled[$0] } == order.map { together[$0] })
         #expect(try engine.generate(requests, prefillChunk: 7) == together)
-        #expect(try Self.engine(rows: 40).generate(requests, prefillChunk: 16) == together)
-        #expect(try Self.engine(threads: 2).generate(requests, prefillChunk: 512) == together)
+        #expect(try Self.engine(rows: 40, formats).generate(requests, prefillChunk: 16) == together)
+        #expect(try Self.engine(threads: 2, formats).generate(requests, prefillChunk: 512) == together)
     }
 
     @Test(arguments: KernelCalls.all.map(\.description)) func outputsDoNotDependOnTheProcessor(
@@ -65,39 +67,20 @@ import Testing
     }
 
     /// Stronger than equal tokens: equal bits of every logit.
-    @Test(arguments: KVFormat.allCases) func logitsAreTheSameBits(_ kv: KVFormat) throws {
+    @Test(arguments: formats) func logitsAreTheSameBits(_ formats: TestFormats) throws {
         let prompt = Array(try SamplePrompt.all()[0...].flatMap { $0.promptIDs }.prefix(150))
         func bits(_ engine: Engine) throws -> [[UInt32]] {
             try engine.logits(prompt).map { $0.map(\.bitPattern) }
         }
-        let expected = try bits(Self.engine(kv: kv))
+        let expected = try bits(Self.engine(formats))
         #expect(expected.count == 150)
         for rows in [1, 7, 64] {
-            #expect(try bits(Self.engine(rows: rows, kv: kv)) == expected, "chunks of \(rows)")
+            #expect(try bits(Self.engine(rows: rows, formats)) == expected, "chunks of \(rows)")
         }
-        #expect(try bits(Self.engine(threads: 2, kv: kv)) == expected)
+        #expect(try bits(Self.engine(threads: 2, formats)) == expected)
         for kernels in KernelCalls.all {
-            #expect(try bits(Self.engine(kernels: kernels.description, kv: kv)) == expected)
+            #expect(try bits(Self.engine(kernels: kernels.description, formats)) == expected)
         }
-    }
-
-    /// Smaller formats cost accuracy, as little as their rounding says: mean Kullback-Leibler divergence to f32.
-    @Test(arguments: [(KVFormat.f16, 1e-6), (.int8, 1e-3)])
-    func smallerFormatsStayClose(_ kv: KVFormat, most: Double) throws {
-        let prompt = Array(try SamplePrompt.all()[0...].flatMap { $0.promptIDs }.prefix(150))
-        let exact = try Self.engine().logits(prompt).map(Self.logProbabilities)
-        let other = try Self.engine(kv: kv).logits(prompt).map(Self.logProbabilities)
-        let divergence = zip(exact, other).reduce(0.0) { sum, pair in
-            sum + zip(pair.0, pair.1).reduce(0.0) { $0 + exp($1.0) * ($1.0 - $1.1) }
-        }
-        let mean = divergence / Double(prompt.count)
-        #expect(mean > 0 && mean < most, "\(kv): \(mean)")
-    }
-
-    private static func logProbabilities(_ logits: [Float]) -> [Double] {
-        let most = Double(logits.max() ?? 0)
-        let normaliser = most + log(logits.reduce(0.0) { $0 + exp(Double($1) - most) })
-        return logits.map { Double($0) - normaliser }
     }
 
     /// After other sequences have used and left the cache, their keys and values are without effect.

@@ -54,7 +54,6 @@ extension Settings {
         if path.isEmpty && !sources.isUnreadable {
             reader.report(.modelPath, "is required: the directory of a Hugging Face checkpoint or of a pack")
         }
-        let packCache = reader.text(.modelPackCache)
         let named = reader.text(.modelName)
         let lastComponent = path.split(separator: "/").last.map(String.init) ?? ""
         let name = named.isEmpty ? lastComponent : named
@@ -62,6 +61,7 @@ extension Settings {
         if name.unicodeScalars.contains(where: { $0.value < 32 }) || name.unicodeScalars.count > 256 {
             reader.report(.modelName, "must be at most 256 characters on one line")
         }
+        let packCache = reader.text(.modelPackCache)
         let maxTokens = reader.integer(.generationMaxTokens, in: 0...1_000_000)
         let settings = Settings(
             database: .init(url: reader.text(.databaseURL)),

@@ -1,0 +1,50 @@
+import Glibc
+import MoedCore
+import MoedEngine
+import TestSupport
+import Testing
+
+/// Contract 2 for every format of keys and values, and what the smaller ones cost.
+@Suite struct KVFormatTests {
+    static func prompt() throws -> [TokenID] {
+        Array(try SamplePrompt.all()[0...].flatMap { $0.promptIDs }.prefix(150))
+    }
+
+    static func logits(_ kv: KVFormat, threads: Int = 1, rows: Int = 512, kernels: String? = nil) throws
+        -> [[Float]]
+    {
+        try TestEngines.make(
+            try SampleModelTests.checkpoint(), threads: threads, kvTokens: 256, rows: rows, sequences: 1, kv: kv,
+            kernels: kernels
+        ).logits(prompt())
+    }
+
+    @Test(arguments: KVFormat.allCases) func logitsAreTheSameBits(_ kv: KVFormat) throws {
+        func bits(_ logits: [[Float]]) -> [[UInt32]] { logits.map { $0.map(\.bitPattern) } }
+        let expected = bits(try Self.logits(kv))
+        #expect(expected.count == 150)
+        for rows in [1, 7, 64] { #expect(bits(try Self.logits(kv, rows: rows)) == expected, "chunks of \(rows)") }
+        #expect(bits(try Self.logits(kv, threads: 2)) == expected)
+        for kernels in KernelCalls.all {
+            #expect(bits(try Self.logits(kv, kernels: kernels.description)) == expected)
+        }
+    }
+
+    /// Mean Kullback-Leibler divergence to f32, in nats.
+    @Test(arguments: [(KVFormat.f16, 1e-12), (.int8, 1e-12)])
+    func smallerFormatsStayClose(_ kv: KVFormat, most: Double) throws {
+        let exact = try Self.logits(.f32).map(Self.logProbabilities)
+        let other = try Self.logits(kv).map(Self.logProbabilities)
+        let divergence = zip(exact, other).reduce(0.0) { sum, pair in
+            sum + zip(pair.0, pair.1).reduce(0.0) { $0 + exp($1.0) * ($1.0 - $1.1) }
+        }
+        let mean = divergence / Double(exact.count)
+        #expect(mean > 0 && mean < most, "\(kv): \(mean)")
+    }
+
+    private static func logProbabilities(_ logits: [Float]) -> [Double] {
+        let most = Double(logits.max() ?? 0)
+        let normaliser = most + log(logits.reduce(0.0) { $0 + exp(Double($1) - most) })
+        return logits.map { Double($0) - normaliser }
+    }
+}
