@@ -72,7 +72,8 @@ let package = Package(
         .testTarget(
             name: "MoedDaemonTests",
             dependencies: [
-                "MoedDaemon", "MoedCore", "MoedText", "MoedBatching", "MoedQueue", "MoedPostgres", "TestSupport", logging,
+                "MoedDaemon", "MoedCore", "MoedText", "MoedEngine", "MoedBatching", "MoedQueue", "MoedPostgres",
+                "TestSupport", logging,
             ],
             swiftSettings: swift),
         .testTarget(

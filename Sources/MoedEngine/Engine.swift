@@ -31,7 +31,6 @@ package final class Engine: SequenceEngine {
         self.model = model
         kernelsName = kernels.name
         vocabularyLimit = min(settings.vocabularyLimit ?? .max, model.configuration.vocabulary)
-        blocks = KVBlocks(count: blockCount)
         sharesPrefixes = settings.sharesPrefixes
         limits = EngineLimits(
             contextLength: model.configuration.contextLength, kvTokens: blockCount * KVCache.blockTokens,
@@ -40,6 +39,8 @@ package final class Engine: SequenceEngine {
         forward = try ForwardPass(
             model, compute, rowsMax: settings.rowsPerSweepMax, kvBlocks: blockCount,
             kvFormat: settings.kvFormat)
+        // After the cache: its books are not begun for a size that cannot be had.
+        blocks = KVBlocks(count: blockCount)
     }
 
     /// Memory that the engine holds, all of it from the start; the weights may be shared with other engines.

@@ -1,5 +1,6 @@
 import Logging
 import MoedDaemon
+import MoedEngine
 import Testing
 
 @Suite struct SettingsTests {
