@@ -70,13 +70,58 @@ import Testing
         #expect(found.count == 5)
     }
 
+    @Test func weightFormats() throws {
+        let plain = try read(yaml: "model: {path: /m}").get().model
+        #expect(plain.formats == .auto && plain.packCache == nil)
+        let yaml = "model: {path: /m, experts: int4, dense: int8, group: 128, pack_cache: /var/cache/moed}"
+        let chosen = try read(yaml: yaml).get().model
+        #expect(chosen.formats == FormatChoice(experts: "int4", dense: "int8", group: 128))
+        #expect(chosen.packCache == "/var/cache/moed")
+        #expect(chosen.formats != FormatChoice(experts: "int4", dense: "int8", group: 64))
+        for (key, value) in [("experts", "int5"), ("dense", "int4"), ("group", "48"), ("experts", "INT4")] {
+            let found = problems(read(yaml: "model: {path: /m, \(key): \(value)}"))
+            #expect(found.count == 1 && found[0].contains("model.\(key) must be one of"), "\(found)")
+        }
+    }
+
     @Test func aModelIsRequired() {
-        #expect(problems(read()) == ["model.path is required: the directory of a Hugging Face checkpoint or of a pack"])
+        #expect(
+            problems(read()) == [
+                "model.path is required: the directory of a Hugging Face checkpoint or of a pack"
+            ])
     }
 
     @Test(arguments: ["model: [1, 2]", "model: {path: {a: b}}", "- a", "{", "a: b: c", "model"])
     func oddFilesAreAnswered(_ yaml: String) {
         #expect(!problems(read(yaml: yaml)).isEmpty)
+    }
+
+    @Test func emptySectionsAndValuesLeaveTheDefaults() throws {
+        let yaml =
+            "model:\n  path: /m/tiny\n  name: ~\nqueue:\n  #lease: 5s\nlog: {level: }\ndatabase: {url: null}\n"
+        let settings = try read(yaml: yaml).get()
+        #expect(settings.model.name == "tiny")
+        #expect(settings.database.url == "")
+        #expect(settings.logLevel == .info)
+        #expect(problems(read(yaml: "model: {path: /m}\nqueu:\n")).count == 1)
+    }
+
+    @Test(arguments: [
+        "database: {url: \"postgres://u:geheim@h/d}", "model: {path: /m}\n\tdatabase: geheim",
+        "database:\n  url: geheim\ndatabase:\n  url: geheim", "a: *geheim2", "url: geheim\n---\nurl: geheim",
+    ])
+    func unreadableFilesAreOneLineWithoutTheirText(_ yaml: String) {
+        let found = problems(read(yaml: yaml))
+        #expect(found.count == 1)
+        #expect(found.first?.contains("\n") == false)
+        #expect(found.first?.contains("geheim@") == false && found.first?.contains("url: geheim") == false)
+    }
+
+    @Test(arguments: [String(repeating: "n", count: 257), "a\nb"])
+    func aModelNameMustFitItsColumn(_ name: String) {
+        let found = problems(read(yaml: "model: {path: /m}", flags: [("model.name", name)]))
+        #expect(found.count == 1)
+        #expect(found.first?.contains("model.name must be at most 256 characters") == true)
     }
 
     @Test func rowsMustHoldTheSlots() {

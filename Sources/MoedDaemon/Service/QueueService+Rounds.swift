@@ -34,7 +34,7 @@ extension QueueService {
                 "this worker was taken for dead: its \(jobs.count) jobs are others' now; registering again")
             await inference.cancel(jobs.takeLeases().map(\.job))
             self.worker = nil
-            try await ensureRegistered(store)
+            return try await ensureRegistered(store)
         }
         let cancelled = try await store.cancelRequested(worker).compactMap { jobs.takeLease($0) }
         guard !cancelled.isEmpty else { return }
@@ -115,9 +115,10 @@ extension QueueService {
             case .stale: log.warning("the job was another worker's by the time it ended", metadata: metadata)
             case .refused(let error):
                 log.error("the database refuses the result: \(error)", metadata: metadata)
-                // A failure that is refused would be refused again: it is left to the lease's end.
                 if completions.contains(where: { $0.lease == lease }) {
                     jobs.resultRefused(lease, "\(error)")
+                } else if let failure = failures.first(where: { $0.lease == lease }) {
+                    jobs.postpone(failure)
                 }
             }
         }
