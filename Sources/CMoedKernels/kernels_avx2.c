@@ -5,9 +5,13 @@
 #define TILE_ROWS_MAX 6
 #define TILE_PANELS_MAX 6
 #define TILE_PANELS(R) ((R) == 1 ? 6 : (R) == 2 ? 3 : (R) == 3 ? 2 : 1)
+#define QUANTISED_ROWS_MAX 4
+#define QUANTISED_PANELS 1
+#define QUANTISED_STREAM_ROWS 0
 #define ATTENTION_TILE 2
 
 #include "kernels_internal.h"
+#include <immintrin.h>
 #include <math.h>
 #include <string.h>
 #pragma clang attribute push(__attribute__((target("avx2,fma"))), apply_to = function)
@@ -15,6 +19,14 @@
 #include "body/vector.h"
 
 #include "body/matmul.h"
+
+#include "body/quantise.h"
+
+#include "body/dot_avx2.h"
+
+#include "body/activations.h"
+
+#include "body/matmul_quantised.h"
 
 #include "body/rows.h"
 

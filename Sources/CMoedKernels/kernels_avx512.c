@@ -6,17 +6,29 @@
 #define TILE_ROWS_MAX 12
 #define TILE_PANELS_MAX 8
 #define TILE_PANELS(R) ((R) <= 2 ? 8 : (R) <= 4 ? 6 : (R) <= 6 ? 4 : (R) <= 8 ? 3 : 2)
+#define QUANTISED_ROWS_MAX 6
+#define QUANTISED_PANELS 4
+#define QUANTISED_STREAM_ROWS 3
 #define ATTENTION_TILE 8
 
 #include "kernels_internal.h"
+#include <immintrin.h>
 #include <math.h>
 #include <string.h>
 #pragma clang attribute push( \
-    __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,fma"))), apply_to = function)
+    __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,fma"))), apply_to = function)
 
 #include "body/vector.h"
 
 #include "body/matmul.h"
+
+#include "body/quantise.h"
+
+#include "body/dot_avx512.h"
+
+#include "body/activations.h"
+
+#include "body/matmul_quantised.h"
 
 #include "body/rows.h"
 

@@ -4,11 +4,22 @@
 #define TILE_ROWS_MAX 4
 #define TILE_PANELS_MAX 1
 #define TILE_PANELS(R) 1
+#define QUANTISED_ROWS_MAX 2
+#define QUANTISED_PANELS 1
+#define QUANTISED_STREAM_ROWS 0
 #define ATTENTION_TILE 1
 
 #include "body/vector.h"
 
 #include "body/matmul.h"
+
+#include "body/quantise.h"
+
+#include "body/dot_plain.h"
+
+#include "body/activations.h"
+
+#include "body/matmul_quantised.h"
 
 #include "body/rows.h"
 

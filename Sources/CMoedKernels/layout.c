@@ -66,6 +66,10 @@ void moed_widen_bf16(float *out, const uint16_t *source, size_t stride, size_t c
     for (size_t i = 0; i < count; i++) out[i] = f32_of_bits((uint32_t)source[i * stride] << 16);
 }
 
+void moed_widen_f16(float *out, const uint16_t *source, size_t stride, size_t count) {
+    for (size_t i = 0; i < count; i++) out[i] = f32_of_f16(source[i * stride]);
+}
+
 void moed_widen_f32(float *out, const float *source, size_t stride, size_t count) {
     for (size_t i = 0; i < count; i++) out[i] = source[i * stride];
 }

@@ -46,9 +46,10 @@ package enum Administration {
             problems.append(StartupCheck.problem(error))
         }
         do {
-            let checkpoint = try Checkpoint.open(settings.model.path)
+            let directory = try ModelDirectory.open(settings.model.path)
             let text = try TextSide(directory: settings.model.path)
-            print("model      ok: \(InspectText(checkpoint: checkpoint).oneLine), \(text.kind.rawValue)")
+            if case .pack(let pack) = directory { try settings.model.formats.check(pack) }
+            print("model      ok: \(InspectText(directory).oneLine), \(text.kind.rawValue)")
         } catch {
             problems.append(ConfigurationProblem("model.path: \(error)"))
         }

@@ -85,8 +85,9 @@ package enum Daemon {
                     threads: settings.engine.threads, slots: settings.engine.slots,
                     kvTokens: settings.engine.kvTokens, rowsPerSweep: settings.engine.rowsPerSweep,
                     prefillChunk: settings.engine.prefillChunk, cpu: settings.engine.cpu,
-                    maxTokensDefault: settings.maxTokensDefault),
-                progress: { meter.show(loaded: $0, of: $1) })
+                    maxTokensDefault: settings.maxTokensDefault, formats: settings.model.formats,
+                    packCache: settings.model.packCache),
+                progress: { meter.show($0, done: $1, of: $2) })
         } catch let error as EngineError where error.code == .outOfMemory {
             throw ConfigurationProblem(
                 "\(error): lower engine.kv_tokens or engine.slots, or take a machine with more memory")
@@ -123,18 +124,20 @@ private struct PreparationRunner: Service {
 private struct LoadReporter {
     let notifier: ServiceNotifier
     let log: Logger
-    private var lastPercent = -1
+    private var last: (phase: ModelRunner.Phase, percent: Int)?
 
     init(notifier: ServiceNotifier, log: Logger) {
         self.notifier = notifier
         self.log = log
     }
 
-    mutating func show(loaded: Int, of total: Int) {
-        let percent = total > 0 ? loaded * 100 / total : 100
-        guard percent != lastPercent else { return }
-        lastPercent = percent
-        notifier.send(.status("Loading weights \(percent) %"), .extendTimeout(.seconds(60)))
-        if percent % 10 == 0 { log.debug("loading weights: \(percent) %") }
+    mutating func show(_ phase: ModelRunner.Phase, done: Int, of total: Int) {
+        let percent = total > 0 ? done * 100 / total : 100
+        guard last?.phase != phase || last?.percent != percent else { return }
+        last = (phase, percent)
+        let text = "\(phase == .packing ? "Packing" : "Loading") weights \(percent) %"
+        notifier.send(.status(text), .extendTimeout(.seconds(60)))
+        // Packing takes minutes, once; an administrator wants to know.
+        if percent % 10 == 0 { log.log(level: phase == .packing ? .notice : .debug, "\(text)") }
     }
 }

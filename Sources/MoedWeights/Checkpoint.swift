@@ -3,6 +3,7 @@ package import MoedCore
 /// A Hugging Face model directory: configuration and tensors, headers checked, nothing loaded yet.
 package struct Checkpoint: Sendable {
     package let directory: String
+    package let configurationPath: String
     package let configuration: ModelConfiguration
     package let generationDefaults: GenerationDefaults
     private let files: [WeightFile]
@@ -25,7 +26,8 @@ package struct Checkpoint: Sendable {
     /// As `open`, with a configuration of another name in the same directory.
     package init(directory: String, configurationFile: String) throws(EngineError) {
         self.directory = directory
-        configuration = try ModelConfiguration(path: "\(directory)/\(configurationFile)")
+        configurationPath = "\(directory)/\(configurationFile)"
+        configuration = try ModelConfiguration(path: configurationPath)
         generationDefaults = try GenerationDefaults(path: "\(directory)/generation_config.json")
         if let index = try ShardIndex(directory: directory) {
             (files, places) = try Self.sharded(index, directory)
@@ -62,6 +64,23 @@ package struct Checkpoint: Sendable {
                 .badCheckpoint, "\(directory)/\(name): tensor \(tensor): in the index, not in the file")
         }
         return (files, places)
+    }
+
+    /// Changes when a file of the checkpoint does: of the small files the content counts, of the weights name, size
+    /// and time.
+    package func fingerprint() throws(EngineError) -> Digest {
+        var parts: [Digest] = []
+        for name in Pack.copiedFiles {
+            let path = name == "config.json" ? configurationPath : "\(directory)/\(name)"
+            let exists = WeightFile.exists(path)
+            let bytes = exists ? try WeightFile.contents(of: path, limit: Pack.copiedBytesMax) : []
+            parts += [Digest(Array("\(name) \(exists)".utf8)), Digest(bytes)]
+        }
+        for file in files {
+            let name = file.path.split(separator: "/").last ?? ""
+            parts.append(Digest(Array("\(name) \(file.byteCount) \(file.modified)".utf8)))
+        }
+        return Digest(parts: parts)
     }
 
     package var tensors: [TensorEntry] { places.values.map(\.entry) }

@@ -14,8 +14,12 @@ package struct CheckpointSummary: Sendable, Equatable {
 }
 
 extension Checkpoint {
-    package var summary: CheckpointSummary {
-        let c = configuration
+    package var summary: CheckpointSummary { CheckpointSummary(configuration, weightBytes: byteCount) }
+}
+
+extension CheckpointSummary {
+    /// - Parameter weightBytes: of the weights on disk.
+    package init(_ c: ModelConfiguration, weightBytes: Int) {
         let queryWidth = c.heads * c.headDim
         let keyWidth = c.keyValueHeads * c.headDim
         let attention = c.hidden * (2 * queryWidth + 2 * keyWidth)
@@ -37,9 +41,9 @@ extension Checkpoint {
             }
         }
         let oneRow = c.tiedEmbeddings ? 0 : c.hidden
-        return CheckpointSummary(
+        self.init(
             architecture: c.architecture, parameters: total,
-            activeParameters: products + c.layers * norms + c.hidden + oneRow, weightBytes: byteCount,
+            activeParameters: products + c.layers * norms + c.hidden + oneRow, weightBytes: weightBytes,
             keyValueBytesPerToken: c.layers * 2 * keyWidth * 4, multiplyAddsPerToken: products)
     }
 }

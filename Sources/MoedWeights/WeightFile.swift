@@ -9,6 +9,8 @@ package final class WeightFile: Sendable {
     /// Path as given, for messages.
     package let path: String
     package let byteCount: Int
+    /// Time of the last change, in nanoseconds since 1970.
+    let modified: Int
     private let descriptor: Int32
 
     package init(_ path: String) throws(EngineError) {
@@ -29,6 +31,7 @@ package final class WeightFile: Sendable {
         }
         self.path = path
         byteCount = Int(status.st_size)
+        modified = status.st_mtim.tv_sec &* 1_000_000_000 &+ status.st_mtim.tv_nsec
         self.descriptor = descriptor  // Last: nothing may throw once we own it.
     }
 
@@ -37,13 +40,23 @@ package final class WeightFile: Sendable {
     /// Reads `count` bytes at `offset` to the front of `buffer`, which has room for them.
     package func read(_ count: Int, at offset: Int, into buffer: inout [UInt8]) throws(EngineError) {
         precondition(count <= buffer.count && count >= 0 && offset >= 0)
+        // Typed throws do not pass through the closure's signature by themselves.
+        let result = unsafe buffer.withUnsafeMutableBytes { bytes -> Result<Void, EngineError> in
+            do throws(EngineError) {
+                try unsafe read(into: UnsafeMutableRawBufferPointer(rebasing: bytes[..<count]), at: offset)
+                return .success(())
+            } catch { return .failure(error) }
+        }
+        try result.get()
+    }
+
+    /// Fills `target` with the bytes at `offset`.
+    package func read(into target: UnsafeMutableRawBufferPointer, at offset: Int) throws(EngineError) {
         var done = 0
-        while done < count {
-            let result = unsafe buffer.withUnsafeMutableBytes { bytes in
-                unsafe pread(
-                    descriptor, UnsafeMutableRawBufferPointer(rebasing: bytes[done..<count]).baseAddress,
-                    count - done, off_t(offset + done))
-            }
+        while done < target.count {
+            let result = unsafe pread(
+                descriptor, UnsafeMutableRawBufferPointer(rebasing: target[done...]).baseAddress,
+                target.count - done, off_t(offset + done))
             if result < 0 && errno == EINTR { continue }
             guard result >= 0 else {
                 throw EngineError(.badCheckpoint, "cannot read \(path): \(Self.reason(errno))")

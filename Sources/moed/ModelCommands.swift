@@ -3,14 +3,23 @@ import MoedDaemon
 
 /// The options of commands that run a model without a queue.
 struct ModelOptions: ParsableArguments {
-    @Option(help: "Hugging Face checkpoint directory.")
+    @Option(help: "Directory of a Hugging Face checkpoint or of a pack.")
     var model: String
+
+    @OptionGroup var formats: FormatOptions
 
     @Option(help: "Compute threads; 0 is one per physical core.")
     var threads = 0
 
     @Option(help: "Tokens of one prompt in one pass through the layers, at most.")
     var prefillChunk = 256
+
+    var selection: ModelSelection {
+        ModelSelection(
+            directory: model, threads: threads, prefillChunk: prefillChunk,
+            formats: FormatChoice(
+                experts: formats.experts ?? "auto", dense: formats.dense ?? "auto", group: formats.group))
+    }
 }
 
 struct GenerateCommand: AsyncParsableCommand {
@@ -44,8 +53,8 @@ struct GenerateCommand: AsyncParsableCommand {
     func run() async throws {
         try await CommandExit.translate {
             try Filters.generate(
-                directory: options.model, threads: options.threads, prefillChunk: options.prefillChunk,
-                maxBatch: maxBatch, maxTokens: maxTokens, kvTokens: kvTokens, showsIDs: showsIDs)
+                options.selection, maxBatch: maxBatch, maxTokens: maxTokens, kvTokens: kvTokens,
+                showsIDs: showsIDs)
         }
     }
 
@@ -73,26 +82,12 @@ struct ScoreCommand: AsyncParsableCommand {
 
     func run() async throws {
         try await CommandExit.translate {
-            try Filters.score(
-                directory: options.model, threads: options.threads, prefillChunk: options.prefillChunk,
-                top: top)
+            try Filters.score(options.selection, top: top)
         }
     }
 
     func validate() throws {
         guard top >= 0 else { throw ValidationError("--top cannot be negative") }
         guard options.prefillChunk > 0 else { throw ValidationError("--prefill-chunk must be at least 1") }
-    }
-}
-
-struct InspectCommand: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(
-        commandName: "inspect", abstract: "Architecture, sizes and per-token costs of a checkpoint.")
-
-    @Argument(help: "Hugging Face checkpoint directory.")
-    var directory: String
-
-    func run() async throws {
-        try await CommandExit.translate { try Filters.inspect(directory: directory) }
     }
 }

@@ -24,7 +24,10 @@ struct Moed: AsyncParsableCommand {
             CommandGroup(
                 name: "Daemon", subcommands: [RunCommand.self, MigrateCommand.self, CheckCommand.self]),
             CommandGroup(
-                name: "Model", subcommands: [InspectCommand.self, GenerateCommand.self, ScoreCommand.self]),
+                name: "Model",
+                subcommands: [
+                    InspectCommand.self, PackCommand.self, GenerateCommand.self, ScoreCommand.self,
+                ]),
             CommandGroup(
                 name: "Text",
                 subcommands: [TokenizeCommand.self, DetokenizeCommand.self, TemplateCommand.self]),

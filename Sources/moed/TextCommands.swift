@@ -5,7 +5,7 @@ struct TokenizeCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "tokenize", abstract: #"{"text"} → {"ids"}, a JSON line each."#)
 
-    @Option(help: "Hugging Face checkpoint directory.")
+    @Option(help: "Directory of a Hugging Face checkpoint or of a pack.")
     var model: String
 
     @Flag(help: "Take added tokens such as <|im_end|> as ordinary text.")
@@ -20,7 +20,7 @@ struct DetokenizeCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "detokenize", abstract: #"{"ids"} → {"text"}, a JSON line each."#)
 
-    @Option(help: "Hugging Face checkpoint directory.")
+    @Option(help: "Directory of a Hugging Face checkpoint or of a pack.")
     var model: String
 
     @Flag(help: "Leave out special tokens.")
@@ -40,7 +40,7 @@ struct TemplateCommand: AsyncParsableCommand {
             {"add_generation_prompt": true, "enable_thinking": false}.
             """)
 
-    @Option(help: "Hugging Face checkpoint directory.")
+    @Option(help: "Directory of a Hugging Face checkpoint or of a pack.")
     var model: String
 
     func run() async throws {

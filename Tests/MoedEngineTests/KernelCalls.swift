@@ -2,7 +2,7 @@ import CMoedKernels
 
 /// The kernels on Swift arrays, for tests.
 @safe struct KernelCalls: CustomStringConvertible {
-    private let table: UnsafePointer<moed_kernels>
+    let table: UnsafePointer<moed_kernels>
 
     init?(_ name: String) {
         guard let table = unsafe moed_kernels_select(name) else { return nil }

@@ -3,6 +3,9 @@ const moed_kernels TABLE = {
     .name = NAME,
     .matmul_bf16 = matmul_bf16,
     .matmul_f32 = matmul_f32,
+    .quantise_row = quantise_row,
+    .matmul_int8 = matmul_int8,
+    .matmul_int4 = matmul_int4,
     .rms_norm = rms_norm,
     .rope = rope,
     .silu_mul = silu_mul,
@@ -10,4 +13,6 @@ const moed_kernels TABLE = {
     .combine = combine,
     .add = add,
     .attention = attention,
+    .quantise_int8 = quantise_int8,
+    .quantise_int4 = quantise_int4,
 };

@@ -14,7 +14,13 @@
 typedef float f32x16 __attribute__((vector_size(64)));
 typedef int32_t i32x16 __attribute__((vector_size(64)));
 typedef uint32_t u32x16 __attribute__((vector_size(64)));
+typedef int8_t i8x16 __attribute__((vector_size(16)));
 typedef uint16_t u16x16 __attribute__((vector_size(32)));
+
+INLINE i32x16 splat_int(int32_t value) {
+    return (i32x16){value, value, value, value, value, value, value, value,
+                    value, value, value, value, value, value, value, value};
+}
 
 INLINE f32x16 splat(float value) {
     return (f32x16){value, value, value, value, value, value, value, value,
@@ -74,6 +80,15 @@ INLINE float max_lanes(f32x16 value) {
     value = max16(value, upper_half(value, 2));
     value = max16(value, upper_half(value, 1));
     return value[0];
+}
+
+/* The largest of floats that are given as bits without sign; NaN where there is one. */
+INLINE float max_bits(i32x16 bits) {
+    int32_t most = 0;
+    for (int lane = 0; lane < MOED_PANEL; lane++) most = bits[lane] > most ? bits[lane] : most;
+    float value;
+    memcpy(&value, &most, sizeof value);
+    return value;
 }
 
 /* 2^n for n in -126...127, by its exponent bits. */

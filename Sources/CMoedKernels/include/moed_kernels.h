@@ -6,6 +6,18 @@
  *
  * Words: a panel is 16 weight rows interleaved, element (n, k) at [n / 16][k][n % 16], the last panel filled
  * up with zeros. Strides are counted in elements. Buffers need no alignment beyond their element's.
+ *
+ * Quantised panels hold codes and, for every group of 32, 64 or 128 inputs, a scale a row:
+ *   int8: weight = scale * (code - 128), codes 1...255;
+ *   int4: weight = scale * code + minimum, codes 0...15.
+ * One panel is one contiguous blob, all little-endian; K' is K rounded up to whole groups:
+ *   codes   int8 [K' / 4][16 rows][4 inputs] bytes;
+ *           int4 [K' / 8][16 rows][4] bytes: inputs 8j...8j + 3 in low nibbles, 8j + 4...8j + 7 in high;
+ *   scales  bf16 [K' / group][16 rows];
+ *   minima  bf16 [K' / group][16 rows], int4 only;
+ *   zeros up to a multiple of 64 bytes.
+ * Inputs past K and rows past N have code 128 (int8) or 0 (int4); such rows' scales and minima are 0. At
+ * group 64 that makes 8.25 and 4.5 bits a weight.
  */
 #ifndef MOED_KERNELS_H
 #define MOED_KERNELS_H
@@ -15,6 +27,8 @@
 
 /* Outputs per weight panel; lanes of a vector. */
 enum { MOED_PANEL = 16 };
+/* Inputs that share a scale at most. */
+enum { MOED_GROUP_MAX = 128 };
 /* Tokens per KV block, counted from position 0 of a sequence. */
 enum { MOED_KV_BLOCK = 32 };
 /* Largest head size that attention has room for. */
@@ -38,6 +52,26 @@ typedef struct moed_matmul {
     size_t panel_end;
 } moed_matmul;
 
+/* As moed_matmul, of quantised weights and activation rows. Within each group the products of codes are summed
+ * as integers; each output is then one fma chain over the groups, in ascending order:
+ * int8: out = fma(scale of w * scale of x, sum, out), sum = sum over k of x[k] * (w[k] - 128);
+ * int4: the same with w[k], then out = fma(minimum, scale of x * sum of x, out). */
+typedef struct moed_matmul_quantised {
+    float *_Nonnull out;
+    size_t out_stride;
+    const int32_t *_Nullable out_rows;
+    const void *_Nonnull x;       /* rows made by quantise_row */
+    size_t x_stride;              /* bytes */
+    const int32_t *_Nullable x_rows;
+    size_t rows;
+    const void *_Nonnull weights; /* int8 or int4 panels */
+    size_t inputs;
+    size_t outputs;
+    size_t group;                 /* 32, 64 or 128; of weights and x */
+    size_t panel_begin;
+    size_t panel_end;
+} moed_matmul_quantised;
+
 /* Causal attention of `rows` consecutive tokens of one sequence over one key/value head. */
 typedef struct moed_attention {
     float *_Nonnull out;        /* [rows] x stride, `group` heads of head_dim each */
@@ -58,6 +92,14 @@ typedef struct moed_kernels {
 
     void (*_Nonnull matmul_bf16)(const moed_matmul *_Nonnull job);
     void (*_Nonnull matmul_f32)(const moed_matmul *_Nonnull job);
+
+    /* Activations x [columns] as int8 with a scale per group, for matmul_int8 and matmul_int4; out has
+     * moed_activation_bytes(columns, group) bytes and is aligned to 4. Does columns begin..<end, both multiples
+     * of the group unless end is columns: parts of a row may be made by different threads. */
+    void (*_Nonnull quantise_row)(
+        void *_Nonnull out, const float *_Nonnull x, size_t columns, size_t group, size_t begin, size_t end);
+    void (*_Nonnull matmul_int8)(const moed_matmul_quantised *_Nonnull job);
+    void (*_Nonnull matmul_int4)(const moed_matmul_quantised *_Nonnull job);
 
     /* out[r] = x[r] / sqrt(mean(x[r]^2) + epsilon) * weight; x, out [rows][columns], out may be x. */
     void (*_Nonnull rms_norm)(
@@ -89,6 +131,12 @@ typedef struct moed_kernels {
     void (*_Nonnull add)(float *_Nonnull x, const float *_Nonnull delta, size_t columns);
 
     void (*_Nonnull attention)(const moed_attention *_Nonnull job);
+
+    /* See moed_quantise_panel. */
+    void (*_Nonnull quantise_int8)(
+        void *_Nonnull panel, const float *_Nonnull source, size_t rows, size_t columns, size_t group);
+    void (*_Nonnull quantise_int4)(
+        void *_Nonnull panel, const float *_Nonnull source, size_t rows, size_t columns, size_t group);
 } moed_kernels;
 
 /* The kernels called `name` ("scalar", "avx2", "avx512"), or the fastest that this processor runs when name
@@ -110,8 +158,27 @@ ptrdiff_t moed_pack_bf16(
 ptrdiff_t moed_pack_f32(float *_Nonnull panel, const float *_Nonnull source, size_t rows, size_t columns);
 ptrdiff_t moed_pack_f16(float *_Nonnull panel, const uint16_t *_Nonnull source, size_t rows, size_t columns);
 
+/* Bytes of a quantised panel; bits are 4 or 8, group 32, 64 or 128. */
+size_t moed_panel_bytes(int bits, size_t columns, size_t group);
+
+/* Bytes of one quantised activation row, a multiple of 64. */
+size_t moed_activation_bytes(size_t columns, size_t group);
+
+/* Quantises `rows` (at most 16) rows of `columns` floats into one panel, looking for the scale (and minimum)
+ * of each row and group with the smallest squared error. Gives the same bytes on every processor.
+ * Returns the index of the first element that is not a number or larger than 2^60 (so that sums
+ * of squares stay finite), or -1; the panel is then
+ * not written. */
+ptrdiff_t moed_quantise_panel(
+    void *_Nonnull panel, const float *_Nonnull source, size_t rows, size_t columns, int bits, size_t group);
+
+/* One row (0..<16) of a quantised panel as floats, out [columns]: embeddings, error reports. */
+void moed_dequantise_row(
+    float *_Nonnull out, const void *_Nonnull panel, size_t row, size_t columns, int bits, size_t group);
+
 /* out[i] = source[i * stride] as f32; stride 16 reads one row out of a panel. */
 void moed_widen_bf16(float *_Nonnull out, const uint16_t *_Nonnull source, size_t stride, size_t count);
+void moed_widen_f16(float *_Nonnull out, const uint16_t *_Nonnull source, size_t stride, size_t count);
 void moed_widen_f32(float *_Nonnull out, const float *_Nonnull source, size_t stride, size_t count);
 
 #endif

@@ -2,7 +2,6 @@ import MoedBatching
 import MoedCore
 import MoedEngine
 import MoedText
-import MoedWeights
 
 /// The commands without a database, from a checkpoint directory to standard output.
 package enum Filters {
@@ -26,39 +25,25 @@ package enum Filters {
         try LineFilter { try TextFilters.render($0, template) }.run()
     }
 
-    package static func score(directory: String, threads: Int, prefillChunk: Int, top: Int) throws {
-        let runner = try load(directory, threads: threads, slots: 1, kvTokens: 0, prefillChunk: prefillChunk)
+    package static func score(_ model: ModelSelection, top: Int) throws {
+        let runner = try load(model, slots: 1, kvTokens: 0)
         let tokenizer = runner.preparer.text.tokenizer
         try LineFilter { try ScoreFilter.score($0, engine: runner.engine, tokenizer: tokenizer, top: top) }
             .run()
     }
 
     package static func generate(
-        directory: String, threads: Int, prefillChunk: Int, maxBatch: Int, maxTokens: Int, kvTokens: Int,
-        showsIDs: Bool
+        _ model: ModelSelection, maxBatch: Int, maxTokens: Int, kvTokens: Int, showsIDs: Bool
     ) throws {
         let runner = try load(
-            directory, threads: threads, slots: maxBatch, kvTokens: kvTokens, prefillChunk: prefillChunk,
-            maxTokens: maxTokens == 0 ? nil : maxTokens)
+            model, slots: maxBatch, kvTokens: kvTokens, maxTokens: maxTokens == 0 ? nil : maxTokens)
         let loop = GenerationLoop(
-            engine: runner.engine, policy: GroupPolicy(maxWait: .seconds(60)), prefillChunkMax: prefillChunk)
+            engine: runner.engine, policy: GroupPolicy(maxWait: .seconds(60)),
+            prefillChunkMax: model.prefillChunk)
         var filter = GenerateFilter(
-            loop: loop, preparer: runner.preparer, modelName: lastComponent(directory), slots: maxBatch,
+            loop: loop, preparer: runner.preparer, modelName: lastComponent(model.directory), slots: maxBatch,
             showsIDs: showsIDs)
         try filter.run()
-    }
-
-    package static func inspect(directory: String) throws {
-        Host.ignoreBrokenPipes()
-        let checkpoint = try Checkpoint.open(directory)
-        let text = try TextSide(directory: directory)
-        let rows =
-            InspectText(checkpoint: checkpoint).rows + [
-                ("tokenizer", "\(text.tokenizer.vocabularySize) tokens"), ("thinking", text.kind.rawValue),
-            ]
-        for (label, value) in rows {
-            print(label + String(repeating: " ", count: max(1, 18 - label.count)) + value)
-        }
     }
 
     static func lastComponent(_ path: String) -> String {
@@ -66,32 +51,47 @@ package enum Filters {
     }
 
     private static func load(
-        _ directory: String, threads: Int, slots: Int, kvTokens: Int, prefillChunk: Int, maxTokens: Int? = nil
+        _ model: ModelSelection, slots: Int, kvTokens: Int, maxTokens: Int? = nil
     ) throws -> ModelRunner {
         Host.ignoreBrokenPipes()
         var meter = LoadMeter(isShown: Host.isTerminal(2))
         return try ModelRunner.load(
-            directory: directory,
+            directory: model.directory,
             options: .init(
-                threads: threads, slots: slots, kvTokens: kvTokens,
-                rowsPerSweep: max(512, slots, prefillChunk),
-                prefillChunk: prefillChunk, cpu: Host.environment["MOED_CPU"] ?? "auto",
-                maxTokensDefault: maxTokens),
-            progress: { meter.show(loaded: $0, of: $1) })
+                threads: model.threads, slots: slots, kvTokens: kvTokens,
+                rowsPerSweep: max(512, slots, model.prefillChunk),
+                prefillChunk: model.prefillChunk, cpu: Host.environment["MOED_CPU"] ?? "auto",
+                maxTokensDefault: maxTokens, formats: model.formats),
+            progress: { meter.show($0, done: $1, of: $2) })
     }
 }
 
-/// "Loading 37 %" on a terminal; silent elsewhere.
+/// Which model a filter runs, and how.
+package struct ModelSelection: Sendable {
+    package var directory: String
+    package var threads: Int
+    package var prefillChunk: Int
+    package var formats: FormatChoice
+
+    package init(directory: String, threads: Int, prefillChunk: Int, formats: FormatChoice) {
+        self.directory = directory
+        self.threads = threads
+        self.prefillChunk = prefillChunk
+        self.formats = formats
+    }
+}
+
+/// "loading 37 %" on a terminal; silent elsewhere.
 struct LoadMeter {
     let isShown: Bool
     private var lastPercent = -1
 
     init(isShown: Bool) { self.isShown = isShown }
 
-    mutating func show(loaded: Int, of total: Int) {
-        let percent = total > 0 ? loaded * 100 / total : 100
+    mutating func show(_ phase: ModelRunner.Phase, done: Int, of total: Int) {
+        let percent = total > 0 ? done * 100 / total : 100
         guard isShown, percent != lastPercent else { return }
         lastPercent = percent
-        Host.printErrorInPlace(percent < 100 ? "loading \(percent) %" : "")
+        Host.printErrorInPlace(percent < 100 ? "\(phase.rawValue) \(percent) %" : "")
     }
 }

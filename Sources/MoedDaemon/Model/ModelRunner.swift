@@ -15,6 +15,14 @@ package struct ModelRunner {
         /// `auto`, or the name of a kernel variant.
         var cpu: String
         var maxTokensDefault: Int?
+        var formats = FormatChoice.auto
+        /// Where a checkpoint is packed on first use; nil packs nothing.
+        var packCache: String?
+    }
+
+    /// What is being done with the weights.
+    package enum Phase: String {
+        case packing, loading
     }
 
     package let engine: Engine
@@ -24,16 +32,27 @@ package struct ModelRunner {
     /// Loads all weights.
     ///
     /// - Parameters:
-    ///   - progress: bytes loaded so far and in all; called from the loading thread.
-    /// - Throws: `EngineError` or `TextError` naming file, tensor or field, and reason.
+    ///   - directory: of a checkpoint or of a pack.
+    ///   - progress: bytes done so far and in all; called from the loading thread.
+    /// - Throws: `EngineError` or `TextError` naming file, tensor, blob or field, and reason.
     package static func load(
-        directory: String, options: Options, progress: (Int, Int) -> Void
+        directory: String, options: Options, progress: (Phase, Int, Int) -> Void
     ) throws -> ModelRunner {
         let text = try TextSide(directory: directory)
-        let checkpoint = try Checkpoint.open(directory)
         let threads = options.threads > 0 ? options.threads : Host.physicalCores
-        let model = try Qwen3Model.load(checkpoint, threads: threads, progress: progress)
-        let context = checkpoint.configuration.contextLength
+        let formats = options.formats
+        var source = try ModelDirectory.open(directory)
+        if case .checkpoint(let checkpoint) = source, let cache = options.packCache {
+            source = .pack(
+                try PackCache(directory: cache).pack(
+                    checkpoint, experts: formats.experts ?? .bf16, dense: formats.dense ?? .bf16,
+                    threads: threads, progress: { progress(.packing, $0, $1) }))
+        }
+        if case .pack(let pack) = source { try formats.check(pack) }
+        let model = try Qwen3Model.load(
+            source, experts: formats.experts ?? .bf16, dense: formats.dense ?? .bf16, threads: threads,
+            progress: { progress(.loading, $0, $1) })
+        let context = source.configuration.contextLength
         let slots = min(options.slots, options.rowsPerSweep)
         let kvTokens = options.kvTokens > 0 ? options.kvTokens : max(context, slots * min(context, 2048))
         let engine = try Engine(
@@ -47,6 +66,6 @@ package struct ModelRunner {
             engine: engine,
             preparer: RequestPreparer(
                 text: text, limits: engine.limits, maxTokensDefault: options.maxTokensDefault),
-            summary: InspectText(checkpoint: checkpoint).oneLine)
+            summary: InspectText(source).oneLine)
     }
 }

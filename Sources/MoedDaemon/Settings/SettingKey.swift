@@ -22,11 +22,22 @@ package struct SettingKey: Sendable {
 
     static let databaseURL = SettingKey(
         "database.url", "", "libpq connection string or URI; empty uses libpq's PG… variables and defaults")
-    static let modelPath = SettingKey("model.path", "", "Hugging Face checkpoint directory (required)")
+    static let modelPath = SettingKey(
+        "model.path", "", "directory of a Hugging Face checkpoint or of a pack (required)")
     static let modelName = SettingKey(
         "model.name", "", "name that jobs ask for; the directory's name unless given")
     static let modelServeDefault = SettingKey(
         "model.serve_default", "true", "also run jobs that name no model")
+    static let modelExperts = SettingKey(
+        "model.experts", "auto",
+        "format of the experts: bf16 (as stored), int8, int4; auto is the pack's, or bf16")
+    static let modelDense = SettingKey(
+        "model.dense", "auto", "format of all other matrices but the routers: bf16, int8; auto as above")
+    static let modelGroup = SettingKey(
+        "model.group", "64", "inputs that share a scale in int8 and int4: 32, 64 or 128")
+    static let modelPackCache = SettingKey(
+        "model.pack_cache", "",
+        "directory where a checkpoint is packed on first use, and found again; empty packs nothing")
     static let engineThreads = SettingKey(
         "engine.threads", "0", "compute threads; 0 is one per physical core")
     static let engineSlots = SettingKey("engine.slots", "32", "sequences that run together, at most")
@@ -59,7 +70,8 @@ package struct SettingKey: Sendable {
         "trace, debug, info, notice, warning, error; prompts and outputs are never logged")
 
     package static let all: [SettingKey] = [
-        databaseURL, modelPath, modelName, modelServeDefault, engineThreads, engineSlots, engineKVTokens,
+        databaseURL, modelPath, modelName, modelServeDefault, modelExperts, modelDense, modelGroup,
+        modelPackCache, engineThreads, engineSlots, engineKVTokens,
         engineRowsPerSweep, enginePrefillChunk, engineCPU, generationMaxTokens, queuePollInterval,
         queueListen,
         queueLease, queueMaxWait, queueClaimMax, shutdownGrace, logLevel,

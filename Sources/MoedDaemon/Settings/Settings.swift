@@ -9,6 +9,9 @@ package struct Settings: Sendable, Equatable {
         package var path: String
         package var name: String
         package var servesDefault: Bool
+        package var formats: FormatChoice
+        /// Where checkpoints are packed on first use; nil packs nothing.
+        package var packCache: String?
     }
     package struct Engine: Sendable, Equatable {
         package var threads: Int
@@ -45,7 +48,7 @@ extension Settings {
         var reader = SettingReader(sources)
         let path = reader.text(.modelPath)
         if path.isEmpty && !sources.isUnreadable {
-            reader.report(.modelPath, "is required: the directory of a Hugging Face checkpoint")
+            reader.report(.modelPath, "is required: the directory of a Hugging Face checkpoint or of a pack")
         }
         let named = reader.text(.modelName)
         let lastComponent = path.split(separator: "/").last.map(String.init) ?? ""
@@ -54,12 +57,13 @@ extension Settings {
         if name.unicodeScalars.contains(where: { $0.value < 32 }) || name.unicodeScalars.count > 256 {
             reader.report(.modelName, "must be at most 256 characters on one line")
         }
+        let packCache = reader.text(.modelPackCache)
         let maxTokens = reader.integer(.generationMaxTokens, in: 0...1_000_000)
         let settings = Settings(
             database: .init(url: reader.text(.databaseURL)),
             model: .init(
-                path: path, name: name,
-                servesDefault: reader.boolean(.modelServeDefault)),
+                path: path, name: name, servesDefault: reader.boolean(.modelServeDefault),
+                formats: formats(&reader), packCache: packCache.isEmpty ? nil : packCache),
             engine: .init(
                 threads: reader.integer(.engineThreads, in: 0...1024),
                 slots: reader.integer(.engineSlots, in: 1...4096),
@@ -82,6 +86,15 @@ extension Settings {
         }
         guard reader.problems.isEmpty else { return .failure(ConfigurationProblems(reader.problems)) }
         return .success(settings)
+    }
+}
+
+extension Settings {
+    private static func formats(_ reader: inout SettingReader) -> FormatChoice {
+        FormatChoice(
+            experts: reader.choice(.modelExperts, of: ["auto"] + FormatChoice.expertWords),
+            dense: reader.choice(.modelDense, of: ["auto"] + FormatChoice.denseWords),
+            group: Int(reader.choice(.modelGroup, of: FormatChoice.groupWords)) ?? FormatChoice.groupDefault)
     }
 }
 

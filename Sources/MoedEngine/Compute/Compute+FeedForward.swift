@@ -1,4 +1,5 @@
 import CMoedKernels
+import MoedWeights
 
 /// One feed-forward network: down · (silu(gate · x) ⊙ up · x).
 struct FeedForwardWeights: Sendable {
@@ -21,7 +22,8 @@ extension Compute {
 
     /// Scratch of the feed-forward layers.
     struct Intermediate {
-        let gate: RowBuffer<Float>
+        /// Gate, then the product of both.
+        let gate: ActivationRows
         let up: RowBuffer<Float>
 
         var byteCount: Int { gate.byteCount + up.byteCount }
@@ -34,6 +36,7 @@ extension Compute {
     }
 
     private func items(_ parts: [ExpertRows], panels: Int) -> [Item] {
+        // As many columns as two of the largest groups: a share is quantised by itself.
         let size = 16
         return parts.flatMap { part in
             stride(from: 0, to: panels, by: size).map {
@@ -44,8 +47,10 @@ extension Compute {
 
     /// Runs each network on its rows: row i of the intermediate buffers reads x at `source[i]` (or i) and
     /// writes out at `target[i]` (or i).
+    ///
+    /// - Precondition: the rows of `x` are quantised for the networks' gate and up matrices.
     func feedForward(
-        _ x: RowBuffer<Float>, _ networks: [FeedForwardWeights], _ parts: [ExpertRows],
+        _ x: ActivationRows, _ networks: [FeedForwardWeights], _ parts: [ExpertRows],
         source: RowBuffer<Int32>?, scratch: Intermediate, into out: RowBuffer<Float>,
         target: RowBuffer<Int32>?
     ) {
@@ -62,13 +67,19 @@ extension Compute {
             let xRow = source == nil ? rows.lowerBound : 0
             let firstRow = rows.lowerBound
             multiply(
-                x, xRow, from, network.gate, item.panels, into: scratch.gate, firstRow, nil, rows: rows.count)
+                x, xRow, from, network.gate, item.panels, into: scratch.gate.floats, firstRow, nil,
+                rows: rows.count)
             multiply(
                 x, xRow, from, network.up, item.panels, into: scratch.up, firstRow, nil, rows: rows.count)
-            let columns = PackedMatrix.panelOutputs
+            let width = PackedMatrix.panelOutputs
+            let columns =
+                item.panels.lowerBound * width..<min(item.panels.upperBound * width, network.gate.outputs)
             unsafe kernels.table.pointee.silu_mul(
-                scratch.gate.row(firstRow), scratch.up.row(firstRow), scratch.gate.stride, rows.count,
-                item.panels.lowerBound * columns, min(item.panels.upperBound * columns, network.gate.outputs))
+                scratch.gate.floats.row(firstRow), scratch.up.row(firstRow), scratch.gate.floats.stride,
+                rows.count, columns.lowerBound, columns.upperBound)
+            quantise(
+                scratch.gate, rows: rows, columns: columns, inputs: network.down.inputs,
+                group: network.down.format.group)
         }
 
         let downItems = items(parts, panels: first.down.panels)

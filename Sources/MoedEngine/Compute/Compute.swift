@@ -1,5 +1,6 @@
 import CMoedKernels
 import MoedCore
+import MoedWeights
 
 /// The model's operations on whole buffers: the kernels, shared out over the threads.
 ///
@@ -21,9 +22,10 @@ struct Compute {
     private static let itemPanels = 8
 
     /// out[r, n] = Σ x[r, k] · w[n, k]; x `[rows, inputs]`, out `[rows, outputs]`.
-    func multiply(_ x: RowBuffer<Float>, _ weights: PackedMatrix, into out: RowBuffer<Float>, rows: Int) {
-        precondition(x.columns >= weights.inputs && out.columns >= weights.outputs)
-        precondition(rows <= x.rows && rows <= out.rows)
+    ///
+    /// - Precondition: the rows of `x` are quantised when the weights are.
+    func multiply(_ x: ActivationRows, _ weights: PackedMatrix, into out: RowBuffer<Float>, rows: Int) {
+        precondition(rows <= out.rows)
         let panelItems = (weights.panels + Self.itemPanels - 1) / Self.itemPanels
         let rowItems = (rows + Self.itemRows - 1) / Self.itemRows
         let cost = rows * weights.inputs * weights.outputs
@@ -42,22 +44,39 @@ struct Compute {
     /// One work item of a product; row r is read at `xIndex[r]` or `xRow + r`, written at `outIndex[r]` or
     /// `outRow + r`.
     func multiply(
-        _ x: RowBuffer<Float>, _ xRow: Int, _ xIndex: RowIndex?, _ weights: PackedMatrix,
+        _ x: ActivationRows, _ xRow: Int, _ xIndex: RowIndex?, _ weights: PackedMatrix,
         _ panels: Range<Int>,
         into out: RowBuffer<Float>, _ outRow: Int, _ outIndex: RowIndex?, rows: Int
     ) {
         guard rows > 0 else { return }
-        precondition(x.columns >= weights.inputs && out.columns >= weights.outputs)
-        precondition(xIndex != nil || xRow + rows <= x.rows)
+        precondition(x.floats.columns >= weights.inputs && out.columns >= weights.outputs)
+        precondition(xIndex != nil || xRow + rows <= x.floats.rows)
         precondition(outIndex != nil || outRow + rows <= out.rows)
+        if let group = weights.format.group {
+            guard let codes = x.codes else { preconditionFailure("the activations are not quantised") }
+            precondition(codes.columns >= moed_activation_bytes(weights.inputs, group))
+            var job = unsafe moed_matmul_quantised(
+                out: out.row(outRow), out_stride: out.stride, out_rows: start(of: outIndex),
+                x: UnsafeRawPointer(codes.row(xRow)), x_stride: codes.stride, x_rows: start(of: xIndex),
+                rows: rows, weights: UnsafeRawPointer(weights.start), inputs: weights.inputs,
+                outputs: weights.outputs, group: group, panel_begin: panels.lowerBound,
+                panel_end: panels.upperBound)
+            if weights.format.bits == 8 {
+                unsafe kernels.table.pointee.matmul_int8(&job)
+            } else {
+                unsafe kernels.table.pointee.matmul_int4(&job)
+            }
+            return
+        }
         var job = unsafe moed_matmul(
             out: out.row(outRow), out_stride: out.stride, out_rows: start(of: outIndex),
-            x: x.row(xRow), x_stride: x.stride, x_rows: start(of: xIndex), rows: rows,
+            x: x.floats.row(xRow), x_stride: x.floats.stride, x_rows: start(of: xIndex), rows: rows,
             weights: UnsafeRawPointer(weights.start), inputs: weights.inputs, outputs: weights.outputs,
             panel_begin: panels.lowerBound, panel_end: panels.upperBound)
-        switch weights.format {
-        case .bf16: unsafe kernels.table.pointee.matmul_bf16(&job)
-        case .f32: unsafe kernels.table.pointee.matmul_f32(&job)
+        if weights.format == .bf16 {
+            unsafe kernels.table.pointee.matmul_bf16(&job)
+        } else {
+            unsafe kernels.table.pointee.matmul_f32(&job)
         }
     }
 
@@ -73,27 +92,38 @@ struct Compute {
             let token = Int(tokens[row])
             precondition(token >= 0 && token < weights.outputs)
             let width = PackedMatrix.panelOutputs
-            let index = token / width * width * weights.inputs + token % width
+            let panel = unsafe weights.start + token / width * weights.panelByteCount
+            let target = unsafe out.row(row)
             switch weights.format {
             case .bf16:
-                let source = unsafe weights.start.assumingMemoryBound(to: UInt16.self)
-                unsafe moed_widen_bf16(out.row(row), source + index, width, weights.inputs)
+                let source = unsafe panel.assumingMemoryBound(to: UInt16.self)
+                unsafe moed_widen_bf16(target, source + token % width, width, weights.inputs)
             case .f32:
-                let source = unsafe weights.start.assumingMemoryBound(to: Float.self)
-                unsafe moed_widen_f32(out.row(row), source + index, width, weights.inputs)
+                let source = unsafe panel.assumingMemoryBound(to: Float.self)
+                unsafe moed_widen_f32(target, source + token % width, width, weights.inputs)
+            case .int8(let group), .int4(let group):
+                unsafe moed_dequantise_row(
+                    target, panel, token % width, weights.inputs, Int32(weights.format.bits), group)
             }
         }
     }
 
     /// RMSNorm of rows `source[r]`: x / √(mean x² + ε) · weight.
+    ///
+    /// - Parameter group: when not nil, the results are quantised too.
     func normalise(
         _ x: RowBuffer<Float>, rowsOf source: [Int], _ weight: [Float], epsilon: Float,
-        into out: RowBuffer<Float>
+        into out: ActivationRows, group: Int?
     ) {
-        precondition(x.columns >= weight.count && out.columns >= weight.count && source.count <= out.rows)
+        let target = out.floats
+        precondition(x.columns >= weight.count && target.columns >= weight.count)
+        precondition(source.count <= target.rows)
         pool.parallelFor(source.count, cost: source.count * weight.count * 2) { row in
             unsafe kernels.table.pointee.rms_norm(
-                out.row(row), out.stride, x.row(source[row]), x.stride, weight, 1, weight.count, epsilon)
+                target.row(row), target.stride, x.row(source[row]), x.stride, weight, 1, weight.count, epsilon
+            )
+            quantise(
+                out, rows: row..<row + 1, columns: 0..<weight.count, inputs: weight.count, group: group)
         }
     }
 

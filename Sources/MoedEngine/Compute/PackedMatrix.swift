@@ -1,26 +1,18 @@
 import CMoedKernels
 import MoedCore
+import MoedWeights
 
 /// Weights `[outputs, inputs]` in panels of 16 outputs, as the kernels read them.
 struct PackedMatrix: Sendable {
-    enum Format: Sendable {
-        /// As stored by bf16 checkpoints: half the memory, widened in the kernel without loss.
-        case bf16
-        /// For f16 and f32 checkpoints: exact for both.
-        case f32
-
-        var byteCount: Int { self == .bf16 ? 2 : 4 }
-    }
-
     let outputs: Int
     let inputs: Int
-    let format: Format
+    let format: WeightFormat
     let memory: WeightMemory
     /// Byte offset in `memory`.
     let offset: Int
 
-    var panels: Int { (outputs + Self.panelOutputs - 1) / Self.panelOutputs }
-    var panelByteCount: Int { Self.panelOutputs * inputs * format.byteCount }
+    var panels: Int { WeightFormat.panels(outputs: outputs) }
+    var panelByteCount: Int { format.panelByteCount(inputs: inputs) }
     var byteCount: Int { panels * panelByteCount }
 
     static let panelOutputs = MOED_PANEL
@@ -37,10 +29,10 @@ final class WeightMemory: @unchecked Sendable {
     private(set) var byteCount = 0
     private var memory: AlignedMemory?
 
-    /// Room for one matrix, at the start of a cache line.
-    func reserve(_ count: Int) throws(EngineError) -> Int {
+    /// Room for `count` bytes, rounded up to whole `alignment`s.
+    func reserve(_ count: Int, alignment: Int) throws(EngineError) -> Int {
         let offset = byteCount
-        let (end, overflow) = offset.addingReportingOverflow((count + 63) / 64 * 64)
+        let (end, overflow) = offset.addingReportingOverflow(count.rounded(upTo: alignment))
         guard !overflow else { throw EngineError(.outOfMemory, "the weights are larger than memory can be") }
         byteCount = end
         return offset
@@ -55,4 +47,9 @@ final class WeightMemory: @unchecked Sendable {
         precondition(offset >= 0 && count >= 0 && offset + count <= memory.byteCount)
         return unsafe memory.base + offset
     }
+}
+
+extension Int {
+    /// The smallest multiple of `unit` that is not smaller.
+    func rounded(upTo unit: Int) -> Int { (self + unit - 1) / unit * unit }
 }

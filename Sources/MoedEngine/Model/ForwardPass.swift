@@ -11,16 +11,16 @@ final class ForwardPass {
 
     private let c: ModelConfiguration
     private let residual: RowBuffer<Float>
-    private let normed: RowBuffer<Float>
+    private let normed: ActivationRows
     private let delta: RowBuffer<Float>
     private let queries: RowBuffer<Float>
     private let keys: RowBuffer<Float>
     private let values: RowBuffer<Float>
-    private let attended: RowBuffer<Float>
+    private let attended: ActivationRows
     private let shape: Compute.AttentionShape
     private let dense: Compute.Intermediate?
     private let mixture: MixtureOfExperts?
-    private let finalRows: RowBuffer<Float>
+    private let finalRows: ActivationRows
     /// `[logitRowsMax, vocabulary]`, written by `computeLogits`.
     let logits: RowBuffer<Float>
 
@@ -31,13 +31,17 @@ final class ForwardPass {
         func rows(_ columns: Int, _ purpose: String) throws(EngineError) -> RowBuffer<Float> {
             try RowBuffer(rows: rowsMax, columns: columns, purpose: purpose)
         }
+        func activations(_ columns: Int, _ purpose: String) throws(EngineError) -> ActivationRows {
+            try ActivationRows(
+                rows: rowsMax, columns: columns, quantised: model.isQuantised, purpose: purpose)
+        }
         residual = try rows(c.hidden, "the residual stream")
-        normed = try rows(c.hidden, "normed activations")
+        normed = try activations(c.hidden, "normed activations")
         delta = try rows(c.hidden, "layer outputs")
         queries = try rows(c.heads * c.headDim, "queries")
         keys = try rows(c.keyValueHeads * c.headDim, "keys")
         values = try rows(c.keyValueHeads * c.headDim, "values")
-        attended = try rows(c.heads * c.headDim, "attention outputs")
+        attended = try activations(c.heads * c.headDim, "attention outputs")
         shape = Compute.AttentionShape(
             heads: c.heads, keyValueHeads: c.keyValueHeads, headDim: c.headDim, epsilon: c.normEpsilon,
             cosine: try rows(c.headDim / 2, "rotations"), sine: try rows(c.headDim / 2, "rotations"),
@@ -46,20 +50,22 @@ final class ForwardPass {
         dense =
             hasDense
             ? Compute.Intermediate(
-                gate: try rows(c.intermediate, "feed-forward activations"),
+                gate: try activations(c.intermediate, "feed-forward activations"),
                 up: try rows(c.intermediate, "feed-forward activations"))
             : nil
         mixture = try c.experts.map { experts throws(EngineError) in
-            try MixtureOfExperts(experts, hidden: c.hidden, rowsMax: rowsMax)
+            try MixtureOfExperts(experts, hidden: c.hidden, rowsMax: rowsMax, quantised: model.isQuantised)
         }
-        finalRows = try RowBuffer(rows: Self.logitRowsMax, columns: c.hidden, purpose: "final activations")
+        finalRows = try ActivationRows(
+            rows: Self.logitRowsMax, columns: c.hidden, quantised: model.isQuantised,
+            purpose: "final activations")
         logits = try RowBuffer(rows: Self.logitRowsMax, columns: c.vocabulary, purpose: "logits")
     }
 
     /// Scratch memory, the KV cache not counted.
     var scratchByteCount: Int {
-        [residual, normed, delta, queries, keys, values, attended, finalRows, logits]
-            .reduce(shape.byteCount) { $0 + $1.byteCount }
+        [residual, delta, queries, keys, values, logits].reduce(shape.byteCount) { $0 + $1.byteCount }
+            + [normed, attended, finalRows].reduce(0) { $0 + $1.byteCount }
             + (dense?.byteCount ?? 0) + (mixture?.byteCount ?? 0)
     }
 
@@ -80,13 +86,15 @@ final class ForwardPass {
 
         for (index, layer) in model.layers.enumerated() {
             compute.normalise(
-                residual, rowsOf: allRows, layer.attentionNorm, epsilon: c.normEpsilon, into: normed)
+                residual, rowsOf: allRows, layer.attentionNorm, epsilon: c.normEpsilon, into: normed,
+                group: layer.attention.group)
             attention(layer.attention, sweep, layer: index)
             if trace != nil { show(.attentionOutput, index, delta) }
             compute.add(delta, to: residual, rows: sweep.rows)
 
             compute.normalise(
-                residual, rowsOf: allRows, layer.feedForwardNorm, epsilon: c.normEpsilon, into: normed)
+                residual, rowsOf: allRows, layer.feedForwardNorm, epsilon: c.normEpsilon, into: normed,
+                group: layer.feedForward.group)
             feedForward(layer.feedForward, rows: sweep.rows, layer: index, trace)
             if trace != nil { show(.feedForwardOutput, index, delta) }
             compute.add(delta, to: residual, rows: sweep.rows)
@@ -104,7 +112,9 @@ final class ForwardPass {
             queries, keys, values, queryNorm: weights.queryNorm, keyNorm: weights.keyNorm, spans: sweep.spans,
             shape,
             cache: cache, layer: layer)
-        compute.attend(queries, spans: sweep.spans, shape, cache: cache, layer: layer, into: attended)
+        compute.attend(queries, spans: sweep.spans, shape, cache: cache, layer: layer, into: attended.floats)
+        compute.quantise(
+            attended, rows: sweep.rows, inputs: weights.output.inputs, group: weights.output.format.group)
         compute.multiply(attended, weights.output, into: delta, rows: sweep.rows)
     }
 
@@ -131,13 +141,19 @@ final class ForwardPass {
     /// `rows[i]`.
     func computeLogits(of rows: [Int]) {
         precondition(rows.count <= Self.logitRowsMax)
-        compute.normalise(residual, rowsOf: rows, model.finalNorm, epsilon: c.normEpsilon, into: finalRows)
+        normaliseFinally(rows)
         compute.multiply(finalRows, model.output, into: logits, rows: rows.count)
     }
 
     /// The final norm of those rows, for observers.
     func finalNorm(of rows: [Int]) -> [Float] {
-        compute.normalise(residual, rowsOf: rows, model.finalNorm, epsilon: c.normEpsilon, into: finalRows)
-        return finalRows.copy(rows: rows.count)
+        normaliseFinally(rows)
+        return finalRows.floats.copy(rows: rows.count)
+    }
+
+    private func normaliseFinally(_ rows: [Int]) {
+        compute.normalise(
+            residual, rowsOf: rows, model.finalNorm, epsilon: c.normEpsilon, into: finalRows,
+            group: model.output.format.group)
     }
 }

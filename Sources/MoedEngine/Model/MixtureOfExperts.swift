@@ -18,7 +18,10 @@ final class MixtureOfExperts {
     /// `[rows · k, hidden]`
     private let outputs: RowBuffer<Float>
 
-    init(_ experts: ModelConfiguration.Experts, hidden: Int, rowsMax: Int) throws(EngineError) {
+    /// - Parameter quantised: whether some of the experts' matrices are.
+    init(
+        _ experts: ModelConfiguration.Experts, hidden: Int, rowsMax: Int, quantised: Bool
+    ) throws(EngineError) {
         self.experts = experts
         let k = experts.perToken
         let pairs = rowsMax * k
@@ -28,7 +31,9 @@ final class MixtureOfExperts {
         tokens = try RowBuffer(rows: 1, columns: pairs, purpose: "expert rows")
         places = try RowBuffer(rows: 1, columns: pairs, purpose: "expert rows")
         scratch = Compute.Intermediate(
-            gate: try RowBuffer(rows: pairs, columns: experts.intermediate, purpose: "expert activations"),
+            gate: try ActivationRows(
+                rows: pairs, columns: experts.intermediate, quantised: quantised,
+                purpose: "expert activations"),
             up: try RowBuffer(rows: pairs, columns: experts.intermediate, purpose: "expert activations"))
         outputs = try RowBuffer(rows: pairs, columns: hidden, purpose: "expert outputs")
     }
@@ -38,9 +43,9 @@ final class MixtureOfExperts {
             + scratch.byteCount + outputs.byteCount
     }
 
-    /// out = Σ over the chosen experts of weight · expert(x).
+    /// out = Σ over the chosen experts of weight · expert(x); x is quantised if their gate matrices are.
     func run(
-        _ x: RowBuffer<Float>, _ router: PackedMatrix, _ networks: [FeedForwardWeights],
+        _ x: ActivationRows, _ router: PackedMatrix, _ networks: [FeedForwardWeights],
         into out: RowBuffer<Float>,
         rows: Int, _ compute: Compute, show: (TraceTensor.Name, () -> [Float]) -> Void
     ) {

@@ -32,14 +32,31 @@ package struct Qwen3Model: Sendable {
         /// `[headDim]`, applied to every head
         let queryNorm: [Float]
         let keyNorm: [Float]
+
+        /// Of the activations that query, key and value read; the three have one format.
+        var group: Int? { query.format.group }
     }
 
     enum FeedForward: Sendable {
         case dense(FeedForwardWeights)
         /// Router `[experts, hidden]`.
         case sparse(router: PackedMatrix, experts: [FeedForwardWeights])
+
+        /// Of the activations that gate and up matrices read; all of them have one format.
+        var group: Int? {
+            switch self {
+            case .dense(let network): network.gate.format.group
+            case .sparse(_, let experts): experts.first?.gate.format.group
+            }
+        }
     }
 
     /// Memory that the weights occupy.
-    package var weightByteCount: Int { embedding.memory.byteCount }
+    package let weightByteCount: Int
+
+    /// Whether some activations have to be quantised for it.
+    var isQuantised: Bool {
+        output.format.group != nil
+            || layers.contains { $0.attention.group != nil || $0.feedForward.group != nil }
+    }
 }

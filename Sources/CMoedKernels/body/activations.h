@@ -1,0 +1,53 @@
+/* Activations as the integer products read them: int8 codes with one scale per row and group of inputs. */
+
+/* Parts of one quantised activation row: codes, then per group scale, -128 * (sum of codes), scale * sum. */
+typedef struct activation_row {
+    const uint8_t *codes;
+    const float *scales;
+    const int32_t *offsets;
+    const float *sums;
+} activation_row;
+
+INLINE activation_row activation_parts(const void *row, size_t columns, size_t group) {
+    size_t groups = (columns + group - 1) / group;
+    const uint8_t *codes = row;
+    const float *scales = (const float *)(codes + (groups * group + 63) / 64 * 64);
+    return (activation_row){
+        codes, scales, (const int32_t *)(scales + groups), scales + groups * 2};
+}
+
+/* A row of activations to codes -127...127 with a scale per group. A group with a value that is infinite or
+ * not a number has codes 0 and a scale that is not a number, so that its outputs are none either. */
+static void quantise_row(
+    void *out, const float *x, size_t columns, size_t group, size_t begin, size_t end) {
+    activation_row to = activation_parts(out, columns, group);
+    uint8_t *codes = (uint8_t *)to.codes;
+    float *scales = (float *)to.scales, *sums = (float *)to.sums;
+    int32_t *offsets = (int32_t *)to.offsets;
+    for (size_t g = begin / group; g * group < end; g++) {
+        size_t first = g * group, count = columns - first < group ? columns - first : group;
+        i32x16 most = splat_int(0), total = splat_int(0);
+        for (size_t k = 0; k < count; k += MOED_PANEL) {
+            /* Of floats without their sign the order is that of their bits, infinities and NaNs last. */
+            i32x16 bits = (i32x16)load_part(x + first + k, count - k, 0) & 0x7fffffff;
+            i32x16 more = bits > most;
+            most = (more & bits) | (~more & most);
+        }
+        float largest = max_bits(most);
+        int finite = largest <= 0x1.fffffep127f;
+        float inverse = finite && largest > 0x1p-100f ? 127.0f / largest : 0;
+        const f32x16 shifter = splat(0x1.8p23f);
+        for (size_t k = 0; k < group; k += MOED_PANEL) {
+            f32x16 value = k < count && inverse > 0 ? load_part(x + first + k, count - k, 0) : splat(0);
+            i32x16 code = (i32x16)(value * splat(inverse) + shifter) - (i32x16)shifter;
+            total += code;
+            i8x16 narrow = __builtin_convertvector(code, i8x16);
+            memcpy(codes + first + k, &narrow, sizeof narrow);
+        }
+        int32_t sum = 0;
+        for (int lane = 0; lane < MOED_PANEL; lane++) sum += total[lane];
+        scales[g] = !finite ? NAN : inverse > 0 ? largest / 127.0f : 0;
+        offsets[g] = -128 * sum;
+        sums[g] = scales[g] * (float)sum;
+    }
+}

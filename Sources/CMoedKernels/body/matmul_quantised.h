@@ -1,0 +1,141 @@
+/* Matrix product of quantised weight panels with quantised activation rows.
+ *
+ * Within a group of inputs the products are added as 32-bit integers, exactly, so in any order. Each output
+ * then takes one fma per group (int4: two), groups ascending: the same chain in every tile and variant. The
+ * dot product of four inputs (dot_int8, dot_int4, dot_start) comes from the variant's dot_*.h. */
+
+INLINE u32x16 load_codes(const uint8_t *source) {
+    u32x16 codes;
+    memcpy(&codes, source, sizeof codes);
+    return codes;
+}
+
+INLINE f32x16 load_bf16(const uint8_t *source) { return weights_bf16(source, 0); }
+
+INLINE uint32_t load_quad(const uint8_t *source) {
+    uint32_t quad;
+    memcpy(&quad, source, sizeof quad);
+    return quad;
+}
+
+/* One group: the exact dot products of P panels' codes with R rows. Meanwhile the same place of the next P
+ * panels is fetched: without that, memory and arithmetic take turns. */
+INLINE void group_dots(
+    const int P, const int R, const int bits, const size_t group,
+    i32x16 dot[QUANTISED_PANELS][QUANTISED_ROWS_MAX], const uint8_t *codes, size_t panel_bytes,
+    const activation_row *x, size_t first) {
+    if (bits == 8) {
+        for (size_t k = 0; k < group; k += 4) {
+            u32x16 w[QUANTISED_PANELS];
+            UNROLL for (int p = 0; p < P; p++) {
+                w[p] = load_codes(codes + p * panel_bytes + k * MOED_PANEL);
+                __builtin_prefetch(codes + (P + p) * panel_bytes + k * MOED_PANEL);
+            }
+            UNROLL for (int r = 0; r < R; r++) {
+                uint32_t quad = load_quad(x[r].codes + first + k);
+                UNROLL for (int p = 0; p < P; p++) dot[p][r] = dot_int8(dot[p][r], w[p], quad);
+            }
+        }
+        return;
+    }
+    for (size_t k = 0; k < group; k += 8) {
+        u32x16 low[QUANTISED_PANELS], high[QUANTISED_PANELS];
+        UNROLL for (int p = 0; p < P; p++) {
+            u32x16 pair = load_codes(codes + p * panel_bytes + k * (MOED_PANEL / 2));
+            __builtin_prefetch(codes + (P + p) * panel_bytes + k * (MOED_PANEL / 2));
+            low[p] = pair & 0x0f0f0f0f;
+            high[p] = pair >> 4 & 0x0f0f0f0f;
+        }
+        UNROLL for (int r = 0; r < R; r++) {
+            uint32_t quad = load_quad(x[r].codes + first + k), next = load_quad(x[r].codes + first + k + 4);
+            UNROLL for (int p = 0; p < P; p++) {
+                dot[p][r] = dot_int4(dot[p][r], low[p], quad);
+                dot[p][r] = dot_int4(dot[p][r], high[p], next);
+            }
+        }
+    }
+}
+
+INLINE void quantised_tile(
+    const int P, const int R, const int bits, const size_t group, const moed_matmul_quantised *job,
+    size_t panel, size_t row) {
+    const size_t K = job->inputs, groups = (K + group - 1) / group;
+    const size_t panel_bytes = moed_panel_bytes(bits, K, group);
+    const uint8_t *codes = (const uint8_t *)job->weights + panel * panel_bytes;
+    const uint8_t *scales = codes + groups * group * MOED_PANEL * bits / 8;
+    const size_t number_bytes = MOED_PANEL * sizeof(uint16_t), minima = groups * number_bytes;
+    activation_row x[QUANTISED_ROWS_MAX];
+    f32x16 sum[QUANTISED_PANELS][QUANTISED_ROWS_MAX];
+    UNROLL for (int r = 0; r < R; r++) {
+        const char *start = (const char *)job->x + indexed(job->x_rows, row + r) * job->x_stride;
+        x[r] = activation_parts(start, K, group);
+        UNROLL for (int p = 0; p < P; p++) sum[p][r] = splat(0);
+    }
+    for (size_t g = 0; g < groups; g++) {
+        i32x16 dot[QUANTISED_PANELS][QUANTISED_ROWS_MAX];
+        UNROLL for (int r = 0; r < R; r++)
+            UNROLL for (int p = 0; p < P; p++)
+                dot[p][r] = bits == 8 ? dot_start(x[r].offsets[g]) : splat_int(0);
+        const uint8_t *start = codes + g * group * MOED_PANEL * bits / 8;
+        group_dots(P, R, bits, group, dot, start, panel_bytes, x, g * group);
+        UNROLL for (int p = 0; p < P; p++) {
+            const uint8_t *numbers = scales + p * panel_bytes + g * number_bytes;
+            f32x16 scale = load_bf16(numbers);
+            UNROLL for (int r = 0; r < R; r++) {
+                f32x16 total = __builtin_convertvector(dot[p][r], f32x16);
+                sum[p][r] = fma16(scale * splat(x[r].scales[g]), total, sum[p][r]);
+                if (bits == 4) sum[p][r] = fma16(load_bf16(numbers + minima), splat(x[r].sums[g]), sum[p][r]);
+            }
+        }
+    }
+    UNROLL for (int r = 0; r < R; r++) {
+        float *out = job->out + indexed(job->out_rows, row + r) * job->out_stride;
+        UNROLL for (int p = 0; p < P; p++) {
+            size_t column = (panel + p) * MOED_PANEL;
+            if (column + MOED_PANEL <= job->outputs) store(out + column, sum[p][r]);
+            else store_part(out + column, sum[p][r], job->outputs - column);
+        }
+    }
+}
+
+#define QUANTISED_TILE(R) \
+    case R: quantised_tile(P, R, bits, group, job, panel, row); break;
+
+/* All rows on P panels, in register tiles of nearly equal size, while the panels are in the cache. */
+INLINE void quantised_panels(
+    const int P, const int bits, const size_t group, const moed_matmul_quantised *job, size_t panel) {
+    size_t tiles = (job->rows + QUANTISED_ROWS_MAX - 1) / QUANTISED_ROWS_MAX, row = 0;
+    for (size_t tile = 0; tile < tiles; tile++) {
+        size_t end = (tile + 1) * job->rows / tiles;
+        switch (end - row) {
+            QUANTISED_TILE(1) QUANTISED_TILE(2)
+#if QUANTISED_ROWS_MAX > 2
+            QUANTISED_TILE(3) QUANTISED_TILE(4)
+#endif
+#if QUANTISED_ROWS_MAX > 4
+            QUANTISED_TILE(5) QUANTISED_TILE(6)
+#endif
+        }
+        row = end;
+    }
+}
+
+INLINE void quantised_group(const int bits, const size_t group, const moed_matmul_quantised *job) {
+    size_t panel = job->panel_begin;
+    /* For few rows the memory is what limits: it is fastest when read as one stream. */
+    if (job->rows > QUANTISED_STREAM_ROWS)
+        for (; panel + QUANTISED_PANELS <= job->panel_end; panel += QUANTISED_PANELS)
+            quantised_panels(QUANTISED_PANELS, bits, group, job, panel);
+    for (; panel < job->panel_end; panel++) quantised_panels(1, bits, group, job, panel);
+}
+
+INLINE void quantised(const int bits, const moed_matmul_quantised *job) {
+    switch (job->group) {
+        case 32: quantised_group(bits, 32, job); break;
+        case 64: quantised_group(bits, 64, job); break;
+        default: quantised_group(bits, 128, job); break;
+    }
+}
+
+static void matmul_int8(const moed_matmul_quantised *job) { quantised(8, job); }
+static void matmul_int4(const moed_matmul_quantised *job) { quantised(4, job); }

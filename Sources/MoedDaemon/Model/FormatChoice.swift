@@ -1,0 +1,41 @@
+import MoedCore
+package import MoedWeights
+
+/// Which formats a model's weights shall have; nil where that is left to the directory.
+package struct FormatChoice: Sendable, Equatable {
+    package var experts: WeightFormat?
+    package var dense: WeightFormat?
+
+    package static let expertWords = ["bf16", "int8", "int4"]
+    package static let denseWords = ["bf16", "int8"]
+    package static let groupWords = WeightFormat.groups.map(String.init)
+    package static let groupDefault = 64
+    /// As the directory has it.
+    package static let auto = FormatChoice(experts: "auto", dense: "auto")
+
+    /// - Parameters:
+    ///   - experts: one of `expertWords`; any other word leaves it to the directory.
+    ///   - dense: one of `denseWords`, likewise.
+    package init(experts: String, dense: String, group: Int = groupDefault) {
+        func format(_ word: String) -> WeightFormat? {
+            switch word {
+            case "bf16": .bf16
+            case "int8": .int8(group: group)
+            case "int4": .int4(group: group)
+            default: nil
+            }
+        }
+        self.experts = format(experts)
+        self.dense = format(dense)
+    }
+
+    /// - Throws: `EngineError(.invalidInput)` when a pack has other formats than asked for.
+    func check(_ pack: Pack) throws(EngineError) {
+        let asked = [("experts", experts, pack.manifest.experts), ("dense", dense, pack.manifest.dense)]
+        for case (let name, let format?, let actual) in asked where "\(format)" != actual {
+            throw EngineError(
+                .invalidInput,
+                "\(pack.directory): the pack's \(name) weights are \(actual), not \(format) as asked for")
+        }
+    }
+}

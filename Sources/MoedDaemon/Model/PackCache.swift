@@ -1,0 +1,48 @@
+import Glibc
+package import MoedCore
+import MoedEngine
+package import MoedWeights
+
+/// A directory of packs made on first use. A checkpoint that changed, or other formats, make another pack.
+package struct PackCache {
+    let directory: String
+
+    package init(directory: String) { self.directory = directory }
+
+    /// Where the pack of a checkpoint is, or would be.
+    func path(_ checkpoint: Checkpoint, experts: WeightFormat, dense: WeightFormat) throws(EngineError)
+        -> String
+    {
+        let name = checkpoint.directory.split(separator: "/").last ?? "model"
+        let formats = [experts, dense].map { format in
+            format.group.map { "int\(format.bits)g\($0)" } ?? "\(format)"
+        }
+        let version = "v\(PackManifest.version)"
+        return "\(directory)/\(name)-\(formats[0])-\(formats[1])-\(version)-\(try checkpoint.fingerprint())"
+    }
+
+    /// The pack of a checkpoint, made now if it is not there yet.
+    ///
+    /// - Throws: `EngineError` also when a pack is there and damaged: whoever finds out why may remove it.
+    package func pack(
+        _ checkpoint: Checkpoint, experts: WeightFormat, dense: WeightFormat, threads: Int,
+        progress: (Int, Int) -> Void
+    ) throws(EngineError) -> Pack {
+        let path = try path(checkpoint, experts: experts, dense: dense)
+        if WeightFile.exists(path) { return try Pack.open(path) }
+        if !WeightFile.exists(directory), unsafe mkdir(directory, 0o755) != 0, errno != EEXIST {
+            let reason = unsafe String(cString: strerror(errno))
+            throw EngineError(.io, "model.pack_cache: cannot create \(directory): \(reason)")
+        }
+        let packer = try Packer(
+            checkpoint,
+            Packer.Options(experts: experts, dense: dense, threads: threads, tool: "moed \(Version.text)"))
+        do {
+            _ = try packer.pack(to: path, progress: progress)
+        } catch {
+            // Two workers that start together both pack; who is first wins.
+            guard WeightFile.exists(path) else { throw error }
+        }
+        return try Pack.open(path)
+    }
+}

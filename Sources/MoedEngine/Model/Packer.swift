@@ -1,0 +1,136 @@
+package import MoedCore
+package import MoedWeights
+
+/// Makes a pack of a checkpoint, part by part: of the weights only what the threads are working on is in memory.
+package struct Packer {
+    package struct Options: Sendable, Equatable {
+        /// `.bf16` leaves the weights as stored: bf16, or f32 for f16 and f32 checkpoints.
+        package var experts: WeightFormat
+        /// Of all matrices but experts and routers.
+        package var dense: WeightFormat
+        package var threads: Int
+        /// Compares every packed weight with its original.
+        package var measuresErrors: Bool
+        /// The program that packs, for the manifest.
+        package var tool: String
+
+        package init(
+            experts: WeightFormat, dense: WeightFormat, threads: Int, measuresErrors: Bool = false,
+            tool: String
+        ) {
+            self.experts = experts
+            self.dense = dense
+            self.threads = threads
+            self.measuresErrors = measuresErrors
+            self.tool = tool
+        }
+    }
+
+    private let checkpoint: Checkpoint
+    private let options: Options
+    private let weights: CheckpointWeights
+
+    /// Finds all tensors; nothing is written yet.
+    ///
+    /// - Throws: `EngineError` naming file, tensor and reason.
+    package init(_ checkpoint: Checkpoint, _ options: Options) throws(EngineError) {
+        self.checkpoint = checkpoint
+        self.options = options
+        weights = CheckpointWeights(checkpoint, experts: options.experts, dense: options.dense)
+        _ = try ModelAssembly(source: weights).model()
+    }
+
+    /// Writes the pack; until everything is on disk there is no directory at `path`.
+    ///
+    /// - Parameter progress: bytes of the checkpoint packed so far and in all, on the calling thread.
+    /// - Throws: `EngineError(.badCheckpoint)` for weights that cannot be packed, `(.io)` when writing fails or
+    ///   `path` exists.
+    package func pack(
+        to path: String, progress: Qwen3Model.Progress = { _, _ in }
+    ) throws(EngineError) -> PackReport {
+        let destination = try PackDestination(path)
+        let copies = try copyFiles(to: destination)
+        let pool = try WorkerPool(threads: options.threads)
+        let maker = PanelMaker(checkpoint: checkpoint, measuresErrors: options.measuresErrors)
+        let parts = weights.parts
+        let made = try PartWork(parts, byteCount: \.sourceByteCount)
+            .run(on: pool, progress) { (part) throws(EngineError) in
+                var bytes = [UInt8](repeating: 0, count: part.range.count)
+                let errors = try Self.make(part, maker, &bytes)
+                try destination.write(bytes, to: weights.blobs[part.blob].file, at: part.range.lowerBound)
+                return (digest: Digest(bytes), errors: errors)
+            }
+
+        var digests = weights.blobs.map { _ in [Digest]() }
+        var report = PackReport()
+        for (part, result) in zip(parts, made) {
+            digests[part.blob].append(result.digest)
+            for (piece, sums) in zip(part.pieces, result.errors) {
+                report.add(piece.tensor, PanelMaker.rows(of: piece.tensor.matrix, piece.panels).count, sums)
+            }
+        }
+        let blobs = zip(weights.blobs, digests).map { blob, parts in
+            PackManifest.Blob(
+                name: blob.name, file: blob.file, offset: blob.offset, byteCount: blob.byteCount,
+                partByteCount: blob.partByteCount, format: blob.format, digest: Digest(parts: parts))
+        }
+        let norms = try writeVectors(to: destination)
+        let manifest = PackManifest(
+            tool: options.tool, architecture: weights.configuration.architecture,
+            experts: "\(options.experts)",
+            dense: "\(options.dense)", copies: copies, blobs: blobs + norms)
+        try destination.publish(manifest)
+        report.byteCount = manifest.blobs.reduce(0) { $0 + $1.byteCount }
+        return report
+    }
+
+    private static func make(
+        _ part: CheckpointWeights.Part, _ maker: PanelMaker, _ bytes: inout [UInt8]
+    ) throws(EngineError) -> [PanelMaker.ErrorSums] {
+        // Typed throws do not pass through the closure.
+        let result = unsafe bytes.withUnsafeMutableBytes {
+            buffer -> Result<[PanelMaker.ErrorSums], EngineError> in
+            guard let base = buffer.baseAddress else { return .success([]) }
+            do throws(EngineError) { return .success(try unsafe maker.make(part, at: base)) } catch {
+                return .failure(error)
+            }
+        }
+        return try result.get()
+    }
+
+    private func copyFiles(to destination: PackDestination) throws(EngineError) -> [PackManifest.Copy] {
+        var copies: [PackManifest.Copy] = []
+        for name in Pack.copiedFiles {
+            let path =
+                name == "config.json" ? checkpoint.configurationPath : "\(checkpoint.directory)/\(name)"
+            guard WeightFile.exists(path) else { continue }
+            let bytes = try WeightFile.contents(of: path, limit: Pack.copiedBytesMax)
+            try destination.write(name, bytes)
+            copies.append(PackManifest.Copy(name: name, byteCount: bytes.count, digest: Digest(bytes)))
+        }
+        return copies
+    }
+
+    /// The norms, behind the matrices of `dense.bin`: they are read by themselves.
+    private func writeVectors(to destination: PackDestination) throws(EngineError) -> [PackManifest.Blob] {
+        var offset = weights.dense.byteCount
+        var blobs: [PackManifest.Blob] = []
+        for (name, values) in weights.vectors {
+            var bytes = [UInt8](
+                repeating: 0, count: (values.count * 4).rounded(upTo: WeightPlaces.matrixAlignment))
+            for (index, value) in values.enumerated() {
+                for byte in 0..<4 {
+                    bytes[index * 4 + byte] = UInt8(truncatingIfNeeded: value.bitPattern >> UInt32(8 * byte))
+                }
+            }
+            try destination.write(bytes, to: .dense, at: offset)
+            blobs.append(
+                PackManifest.Blob(
+                    name: name, file: .dense, offset: offset, byteCount: bytes.count,
+                    partByteCount: bytes.count,
+                    format: "f32", digest: Digest(parts: [Digest(bytes)])))
+            offset += bytes.count
+        }
+        return blobs
+    }
+}

@@ -1,0 +1,29 @@
+package import MoedCore
+
+/// Where a model's weights come from: a Hugging Face directory or a pack.
+package enum ModelDirectory: Sendable {
+    case checkpoint(Checkpoint)
+    case pack(Pack)
+
+    /// Opens a directory as what it is.
+    ///
+    /// - Throws: `EngineError(.badCheckpoint)` or `(.unsupportedModel)`, naming file, tensor, blob or field, and
+    ///   reason.
+    package static func open(_ directory: String) throws(EngineError) -> ModelDirectory {
+        Pack.isPack(directory) ? .pack(try Pack.open(directory)) : .checkpoint(try Checkpoint.open(directory))
+    }
+
+    package var configuration: ModelConfiguration {
+        switch self {
+        case .checkpoint(let checkpoint): checkpoint.configuration
+        case .pack(let pack): pack.configuration
+        }
+    }
+
+    package var summary: CheckpointSummary {
+        switch self {
+        case .checkpoint(let checkpoint): checkpoint.summary
+        case .pack(let pack): CheckpointSummary(pack.configuration, weightBytes: pack.byteCount)
+        }
+    }
+}

@@ -1,0 +1,69 @@
+/// How a weight matrix is held: its element format and, when quantised, the group of inputs that share a scale.
+///
+/// The layouts are described in `moed_kernels.h`; all of them are made of panels of 16 outputs, each one
+/// contiguous.
+package enum WeightFormat: Sendable, Hashable {
+    /// As stored by bf16 checkpoints: half the memory of f32, widened in the kernel without loss.
+    case bf16
+    /// For f16 and f32 checkpoints: exact for both.
+    case f32
+    case int8(group: Int)
+    case int4(group: Int)
+
+    /// Outputs per panel.
+    package static let panelOutputs = 16
+    /// Group sizes that the kernels have.
+    package static let groups = [32, 64, 128]
+
+    /// Inputs that share a scale; nil when the format has none.
+    package var group: Int? {
+        switch self {
+        case .bf16, .f32: nil
+        case .int8(let group), .int4(let group): group
+        }
+    }
+
+    /// Bits of one weight's code or value.
+    package var bits: Int {
+        switch self {
+        case .bf16: 16
+        case .f32: 32
+        case .int8: 8
+        case .int4: 4
+        }
+    }
+
+    package func panelByteCount(inputs: Int) -> Int {
+        guard let group else { return Self.panelOutputs * inputs * bits / 8 }
+        let groups = (inputs + group - 1) / group
+        let codes = groups * group * Self.panelOutputs * bits / 8
+        // A bf16 scale per output and group, and for int4 a bf16 minimum.
+        let numbers = groups * Self.panelOutputs * (bits == 4 ? 4 : 2)
+        return (codes + numbers + 63) / 64 * 64
+    }
+
+    package static func panels(outputs: Int) -> Int { (outputs + panelOutputs - 1) / panelOutputs }
+
+    package func byteCount(outputs: Int, inputs: Int) -> Int {
+        Self.panels(outputs: outputs) * panelByteCount(inputs: inputs)
+    }
+}
+
+extension WeightFormat: CustomStringConvertible {
+    /// As in manifests and tables: `bf16`, `f32`, `int8/64`, `int4/128`.
+    package var description: String {
+        switch self {
+        case .bf16: "bf16"
+        case .f32: "f32"
+        case .int8(let group): "int8/\(group)"
+        case .int4(let group): "int4/\(group)"
+        }
+    }
+
+    package init?(_ description: String) {
+        let known: [WeightFormat] =
+            [.bf16, .f32] + Self.groups.flatMap { [.int8(group: $0), .int4(group: $0)] }
+        guard let format = known.first(where: { $0.description == description }) else { return nil }
+        self = format
+    }
+}
