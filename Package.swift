@@ -72,8 +72,8 @@ let package = Package(
         .testTarget(
             name: "MoedDaemonTests",
             dependencies: [
-                "MoedDaemon", "MoedCore", "MoedText", "MoedEngine", "MoedBatching", "MoedQueue", "MoedPostgres",
-                "TestSupport", logging,
+                "MoedDaemon", "MoedCore", "MoedText", "MoedBatching", "MoedEngine", "MoedQueue", "MoedPostgres",
+                "MoedWeights", "TestSupport", logging,
             ],
             swiftSettings: swift),
         .testTarget(

@@ -111,7 +111,9 @@ package struct BatchPlanner: Sendable {
     /// - Parameter pending: tokens that an admitted sequence could feed now; one with 0, which waits for another
     ///   one's prompt, gets no share.
     package func shares(pending: (SequenceID) -> Int) -> [Share] {
-        var shares = admitted.compactMap { pending($0.sequence) > 0 ? Share(sequence: $0.sequence, rows: 1) : nil }
+        var shares = admitted.compactMap {
+            pending($0.sequence) > 0 ? Share(sequence: $0.sequence, rows: 1) : nil
+        }
         var rowsFree = limits.rowsPerSweepMax - shares.count
         for index in shares.indices where rowsFree > 0 {
             let extra = min(pending(shares[index].sequence), prefillChunkMax) - 1

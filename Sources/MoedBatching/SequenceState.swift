@@ -43,7 +43,8 @@ struct SequenceState: Sendable {
 
     /// Leaves out what the engine took from another sequence.
     mutating func skip(_ share: PrefixShare) {
-        precondition(promptTokensIn + share.tokens < task.prompt.count, "no token of the prompt is left to feed")
+        precondition(
+            promptTokensIn + share.tokens < task.prompt.count, "no token of the prompt is left to feed")
         pending = pending.dropFirst(share.tokens)
         promptTokensIn += share.tokens
         cachedTokens += share.tokens

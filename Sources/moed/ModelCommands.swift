@@ -14,7 +14,8 @@ struct ModelOptions: ParsableArguments {
     @Option(help: "Tokens of one prompt in one pass through the layers, at most.")
     var prefillChunk = 256
 
-    @Option(help: "Format of keys and values: f32, f16 or int8; auto is f32 for unquantised weights, else f16.")
+    @Option(
+        help: "Format of keys and values: f32, f16 or int8; auto is f32 for unquantised weights, else f16.")
     var kv = "auto"
 
     @Flag(inversion: .prefixedNo, help: "Compute equal beginnings of prompts once; the results are the same.")

@@ -31,7 +31,8 @@ import Testing
         let values = numbers.floats(tokens * headDim)
         let results = KernelCalls.all.map {
             $0.attend(
-                q, keys: keys, values: values, group: group, headDim: headDim, firstPosition: 0, rubbish: 0xFF,
+                q, keys: keys, values: values, group: group, headDim: headDim, firstPosition: 0,
+                rubbish: 0xFF,
                 format: format)
         }
         let result = try #require(results.first)
@@ -94,7 +95,10 @@ import Testing
             let low = Float(Float16(bitPattern: bits))
             let high = Float(Float16(bitPattern: bits + 1))
             let middle = (low + high) / 2
-            values += [middle, middle.nextUp, middle.nextDown, -middle, low + (high - low) * numbers.floats(1)[0].magnitude]
+            values += [
+                middle, middle.nextUp, middle.nextDown, -middle,
+                low + (high - low) * numbers.floats(1)[0].magnitude,
+            ]
         }
         let expected = values.map { value in
             Float(Float16(max(-65504, min(65504, value))))
@@ -102,7 +106,8 @@ import Testing
         for kernels in KernelCalls.all {
             for start in stride(from: 0, to: values.count, by: 250) {
                 let part = start..<min(start + 250, values.count)
-                #expect(Self.roundTrip(Array(values[part]), .f16, kernels) == Array(expected[part]), "\(kernels)")
+                #expect(
+                    Self.roundTrip(Array(values[part]), .f16, kernels) == Array(expected[part]), "\(kernels)")
             }
         }
     }

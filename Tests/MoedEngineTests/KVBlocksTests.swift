@@ -12,13 +12,18 @@ import Testing
         return try #require(taken)
     }
 
+    func hasRoom(for count: Int, _ blocks: KVBlocks) -> Bool {
+        var copy = blocks
+        return copy.take(count) != nil
+    }
+
     @Test func idleBlocksAreRoomAndTheOldestGoesFirst() throws {
         var blocks = KVBlocks(count: 3)
         var first = try take(2, &blocks)
         let a = blocks.publish(first[0], as: key(KVBlocks.start, 1))
         let b = blocks.publish(first[1], as: key(a.prefix, 2))
         #expect(blocks.availableCount == 1)
-        #expect(throws: (any Error).self) { try take(2, &blocks) }
+        #expect(!hasRoom(for: 2, blocks))
         blocks.giveBack(first)
         #expect(blocks.idleCount == 2 && blocks.availableCount == 3)
 
@@ -32,7 +37,7 @@ import Testing
         let last = try take(1, &blocks)
         #expect(blocks.find(key(KVBlocks.start, 1)) == nil)
         #expect(blocks.availableCount == 0)
-        #expect(throws: (any Error).self) { try take(1, &blocks) }
+        #expect(!hasRoom(for: 1, blocks))
         blocks.giveBack(last)
         blocks.giveBack(first)
         #expect(blocks.availableCount == 3 && blocks.idleCount == 0)

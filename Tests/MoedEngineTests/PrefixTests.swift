@@ -10,7 +10,9 @@ import Testing
     static func prompts() throws -> [[TokenID]] {
         let all = try SamplePrompt.all()
         let common = Array(all[40...60].flatMap(\.promptIDs).prefix(100))
-        var prompts = (0..<6).map { common + Array(all[($0 * 3)...].flatMap(\.promptIDs).prefix(50 + $0 * 20)) }
+        var prompts = (0..<6).map {
+            common + Array(all[($0 * 3)...].flatMap(\.promptIDs).prefix(50 + $0 * 20))
+        }
         prompts.append(Array(common.prefix(96)))
         prompts.append(Array(common.prefix(97)))
         prompts.append([common[1]] + common.dropFirst())
@@ -25,10 +27,12 @@ import Testing
         if job % 4 == 1 { sampling.repetitionPenalty = 1.1 }
         return GenerationTask(
             job: JobID(Int64(job)), group: JobGroup(model: "m", mode: .thinking, bucket: 8), prompt: prompt,
-            newTokensMax: 4 + job % 3, sampling: sampling, choices: choices, makeTextStream: { LetterStream() })
+            newTokensMax: 4 + job % 3, sampling: sampling, choices: choices,
+            makeTextStream: { LetterStream() })
     }
 
-    static func engine(_ kv: KVFormat = .f32, sharing: Bool = true, rows: Int = 512, kvTokens: Int = 8192) throws
+    static func engine(_ kv: KVFormat = .f32, sharing: Bool = true, rows: Int = 512, kvTokens: Int = 8192)
+        throws
         -> Engine
     {
         try TestEngines.make(
@@ -101,7 +105,9 @@ import Testing
         let prompt = try Self.prompts()[5]
         let off = try Self.run(Self.engine(sharing: false), [Self.task(1, prompt, choices: 4)])
         let on = try Self.run(Self.engine(), [Self.task(1, prompt, choices: 4)])
-        #expect(on.results == off.results, "what a job computed itself was not cached, so the counts are the same")
+        #expect(
+            on.results == off.results, "what a job computed itself was not cached, so the counts are the same"
+        )
         #expect(off.prefilled - on.prefilled == 3 * ((prompt.count - 1) / 32 * 32))
         #expect(on.results[0].choices.count == 4)
     }
@@ -146,7 +152,9 @@ import Testing
             SequenceID(1), SequenceOpening(prompt: prompt, tokensMax: 300, sampling: .greedy, choice: 0))
         #expect(engine.takePrefix(SequenceID(1)) == .none)
         #expect(throws: EngineError.self) {
-            try engine.sweep([SequenceStep(sequence: SequenceID(1), tokens: [prompt[0], 5, 6], samples: false)])
+            try engine.sweep([
+                SequenceStep(sequence: SequenceID(1), tokens: [prompt[0], 5, 6], samples: false)
+            ])
         }
         _ = try engine.sweep([
             SequenceStep(sequence: SequenceID(1), tokens: Array(prompt.prefix(70)), samples: false)
