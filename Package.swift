@@ -70,7 +70,7 @@ let package = Package(
         .testTarget(
             name: "MoedDaemonTests",
             dependencies: [
-                "MoedDaemon", "MoedCore", "MoedBatching", "MoedQueue", "MoedPostgres", "TestSupport", logging,
+                "MoedDaemon", "MoedCore", "MoedText", "MoedBatching", "MoedQueue", "MoedPostgres", "TestSupport", logging,
             ],
             swiftSettings: swift),
         .testTarget(

@@ -48,7 +48,7 @@ CREATE TABLE moed.model (
   paused_at     timestamptz,
   created_at    timestamptz NOT NULL DEFAULT now()
 );
-COMMENT ON TABLE moed.model IS 'Names jobs may ask for. Row 1, "default", is served by every worker besides its own named models.';
+COMMENT ON TABLE moed.model IS 'Names jobs may ask for. Row 1, "default", stands for jobs that name none: every worker serves it unless its model.serve_default is false.';
 COMMENT ON COLUMN moed.model.id IS 'Key; 1 is the model "default".';
 COMMENT ON COLUMN moed.model.name IS 'Name given at enqueue, 1 to 256 characters.';
 COMMENT ON COLUMN moed.model.registered_at IS 'When a worker or moed.register_model() announced it; NULL: only named by jobs, which fail with model_not_found.';
@@ -76,7 +76,7 @@ COMMENT ON COLUMN moed.worker.id IS 'Key; moed.job.leased_by and moed.job_attemp
 COMMENT ON COLUMN moed.worker.host IS 'Host name of the daemon.';
 COMMENT ON COLUMN moed.worker.pid IS 'Process id of the daemon on its host.';
 COMMENT ON COLUMN moed.worker.version IS 'Version of moed.';
-COMMENT ON COLUMN moed.worker.models IS 'moed.model.id of every model it serves, 1 (default) among them.';
+COMMENT ON COLUMN moed.worker.models IS 'moed.model.id of every model it serves; 1 (default) among them when it runs jobs that name none.';
 COMMENT ON COLUMN moed.worker.started_at IS 'When it registered.';
 COMMENT ON COLUMN moed.worker.seen_at IS 'Last beat.';
 COMMENT ON COLUMN moed.worker.expires_at IS 'End of its lease; after it, other workers may declare it dead and take its jobs.';

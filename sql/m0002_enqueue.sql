@@ -167,7 +167,9 @@ BEGIN
     ',"stop_token_ids":' || to_json(stop_token_ids)::text,
     ',"thinking_token_budget":' || to_json(thinking_token_budget)::text,
     ',"chat_template_kwargs":' || kwargs,
-    ',"reasoning_effort":' || CASE WHEN kwargs IS NULL THEN to_json(reasoning)::text END,
+    CASE WHEN kwargs IS NULL THEN
+      CASE WHEN reasoning IN ('none', 'minimal', 'low', 'medium', 'high', 'xhigh', 'max') THEN ',"reasoning_effort":'
+           ELSE ',"reasoning":' END || to_json(reasoning)::text END,
     extra), 2) || '}';
 END $$;
 COMMENT ON FUNCTION moed.request_body(text, text, numeric, text, numeric, numeric, numeric, numeric, numeric, numeric, numeric,

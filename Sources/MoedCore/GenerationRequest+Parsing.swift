@@ -72,30 +72,26 @@ extension GenerationRequest {
             throw RequestError(
                 .invalidValue, param: "messages", "messages must be an array with at least one message")
         }
-        for (index, message) in messages.enumerated() {
-            guard let object = message.object else {
-                throw RequestError(
-                    .invalidValue, param: "messages[\(index)]",
-                    "a message must be an object, not \(message.kind)")
-            }
-            guard object["role"]?.string != nil else {
-                throw RequestError(.invalidValue, param: "messages[\(index)].role", "role must be a string")
-            }
-            switch object["content"] {
-            case .string, .null, .array, nil: break
-            case .some(let other):
-                throw RequestError(
-                    .invalidValue, param: "messages[\(index)].content",
-                    "content must be a string, not \(other.kind)")
-            }
+        if fields["prompt"] != nil {
+            throw RequestError(.invalidValue, param: "prompt", "give either messages or prompt, not both")
         }
-        return .messages(messages)
+        var checked: [JSONValue] = []
+        for (index, message) in messages.enumerated() {
+            checked.append(try ChatMessage.checked(message, name: "messages[\(index)]"))
+        }
+        return .messages(checked)
     }
 
     private static func mode(
         _ fields: RequestFields, _ variables: JSONObject
     ) throws(RequestError) -> ReasoningMode? {
         let effort = try fields.string("reasoning_effort")
+        let named = try fields.string("reasoning")
+        if let named, named != "thinking", named != "non_thinking" {
+            throw RequestError(
+                .invalidValue, param: "reasoning",
+                "reasoning must be thinking or non_thinking, not “\(named)”")
+        }
         let efforts = ["none", "minimal", "low", "medium", "high", "xhigh", "max"]
         if let effort, !efforts.contains(effort) {
             throw RequestError(
@@ -104,7 +100,9 @@ extension GenerationRequest {
         }
         switch variables["enable_thinking"] {
         case .bool(let enabled): return enabled ? .thinking : .nonThinking
-        case nil, .null: return effort.map { $0 == "none" ? .nonThinking : .thinking }
+        case nil, .null:
+            if let named { return named == "thinking" ? .thinking : .nonThinking }
+            return effort.map { $0 == "none" ? .nonThinking : .thinking }
         case .some(let other):
             throw RequestError(
                 .invalidValue, param: "chat_template_kwargs.enable_thinking",

@@ -19,7 +19,7 @@ final class RequestFields {
         guard let value = self[name] else { return nil }
         guard let result = read(value) else {
             // "must be a whole number, not a number" would help nobody.
-            let shown = value.number.map { "\($0)" } ?? value.kind
+            let shown = value.number.map { JSONValue.double($0).shortest } ?? value.kind
             throw RequestError(.invalidValue, param: name, "\(name) must be \(kind), not \(shown)")
         }
         return result

@@ -21,6 +21,9 @@ package enum Administration {
             }
             if migrations.isEmpty { print("the schema is up to date") }
             await migrator.close()
+        } catch let error where error.isRetryable {
+            // A server that is away is nothing to mend in the configuration: exit code 1.
+            throw error
         } catch {
             throw StartupCheck.problem(error)
         }

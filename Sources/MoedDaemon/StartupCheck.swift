@@ -10,13 +10,18 @@ enum StartupCheck {
     /// - Throws: `ConfigurationProblem` when retrying is useless: refused password, unknown database, wrong schema.
     static func database(_ settings: Settings, notifier: ServiceNotifier, log: Logger) async throws {
         var backoff = Backoff()
+        var outage = OutageLog()
+        let clock = ContinuousClock()
+        let start = clock.now
         while true {
             do {
                 try await verify(settings.database.url)
                 return
             } catch let error where error.isRetryable {
                 let wait = backoff.next()
-                log.warning("database: \(error); trying again in \(wait)")
+                log.log(
+                    level: outage.failed("\(error)", at: start.duration(to: clock.now)) ? .warning : .debug,
+                    "database: \(error); trying again in \(wait.seconds) s")
                 notifier.send(.status("Waiting for PostgreSQL"), .extendTimeout(.seconds(60)))
                 try await Task.sleep(for: wait)
             } catch {

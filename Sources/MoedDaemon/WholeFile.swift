@@ -1,11 +1,11 @@
 import Glibc
 
 /// Reading and writing small files whole.
-enum WholeFile {
-    struct Failure: Error, CustomStringConvertible {
+package enum WholeFile {
+    package struct Failure: Error, CustomStringConvertible {
         var path: String
         var errno: Int32
-        var description: String { "\(path): \(reason)" }
+        package var description: String { "\(path): \(reason)" }
         private var reason: String {
             errno == EFBIG ? "the file is too large" : unsafe String(cString: strerror(errno))
         }

@@ -157,7 +157,7 @@ struct ConnectionHandle: ~Copyable {
     private static func text(_ pointer: UnsafePointer<CChar>?) -> String {
         guard let pointer = unsafe pointer else { return "" }
         let text = unsafe String(cString: pointer)
-        return text.split(whereSeparator: \.isNewline).joined(separator: " ")
+        return text.split(whereSeparator: \.isWhitespace).joined(separator: " ")
     }
 }
 
@@ -174,7 +174,9 @@ extension ConnectionHandle {
         }
         defer { unsafe PQfreemem(message) }
         throw DatabaseError(
-            .invalidConfiguration, "connection string: \(DatabaseError.withoutQuoted(unsafe text(message)))")
+            .invalidConfiguration,
+            "the connection string is neither a URI nor made of key=value pairs: "
+                + DatabaseError.withoutQuoted(unsafe text(message)))
     }
 
     /// A failed attempt has no SQLSTATE in libpq's interface, so its kind is read from the English message; any
@@ -189,6 +191,11 @@ extension ConnectionHandle {
         {
             return DatabaseError(.authentication, message)
         }
+        if contains(message, "could not translate host name"), unsafe hostHasAt(pg) {
+            return DatabaseError(
+                .invalidConfiguration, "the host name has an @: one in a password of a URI is written %40")
+        }
+        if contains(message, "definition of service") { return DatabaseError(.invalidConfiguration, message) }
         if contains(message, "does not exist") && contains(message, "FATAL:") {
             return DatabaseError(.invalidConfiguration, message)
         }
@@ -201,6 +208,11 @@ extension ConnectionHandle {
                 .invalidConfiguration, DatabaseError.withoutQuoted(String(parts[0])) + option)
         }
         return DatabaseError(.connectionLost, message)
+    }
+
+    /// Then the host's name is probably the rest of a password.
+    private static func hostHasAt(_ pg: OpaquePointer) -> Bool {
+        unsafe text(PQhost(pg)).utf8.contains(UInt8(ascii: "@"))
     }
 
     private static func contains(_ text: String, _ part: String) -> Bool { text.contains(part) }

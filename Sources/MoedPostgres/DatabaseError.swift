@@ -49,6 +49,15 @@ package struct DatabaseError: Error, Sendable, Equatable, CustomStringConvertibl
         }
     }
 
+    /// Whether the values of the statement are at fault, so that it will fail whenever it is tried, and other values
+    /// may pass: a constraint, a value out of range, something too large, an error raised by a trigger.
+    package var isAboutValues: Bool {
+        switch code {
+        case .constraint, .invalidValue: true
+        default: ["54", "P0"].contains(sqlState?.prefix(2))
+        }
+    }
+
     /// Whether a new connection is needed.
     package var isConnectionLost: Bool { code == .connectionLost }
 

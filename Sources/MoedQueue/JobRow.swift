@@ -34,6 +34,18 @@ package struct ClaimedJob: Sendable, Equatable {
     package var waited: Duration
 
     package var id: JobID { lease.job }
+
+    package init(
+        lease: JobLease, attempt: Int, crashes: Int, group: JobGroup, tenant: String, body: String?, waited: Duration
+    ) {
+        self.lease = lease
+        self.attempt = attempt
+        self.crashes = crashes
+        self.group = group
+        self.tenant = tenant
+        self.body = body
+        self.waited = waited
+    }
 }
 
 /// A finished job, to be written.

@@ -23,7 +23,7 @@ extension JobStore {
     /// Queued jobs counted per group: enough to see that a batch can be filled.
     package static let backlogCountMax = 1000
 
-    /// The groups that have queued jobs of these models (and of `default`), with how many (up to `backlogCountMax`)
+    /// The groups that have queued jobs of these models, with how many (up to `backlogCountMax`)
     /// and how long the oldest has been due.
     ///
     /// Jumps through the claim index from one (group, tenant, priority) to the next, so a million queued jobs cost no
@@ -49,7 +49,7 @@ extension JobStore {
                 FROM head h
                 JOIN moed.model m ON m.id = h.model_id AND m.paused_at IS NULL
                 JOIN moed.tenant t ON t.id = h.tenant_id AND t.paused_at IS NULL
-               WHERE m.id = 1 OR m.name = ANY (\(SQLArray(models.map { $0.withoutNUL })))
+               WHERE m.name = ANY (\(SQLArray(models.map { $0.withoutNUL })))
                GROUP BY h.model_id, h.mode, h.bucket, m.name
             )
             SELECT a.name, a.mode, a.bucket,
@@ -166,7 +166,7 @@ extension JobStore {
             """
             WITH served AS (
               SELECT id FROM moed.model
-               WHERE (id = 1 OR name = ANY (\(SQLArray(models.map { $0.withoutNUL })))) AND paused_at IS NULL
+               WHERE name = ANY (\(SQLArray(models.map { $0.withoutNUL }))) AND paused_at IS NULL
             ), open AS (SELECT id FROM moed.tenant WHERE paused_at IS NULL)
             SELECT (SELECT count(*) FROM (SELECT FROM moed.job j JOIN served s ON s.id = j.model_id
                       JOIN open t ON t.id = j.tenant_id

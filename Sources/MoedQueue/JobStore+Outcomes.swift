@@ -180,7 +180,8 @@ extension JobStore {
         do throws(QueueError) {
             result = try await query(statement(batch))
         } catch {
-            guard let reason = error.database, !reason.isRetryable else { throw error }
+            // A right that was revoked or a server turned read-only is no fault of the answer: it is written later.
+            guard let reason = error.database, reason.isAboutValues else { throw error }
             guard batch.count > 1 else { return [.refused(reason)] }
             let middle = portion.startIndex + batch.count / 2
             return try await settle(portion[..<middle], lease, outcomes, statement)

@@ -6,7 +6,7 @@ package struct WorkerRegistration: Sendable {
     package var host: String
     package var pid: Int32
     package var version: String
-    /// Names of the models it serves; `default` is served besides.
+    /// Names of the models it serves; `default` among them when it takes jobs that name none.
     package var models: [String]
     package var lease: Duration
 
@@ -55,7 +55,7 @@ extension JobStore {
             )
             INSERT INTO moed.worker (host, pid, version, models, expires_at)
             SELECT \(worker.host), \(worker.pid), \(worker.version),
-                   ARRAY(SELECT 1 UNION SELECT id FROM named ORDER BY 1),
+                   ARRAY(SELECT id FROM named ORDER BY 1),
                    clock_timestamp() + make_interval(secs => \(seconds(worker.lease)))
             RETURNING id
             """)

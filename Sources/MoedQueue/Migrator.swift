@@ -57,12 +57,12 @@ package struct Migrator: Sendable {
 
     /// Checks that the database has exactly the schema of this program.
     ///
-    /// - Throws: `QueueError` saying what to do: run `moed migrate`, or install a newer `moed`.
+    /// - Throws: `QueueError` saying what to do: run `moed migrate`, install a newer `moed`, or grant rights.
     package func verify() async throws(QueueError) {
         let (pending, exists) = try await attempt { connection in
             (try self.pending(connection), try self.schemaExists(connection))
         }
-        guard let first = pending.first else { return }
+        guard let first = pending.first else { return try await verifyRights() }
         guard exists else {
             throw QueueError(.schemaMissing, "the database has no schema moed: run `moed migrate`")
         }
@@ -70,6 +70,31 @@ package struct Migrator: Sendable {
             .schemaOlder,
             "the database lacks \(pending.count) migration(s), the first is \(first.name): run `moed migrate`"
         )
+    }
+
+    /// Checks that the role may do what a worker does: found out later, a missing right would hold up finished jobs.
+    private func verifyRights() async throws(QueueError) {
+        let missing = try await attempt { connection in
+            try connection.query(
+                """
+                SELECT coalesce(string_agg(w.rights || ' on moed.' || w.name, ', '), '') AS missing,
+                       current_user::text AS role
+                  FROM (VALUES ('worker', 'SELECT, INSERT, UPDATE'), ('model', 'SELECT, INSERT, UPDATE'),
+                               ('tenant', 'SELECT'),
+                               ('job', 'SELECT, UPDATE'), ('job_request', 'SELECT'), ('job_result', 'INSERT'),
+                               ('job_attempt', 'SELECT, INSERT, UPDATE'), ('token_ledger', 'INSERT'),
+                               ('lease_token_seq', 'USAGE')) AS w(name, rights)
+                 WHERE NOT CASE w.rights
+                   WHEN 'USAGE' THEN has_sequence_privilege('moed.' || w.name, w.rights)
+                   ELSE (SELECT bool_and(has_table_privilege('moed.' || w.name, r))
+                           FROM unnest(string_to_array(w.rights, ', ')) AS r) END
+                """
+            ).rows.map { row in
+                (try row.value("role", as: String.self), try row.value("missing", as: String.self))
+            }
+        }
+        guard let (role, rights) = missing.first, !rights.isEmpty else { return }
+        throw QueueError(.rightsMissing, "role \(role) needs \(rights)")
     }
 
     /// Thrown to undo a dry run.

@@ -13,6 +13,8 @@ package struct QueueError: Error, Sendable, Equatable, CustomStringConvertible {
         case schemaNewer
         /// A migration was changed after it had been applied.
         case schemaChanged
+        /// The role may not do what a worker has to.
+        case rightsMissing
         /// PostgreSQL older than 15.
         case serverTooOld
     }

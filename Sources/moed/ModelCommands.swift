@@ -29,11 +29,11 @@ struct GenerateCommand: AsyncParsableCommand {
         discussion: """
             Each input line is the body of an OpenAI chat completion, e.g.
               {"messages": [{"role": "user", "content": "What is 27 + 58?"}], "max_tokens": 200, "seed": 1}
-            or has "prompt_ids" (token ids) in place of "messages". Also understood: temperature, top_p, top_k,
-            min_p, presence_penalty, frequency_penalty, repetition_penalty, stop, stop_token_ids, n,
-            chat_template_kwargs.enable_thinking, reasoning_effort, thinking_token_budget. Answers come in the order
-            of the input. A line without seed is seeded with its number. The same line gives the same tokens
-            whatever else is in the batch.
+            or has "prompt_ids" (token ids) in place of "messages". Also understood: temperature, top_p, top_k, \
+            min_p, presence_penalty, frequency_penalty, repetition_penalty, stop, stop_token_ids, n, reasoning \
+            (thinking or non_thinking), reasoning_effort, chat_template_kwargs, thinking_token_budget. Answers come \
+            in the order of the input. A line without seed is seeded with its number. The same line gives the same \
+            tokens whatever else is in the batch.
             """)
 
     @OptionGroup var options: ModelOptions
@@ -70,8 +70,8 @@ struct ScoreCommand: AsyncParsableCommand {
         commandName: "score",
         abstract: "How probable the model finds a text.",
         discussion: """
-            {"ids": […]} or {"text": "…"} → {"ids", "logprobs"}: logprobs[i] is the natural-log probability of
-            ids[i+1] after ids[0…i]. With --top K also top_ids and top_logprobs: for each position i the K most
+            {"ids": […]} or {"text": "…"} → {"ids", "logprobs"}: logprobs[i] is the natural-log probability of \
+            ids[i+1] after ids[0…i]. With --top K also top_ids and top_logprobs: for each position i the K most \
             probable successors of ids[0…i], the last position included.
             """)
 

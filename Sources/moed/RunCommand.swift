@@ -6,9 +6,9 @@ struct RunCommand: AsyncParsableCommand {
         commandName: "run",
         abstract: "Run jobs from the queue until stopped.",
         discussion: """
-            SIGTERM or Ctrl-C: no new jobs are claimed, running ones may finish within shutdown.grace, the rest go
-            back to the queue without losing an attempt. A lost database connection is retried while the model stays
-            loaded. Exit code 78 means that the configuration must be mended; systemd does not restart then.
+            SIGTERM or Ctrl-C: no new jobs are claimed, running ones may finish within shutdown.grace, the rest go \
+            back to the queue without losing an attempt. A lost database connection is retried while the model \
+            stays loaded. Exit code 78 means that the configuration must be mended; systemd does not restart then.
 
             Configuration keys (file < environment < flags), with their defaults:
 

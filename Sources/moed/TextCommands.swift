@@ -36,7 +36,7 @@ struct TemplateCommand: AsyncParsableCommand {
         commandName: "template",
         abstract: #"{"messages", "tools", "kwargs"} → {"text"} or {"error"}, a JSON line each."#,
         discussion: """
-            Renders the checkpoint's own chat template. The members of "kwargs" are variables of the template, e.g.
+            Renders the checkpoint's own chat template. The members of "kwargs" are variables of the template, e.g. \
             {"add_generation_prompt": true, "enable_thinking": false}.
             """)
 

@@ -38,6 +38,26 @@ struct CommandTests {
         #expect(answers[1]["error"]?["message"]?.string?.contains("unknown role: wizard") == true)
     }
 
+    /// A tokenizer or a template alone, without configuration and weights.
+    @Test func textCommandsReadOnlyTheirOwnFiles() throws {
+        let folder = FileManager.default.temporaryDirectory.appending(path: "moed-text-\(UUID().uuidString)")
+        defer { try? FileManager.default.removeItem(at: folder) }
+        for (file, commands) in [
+            ("tokenizer.json", [("tokenize", #"{"text": "Hi"}"#), ("detokenize", #"{"ids": [1]}"#)]),
+            ("tokenizer_config.json", [("template", #"{"messages": []}"#)]),
+        ] {
+            let alone = folder.appending(path: file + "-alone")
+            try FileManager.default.createDirectory(at: alone, withIntermediateDirectories: true)
+            try FileManager.default.copyItem(
+                at: Fixtures.sampleModel.appending(path: file), to: alone.appending(path: file))
+            for (command, input) in commands {
+                #expect(
+                    try lines([command, "--model", alone.path], input)
+                        == lines([command, "--model", model], input))
+            }
+        }
+    }
+
     @Test func scoreIsALogProbability() throws {
         let answers = try lines(
             ["score", "--model", model, "--top", "640"], #"{"ids": [636, 275, 198, 432]}"#)

@@ -91,7 +91,8 @@ struct GenerationRequestTests {
             ("stop", "5", "stop"), ("stop", "[5]", "stop"), ("stop", "\"\"", "stop"),
             ("stop", "[\"a\", \"\"]", "stop"),
             ("stop", "{}", "stop"), ("reasoning_effort", "\"huge\"", "reasoning_effort"),
-            ("reasoning_effort", "1", "reasoning_effort"),
+            ("reasoning_effort", "1", "reasoning_effort"), ("reasoning", "\"sometimes\"", "reasoning"),
+            ("reasoning", "{}", "reasoning"), ("prompt", "\"x\"", "prompt"),
             ("chat_template_kwargs", "{\"enable_thinking\": 1}", "chat_template_kwargs.enable_thinking"),
         ])
     func wrongTypesNameTheField(field: String, value: String, param: String) {
@@ -131,6 +132,7 @@ struct GenerationRequestTests {
 
     @Test(
         arguments: [
+            (#""reasoning": "non_thinking""#, .nonThinking), (#""reasoning": "thinking""#, .thinking),
             (#""reasoning_effort": "none""#, .nonThinking), (#""reasoning_effort": "low""#, .thinking),
             (#""chat_template_kwargs": {"enable_thinking": false}"#, .nonThinking),
             (#""chat_template_kwargs": {"enable_thinking": null}, "reasoning_effort": "high""#, .thinking),
@@ -180,10 +182,24 @@ struct GenerationRequestTests {
             (#"{"messages": []}"#, .invalidValue, "messages"),
             (#"{"messages": "x"}"#, .invalidValue, "messages"),
             (#"{"messages": [1]}"#, .invalidValue, "messages[0]"),
-            (#"{"messages": [{"role": "user"}, {"content": "x"}]}"#, .invalidValue, "messages[1].role"),
+            (
+                #"{"messages": [{"role": "user", "content": ""}, {"content": "x"}]}"#, .invalidValue,
+                "messages[1].role"
+            ),
             (#"{"messages": [{"role": 1, "content": "x"}]}"#, .invalidValue, "messages[0].role"),
             (#"{"messages": [{"role": "user", "content": 5}]}"#, .invalidValue, "messages[0].content"),
             (#"{"messages": [{"role": "user", "content": {}}]}"#, .invalidValue, "messages[0].content"),
+            (#"{"messages": [{"role": "user"}]}"#, .missingField, "messages[0].content"),
+            (#"{"messages": [{"role": "system", "content": null}]}"#, .missingField, "messages[0].content"),
+            (#"{"messages": [{"role": "user", "content": [5]}]}"#, .invalidValue, "messages[0].content[0]"),
+            (
+                #"{"messages": [{"role": "user", "content": ["a", {"type": "image_url", "image_url": {}}]}]}"#,
+                .unsupported, "messages[0].content[1]"
+            ),
+            (
+                #"{"messages": [{"role": "user", "content": [{"type": "text", "text": 1}]}]}"#, .invalidValue,
+                "messages[0].content[0]"
+            ),
             (#"{"prompt_ids": []}"#, .invalidValue, "prompt_ids"),
             (#"{"prompt_ids": "x"}"#, .invalidValue, "prompt_ids"),
             (#"{"prompt_ids": [1, "2"]}"#, .invalidValue, "prompt_ids[1]"),
@@ -210,6 +226,20 @@ struct GenerationRequestTests {
         }
         #expect(messages[0]["content"] == .string(hostile))
         #expect(messages[0]["extra"] == 1)
+    }
+
+    @Test func textPartsBecomeOneText() throws {
+        let parts: JSONValue = [["type": "text", "text": "What is"], "27 + 58?"]
+        let body: JSONValue = [
+            "messages": [["role": "user", "content": parts], ["role": "assistant", "content": .null]]
+        ]
+        let request = try GenerationRequest(body: body)
+        #expect(
+            request.prompt
+                == .messages([
+                    ["role": "user", "content": "What is\n27 + 58?"],
+                    ["role": "assistant", "content": .null],
+                ]))
     }
 
     @Test func errorsPrintCodeFieldAndReason() {

@@ -19,6 +19,18 @@ import Testing
         #expect(schedule.take(now: .seconds(16), wokenUp: false) == .poll)
     }
 
+    @Test func anOutageIsToldOnceAMinute() {
+        var outage = OutageLog()
+        let told = (0..<200).map { outage.failed("refused", at: .seconds($0)) }
+        #expect(told.indices.filter { told[$0] } == [0, 60, 120, 180])
+        let isAnotherTold = outage.failed("another reason", at: .seconds(200))
+        #expect(isAnotherTold)
+        let (length, none) = (outage.ended(at: .seconds(210)), outage.ended(at: .seconds(211)))
+        #expect(length == .seconds(210) && none == nil)
+        let isNextTold = outage.failed("refused", at: .seconds(212))
+        #expect(isNextTold)
+    }
+
     @Test func backoffDoublesToItsCap() {
         var backoff = Backoff()
         let waits = (0..<8).map { _ in backoff.next() }

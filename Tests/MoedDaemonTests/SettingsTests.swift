@@ -79,6 +79,34 @@ import Testing
         #expect(!problems(read(yaml: yaml)).isEmpty)
     }
 
+    @Test func emptySectionsAndValuesLeaveTheDefaults() throws {
+        let yaml =
+            "model:\n  path: /m/tiny\n  name: ~\nqueue:\n  #lease: 5s\nlog: {level: }\ndatabase: {url: null}\n"
+        let settings = try read(yaml: yaml).get()
+        #expect(settings.model.name == "tiny")
+        #expect(settings.database.url == "")
+        #expect(settings.logLevel == .info)
+        #expect(problems(read(yaml: "model: {path: /m}\nqueu:\n")).count == 1)
+    }
+
+    @Test(arguments: [
+        "database: {url: \"postgres://u:geheim@h/d}", "model: {path: /m}\n\tdatabase: geheim",
+        "database:\n  url: geheim\ndatabase:\n  url: geheim", "a: *geheim2", "url: geheim\n---\nurl: geheim",
+    ])
+    func unreadableFilesAreOneLineWithoutTheirText(_ yaml: String) {
+        let found = problems(read(yaml: yaml))
+        #expect(found.count == 1)
+        #expect(found.first?.contains("\n") == false)
+        #expect(found.first?.contains("geheim@") == false && found.first?.contains("url: geheim") == false)
+    }
+
+    @Test(arguments: [String(repeating: "n", count: 257), "a\nb"])
+    func aModelNameMustFitItsColumn(_ name: String) {
+        let found = problems(read(yaml: "model: {path: /m}", flags: [("model.name", name)]))
+        #expect(found.count == 1)
+        #expect(found.first?.contains("model.name must be at most 256 characters") == true)
+    }
+
     @Test func rowsMustHoldTheSlots() {
         let found = problems(read(yaml: "model: {path: /m}\nengine: {slots: 64, rows_per_sweep: 32}"))
         #expect(found.count == 1)

@@ -86,7 +86,7 @@ struct ConnectingTests {
         "host=x password=geheim geheim2", "geheim", "postgresql://u:geheim@[host/x", "host=x pass=geheim",
         "host=a\0b",
         "postgresql://u:geheim@host:99x99/db", "port=geheim host=/tmp",
-        "postgresql://user:geheim/word@host/db",
+        "postgresql://user:geheim/word@host/db", "postgresql://user:x@geheim@nohost/db",
     ])
     func unreadableStringsAreErrorsWithoutTheirText(conninfo: String) async throws {
         let error = try await failure(conninfo)

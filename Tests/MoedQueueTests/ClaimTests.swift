@@ -30,7 +30,7 @@ struct ClaimTests {
 
     @Test func theBacklogCountsPerGroup() async throws {
         let queue = try await Queue()
-        #expect(try await queue.store.backlog(models: []) == [])
+        #expect(try await queue.store.backlog(models: ["default"]) == [])
         try await queue.add(3)
         try await queue.add(2, tenant: "other", priority: -3)
         try await queue.database.run(
@@ -43,7 +43,7 @@ struct ClaimTests {
                 UPDATE moed.job SET created_at = now() - interval '10 minutes', run_at = now() - interval '10 minutes'
                  WHERE priority = -3;
                 """)
-        let backlog = try await queue.store.backlog(models: ["served"])
+        let backlog = try await queue.store.backlog(models: ["default", "served"])
         #expect(
             backlog.map(\.group) == [
                 JobGroup(model: "default", mode: .thinking, bucket: 5), Queue.group,
@@ -53,8 +53,11 @@ struct ClaimTests {
         #expect(backlog[1].oldestAge >= .seconds(600))
         #expect(backlog[1].oldestAge < .seconds(660))
         #expect(backlog[0].oldestAge < .seconds(60))
-        let remaining = try await queue.store.remaining(models: ["served"])
+        let remaining = try await queue.store.remaining(models: ["default", "served"])
         #expect(remaining == Remaining(ready: 7, running: 0, retrying: 0))
+        // A worker with `model.serve_default: false` does not see jobs that name no model.
+        #expect(try await queue.store.backlog(models: ["served"]).map(\.group.model) == ["served"])
+        #expect(try await queue.store.remaining(models: ["served"]).ready == 1)
         await queue.close()
     }
 
@@ -66,9 +69,10 @@ struct ClaimTests {
                 group.addTask {
                     let store = try await JobStore.connect(conninfo: queue.database.conninfo)
                     let worker = try await store.registerWorker(
-                        WorkerRegistration(host: "h", pid: 2, version: "0", models: [], lease: .seconds(60)))
+                        WorkerRegistration(
+                            host: "h", pid: 2, version: "0", models: ["default"], lease: .seconds(60)))
                     var mine: [ClaimedJob] = []
-                    while try await store.remaining(models: []).ready > 0 {
+                    while try await store.remaining(models: ["default"]).ready > 0 {
                         mine += try await store.claim(worker, Queue.group, limit: 7)
                     }
                     await store.close()
@@ -151,7 +155,7 @@ struct ClaimTests {
         try await queue.database.run(
             script: "UPDATE moed.tenant SET max_running = NULL, paused_at = now() WHERE name = 'a'")
         #expect(try await queue.store.claim(worker, Queue.group, limit: 10).isEmpty)
-        #expect(try await queue.store.backlog(models: []).isEmpty)
+        #expect(try await queue.store.backlog(models: ["default"]).isEmpty)
         try await queue.database.run(
             script: "UPDATE moed.tenant SET paused_at = NULL; UPDATE moed.model SET paused_at = now()")
         #expect(try await queue.store.claim(worker, Queue.group, limit: 10).isEmpty)
@@ -182,7 +186,7 @@ struct ClaimTests {
             try await connection.run(script: "BEGIN")
             #expect(
                 try await JobStore(connection: connection).claim(worker, Queue.group, limit: 64).count == 64)
-            #expect(try await JobStore(connection: connection).backlog(models: []).count == 8)
+            #expect(try await JobStore(connection: connection).backlog(models: ["default"]).count == 8)
             let scans = try #require(
                 try await connection.query(
                     "SELECT seq_scan, seq_tup_read, idx_scan FROM pg_stat_xact_user_tables WHERE relid = 'moed.job'::regclass"
@@ -200,7 +204,7 @@ struct ClaimTests {
             #expect(claimed.count == 64)
         }
         let start = ContinuousClock.now
-        let backlog = try await queue.store.backlog(models: [])
+        let backlog = try await queue.store.backlog(models: ["default"])
         print(
             "claim of 64 from 200,000: median \(times.sorted()[10]), worst \(times.max() ?? .zero); backlog \(ContinuousClock.now - start)"
         )

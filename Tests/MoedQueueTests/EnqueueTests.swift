@@ -70,8 +70,8 @@ struct EnqueueTests {
         ("top_p => -1", "top_p"), ("top_k => -7", "top_k"), ("seed => 1e40", "seed"),
         ("stop => ARRAY[NULL]::text[]", "stop"), ("stop_token_ids => ARRAY[-1]", "stop_token_ids[0]"),
         ("thinking_token_budget => -2", "thinking_token_budget"),
-        ("reasoning => 'perhaps'", "reasoning_effort"),
-        ("reasoning => ''", "reasoning_effort"), ("params => '[1]'", "params"), ("params => '3'", "params"),
+        ("reasoning => 'perhaps'", "reasoning"),
+        ("reasoning => ''", "reasoning"), ("params => '[1]'", "params"), ("params => '3'", "params"),
         (#"params => '{"temprature": 1}'"#, "temprature"),
         (#"messages => '[{"role":"user","content":"y"}]'"#, "prompt"),
     ])
@@ -146,7 +146,7 @@ struct EnqueueTests {
             ])
         #expect(object["model"] == .string(text))
         #expect(object["stop"] == [.string(text)])
-        #expect(object["reasoning_effort"] == .string(text))
+        #expect(object["reasoning"] == .string(text))
         #expect(object["metadata"] == .object(JSONObject([("k" + text, .string(text))])))
         let row = try #require(
             try await queue.database.query(

@@ -77,6 +77,28 @@ struct MigratorTests {
         await database.close()
     }
 
+    @Test func missingRightsAreNamed() async throws {
+        let database = try await QueueDatabase.create()
+        let verify = { () async throws -> String in
+            let migrator = try await Migrator.connect(
+                conninfo: database.conninfo + " options='-c role=moed_weak'")
+            defer { Task { await migrator.close() } }
+            return try await #require(throws: QueueError.self) { try await migrator.verify() }.message
+        }
+        // Roles are the whole server's: made in a block so that tests may run at once.
+        try await database.run(
+            script: """
+                DO $$ BEGIN CREATE ROLE moed_weak; EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$;
+                GRANT USAGE ON SCHEMA moed TO moed_weak;
+                GRANT SELECT ON moed.migration TO moed_weak;
+                GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA moed TO moed_weak;
+                REVOKE INSERT ON moed.token_ledger FROM moed_weak
+                """)
+        let message = try await verify()
+        #expect(message == "role moed_weak needs INSERT on moed.token_ledger, USAGE on moed.lease_token_seq")
+        await database.close()
+    }
+
     @Test func aFailingMigrationLeavesNothing() async throws {
         let database = try await TestDatabase.create()
         let connection = try await database.connect()

@@ -115,14 +115,16 @@ struct OutcomeTests {
         #expect(try await queue.store.fail([failure]) == [.committed])
         #expect(try await queue.store.fail([failure]) == [.already])
         #expect(try await queue.state(id) == "scheduled")
-        #expect(try await queue.store.remaining(models: []) == Remaining(ready: 0, running: 0, retrying: 1))
+        #expect(
+            try await queue.store.remaining(models: ["default"])
+                == Remaining(ready: 0, running: 0, retrying: 1))
         #expect(try await queue.store.promote() == 0)
         let pause: Double = try #require(
             try await queue.database.value(
                 "SELECT extract(epoch FROM run_at - clock_timestamp())::float8 AS value FROM moed.job"))
         #expect(pause > 1 && pause <= 2.5)
         try await queue.database.run(script: "UPDATE moed.job SET run_at = now() - interval '1 s'")
-        #expect(try await queue.store.remaining(models: []).ready == 1)
+        #expect(try await queue.store.remaining(models: ["default"]).ready == 1)
         #expect(try await queue.store.promote() == 1)
         let second = try await queue.store.claim(worker, Queue.group, limit: 1)[0]
         #expect(second.attempt == 2)
@@ -243,6 +245,23 @@ struct OutcomeTests {
             }
         }
         #expect(try await queue.violations() == [])
+        await queue.close()
+    }
+
+    /// A failover to a standby or a revoked right is no fault of the answers: they must not be given up.
+    @Test func answersOutliveAServerThatTakesNoWrites() async throws {
+        let queue = try await Queue()
+        let worker = try await queue.worker()
+        try await queue.add(3)
+        let completions = try await queue.store.claim(worker, Queue.group, limit: 3)
+            .map { JobCompletion($0.lease) }
+        let readOnly = try await JobStore.connect(
+            conninfo: queue.database.conninfo + " options='-c default_transaction_read_only=on'")
+        let refused = await #expect(throws: QueueError.self) { try await readOnly.complete(completions) }
+        #expect(refused?.database?.sqlState == "25006")
+        #expect(try await queue.store.complete(completions) == [.committed, .committed, .committed])
+        #expect(try await queue.violations() == [])
+        await readOnly.close()
         await queue.close()
     }
 

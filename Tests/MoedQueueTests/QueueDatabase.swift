@@ -42,7 +42,7 @@ struct Queue {
         await database.close()
     }
 
-    func worker(models: [String] = [], lease: Duration = .seconds(60)) async throws -> WorkerID {
+    func worker(models: [String] = ["default"], lease: Duration = .seconds(60)) async throws -> WorkerID {
         try await store.registerWorker(
             WorkerRegistration(host: "test", pid: 1, version: "0", models: models, lease: lease))
     }

@@ -60,7 +60,7 @@ struct RandomScheduleTests {
         switch Int.random(in: 0..<12, using: &random) {
         case 0...3:
             actor.leases += mine
-            let groups = try await queue.store.backlog(models: [])
+            let groups = try await queue.store.backlog(models: ["default"])
             guard let group = groups.randomElement(using: &random)?.group else { return }
             let limit = Int.random(in: 1...6, using: &random)
             actor.leases += try await queue.store.claim(actor.id, group, limit: limit).map(\.lease)
@@ -106,11 +106,11 @@ struct RandomScheduleTests {
         try await queue.database.run(script: "UPDATE moed.worker SET expires_at = now() - interval '1 s'")
         _ = try await queue.store.rescue()
         let worker = try await queue.worker()
-        while try await !queue.store.remaining(models: []).isEmpty {
+        while try await !queue.store.remaining(models: ["default"]).isEmpty {
             try await queue.database.run(
                 script: "UPDATE moed.job SET run_at = created_at WHERE state = 'scheduled'")
             _ = try await queue.store.promote()
-            for backlog in try await queue.store.backlog(models: []) {
+            for backlog in try await queue.store.backlog(models: ["default"]) {
                 let claimed = try await queue.store.claim(worker, backlog.group, limit: 100)
                 _ = try await queue.store.complete(claimed.map { JobCompletion($0.lease) })
             }

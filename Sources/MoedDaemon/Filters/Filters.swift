@@ -6,17 +6,20 @@ import MoedText
 /// The commands without a database, from a checkpoint directory to standard output.
 package enum Filters {
     package static func tokenize(directory: String, plain: Bool) throws {
-        let text = try textSide(directory)
-        try LineFilter { try TextFilters.tokenize($0, text.tokenizer, plain: plain) }.run()
+        Host.ignoreBrokenPipes()
+        let tokenizer = try TextSide.tokenizer(directory: directory)
+        try LineFilter { try TextFilters.tokenize($0, tokenizer, plain: plain) }.run()
     }
 
     package static func detokenize(directory: String, skipSpecial: Bool) throws {
-        let text = try textSide(directory)
-        try LineFilter { try TextFilters.detokenize($0, text.tokenizer, skipSpecial: skipSpecial) }.run()
+        Host.ignoreBrokenPipes()
+        let tokenizer = try TextSide.tokenizer(directory: directory)
+        try LineFilter { try TextFilters.detokenize($0, tokenizer, skipSpecial: skipSpecial) }.run()
     }
 
     package static func template(directory: String) throws {
-        guard let template = try textSide(directory).template else {
+        Host.ignoreBrokenPipes()
+        guard let template = try TextSide.template(directory: directory) else {
             throw ConfigurationProblem("\(directory): the checkpoint has no chat template")
         }
         try LineFilter { try TextFilters.render($0, template) }.run()
@@ -45,11 +48,6 @@ package enum Filters {
 
     static func lastComponent(_ path: String) -> String {
         path.split(separator: "/").last.map(String.init) ?? path
-    }
-
-    private static func textSide(_ directory: String) throws -> TextSide {
-        Host.ignoreBrokenPipes()
-        return try TextSide(directory: directory)
     }
 
     private static func load(

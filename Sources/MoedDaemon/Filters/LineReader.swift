@@ -2,8 +2,8 @@ import Glibc
 
 /// Reads a file descriptor line by line (LF or CRLF; the last line needs none) without ever holding more than one
 /// line and one chunk.
-struct LineReader {
-    enum Next: Equatable {
+package struct LineReader {
+    package enum Next: Equatable {
         case line([UInt8])
         /// A line longer than the limit; it has been skipped.
         case tooLong
@@ -24,13 +24,13 @@ struct LineReader {
     private var isSkipping = false
     private var hasEnded = false
 
-    init(descriptor: Int32, lineBytesMax: Int = LineReader.lineBytesMax) {
+    package init(descriptor: Int32, lineBytesMax: Int = LineReader.lineBytesMax) {
         self.descriptor = descriptor
         self.lineBytesMax = lineBytesMax
     }
 
     /// - Throws: `WholeFile.Failure` when reading fails.
-    mutating func next(waits: Bool = true) throws(WholeFile.Failure) -> Next {
+    package mutating func next(waits: Bool = true) throws(WholeFile.Failure) -> Next {
         while true {
             if let feed = buffer[searched...].firstIndex(of: 0x0A) {
                 let line = Self.withoutReturn(buffer[..<feed])

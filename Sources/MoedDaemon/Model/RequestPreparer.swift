@@ -53,11 +53,21 @@ package struct RequestPreparer: Sendable {
     static func bucket(tokens: Int) -> Int { Int.bitWidth - max(tokens - 1, 0).leadingZeroBitCount }
 
     private func mode(of request: GenerationRequest) -> ReasoningMode {
-        var requested = request.mode
-        if requested == nil, case .messages(let messages) = request.prompt {
-            requested = SoftSwitch.mode(in: messages)
+        if let requested = request.mode { return text.kind.effectiveMode(requested: requested) }
+        let found: ReasoningMode? =
+            switch request.prompt {
+            case .messages(let messages): SoftSwitch.mode(in: messages)
+            case .tokens(let ids): text.tags.leavesClosed(ids, text.tokenizer) ? .nonThinking : nil
+            }
+        return text.kind.effectiveMode(requested: found ?? .thinking)
+    }
+
+    /// The field that a prompt came in.
+    private func field(of request: GenerationRequest) -> String {
+        switch request.prompt {
+        case .messages: "messages"
+        case .tokens: "prompt_ids"
         }
-        return text.kind.effectiveMode(requested: requested ?? .thinking)
     }
 
     private func promptTokens(_ request: GenerationRequest, _ mode: ReasoningMode) throws(RequestError)
@@ -103,7 +113,7 @@ package struct RequestPreparer: Sendable {
     private func newTokens(_ request: GenerationRequest, promptTokens: Int) throws(RequestError) -> Int {
         guard promptTokens < limits.contextLength else {
             throw RequestError(
-                .contextLengthExceeded, param: "messages",
+                .contextLengthExceeded, param: field(of: request),
                 "the prompt has \(promptTokens) tokens, the model's context is \(limits.contextLength)")
         }
         let contextRest = limits.contextLength - promptTokens
@@ -120,7 +130,7 @@ package struct RequestPreparer: Sendable {
         let room = min(contextRest, kvRest)
         guard room > 0 else {
             throw RequestError(
-                .contextLengthExceeded, param: "messages",
+                .contextLengthExceeded, param: field(of: request),
                 "the prompt has \(promptTokens) tokens, the KV cache holds \(limits.kvTokens): raise engine.kv_tokens"
             )
         }

@@ -65,4 +65,11 @@ package struct ThinkTags: Sendable, Equatable {
         guard let openID, let last = prompt.lastIndex(of: openID) else { return false }
         return tokenizer.decode(prompt[(last + 1)...]).allSatisfy(\.isWhitespace)
     }
+
+    /// Whether a prompt ends with a finished thought: `</think>` followed by nothing but white space, as the
+    /// templates write it for the mode without thinking.
+    func leavesClosed(_ prompt: [TokenID], _ tokenizer: Tokenizer) -> Bool {
+        guard let closeID, let last = prompt.lastIndex(of: closeID) else { return false }
+        return tokenizer.decode(prompt[(last + 1)...]).allSatisfy(\.isWhitespace)
+    }
 }

@@ -15,19 +15,31 @@ package struct TextSide: Sendable {
 
     /// - Throws: `TextError` or `EngineError` naming file, field and reason.
     package init(directory: String) throws {
-        let files = CheckpointFiles(directory: directory)
-        tokenizer = try Tokenizer(
-            tokenizerJSON: try files.require("tokenizer.json"), file: files.path("tokenizer.json"))
-        template = try ChatTemplate.load(
-            tokenizerConfigJSON: try files.read("tokenizer_config.json") ?? Array("{}".utf8),
-            chatTemplateFile: try files.read("chat_template.jinja"), file: files.path("tokenizer_config.json")
-        )
+        tokenizer = try Self.tokenizer(directory: directory)
+        template = try Self.template(directory: directory)
         let tags = ThinkTags(tokenizer)
         kind = try template.map { try TemplateKind.probe($0, tags) } ?? .hybrid
         self.tags = tags
+        let files = CheckpointFiles(directory: directory)
         let generation = try GenerationDefaults(path: files.path("generation_config.json"))
         defaults = SamplingDefaults(generation, kind: kind)
         let configuration = try ModelConfiguration(path: files.path("config.json"))
         endIDs = Set(generation.eosTokenIDs + configuration.eosTokenIDs)
+    }
+
+    /// The tokenizer alone: `tokenizer.json` is all that is read.
+    static func tokenizer(directory: String) throws -> Tokenizer {
+        let files = CheckpointFiles(directory: directory)
+        return try Tokenizer(
+            tokenizerJSON: try files.require("tokenizer.json"), file: files.path("tokenizer.json"))
+    }
+
+    /// The chat template alone, from `chat_template.jinja` or `tokenizer_config.json`; nil when neither has one.
+    static func template(directory: String) throws -> ChatTemplate? {
+        let files = CheckpointFiles(directory: directory)
+        return try ChatTemplate.load(
+            tokenizerConfigJSON: try files.read("tokenizer_config.json") ?? Array("{}".utf8),
+            chatTemplateFile: try files.read("chat_template.jinja"), file: files.path("tokenizer_config.json")
+        )
     }
 }

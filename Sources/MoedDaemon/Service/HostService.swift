@@ -18,6 +18,8 @@ struct HostService: Service {
     let log: Logger
 
     func run() async throws {
+        let clock = ContinuousClock()
+        let start = clock.now
         await cancelWhenGracefulShutdown {
             await withDiscardingTaskGroup { group in
                 group.addTask { await showStatus() }
@@ -25,7 +27,10 @@ struct HostService: Service {
                 if let watchdogInterval { group.addTask { await feedWatchdog(watchdogInterval) } }
             }
         }
-        if showsProgress, Host.isTerminal(2) { Host.printErrorInPlace("") }
+        guard showsProgress else { return }
+        if Host.isTerminal(2) { Host.printErrorInPlace("") }
+        Host.printError(
+            StatusText.summary(report.current, inference.snapshot, elapsed: start.duration(to: clock.now)))
     }
 
     private func showStatus() async {

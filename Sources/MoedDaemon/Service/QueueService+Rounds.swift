@@ -115,9 +115,10 @@ extension QueueService {
             case .stale: log.warning("the job was another worker's by the time it ended", metadata: metadata)
             case .refused(let error):
                 log.error("the database refuses the result: \(error)", metadata: metadata)
-                // A failure that is refused would be refused again: it is left to the lease's end.
                 if completions.contains(where: { $0.lease == lease }) {
                     jobs.resultRefused(lease, "\(error)")
+                } else if let failure = failures.first(where: { $0.lease == lease }) {
+                    jobs.postpone(failure)
                 }
             }
         }

@@ -32,6 +32,7 @@ actor QueueService: Service {
     private let notifier: ServiceNotifier
     private let isAskedToStop = Atomic<Bool>(false)
     private var stoppingSince: Duration?
+    private var outage = OutageLog()
 
     init(
         settings: Settings, drains: Bool, inference: InferenceService, inbox: Inbox,
@@ -91,6 +92,7 @@ actor QueueService: Service {
                 let store = try await JobStore.connect(
                     conninfo: settings.database.url, applicationName: "moed")
                 report.update { $0.databaseLostSince = nil }
+                try await ensureRegistered(store)
                 let isDone = try await serve(on: store)
                 await store.close()
                 if isDone { return }
@@ -98,29 +100,43 @@ actor QueueService: Service {
                 // A connection that lasted was a good one; one that fails at its first statement is none.
                 if now - attemptedAt > Self.lastingConnection { backoff.reset() }
                 let wait = backoff.next()
-                log.warning("database: \(error); trying again in \(wait)")
+                log.log(
+                    level: outage.failed("\(error)", at: now) ? .warning : .debug,
+                    "database: \(error); trying again in \(wait.seconds) s")
                 report.update { $0.databaseLostSince = $0.databaseLostSince ?? now }
                 if let since = stopTime(), now - since >= settings.shutdownGrace {
-                    log.error(
-                        "stopping without the database: \(jobs.count) jobs stay with this worker until its lease ends"
+                    log.warning(
+                        "stopping without the database: it may show \(jobs.count) jobs as running until the lease ends"
                     )
                     return
                 }
-                await inbox.wake.wait(atMost: wait)
+                await pause(wait)
             }
+        }
+    }
+
+    /// Waits the whole time, however many jobs end meanwhile; only being asked to stop cuts it short.
+    private func pause(_ length: Duration) async {
+        var end = now + length
+        if let stoppingSince { end = min(end, stoppingSince + settings.shutdownGrace) }
+        while now < end, stoppingSince != nil || !isAskedToStop.load(ordering: .relaxed) {
+            await inbox.wake.wait(atMost: end - now)
         }
     }
 
     /// Rounds on one connection. Returns when there is nothing more to do; throws when the connection fails.
     private func serve(on store: JobStore) async throws -> Bool {
-        try await ensureRegistered(store)
         var schedule = QueueSchedule(
             beatInterval: settings.queue.beatInterval, pollInterval: settings.queue.pollInterval, now: now)
         while true {
             progress.advance()
             let wokenUp = await takeEvents()
-            try await writeOutcomes(store)
             let due = schedule.take(now: now, wokenUp: wokenUp)
+            if due.contains(.beat) { jobs.retryPostponed() }
+            try await writeOutcomes(store)
+            if let length = outage.ended(at: now) {
+                log.notice("database: back after \(Int(length.seconds.rounded(.up))) s")
+            }
             if due.contains(.beat) || isIdle != wasIdle { try await beat(store) }
             if let since = stopTime() {
                 if try await stopRound(store, since: since) { return true }
@@ -148,7 +164,7 @@ actor QueueService: Service {
                 // Cancelled or released while it was being prepared.
                 if !jobs.prepared(job) { await inference.cancel([job]) }
             case .refused(let job, let error):
-                log.notice(
+                log.info(
                     "job refused: \(error.code.rawValue)", metadata: ["job_id": "\(job)", "event": "refused"])
                 jobs.refused(job, error)
                 report.update { $0.failed += 1 }

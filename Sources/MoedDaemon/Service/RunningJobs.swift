@@ -1,11 +1,11 @@
-import MoedBatching
-import MoedCore
-import MoedQueue
+package import MoedBatching
+package import MoedCore
+package import MoedQueue
 
 /// The jobs this worker holds, from claim to confirmed write, and what is to be written about them.
 ///
 /// A value without I/O: the database loop tells it what happened and asks what to write.
-struct RunningJobs {
+package struct RunningJobs {
     struct Held {
         var lease: JobLease
         var claimedAt: Duration
@@ -16,40 +16,42 @@ struct RunningJobs {
     }
     /// Claimed, but their tokens are not with the engine yet.
     private var preparing: Set<JobID> = []
-    private(set) var completions: [JobCompletion] = []
-    private(set) var failures: [JobFailure] = []
+    package private(set) var completions: [JobCompletion] = []
+    package private(set) var failures: [JobFailure] = []
+    /// Failures that the database refused.
+    private var postponed: [JobFailure] = []
     let modelName: String
 
-    init(modelName: String) { self.modelName = modelName }
+    package init(modelName: String) { self.modelName = modelName }
 
     /// Jobs that are neither finished nor released.
-    var count: Int { held.count }
+    package var count: Int { held.count }
     /// Whether a job is running that may share its process with no other.
-    private(set) var runsAlone = false
-    var preparingCount: Int { preparing.count }
-    var hasWrites: Bool { !completions.isEmpty || !failures.isEmpty }
+    package private(set) var runsAlone = false
+    package var preparingCount: Int { preparing.count }
+    package var hasWrites: Bool { !completions.isEmpty || !failures.isEmpty || !postponed.isEmpty }
     var leases: [JobLease] { held.values.map(\.lease).sorted { $0.job < $1.job } }
 
-    mutating func claimed(_ job: ClaimedJob, at now: Duration) {
+    package mutating func claimed(_ job: ClaimedJob, at now: Duration) {
         held[job.lease.job] = Held(lease: job.lease, claimedAt: now)
         runsAlone = job.group.bucket == JobGroup.quarantine
         preparing.insert(job.lease.job)
     }
 
     /// Returns false when the job has been given up meanwhile.
-    mutating func prepared(_ job: JobID) -> Bool {
+    package mutating func prepared(_ job: JobID) -> Bool {
         preparing.remove(job)
         return held[job] != nil
     }
 
-    mutating func refused(_ job: JobID, _ error: RequestError) {
+    package mutating func refused(_ job: JobID, _ error: RequestError) {
         preparing.remove(job)
         guard let lease = held.removeValue(forKey: job)?.lease else { return }
         failures.append(JobFailure(lease: lease, error))
     }
 
     /// - Parameter unixTime: now, for the stored object's `created`.
-    mutating func ended(_ outcome: GenerationLoop.Outcome, at now: Duration, unixTime: Int64) {
+    package mutating func ended(_ outcome: GenerationLoop.Outcome, at now: Duration, unixTime: Int64) {
         switch outcome {
         case .finished(let job, let result):
             guard let job = held.removeValue(forKey: job), let first = result.choices.first else { return }
@@ -69,25 +71,34 @@ struct RunningJobs {
     }
 
     /// A result that cannot be stored ends its job as failed: computing it again would give the same.
-    mutating func resultRefused(_ lease: JobLease, _ reason: String) {
+    package mutating func resultRefused(_ lease: JobLease, _ reason: String) {
         failures.append(
             JobFailure(lease: lease, code: "result_refused", message: reason, param: nil, retryable: false))
     }
 
+    /// A failure that is refused has nothing left to be reduced to: it waits until the database takes it.
+    mutating func postpone(_ failure: JobFailure) { postponed.append(failure) }
+
+    /// Lets postponed failures be tried again.
+    mutating func retryPostponed() {
+        failures += postponed
+        postponed = []
+    }
+
     /// The database has confirmed these writes.
-    mutating func written(completions: Int, failures: Int) {
+    package mutating func written(completions: Int, failures: Int) {
         self.completions.removeFirst(completions)
         self.failures.removeFirst(failures)
     }
 
     /// Gives one unfinished job up; nil when it is not held any more.
-    mutating func takeLease(_ job: JobID) -> JobLease? {
+    package mutating func takeLease(_ job: JobID) -> JobLease? {
         preparing.remove(job)
         return held.removeValue(forKey: job)?.lease
     }
 
     /// Gives all unfinished jobs up, for release.
-    mutating func takeLeases() -> [JobLease] {
+    package mutating func takeLeases() -> [JobLease] {
         defer {
             held = [:]
             preparing = []

@@ -9,6 +9,16 @@ struct StatusText: Equatable {
     /// How long the database has been away.
     var databaseLostFor: Duration?
 
+    /// The last line of a run that showed its progress: "44 jobs in 2.1 s: 38 done, 6 failed, 1277 tokens (608/s)".
+    static func summary(
+        _ report: DaemonReport.State, _ engine: InferenceService.Snapshot, elapsed: Duration
+    ) -> String {
+        let tenths = (elapsed.seconds * 10).rounded() / 10
+        let rate = elapsed.seconds > 0 ? Int(Double(engine.generatedTokens) / elapsed.seconds) : 0
+        return "\(report.succeeded + report.failed) jobs in \(tenths) s: \(report.succeeded) done, "
+            + "\(report.failed) failed, \(engine.generatedTokens) tokens generated (\(rate)/s)"
+    }
+
     /// For `STATUS=`: "Running 24 (thinking, ≤2048), 118 queued, 41 tok/s".
     var status: String {
         switch report.phase {

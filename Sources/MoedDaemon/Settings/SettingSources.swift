@@ -21,10 +21,15 @@ package struct SettingSources: Sendable {
 
     package private(set) var values: [String: Value] = [:]
     package private(set) var problems: [ConfigurationProblem] = []
+    /// The file could not be read: then nothing can be said about what is missing.
+    private(set) var isUnreadable = false
 
     package init() {}
 
-    mutating func report(_ problem: String) { problems.append(ConfigurationProblem(problem)) }
+    mutating func reportUnreadable(_ problem: String) {
+        isUnreadable = true
+        problems.append(ConfigurationProblem(problem))
+    }
 
     /// Reads a YAML file of nested mappings.
     package mutating func addFile(named name: String, text: String) {
@@ -32,7 +37,20 @@ package struct SettingSources: Sendable {
             guard let root = try Yams.compose(yaml: text) else { return }
             addNode(root, path: "", file: name)
         } catch {
-            problems.append(ConfigurationProblem("\(name): \(error)"))
+            reportUnreadable(Self.problem(error, file: name))
+        }
+    }
+
+    /// In one line, and without the text around the place, which may be a password.
+    private static func problem(_ error: any Error, file: String) -> String {
+        switch error as? YamlError {
+        case .scanner(_, let problem, let mark, _), .parser(_, let problem, let mark, _),
+            .composer(_, let problem, let mark, _):
+            "\(file):\(mark.line): no valid YAML: \(problem)"
+        case .reader(let problem, _, _, _): "\(file): no valid YAML: \(problem)"
+        case .duplicatedKeysInMapping(let duplicates, let context):
+            "\(file):\(context.mark.line): given twice: \(duplicates.joined(separator: ", "))"
+        default: "\(file): no valid YAML"
         }
     }
 
@@ -47,10 +65,16 @@ package struct SettingSources: Sendable {
                 }
                 addNode(value, path: path.isEmpty ? name : "\(path).\(name)", file: file)
             }
-        case .scalar(let scalar) where path.isEmpty && scalar.string.isEmpty: break
+        // An empty value and a section whose keys are all commented out leave the defaults in force.
+        case .scalar where node.null != nil && (path.isEmpty || Self.isKnown(path)): break
         case .scalar(let scalar): set(path, Value(text: scalar.string, origin: origin))
         default: problems.append(ConfigurationProblem("\(origin): \(path) must be a single value"))
         }
+    }
+
+    /// Whether there is such a key or such a section of keys.
+    private static func isKnown(_ path: String) -> Bool {
+        SettingKey.all.contains { $0.path == path || $0.path.hasPrefix("\(path).") }
     }
 
     /// Reads `MOED_…` variables.

@@ -9,7 +9,7 @@ extension SettingSources {
                 let bytes = try WholeFile.read(file, bytesMax: 1 << 20)
                 sources.addFile(named: file, text: String(decoding: bytes, as: UTF8.self))
             } catch {
-                sources.report("\(error)")
+                sources.reportUnreadable("\(error)")
             }
         }
         sources.addEnvironment(environment)

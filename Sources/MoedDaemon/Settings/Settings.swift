@@ -47,17 +47,22 @@ extension Settings {
     package static func read(_ sources: SettingSources) -> Result<Settings, ConfigurationProblems> {
         var reader = SettingReader(sources)
         let path = reader.text(.modelPath)
-        if path.isEmpty {
+        if path.isEmpty && !sources.isUnreadable {
             reader.report(.modelPath, "is required: the directory of a Hugging Face checkpoint or of a pack")
         }
         let named = reader.text(.modelName)
         let lastComponent = path.split(separator: "/").last.map(String.init) ?? ""
+        let name = named.isEmpty ? lastComponent : named
+        // What the column moed.model.name holds; a name on several lines would only confuse.
+        if name.unicodeScalars.contains(where: { $0.value < 32 }) || name.unicodeScalars.count > 256 {
+            reader.report(.modelName, "must be at most 256 characters on one line")
+        }
         let packCache = reader.text(.modelPackCache)
         let maxTokens = reader.integer(.generationMaxTokens, in: 0...1_000_000)
         let settings = Settings(
             database: .init(url: reader.text(.databaseURL)),
             model: .init(
-                path: path, name: named.isEmpty ? lastComponent : named,
+                path: path, name: name,
                 servesDefault: reader.boolean(.modelServeDefault), formats: formats(&reader),
                 packCache: packCache.isEmpty ? nil : packCache),
             engine: .init(
