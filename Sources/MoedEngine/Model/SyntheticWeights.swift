@@ -14,7 +14,8 @@ extension Qwen3Model {
     ///   - seed: the same seed gives the same weights.
     /// - Throws: `EngineError(.outOfMemory)`.
     package static func synthetic(
-        _ configuration: ModelConfiguration, experts: WeightFormat, dense: WeightFormat, seed: UInt64, threads: Int,
+        _ configuration: ModelConfiguration, experts: WeightFormat, dense: WeightFormat, seed: UInt64,
+        threads: Int,
         progress: Progress = { _, _ in }
     ) throws(EngineError) -> Qwen3Model {
         let weights = SyntheticWeights(configuration, experts: experts, dense: dense, seed: seed)
@@ -75,7 +76,8 @@ private final class SyntheticWeights: WeightSource {
     ) throws(EngineError) -> PackedMatrix {
         let bytes = format.byteCount(outputs: outputs, inputs: inputs)
         let offset = try memory.reserve(bytes, alignment: WeightPlaces.matrixAlignment)
-        let matrix = PackedMatrix(outputs: outputs, inputs: inputs, format: format, memory: memory, offset: offset)
+        let matrix = PackedMatrix(
+            outputs: outputs, inputs: inputs, format: format, memory: memory, offset: offset)
         fillings.append((matrix, deviation))
         return matrix
     }
@@ -111,7 +113,8 @@ private final class SyntheticWeights: WeightSource {
             }
             return
         }
-        let codeBytes = (matrix.inputs + group - 1) / group * group * WeightFormat.panelOutputs * matrix.format.bits / 8
+        let codeBytes =
+            (matrix.inputs + group - 1) / group * group * WeightFormat.panelOutputs * matrix.format.bits / 8
         // Odd codes only: code 0 does not occur in int8. Nibbles may have any value.
         let bits: UInt64 = matrix.format.bits == 8 ? 0x0101 * everywhere : 0
         unsafe moed_fill_random(panel, codeBytes, seed, .max, bits)
