@@ -70,7 +70,8 @@ let package = Package(
         .testTarget(
             name: "MoedDaemonTests",
             dependencies: [
-                "MoedDaemon", "MoedCore", "MoedText", "MoedBatching", "MoedQueue", "MoedPostgres", "TestSupport", logging,
+                "MoedDaemon", "MoedCore", "MoedText", "MoedBatching", "MoedWeights", "MoedEngine", "MoedQueue",
+                "MoedPostgres", "TestSupport", logging,
             ],
             swiftSettings: swift),
         .testTarget(

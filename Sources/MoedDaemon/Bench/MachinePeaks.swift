@@ -18,10 +18,10 @@ package struct MachinePeaks: Sendable, Equatable {
         self.read = read
     }
 
-    /// Each peak is the best of several passes of some 20 ms: what disturbs a pass is no limit of the machine.
+    /// Each peak is the best of many passes of a few ms: what disturbs a pass is no limit of the machine.
     static func measure(_ probe: MachineProbe) -> MachinePeaks {
         func best(_ kind: MachineProbe.Kind) -> Double {
-            (0..<6).map { _ in rate { probe.compute(kind, rounds: 1_000_000) } }.max() ?? 0
+            (0..<40).map { _ in rate { probe.compute(kind, rounds: 1_000_000) } }.max() ?? 0
         }
         return MachinePeaks(int8: best(.int8), bf16: best(.bf16), f32: best(.f32), read: readRate(probe))
     }
@@ -29,7 +29,7 @@ package struct MachinePeaks: Sendable, Equatable {
     /// Bytes per second, the best of a few passes; it moves within minutes on virtual machines, so it is taken
     /// again beside each measurement.
     static func readRate(_ probe: MachineProbe) -> Double {
-        (0..<4).map { _ in rate { Double(probe.read()) } }.max() ?? 0
+        (0..<10).map { _ in rate { Double(probe.read()) } }.max() ?? 0
     }
 
     private static func rate(_ body: () -> Double) -> Double {
