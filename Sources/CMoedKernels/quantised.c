@@ -19,7 +19,7 @@ size_t moed_activation_bytes(size_t columns, size_t group) {
 ptrdiff_t moed_quantise_panel(
     void *panel, const float *source, size_t rows, size_t columns, int bits, size_t group) {
     for (size_t i = 0; i < rows * columns; i++)
-        if (!(fabsf(source[i]) <= 0x1p100f)) return (ptrdiff_t)i;
+        if (!(fabsf(source[i]) <= 0x1p60f)) return (ptrdiff_t)i;
     const moed_kernels *kernels = moed_kernels_select(NULL);
     (bits == 8 ? kernels->quantise_int8 : kernels->quantise_int4)(panel, source, rows, columns, group);
     return -1;

@@ -110,13 +110,21 @@ package struct GenerationLoop {
         return outcomes
     }
 
+    private static let notFinite = EngineError(
+        .badCheckpoint, "the model's logits are infinite or not numbers: its weights are too large")
+
     private mutating func apply(_ sampled: [TokenID?], to steps: [SequenceStep]) -> [Outcome] {
         precondition(sampled.count == steps.count, "the engine answered another sweep")
         sweeps += 1
         var outcomes: [Outcome] = []
         for (step, token) in zip(steps, sampled) {
             prefilledTokens += step.tokens.count - (token == nil ? 0 : 1)
-            guard let token else { continue }
+            guard let token else {
+                if step.samples, let job = states[step.sequence]?.task.job {
+                    outcomes += fail(job, Self.notFinite)
+                }
+                continue
+            }
             generatedTokens += 1
             states[step.sequence]?.accept(token)
             guard states[step.sequence]?.finishReason != nil else { continue }

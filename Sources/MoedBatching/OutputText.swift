@@ -39,6 +39,9 @@ struct OutputText: Sendable {
     }
 
     private mutating func appendAnswer(_ text: String) {
+        var text = Substring(text)
+        // The empty line after the thinking belongs to the format: a stop string must not find it.
+        if hasThinking, answer.isEmpty { text = text.drop { $0 == "\n" } }
         guard !text.isEmpty else { return }
         let searchFrom = max(0, answer.count - stopBytesMax + 1)
         answer.append(contentsOf: text.utf8)
@@ -51,15 +54,14 @@ struct OutputText: Sendable {
         return (start...answer.count - stop.count).first { answer[$0..<$0 + stop.count].elementsEqual(stop) }
     }
 
-    /// The finished texts. Line feeds around the thinking and before the answer belong to the format, not to them.
+    /// The finished texts. Line feeds around the thinking belong to the format, not to it.
     mutating func finish() -> (content: String, reasoning: String?) {
         thinking += thinkingStream.finish()
         if cutAt == nil { appendAnswer(answerStream.finish()) }
-        var content = Substring(String(decoding: answer[..<(cutAt ?? answer.count)], as: UTF8.self))
-        guard hasThinking else { return (String(content), nil) }
-        content = content.drop { $0 == "\n" }
+        let content = String(decoding: answer[..<(cutAt ?? answer.count)], as: UTF8.self)
+        guard hasThinking else { return (content, nil) }
         var reasoning = Substring(thinking).drop { $0 == "\n" }
         while reasoning.last == "\n" { reasoning.removeLast() }
-        return (String(content), String(reasoning))
+        return (content, String(reasoning))
     }
 }

@@ -12,7 +12,7 @@ package protocol SequenceEngine: AnyObject {
     /// Runs the steps' tokens through all layers in one pass.
     ///
     /// Each step appends its tokens to its sequence. Returns, in the order of `steps`, the token sampled after the
-    /// step's last token, or nil where none was asked for.
+    /// step's last token; nil where none was asked for, and where the model gave no finite logits to choose by.
     func sweep(_ steps: [SequenceStep]) throws(EngineError) -> [TokenID?]
 
     /// Forgets a sequence and frees its KV room.

@@ -87,6 +87,9 @@ package enum Daemon {
                     maxTokensDefault: settings.maxTokensDefault, formats: settings.model.formats,
                     packCache: settings.model.packCache),
                 progress: { meter.show($0, done: $1, of: $2) })
+        } catch let error as EngineError where error.code == .outOfMemory {
+            throw ConfigurationProblem(
+                "\(error): lower engine.kv_tokens or engine.slots, or take a machine with more memory")
         } catch {
             throw ConfigurationProblem("model.path: \(error)")
         }

@@ -84,9 +84,11 @@ package final class Engine: SequenceEngine {
         return sampled
     }
 
-    private func sample(_ row: Int, for sequence: OpenSequence) -> TokenID {
+    /// Nil when the logits overflowed: no token would be better than another.
+    private func sample(_ row: Int, for sequence: OpenSequence) -> TokenID? {
         forward.logits.withRow(row, first: vocabularyLimit) { logits in
-            Sampler.sample(
+            for index in logits.indices where !logits[index].isFinite { return nil }
+            return Sampler.sample(
                 &logits, sequence.opening.sampling, history: sequence.history,
                 choice: sequence.opening.choice,
                 position: sequence.length)

@@ -56,7 +56,9 @@ struct PackCommand: AsyncParsableCommand {
     var threads = 0
 
     func validate() throws {
-        guard formats.experts != nil else { throw ValidationError("--experts bf16, int8 or int4 must be given") }
+        guard formats.experts != nil else {
+            throw ValidationError("--experts bf16, int8 or int4 must be given")
+        }
         guard formats.dense != nil else { throw ValidationError("--dense bf16 or int8 must be given") }
         guard (0...1024).contains(threads) else { throw ValidationError("--threads must be in 0…1024") }
     }
@@ -74,7 +76,8 @@ struct PackCommand: AsyncParsableCommand {
 
 struct InspectCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "inspect", abstract: "Architecture, formats, sizes and per-token costs of a model directory.")
+        commandName: "inspect",
+        abstract: "Architecture, formats, sizes and per-token costs of a model directory.")
 
     @Argument(help: "Directory of a Hugging Face checkpoint or of a pack.")
     var directory: String

@@ -9,7 +9,8 @@ struct SettingOptions: ParsableArguments {
     @Option(name: .customLong("database"), help: "libpq connection string or URI (database.url).")
     var database: String?
 
-    @Option(name: .customLong("model"), help: "Directory of a Hugging Face checkpoint or of a pack (model.path).")
+    @Option(
+        name: .customLong("model"), help: "Directory of a Hugging Face checkpoint or of a pack (model.path).")
     var model: String?
 
     @Option(

@@ -19,7 +19,7 @@ struct FaultTests {
 
     @Test func killedInMidBatchEveryJobEndsOnce() async throws {
         let scene = try await Scene()
-        try await enqueue(scene, 60)
+        try await enqueue(scene, 200)
         for round in 1...3 {
             let daemon = try scene.start(["engine.slots": "8"])
             #expect(
@@ -28,13 +28,13 @@ struct FaultTests {
                         try await scene.count("state = 'running'"),
                         try await scene.count("state = 'succeeded'")
                     )
-                    return running > 0 && done >= round * 5
+                    return running > 0 && done >= round * 20
                 })
             daemon.signal(SIGKILL)
             #expect(try await daemon.exitCode(within: 10) == -SIGKILL)
         }
         try scene.drain()
-        #expect(try await scene.count("state = 'succeeded'") == 60)
+        #expect(try await scene.count("state = 'succeeded'") == 200)
         #expect(
             try await scene.count("attempt > 1") > 0, "no job was caught running: the test proves nothing")
         #expect(try await scene.accountingFaults() == [])
@@ -127,5 +127,51 @@ struct FaultTests {
         daemon.signal(SIGTERM)
         #expect(try await daemon.exitCode(within: 20) == 0)
         #expect(try await scene.accountingFaults() == [])
+    }
+
+    /// An answer outlives a database that takes no writes for a while, and each failure is not a line of its own.
+    @Test func answersWaitForADatabaseThatTakesNoWrites() async throws {
+        let scene = try await Scene()
+        let name = scene.database.name
+        try await enqueue(scene, 24)
+        try await scene.database.run(
+            script: "ALTER TABLE moed.job_result ADD CONSTRAINT closed CHECK (false)")
+        let daemon = try scene.start(["engine.slots": "8"])
+        #expect(try await eventually(within: 30) { daemon.logText.contains("refuses the result") })
+        #expect(try await scene.count("state IN ('succeeded', 'failed')") == 0)
+        try await scene.database.run(
+            script: """
+                ALTER TABLE moed.job_result DROP CONSTRAINT closed;
+                ALTER DATABASE "\(name)" SET default_transaction_read_only = on
+                """)
+        let cut =
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        try await scene.database.run(script: cut)
+        #expect(try await eventually(within: 30) { daemon.logText.contains("read-only transaction") })
+        try await scene.database.run(
+            script:
+                "SET default_transaction_read_only = off; ALTER DATABASE \"\(name)\" RESET default_transaction_read_only"
+        )
+        try await scene.database.run(script: cut)
+        #expect(
+            try await eventually(within: 60) {
+                try await scene.count("state IN ('succeeded', 'failed')") == 24
+            })
+        // What was refused while the table took nothing has failed; nothing is left behind.
+        #expect(try await scene.count("state = 'failed' AND error_code <> 'result_refused'") == 0)
+        #expect(try await scene.count("state = 'succeeded'") > 0)
+        daemon.signal(SIGTERM)
+        #expect(try await daemon.exitCode(within: 20) == 0)
+        #expect(try await scene.accountingFaults() == [])
+    }
+
+    @Test func aWorkerForOneModelLeavesOtherJobsAlone() async throws {
+        let scene = try await Scene()
+        try await enqueue(scene, 2)
+        try await scene.database.query(
+            "SELECT moed.enqueue('What is 1 + 1?', model => 'only', max_tokens => 20)")
+        try scene.drain(["model.serve_default": "false", "model.name": "only"])
+        #expect(try await scene.count("state = 'succeeded' AND model = 'only'") == 1)
+        #expect(try await scene.count("state = 'queued' AND model = 'default'") == 2)
     }
 }

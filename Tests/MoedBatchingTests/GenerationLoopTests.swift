@@ -61,6 +61,35 @@ import Testing
         #expect(result?.usage.total == 7)
     }
 
+    @Test func stopStringsDoNotFindTheEmptyLineAfterThinking() {
+        // Every token is a letter but 9, which is a line feed.
+        var one = task(1, max: 20, stops: ["\n"], thinking: thinking(budget: nil))
+        one.makeTextStream = { LineStream() }
+        let output: [TokenID] = [Self.open, 9, 1, 9, Self.close, 9, 9, 2, 9, 3]
+        let choice = run(scripted(output), [one])[JobID(1)]?.choices.first
+        #expect(choice?.content == "c")
+        #expect(choice?.outputIDs == Array(output.dropLast()))
+    }
+
+    @Test func noFiniteLogitsFailTheirJobAlone() {
+        let engine = ScriptedEngine(limits: limits()) { $0.count < 2 ? 1 : Self.end }
+        engine.withoutFiniteLogits = [1]
+        var loop = GenerationLoop(
+            engine: engine, policy: GroupPolicy(maxWait: .seconds(60)), prefillChunkMax: 8)
+        for job in 1...2 { loop.submit(task(Int64(job), choices: 2), now: .zero) }
+        var outcomes: [GenerationLoop.Outcome] = []
+        for tick in 0..<20 where !loop.isIdle { outcomes += loop.advance(now: .milliseconds(tick)) }
+        #expect(outcomes.count == 2)
+        guard case .failed(JobID(1), let error)? = outcomes.first,
+            case .finished(JobID(2), _)? = outcomes.last
+        else {
+            Issue.record("\(outcomes)")
+            return
+        }
+        #expect(error.message.contains("not numbers"))
+        #expect(engine.openCount == 0)
+    }
+
     @Test func stopsAtMaxTokens() {
         let choice = run(scripted([0, 1, 2, 3, 4, 5]), [task(1, max: 3)])[JobID(1)]?.choices.first
         #expect(choice?.content == "abc")
@@ -169,4 +198,11 @@ import Testing
         #expect(loop.isIdle)
         #expect(engine.openCount == 0)
     }
+}
+
+/// Token 9 is a line feed, the others are letters.
+private struct LineStream: TokenTextStream {
+    private var letters = LetterStream()
+    mutating func append(_ token: TokenID) -> String { token == 9 ? "\n" : letters.append(token) }
+    mutating func finish() -> String { "" }
 }

@@ -92,7 +92,9 @@ import Testing
                 contextLength: 4096, kvTokens: 64, kvBlockTokens: 32, sequencesMax: 4, rowsPerSweepMax: 64),
             maxTokensDefault: nil)
         #expect(try prepare(body(), with: small).newTokensMax < 64)
-        let error = #expect(throws: RequestError.self) { try prepare(body("Hi", ("max_tokens", 100)), with: small) }
+        let error = #expect(throws: RequestError.self) {
+            try prepare(body("Hi", ("max_tokens", 100)), with: small)
+        }
         #expect(error?.param == "max_tokens" && error?.message.contains("engine.kv_tokens") == true)
     }
 

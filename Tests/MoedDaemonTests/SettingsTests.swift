@@ -71,7 +71,7 @@ import Testing
     }
 
     @Test func aModelIsRequired() {
-        #expect(problems(read()) == ["model.path is required: the directory of a Hugging Face checkpoint"])
+        #expect(problems(read()) == ["model.path is required: the directory of a Hugging Face checkpoint or of a pack"])
     }
 
     @Test(arguments: ["model: [1, 2]", "model: {path: {a: b}}", "- a", "{", "a: b: c", "model"])

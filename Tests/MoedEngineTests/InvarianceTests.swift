@@ -28,16 +28,20 @@ import Testing
         #endif
     }
 
-    static func engine(threads: Int = 1, rows: Int = 512, kernels: String? = nil) throws -> Engine {
+    static let formats: [TestFormats] = [.stored, .int8, .int4, .int4Experts]
+
+    static func engine(
+        threads: Int = 1, rows: Int = 512, kernels: String? = nil, _ formats: TestFormats = .stored
+    ) throws -> Engine {
         try TestEngines.make(
             try SampleModelTests.checkpoint(), threads: threads, kvTokens: 32 * 256, rows: rows,
             sequences: 32,
-            kernels: kernels)
+            kernels: kernels, formats: formats)
     }
 
-    @Test func outputsDependOnTheJobAlone() throws {
+    @Test(arguments: formats) func outputsDependOnTheJobAlone(_ formats: TestFormats) throws {
         let requests = try Self.requests()
-        let engine = try Self.engine()
+        let engine = try Self.engine(formats)
         let together = try engine.generate(requests, prefillChunk: 512)
         #expect(Set(together).count > 8, "the jobs differ")
 
@@ -47,8 +51,8 @@ import Testing
         let shuffled = try engine.generate(order.map { requests[$0] }, prefillChunk: 512)
         #expect(order.indices.map { shuffled[$0] } == order.map { together[$0] })
         #expect(try engine.generate(requests, prefillChunk: 7) == together)
-        #expect(try Self.engine(rows: 40).generate(requests, prefillChunk: 16) == together)
-        #expect(try Self.engine(threads: 2).generate(requests, prefillChunk: 512) == together)
+        #expect(try Self.engine(rows: 40, formats).generate(requests, prefillChunk: 16) == together)
+        #expect(try Self.engine(threads: 2, formats).generate(requests, prefillChunk: 512) == together)
     }
 
     @Test(arguments: KernelCalls.all.map(\.description)) func outputsDoNotDependOnTheProcessor(
@@ -63,17 +67,19 @@ import Testing
     }
 
     /// Stronger than equal tokens: equal bits of every logit.
-    @Test func logitsAreTheSameBits() throws {
+    @Test(arguments: formats) func logitsAreTheSameBits(_ formats: TestFormats) throws {
         let prompt = Array(try SamplePrompt.all()[0...].flatMap { $0.promptIDs }.prefix(150))
         func bits(_ engine: Engine) throws -> [[UInt32]] {
             try engine.logits(prompt).map { $0.map(\.bitPattern) }
         }
-        let expected = try bits(Self.engine())
+        let expected = try bits(Self.engine(formats))
         #expect(expected.count == 150)
-        for rows in [1, 7, 64] { #expect(try bits(Self.engine(rows: rows)) == expected, "chunks of \(rows)") }
-        #expect(try bits(Self.engine(threads: 2)) == expected)
+        for rows in [1, 7, 64] {
+            #expect(try bits(Self.engine(rows: rows, formats)) == expected, "chunks of \(rows)")
+        }
+        #expect(try bits(Self.engine(threads: 2, formats)) == expected)
         for kernels in KernelCalls.all {
-            #expect(try bits(Self.engine(kernels: kernels.description)) == expected)
+            #expect(try bits(Self.engine(kernels: kernels.description, formats)) == expected)
         }
     }
 

@@ -81,6 +81,25 @@ import Testing
         #expect(try half.logits(prompt) == rounded.logits(prompt))
     }
 
+    /// Finite weights whose products are not: no token may be drawn from such logits.
+    @Test func overflowGivesNoToken() throws {
+        var tensors = try Self.sampleTensors()
+        let norm = try #require(tensors.firstIndex { $0.name == "model.norm.weight" })
+        tensors[norm].values = tensors[norm].values.map { _ in 3e38 }
+        let engine = try Self.engine(tensors, "F32") { $0 }
+        for temperature in [0, 1.0] {
+            let sampling = SamplingParameters(temperature: temperature, topK: 20, topP: 0.95)
+            try engine.open(
+                SequenceID(1),
+                SequenceOpening(promptTokens: 2, tokensMax: 8, sampling: sampling, choice: 0))
+            let sampled = try engine.sweep([
+                SequenceStep(sequence: SequenceID(1), tokens: [5, 6], samples: true)
+            ])
+            #expect(sampled == [nil])
+            engine.close(SequenceID(1))
+        }
+    }
+
     private static func sampleTensors() throws -> [(name: String, shape: [Int], values: [Float])] {
         let checkpoint = try SampleModelTests.checkpoint()
         return try checkpoint.tensors.map { entry in

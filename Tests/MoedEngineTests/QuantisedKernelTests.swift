@@ -160,7 +160,7 @@ import Testing
                 #expect(kernels.multiply(x, matrix, rows: 1)[0].isNaN)
             }
         }
-        for tiny in [Float(0), 1e-40, 1e-35] {
+        for tiny in [Float(0), .leastNonzeroMagnitude, 0x1p-110] {
             for kernels in KernelCalls.all {
                 let row = kernels.quantise(row: [tiny, -tiny, tiny], group: 32)
                 #expect(row.scales == [0] && row.codes.allSatisfy { $0 == 0 } && row.sums == [0])

@@ -6,15 +6,29 @@ enum TestEngines {
     static func make(
         _ checkpoint: Checkpoint, threads: Int = 1, kvTokens: Int = 4096, rows: Int = 512,
         sequences: Int = 64,
-        vocabularyLimit: Int? = nil, kernels: String? = nil
+        vocabularyLimit: Int? = nil, kernels: String? = nil, formats: TestFormats = .stored
     ) throws -> Engine {
-        let model = try Qwen3Model.load(checkpoint, threads: threads)
+        let model = try Qwen3Model.load(
+            checkpoint, experts: formats.experts, dense: formats.dense, threads: threads)
         return try Engine(
             model: model,
             settings: EngineSettings(
                 threads: threads, kvTokens: kvTokens, sequencesMax: sequences, rowsPerSweepMax: rows,
                 vocabularyLimit: vocabularyLimit, kernels: kernels))
     }
+}
+
+/// How a model's weights are held.
+struct TestFormats: CustomStringConvertible {
+    var experts: WeightFormat
+    var dense: WeightFormat
+
+    static let stored = TestFormats(experts: .bf16, dense: .bf16)
+    static let int8 = TestFormats(experts: .int8(group: 64), dense: .int8(group: 64))
+    static let int4 = TestFormats(experts: .int4(group: 32), dense: .int8(group: 128))
+    static let int4Experts = TestFormats(experts: .int4(group: 64), dense: .bf16)
+
+    var description: String { "experts \(experts), dense \(dense)" }
 }
 
 /// A prompt and how to continue it.

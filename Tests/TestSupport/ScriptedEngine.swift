@@ -9,6 +9,8 @@ package final class ScriptedEngine: SequenceEngine {
     private var sequences: [SequenceID: (opening: SequenceOpening, tokens: [TokenID])] = [:]
     package private(set) var sweeps: [[SequenceStep]] = []
     package var failNextSweep: EngineError?
+    /// Seeds of the jobs that get no token, as if the model's numbers had overflowed.
+    package var withoutFiniteLogits: Set<UInt64> = []
 
     package init(limits: EngineLimits, script: @escaping ([TokenID]) -> TokenID? = { _ in nil }) {
         self.limits = limits
@@ -40,7 +42,7 @@ package final class ScriptedEngine: SequenceEngine {
             let tokens = earlier + step.tokens
             precondition(tokens.count <= opening.tokensMax, "more tokens than reserved")
             sequences[step.sequence] = (opening, tokens)
-            guard step.samples else { return nil }
+            guard step.samples, !withoutFiniteLogits.contains(opening.sampling.seed) else { return nil }
             if let token = script(Array(tokens.dropFirst(opening.promptTokens))) { return token }
             var hash: UInt64 = opening.sampling.seed &+ UInt64(opening.choice) &* 0x9E37_79B9_7F4A_7C15
             for token in tokens { hash = (hash ^ UInt64(bitPattern: Int64(token))) &* 0x100_0000_01B3 }

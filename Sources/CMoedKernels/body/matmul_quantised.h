@@ -19,7 +19,7 @@ INLINE uint32_t load_quad(const uint8_t *source) {
 }
 
 /* One group: the exact dot products of P panels' codes with R rows. Meanwhile the same place of the next P
- * panels is fetched: without that, memory and arithmetic take turns. */
+ * panels is fetched, where there are any: without that, memory and arithmetic take turns. */
 INLINE void group_dots(
     const int P, const int R, const int bits, const size_t group,
     i32x16 dot[QUANTISED_PANELS][QUANTISED_ROWS_MAX], const uint8_t *codes, size_t panel_bytes,

@@ -166,7 +166,8 @@ size_t moed_activation_bytes(size_t columns, size_t group);
 
 /* Quantises `rows` (at most 16) rows of `columns` floats into one panel, looking for the scale (and minimum)
  * of each row and group with the smallest squared error. Gives the same bytes on every processor.
- * Returns the index of the first element that is not a number or larger than 2^100, or -1; the panel is then
+ * Returns the index of the first element that is not a number or larger than 2^60 (so that sums
+ * of squares stay finite), or -1; the panel is then
  * not written. */
 ptrdiff_t moed_quantise_panel(
     void *_Nonnull panel, const float *_Nonnull source, size_t rows, size_t columns, int bits, size_t group);

@@ -21,7 +21,7 @@ extension JSONValue {
         case .integer(let value): text += String(value)
         case .wideInteger(let digits): text += digits
         case .double(let value): text += value.isFinite ? value.description : "null"
-        case .string(let value): Self.write(value, to: &text)
+        case .string(let value): Self.write(quoted: value, to: &text)
         case .array(let values):
             text += "["
             for (position, value) in values.enumerated() {
@@ -33,7 +33,7 @@ extension JSONValue {
             text += "{"
             for (position, member) in object.members.enumerated() {
                 if position > 0 { text += style == .compact ? "," : ", " }
-                Self.write(member.key, to: &text)
+                Self.write(quoted: member.key, to: &text)
                 text += style == .compact ? ":" : ": "
                 member.value.write(to: &text, style)
             }
@@ -41,7 +41,10 @@ extension JSONValue {
         }
     }
 
-    private static func write(_ value: String, to text: inout String) {
+    /// Appends a text as a JSON string.
+    ///
+    /// - Parameter escapesNonASCII: writes everything from U+007F on as `\u` escapes, as Python does by default.
+    package static func write(quoted value: String, to text: inout String, escapesNonASCII: Bool = false) {
         text += "\""
         for scalar in value.unicodeScalars {
             switch scalar {
@@ -52,12 +55,17 @@ extension JSONValue {
             case "\t": text += "\\t"
             case "\u{08}": text += "\\b"
             case "\u{0C}": text += "\\f"
-            case "\0"..<" ":
-                let hex = String(scalar.value, radix: 16)
-                text += "\\u" + String(repeating: "0", count: 4 - hex.count) + hex
+            case "\0"..<" ": text += escape(UInt16(scalar.value))
+            case _ where escapesNonASCII && scalar.value >= 0x7F:
+                for unit in UTF16.encode(scalar) ?? UTF16.EncodedScalar() { text += escape(unit) }
             default: text.unicodeScalars.append(scalar)
             }
         }
         text += "\""
+    }
+
+    private static func escape(_ unit: UInt16) -> String {
+        let hex = String(unit, radix: 16)
+        return "\\u" + String(repeating: "0", count: 4 - hex.count) + hex
     }
 }

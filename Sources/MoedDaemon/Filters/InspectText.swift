@@ -29,7 +29,12 @@ struct InspectText {
     private var weights: [(String, String)] {
         switch directory {
         case .checkpoint(let checkpoint):
-            return [("weights on disk", "\(Self.bytes(summary.weightBytes)) in \(checkpoint.tensors.count) tensors")]
+            return [
+                (
+                    "weights on disk",
+                    "\(Self.bytes(summary.weightBytes)) in \(checkpoint.tensors.count) tensors"
+                )
+            ]
         case .pack(let pack):
             let manifest = pack.manifest
             let files = PackManifest.WeightFileName.allCases.map {
@@ -40,7 +45,10 @@ struct InspectText {
             return [
                 ("weights on disk", "\(Self.bytes(summary.weightBytes)) in \(manifest.blobs.count) blobs"),
                 ("pack", "version \(PackManifest.version), written by \(manifest.tool)"),
-                ("formats", "experts \(manifest.experts), dense \(manifest.dense), \(rounded) bits a parameter"),
+                (
+                    "formats",
+                    "experts \(manifest.experts), dense \(manifest.dense), \(rounded) bits a parameter"
+                ),
                 ("files", files.joined(separator: ", ")),
             ]
         }
@@ -59,13 +67,17 @@ struct InspectText {
             ("attention", "\(model.heads) heads, \(model.keyValueHeads) key/value heads of \(model.headDim)"),
             ("feed-forward", "width \(model.intermediate)\(unused)"),
             ("context", "\(model.contextLength) tokens\(model.rotary.yarn == nil ? "" : " (YaRN)")"),
-            ("embedding", "\(model.vocabulary) rows\(model.tiedEmbeddings ? ", also the output matrix" : "")"),
+            (
+                "embedding",
+                "\(model.vocabulary) rows\(model.tiedEmbeddings ? ", also the output matrix" : "")"
+            ),
             ("per token", "\(Self.count(summary.multiplyAddsPerToken)) multiply-adds"),
             ("KV cache", "\(Self.bytes(summary.keyValueBytesPerToken)) per token"),
         ]
         if let experts = model.experts {
             let width = "width \(experts.intermediate)"
-            rows.insert(("experts", "\(experts.count) per layer, \(experts.perToken) per token, \(width)"), at: 6)
+            rows.insert(
+                ("experts", "\(experts.count) per layer, \(experts.perToken) per token, \(width)"), at: 6)
         }
         rows.insert(contentsOf: weights, at: 3)
         return rows

@@ -11,7 +11,8 @@ package enum Packing {
     ) throws {
         Host.ignoreBrokenPipes()
         guard case .checkpoint(let checkpoint) = try ModelDirectory.open(directory) else {
-            throw ConfigurationProblem("\(directory) is a pack already; packs are made of Hugging Face directories")
+            throw ConfigurationProblem(
+                "\(directory) is a pack already; packs are made of Hugging Face directories")
         }
         // An hour's work for a pack that cannot be used would be an hour lost.
         _ = try TextSide(directory: directory)

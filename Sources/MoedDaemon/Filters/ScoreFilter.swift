@@ -23,6 +23,12 @@ package enum ScoreFilter {
                 "\(ids.count) tokens, the model's context is \(engine.limits.contextLength)")
         }
         let scores = try engine.score(ids, top: top)
+        if let index = scores.firstIndex(where: { !($0.logprob ?? 0).isFinite }) {
+            throw EngineError(
+                .badCheckpoint,
+                "the model's logits after ids[\(index)] are infinite or not numbers: its weights are too large"
+            )
+        }
         var result = JSONObject([
             ("ids", TextFilters.ids(ids)),
             ("logprobs", .array(scores.compactMap(\.logprob).map { .double($0) })),

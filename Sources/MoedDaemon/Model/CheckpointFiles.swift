@@ -1,5 +1,5 @@
-import Glibc
 import MoedCore
+import MoedWeights
 
 /// Reads the small files of a checkpoint directory (JSON and templates; weights are read by `MoedWeights`).
 struct CheckpointFiles {
@@ -12,12 +12,8 @@ struct CheckpointFiles {
     /// The file's bytes, or nil when it does not exist.
     /// - Throws: `EngineError(.badCheckpoint)` when it exists and cannot be read.
     func read(_ name: String) throws(EngineError) -> [UInt8]? {
-        do {
-            return try WholeFile.read(path(name), bytesMax: Self.bytesMax)
-        } catch {
-            if error.errno == ENOENT { return nil }
-            throw EngineError(.badCheckpoint, error.description)
-        }
+        let path = path(name)
+        return WeightFile.exists(path) ? try WeightFile.contents(of: path, limit: Self.bytesMax) : nil
     }
 
     func require(_ name: String) throws(EngineError) -> [UInt8] {

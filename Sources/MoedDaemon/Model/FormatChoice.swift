@@ -34,7 +34,8 @@ package struct FormatChoice: Sendable, Equatable {
         let asked = [("experts", experts, pack.manifest.experts), ("dense", dense, pack.manifest.dense)]
         for case (let name, let format?, let actual) in asked where "\(format)" != actual {
             throw EngineError(
-                .invalidInput, "\(pack.directory): the pack's \(name) weights are \(actual), not \(format) as asked for")
+                .invalidInput,
+                "\(pack.directory): the pack's \(name) weights are \(actual), not \(format) as asked for")
         }
     }
 }

@@ -8,7 +8,9 @@ struct PackCache {
     let directory: String
 
     /// Where the pack of a checkpoint is, or would be.
-    func path(_ checkpoint: Checkpoint, experts: WeightFormat, dense: WeightFormat) throws(EngineError) -> String {
+    func path(_ checkpoint: Checkpoint, experts: WeightFormat, dense: WeightFormat) throws(EngineError)
+        -> String
+    {
         let name = checkpoint.directory.split(separator: "/").last ?? "model"
         let formats = [experts, dense].map { format in
             format.group.map { "int\(format.bits)g\($0)" } ?? "\(format)"

@@ -75,11 +75,10 @@ package struct RequestPreparer: Sendable {
     {
         switch request.prompt {
         case .tokens(let ids):
-            if let bad = ids.firstIndex(where: { Int($0) >= text.tokenizer.vocabularySize }) {
+            if let bad = ids.firstIndex(where: { Int($0) >= text.vocabularySize }) {
                 throw RequestError(
                     .invalidValue, param: "prompt_ids[\(bad)]",
-                    "token id \(ids[bad]) is not in the vocabulary of \(text.tokenizer.vocabularySize) tokens"
-                )
+                    "token id \(ids[bad]) is not in the vocabulary of \(text.vocabularySize) tokens")
             }
             return ids
         case .messages(let messages):
@@ -97,6 +96,12 @@ package struct RequestPreparer: Sendable {
                     try template.render(messages: .array(messages), tools: nil, variables: variables))
                 guard !ids.isEmpty else {
                     throw RequestError(.invalidValue, param: "messages", "the prompt is empty")
+                }
+                if let bad = ids.first(where: { Int($0) >= text.vocabularySize }) {
+                    throw RequestError(
+                        .invalidValue, param: "messages",
+                        "token id \(bad) of the prompt is not in the model's vocabulary of \(text.vocabularySize)"
+                    )
                 }
                 return ids
             } catch let error as TextError {

@@ -12,6 +12,8 @@ package struct TextSide: Sendable {
     let defaults: SamplingDefaults
     /// Ids that end an answer, from `generation_config.json` and `config.json`.
     let endIDs: Set<TokenID>
+    /// Ids that are both in the tokenizer and in the model's embedding are below this.
+    let vocabularySize: Int
 
     /// - Throws: `TextError` or `EngineError` naming file, field and reason.
     package init(directory: String) throws {
@@ -25,6 +27,13 @@ package struct TextSide: Sendable {
         defaults = SamplingDefaults(generation, kind: kind)
         let configuration = try ModelConfiguration(path: files.path("config.json"))
         endIDs = Set(generation.eosTokenIDs + configuration.eosTokenIDs)
+        vocabularySize = min(tokenizer.vocabularySize, configuration.vocabulary)
+        if let id = tags.earlyStop.first(where: { Int($0) >= vocabularySize }) {
+            throw EngineError(
+                .badCheckpoint,
+                "\(files.path("tokenizer.json")): token id \(id) ends thinking, but config.json's vocab_size is "
+                    + "\(configuration.vocabulary)")
+        }
     }
 
     /// The tokenizer alone: `tokenizer.json` is all that is read.

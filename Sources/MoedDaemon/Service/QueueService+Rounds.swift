@@ -34,7 +34,7 @@ extension QueueService {
                 "this worker was taken for dead: its \(jobs.count) jobs are others' now; registering again")
             await inference.cancel(jobs.takeLeases().map(\.job))
             self.worker = nil
-            try await ensureRegistered(store)
+            return try await ensureRegistered(store)
         }
         let cancelled = try await store.cancelRequested(worker).compactMap { jobs.takeLease($0) }
         guard !cancelled.isEmpty else { return }

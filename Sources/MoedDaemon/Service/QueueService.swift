@@ -9,8 +9,8 @@ import Synchronization
 
 /// The database side of the daemon: claims jobs for free slots, keeps the lease, writes what ended.
 ///
-/// One task does all of it in rounds; ``QueueSession`` is one connection's worth of rounds. When the connection is
-/// lost the jobs go on in the engine and their results wait here for the next one.
+/// One task does all of it, in rounds on one connection after another. While there is none the jobs go on in the
+/// engine and their results wait here.
 actor QueueService: Service {
     private static let lastingConnection = Duration.seconds(30)
 

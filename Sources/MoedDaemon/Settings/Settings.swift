@@ -62,9 +62,8 @@ extension Settings {
         let settings = Settings(
             database: .init(url: reader.text(.databaseURL)),
             model: .init(
-                path: path, name: name,
-                servesDefault: reader.boolean(.modelServeDefault), formats: formats(&reader),
-                packCache: packCache.isEmpty ? nil : packCache),
+                path: path, name: name, servesDefault: reader.boolean(.modelServeDefault),
+                formats: formats(&reader), packCache: packCache.isEmpty ? nil : packCache),
             engine: .init(
                 threads: reader.integer(.engineThreads, in: 0...1024),
                 slots: reader.integer(.engineSlots, in: 1...4096),

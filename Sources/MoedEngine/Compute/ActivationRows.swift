@@ -8,18 +8,15 @@ import MoedWeights
 /// Each row is quantised by itself, so that its codes do not depend on the rows beside it.
 struct ActivationRows {
     let floats: RowBuffer<Float>
-    /// Rows as `quantise_row` lays them out, with room for the smallest group; nil when no weights need them.
+    /// Rows as `quantise_row` lays them out, with room for any group; nil when no weights need them.
     let codes: RowBuffer<UInt8>?
 
     init(rows: Int, columns: Int, quantised: Bool, purpose: String) throws(EngineError) {
         floats = try RowBuffer(rows: rows, columns: columns, purpose: purpose)
-        let smallest = WeightFormat.groups.min() ?? 1
+        // Small groups have many scales, large ones may need more padding.
+        let bytes = WeightFormat.groups.map { moed_activation_bytes(columns, $0) }.max() ?? 0
         codes =
-            quantised
-            ? try RowBuffer(
-                rows: rows, columns: moed_activation_bytes(columns, smallest), purpose: "quantised \(purpose)"
-            )
-            : nil
+            quantised ? try RowBuffer(rows: rows, columns: bytes, purpose: "quantised \(purpose)") : nil
     }
 
     var byteCount: Int { floats.byteCount + (codes?.byteCount ?? 0) }

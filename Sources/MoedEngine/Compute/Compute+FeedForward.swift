@@ -36,8 +36,7 @@ extension Compute {
     }
 
     private func items(_ parts: [ExpertRows], panels: Int) -> [Item] {
-        // As many columns as two of the largest groups: a share is quantised by itself.
-        let size = 16
+        let size = share(of: panels, matrices: parts.count)
         return parts.flatMap { part in
             stride(from: 0, to: panels, by: size).map {
                 Item(part: part, panels: $0..<min($0 + size, panels))

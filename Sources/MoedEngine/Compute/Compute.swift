@@ -18,7 +18,8 @@ struct Compute {
     /// Rows per work item: eight register tiles, so that a tile of weights is used often while it is in the
     /// cache.
     private static let itemRows = 96
-    /// Panels per work item at least: the widest register tile.
+    /// Panels of a work item are a multiple of this: the widest register tile, and whole groups of the
+    /// activations that the item makes.
     private static let itemPanels = 8
 
     /// out[r, n] = Σ x[r, k] · w[n, k]; x `[rows, inputs]`, out `[rows, outputs]`.
@@ -26,15 +27,24 @@ struct Compute {
     /// - Precondition: the rows of `x` are quantised when the weights are.
     func multiply(_ x: ActivationRows, _ weights: PackedMatrix, into out: RowBuffer<Float>, rows: Int) {
         precondition(rows <= out.rows)
-        let panelItems = (weights.panels + Self.itemPanels - 1) / Self.itemPanels
         let rowItems = (rows + Self.itemRows - 1) / Self.itemRows
+        // With many rows the items of one share take turns on its panels, which should stay in the cache.
+        let size = rowItems > 1 ? Self.itemPanels : share(of: weights.panels, matrices: 1)
+        let panelItems = (weights.panels + size - 1) / size
         let cost = rows * weights.inputs * weights.outputs
         pool.parallelFor(panelItems * rowItems, cost: cost) { item in
-            let panels = part(item / rowItems, of: weights.panels, Self.itemPanels)
+            let panels = part(item / rowItems, of: weights.panels, size)
             let part = part(item % rowItems, of: rows, Self.itemRows)
             multiply(
                 x, part.lowerBound, nil, weights, panels, into: out, part.lowerBound, nil, rows: part.count)
         }
+    }
+
+    /// Panels per work item, of `matrices` matrices with `panels` panels each: as many as leave every thread
+    /// some eight items, since within an item the next weights are fetched ahead.
+    func share(of panels: Int, matrices: Int) -> Int {
+        let wanted = panels * matrices / (pool.threads * 8)
+        return min(max(wanted / Self.itemPanels * Self.itemPanels, Self.itemPanels), max(panels, 1))
     }
 
     func part(_ index: Int, of count: Int, _ size: Int) -> Range<Int> {

@@ -45,7 +45,9 @@ final class CheckpointWeights: WeightSource {
 
         /// Bytes of the checkpoint that it is made from.
         var sourceByteCount: Int {
-            pieces.reduce(0) { $0 + PanelMaker.rows(of: $1.tensor.matrix, $1.panels).count * $1.tensor.rowByteCount }
+            pieces.reduce(0) {
+                $0 + PanelMaker.rows(of: $1.tensor.matrix, $1.panels).count * $1.tensor.rowByteCount
+            }
         }
     }
 
@@ -85,7 +87,8 @@ final class CheckpointWeights: WeightSource {
         let start = experts.byteCount
         var end = start
         var tensors: [Tensor] = []
-        for (part, outputs, inputs) in WeightPlaces.expertMatrices(hidden: hidden, intermediate: intermediate) {
+        for (part, outputs, inputs) in WeightPlaces.expertMatrices(hidden: hidden, intermediate: intermediate)
+        {
             let tensor = try tensor("\(name).\(part)", outputs, inputs, expertFormat, in: experts, at: end)
             end += tensor.matrix.byteCount.rounded(upTo: WeightPlaces.matrixAlignment)
             tensors.append(tensor)
@@ -101,13 +104,15 @@ final class CheckpointWeights: WeightSource {
     }
 
     private func tensor(
-        _ name: String, _ outputs: Int, _ inputs: Int, _ wanted: WeightFormat, in memory: WeightMemory, at offset: Int
+        _ name: String, _ outputs: Int, _ inputs: Int, _ wanted: WeightFormat, in memory: WeightMemory,
+        at offset: Int
     ) throws(EngineError) -> Tensor {
         let entry = try checkpoint.weight("\(name).weight", shape: [outputs, inputs])
         let format = wanted == .bf16 && entry.type != .bf16 ? .f32 : wanted
         return Tensor(
             entry: entry,
-            matrix: PackedMatrix(outputs: outputs, inputs: inputs, format: format, memory: memory, offset: offset))
+            matrix: PackedMatrix(
+                outputs: outputs, inputs: inputs, format: format, memory: memory, offset: offset))
     }
 
     /// Reads `name.weight` at once: norms are small.
@@ -158,8 +163,12 @@ enum WeightPlaces {
     static let matrixAlignment = 64
 
     /// An expert's matrices in their order, `[outputs, inputs]`.
-    static func expertMatrices(hidden: Int, intermediate: Int) -> [(name: String, outputs: Int, inputs: Int)] {
-        [("gate_proj", intermediate, hidden), ("up_proj", intermediate, hidden), ("down_proj", hidden, intermediate)]
+    static func expertMatrices(hidden: Int, intermediate: Int) -> [(name: String, outputs: Int, inputs: Int)]
+    {
+        [
+            ("gate_proj", intermediate, hidden), ("up_proj", intermediate, hidden),
+            ("down_proj", hidden, intermediate),
+        ]
     }
 
     /// Whole panels, about `CheckpointWeights.partBytes`.

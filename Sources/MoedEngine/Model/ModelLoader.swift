@@ -25,7 +25,8 @@ extension Qwen3Model {
         let work = PartWork(weights.parts, byteCount: \.sourceByteCount)
         try work.run(on: pool, progress) { (part) throws(EngineError) in
             let blob = weights.blobs[part.blob]
-            let start = unsafe weights.memory(of: blob.file).bytes(at: part.range.lowerBound, count: part.range.count)
+            let start = unsafe weights.memory(of: blob.file).bytes(
+                at: part.range.lowerBound, count: part.range.count)
             _ = try unsafe maker.make(part, at: start)
         }
         return model

@@ -50,11 +50,8 @@ private final class PackWeights: WeightSource {
     func matrix(
         _ name: String, _ outputs: Int, _ inputs: Int, _ role: WeightRole
     ) throws(EngineError) -> PackedMatrix {
-        let format = try formats(of: name, count: 1)[0]
-        guard role != .router || format.group == nil else {
-            throw EngineError(
-                .badCheckpoint, "\(pack.directory): blob \(name) is \(format), but routers are not quantised")
-        }
+        let format = try formats(
+            of: name, count: 1, declared: role == .router ? "bf16" : pack.manifest.dense)[0]
         let matrix = PackedMatrix(
             outputs: outputs, inputs: inputs, format: format, memory: dense, offset: dense.byteCount)
         let offset = try dense.reserve(matrix.byteCount, alignment: WeightPlaces.matrixAlignment)
@@ -64,7 +61,7 @@ private final class PackWeights: WeightSource {
 
     func expert(_ name: String, intermediate: Int) throws(EngineError) -> FeedForwardWeights {
         let shapes = WeightPlaces.expertMatrices(hidden: configuration.hidden, intermediate: intermediate)
-        let formats = try formats(of: name, count: shapes.count)
+        let formats = try formats(of: name, count: shapes.count, declared: pack.manifest.experts)
         let start = experts.byteCount
         var end = start
         var matrices: [PackedMatrix] = []
@@ -80,20 +77,30 @@ private final class PackWeights: WeightSource {
     }
 
     /// The formats of a blob's matrices; one name stands for all of them.
-    private func formats(of name: String, count: Int) throws(EngineError) -> [WeightFormat] {
+    ///
+    /// - Parameter declared: what matrices of this kind are; each of the same format if that is a quantised one.
+    private func formats(
+        of name: String, count: Int, declared: String
+    ) throws(EngineError) -> [WeightFormat] {
         let text = try pack.format(of: name)
         let names = text.split(separator: "+").map(String.init)
         let formats = names.compactMap { WeightFormat($0) }
         guard formats.count == names.count, formats.count == 1 || formats.count == count else {
-            throw EngineError(
-                .badCheckpoint, "\(pack.directory): blob \(name) is of unknown format “\(text.prefix(100))”")
+            throw pack.error(inManifest: "blob \(name) is of unknown format “\(text.prefix(100))”")
+        }
+        guard let declared = WeightFormat(declared) else {
+            throw pack.error(inManifest: "unknown format “\(declared.prefix(100))”")
+        }
+        for format in formats where declared.group != nil ? format != declared : format.group != nil {
+            throw pack.error(inManifest: "blob \(name) is \(format), but such matrices are \(declared)")
         }
         return formats.count == count ? formats : Array(repeating: formats[0], count: count)
     }
 
     /// Notes what to read to the memory reserved last.
     private func read(
-        _ name: String, _ file: PackManifest.WeightFileName, _ format: String, to memory: WeightMemory, _ offset: Int
+        _ name: String, _ file: PackManifest.WeightFileName, _ format: String, to memory: WeightMemory,
+        _ offset: Int
     ) throws(EngineError) {
         let blob = try pack.blob(name, in: file, format: format, byteCount: memory.byteCount - offset)
         reads.append((blob, memory, offset))

@@ -18,7 +18,9 @@ package struct PackReport: Sendable {
 
         /// What tensors of the same part in every layer share: `self_attn.q_proj`, `mlp.experts.up_proj`.
         package var tensorClass: String {
-            let words = name.split(separator: ".").filter { Int($0) == nil && $0 != "model" && $0 != "layers" }
+            let words = name.split(separator: ".").filter {
+                Int($0) == nil && $0 != "model" && $0 != "layers"
+            }
             return words.dropLast(words.last == "weight" ? 1 : 0).joined(separator: ".")
         }
     }
@@ -47,7 +49,9 @@ package struct PackReport: Sendable {
         var rows: [(total: Tensor, tensors: Int, worst: Tensor)] = []
         for tensor in tensors {
             let name = tensor.tensorClass
-            guard let row = rows.firstIndex(where: { $0.total.name == name && $0.total.format == tensor.format })
+            guard
+                let row = rows.firstIndex(where: { $0.total.name == name && $0.total.format == tensor.format }
+                )
             else {
                 var total = tensor
                 total.name = name

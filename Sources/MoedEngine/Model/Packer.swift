@@ -15,7 +15,8 @@ package struct Packer {
         package var tool: String
 
         package init(
-            experts: WeightFormat, dense: WeightFormat, threads: Int, measuresErrors: Bool = false, tool: String
+            experts: WeightFormat, dense: WeightFormat, threads: Int, measuresErrors: Bool = false,
+            tool: String
         ) {
             self.experts = experts
             self.dense = dense
@@ -75,7 +76,8 @@ package struct Packer {
         }
         let norms = try writeVectors(to: destination)
         let manifest = PackManifest(
-            tool: options.tool, architecture: weights.configuration.architecture, experts: "\(options.experts)",
+            tool: options.tool, architecture: weights.configuration.architecture,
+            experts: "\(options.experts)",
             dense: "\(options.dense)", copies: copies, blobs: blobs + norms)
         try destination.publish(manifest)
         report.byteCount = manifest.blobs.reduce(0) { $0 + $1.byteCount }
@@ -86,7 +88,8 @@ package struct Packer {
         _ part: CheckpointWeights.Part, _ maker: PanelMaker, _ bytes: inout [UInt8]
     ) throws(EngineError) -> [PanelMaker.ErrorSums] {
         // Typed throws do not pass through the closure.
-        let result = unsafe bytes.withUnsafeMutableBytes { buffer -> Result<[PanelMaker.ErrorSums], EngineError> in
+        let result = unsafe bytes.withUnsafeMutableBytes {
+            buffer -> Result<[PanelMaker.ErrorSums], EngineError> in
             guard let base = buffer.baseAddress else { return .success([]) }
             do throws(EngineError) { return .success(try unsafe maker.make(part, at: base)) } catch {
                 return .failure(error)
@@ -98,7 +101,8 @@ package struct Packer {
     private func copyFiles(to destination: PackDestination) throws(EngineError) -> [PackManifest.Copy] {
         var copies: [PackManifest.Copy] = []
         for name in Pack.copiedFiles {
-            let path = name == "config.json" ? checkpoint.configurationPath : "\(checkpoint.directory)/\(name)"
+            let path =
+                name == "config.json" ? checkpoint.configurationPath : "\(checkpoint.directory)/\(name)"
             guard WeightFile.exists(path) else { continue }
             let bytes = try WeightFile.contents(of: path, limit: Pack.copiedBytesMax)
             try destination.write(name, bytes)
@@ -122,7 +126,8 @@ package struct Packer {
             try destination.write(bytes, to: .dense, at: offset)
             blobs.append(
                 PackManifest.Blob(
-                    name: name, file: .dense, offset: offset, byteCount: bytes.count, partByteCount: bytes.count,
+                    name: name, file: .dense, offset: offset, byteCount: bytes.count,
+                    partByteCount: bytes.count,
                     format: "f32", digest: Digest(parts: [Digest(bytes)])))
             offset += bytes.count
         }

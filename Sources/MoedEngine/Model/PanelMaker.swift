@@ -27,8 +27,9 @@ struct PanelMaker {
     /// The rows of the matrix in some of its panels.
     static func rows(of matrix: PackedMatrix, _ panels: Range<Int>) -> Range<Int> {
         let width = PackedMatrix.panelOutputs
-        return panels.lowerBound * width..<max(
-            panels.lowerBound * width, min(panels.upperBound * width, matrix.outputs))
+        return panels.lowerBound
+            * width..<max(
+                panels.lowerBound * width, min(panels.upperBound * width, matrix.outputs))
     }
 
     /// Makes the panels of a part of a blob.

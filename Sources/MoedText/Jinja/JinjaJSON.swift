@@ -1,3 +1,5 @@
+import MoedCore
+
 /// The filter `tojson` as chat templates have it: Python's `json.dumps` with `ensure_ascii` off, no HTML escapes.
 extension JinjaInterpreter {
     private struct JSONLayout {
@@ -49,7 +51,8 @@ extension JinjaInterpreter {
             text +=
                 value.isFinite
                 ? PythonText.float(value) : value.isNaN ? "NaN" : value < 0 ? "-Infinity" : "Infinity"
-        case .string(let value): Self.write(quoted: value, to: &text, layout)
+        case .string(let value):
+            JSONValue.write(quoted: value, to: &text, escapesNonASCII: layout.escapesNonASCII)
         case .list(let items), .tuple(let items):
             text += "["
             for (position, item) in items.elements.enumerated() {
@@ -64,7 +67,7 @@ extension JinjaInterpreter {
             text += "{"
             for (position, member) in members.enumerated() {
                 try begin(position, in: &text, layout, level: level + 1)
-                Self.write(quoted: member.key, to: &text, layout)
+                JSONValue.write(quoted: member.key, to: &text, escapesNonASCII: layout.escapesNonASCII)
                 text += layout.keySeparator
                 try write(member.value, to: &text, layout, level: level + 1)
             }
@@ -89,25 +92,5 @@ extension JinjaInterpreter {
         try charge(bytes: try exact(level.multipliedReportingOverflow(by: indentation.utf8.count)))
         text += "\n"
         for _ in 0..<level { text += indentation }
-    }
-
-    private static func write(quoted value: String, to text: inout String, _ layout: JSONLayout) {
-        text += "\""
-        for scalar in value.unicodeScalars {
-            switch scalar {
-            case "\"": text += "\\\""
-            case "\\": text += "\\\\"
-            case "\n": text += "\\n"
-            case "\r": text += "\\r"
-            case "\t": text += "\\t"
-            case "\u{08}": text += "\\b"
-            case "\u{0C}": text += "\\f"
-            case "\0"..<" ": text += "\\u" + PythonText.hex(scalar.value, digits: 4)
-            case _ where layout.escapesNonASCII && scalar.value >= 0x7F:
-                for unit in String(scalar).utf16 { text += "\\u" + PythonText.hex(UInt32(unit), digits: 4) }
-            default: text.unicodeScalars.append(scalar)
-            }
-        }
-        text += "\""
     }
 }

@@ -44,7 +44,8 @@ package struct Digest: Sendable, Hashable {
             at += 8
         }
         if at + 4 <= bytes.count {
-            let half = UInt64(UInt32(littleEndian: unsafe bytes.loadUnaligned(fromByteOffset: at, as: UInt32.self)))
+            let half = UInt64(
+                UInt32(littleEndian: unsafe bytes.loadUnaligned(fromByteOffset: at, as: UInt32.self)))
             hash = Self.turn(hash ^ (half &* p1), 23) &* p2 &+ p3
             at += 4
         }
@@ -81,7 +82,8 @@ extension Digest: CustomStringConvertible {
     }
 
     package init?(_ text: String) {
-        guard text.utf8.count == 16, text.utf8.allSatisfy({ (0x30...0x39).contains($0) || (0x61...0x66).contains($0) }),
+        guard text.utf8.count == 16,
+            text.utf8.allSatisfy({ (0x30...0x39).contains($0) || (0x61...0x66).contains($0) }),
             let value = UInt64(text, radix: 16)
         else { return nil }
         self.value = value

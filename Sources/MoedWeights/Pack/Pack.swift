@@ -13,7 +13,8 @@ package struct Pack: Sendable {
 
     /// Taken over from the checkpoint if it has them; `config.json` it must have.
     package static let copiedFiles = [
-        "config.json", "tokenizer.json", "tokenizer_config.json", "chat_template.jinja", "generation_config.json",
+        "config.json", "tokenizer.json", "tokenizer_config.json", "chat_template.jinja",
+        "generation_config.json",
     ]
     /// The largest real one, a tokenizer.json, has 11 MB.
     package static let copiedBytesMax = 256 << 20
@@ -25,7 +26,9 @@ package struct Pack: Sendable {
     /// Whether a directory is a pack, whole or in pieces, rather than a checkpoint.
     package static func isPack(_ directory: String) -> Bool {
         WeightFile.exists("\(directory)/\(PackManifest.fileName)")
-            || PackManifest.WeightFileName.allCases.contains { WeightFile.exists("\(directory)/\($0.rawValue)") }
+            || PackManifest.WeightFileName.allCases.contains {
+                WeightFile.exists("\(directory)/\($0.rawValue)")
+            }
     }
 
     /// - Throws: `EngineError(.badCheckpoint)` or `(.unsupportedModel)`, naming file, field or blob, and reason.
@@ -51,7 +54,8 @@ package struct Pack: Sendable {
             let expected = manifest.byteCount(of: name)
             guard file.byteCount == expected else {
                 throw EngineError(
-                    .badCheckpoint, "\(file.path) has \(file.byteCount) bytes, but the manifest says \(expected)")
+                    .badCheckpoint,
+                    "\(file.path) has \(file.byteCount) bytes, but the manifest says \(expected)")
             }
             files[name] = file
         }
@@ -75,7 +79,8 @@ package struct Pack: Sendable {
             }
         }
         guard manifest.copies.contains(where: { $0.name == "config.json" }) else {
-            throw EngineError(.badCheckpoint, "\(directory)/\(PackManifest.fileName): config.json is not listed")
+            throw EngineError(
+                .badCheckpoint, "\(directory)/\(PackManifest.fileName): config.json is not listed")
         }
     }
 
@@ -90,8 +95,10 @@ package struct Pack: Sendable {
         return blob.format
     }
 
-    private func missing(_ name: String) -> EngineError {
-        EngineError(.badCheckpoint, "\(directory)/\(PackManifest.fileName): blob \(name) is missing")
+    private func missing(_ name: String) -> EngineError { error(inManifest: "blob \(name) is missing") }
+
+    package func error(inManifest reason: String) -> EngineError {
+        EngineError(.badCheckpoint, "\(directory)/\(PackManifest.fileName): \(reason)")
     }
 
     /// - Throws: `EngineError(.badCheckpoint)` when there is no such blob, or not of that file, size and format.

@@ -94,7 +94,8 @@ package final class PackDestination {
     /// Removes the partial directories of runs that are no longer there.
     private static func removeAbandoned(beside path: String) {
         let parent = parent(of: path)
-        let prefix = path[(path.lastIndex(of: "/").map(path.index(after:)) ?? path.startIndex)...] + ".partial-"
+        let prefix =
+            path[(path.lastIndex(of: "/").map(path.index(after:)) ?? path.startIndex)...] + ".partial-"
         for name in names(in: parent) where name.hasPrefix(prefix) {
             let partial = "\(parent)/\(name)"
             let descriptor = unsafe open(partial, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW)
@@ -106,7 +107,8 @@ package final class PackDestination {
 
     /// Removes the files that a pack may have, and the directory if nothing else is in it.
     private static func removePack(_ directory: String) {
-        let names = PackManifest.WeightFileName.allCases.map(\.rawValue) + Pack.copiedFiles + [PackManifest.fileName]
+        let names =
+            PackManifest.WeightFileName.allCases.map(\.rawValue) + Pack.copiedFiles + [PackManifest.fileName]
         for name in names { unsafe unlink("\(directory)/\(name)") }
         unsafe rmdir(directory)
     }

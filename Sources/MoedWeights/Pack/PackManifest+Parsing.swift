@@ -38,11 +38,13 @@ extension PackManifest {
         guard Self.digest(of: object) == digest else {
             throw fields.error("digest", "does not match: the file is damaged or was edited")
         }
-        guard let architecture = ModelConfiguration.Architecture(rawValue: try fields.string("architecture")) else {
+        guard let architecture = ModelConfiguration.Architecture(rawValue: try fields.string("architecture"))
+        else {
             throw fields.unsupported("architecture", "is not one this moed runs")
         }
         self.init(
-            tool: try fields.string("tool"), architecture: architecture, experts: try fields.string("experts"),
+            tool: try fields.string("tool"), architecture: architecture,
+            experts: try fields.string("experts"),
             dense: try fields.string("dense"),
             copies: try fields.list("files").map { entry throws(EngineError) in try Copy(entry) },
             blobs: try fields.list("blobs").map { entry throws(EngineError) in try Blob(entry) })

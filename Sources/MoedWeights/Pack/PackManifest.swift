@@ -45,7 +45,8 @@ package struct PackManifest: Sendable, Equatable {
         package var digest: Digest
 
         package init(
-            name: String, file: WeightFileName, offset: Int, byteCount: Int, partByteCount: Int, format: String,
+            name: String, file: WeightFileName, offset: Int, byteCount: Int, partByteCount: Int,
+            format: String,
             digest: Digest
         ) {
             self.name = name
@@ -97,7 +98,8 @@ extension PackManifest {
         var object = JSONObject([
             ("format", .string(Self.mark)), ("version", .integer(Int64(Self.version))),
             ("byte_order", .string(Self.byteOrder)), ("tool", .string(tool)),
-            ("architecture", .string(architecture.rawValue)), ("experts", .string(experts)), ("dense", .string(dense)),
+            ("architecture", .string(architecture.rawValue)), ("experts", .string(experts)),
+            ("dense", .string(dense)),
             ("files", .array(copies.map(\.json))), ("blobs", .array(blobs.map(\.json))),
         ])
         object["digest"] = .string(Self.digest(of: object).description)
@@ -126,7 +128,8 @@ extension PackManifest.Blob {
     fileprivate var json: JSONValue {
         .object(
             JSONObject([
-                ("name", .string(name)), ("file", .string(file.rawValue)), ("offset", .integer(Int64(offset))),
+                ("name", .string(name)), ("file", .string(file.rawValue)),
+                ("offset", .integer(Int64(offset))),
                 ("bytes", .integer(Int64(byteCount))), ("part", .integer(Int64(partByteCount))),
                 ("format", .string(format)), ("digest", .string(digest.description)),
             ]))
