@@ -15,6 +15,7 @@ package enum Daemon {
     /// - Throws: `ConfigurationProblems` for what an administrator must mend (exit code 78).
     package static func run(_ settings: Settings, drains: Bool, showsProgress: Bool) async throws {
         Host.ignoreBrokenPipes()
+        Host.leaveAtOnceWhenStopped()
         let supervision = SupervisionEnvironment(Host.environment)
         let log = logger(settings, supervision)
         let notifier = try ServiceNotifier(socket: supervision.notifySocket)

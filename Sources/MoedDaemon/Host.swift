@@ -66,6 +66,12 @@ package enum Host {
         (error as? WholeFile.Failure)?.errno == EPIPE
     }
 
+    /// Until the services run there is nothing to put in order. Without a handler a container's first process would
+    /// not even notice the signal. The service group installs its own handlers later.
+    static func leaveAtOnceWhenStopped() {
+        for number in [SIGTERM, SIGINT] { signal(number) { _ in _exit(0) } }
+    }
+
     /// A write to a closed pipe or socket is an error to handle, not a signal to die of.
     static func ignoreBrokenPipes() { signal(SIGPIPE, SIG_IGN) }
 }

@@ -295,17 +295,6 @@ struct EnqueueTests {
         await queue.close()
     }
 
-    @Test func bulkInsertsAreQuick() async throws {
-        let queue = try await Queue()
-        let start = ContinuousClock.now
-        try await queue.add(20_000)
-        let seconds = Double((ContinuousClock.now - start).milliseconds) / 1000
-        print("INSERT INTO moed.jobs: \(Int(20_000 / seconds)) rows/s")
-        // The goal, 20,000 a second, is for a machine that does nothing else.
-        #expect(seconds < 10)
-        await queue.close()
-    }
-
     @Test func theExampleRunsAsItIs() async throws {
         let queue = try await Queue()
         let process = Process()

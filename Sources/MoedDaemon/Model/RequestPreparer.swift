@@ -105,8 +105,11 @@ package struct RequestPreparer: Sendable {
                 }
                 return ids
             } catch let error as TextError {
+                // Its place, not its file: the job's owner has no business with paths of this host.
+                let place = error.place.map { "\($0): " } ?? ""
                 throw RequestError(
-                    .templateFailed, param: "messages", "the chat template refuses the messages: \(error)")
+                    .templateFailed, param: "messages",
+                    "the chat template refuses the messages: \(place)\(error.reason)")
             } catch let error as RequestError {
                 throw error
             } catch {
