@@ -1,3 +1,4 @@
+import Foundation
 import MoedBatching
 import MoedCore
 import MoedDaemon

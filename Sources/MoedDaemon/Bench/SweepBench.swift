@@ -22,6 +22,20 @@ package struct SweepMeasurement: Sendable {
     package var readRate: Double
     package var others: Double?
 
+    package init(
+        kind: Kind, tokens: Int, context: Int, seconds: Sample, layersSeconds: Sample, cost: SweepCost,
+        readRate: Double, others: Double?
+    ) {
+        self.kind = kind
+        self.tokens = tokens
+        self.context = context
+        self.seconds = seconds
+        self.layersSeconds = layersSeconds
+        self.cost = cost
+        self.readRate = readRate
+        self.others = others
+    }
+
     package var tokensPerSecond: Double { Double(tokens) / seconds.median }
 
     /// With all layers of the full model: the output matrix runs once, the layers more often.
