@@ -54,7 +54,8 @@ package enum Bench {
         }
         let report = BenchReport(
             model: subject.name, layers: subject.model.configuration.layers, fullLayers: subject.fullLayers,
-            threads: threads, kernels: engine.kernelsName, peaks: peaks, measurements: measurements)
+            threads: threads, kernels: engine.kernelsName,
+            peaks: .better(peaks, .measure(probe)), measurements: measurements)
         return (report.lines, report.json)
     }
 

@@ -94,7 +94,8 @@ package struct SyntheticShape: Sendable, Equatable {
                 configuration.vocabulary = count
             default:
                 throw ConfigurationProblem(
-                    "--synthetic: “\(change)” is neither layers=1…\(fullLayers) nor vocab=16…\(configuration.vocabulary)"
+                    "--synthetic: “\(change)” is neither layers=1…\(fullLayers) nor "
+                        + "vocab=16…\(configuration.vocabulary)"
                 )
             }
         }

@@ -21,9 +21,16 @@ package struct MachinePeaks: Sendable, Equatable {
     /// Each peak is the best of many passes of a few ms: what disturbs a pass is no limit of the machine.
     static func measure(_ probe: MachineProbe) -> MachinePeaks {
         func best(_ kind: MachineProbe.Kind) -> Double {
-            (0..<40).map { _ in rate { probe.compute(kind, rounds: 1_000_000) } }.max() ?? 0
+            (0..<10).map { _ in rate { probe.compute(kind, rounds: 200_000) } }.max() ?? 0
         }
         return MachinePeaks(int8: best(.int8), bf16: best(.bf16), f32: best(.f32), read: readRate(probe))
+    }
+
+    /// The better one of each of two measurements.
+    static func better(_ a: MachinePeaks, _ b: MachinePeaks) -> MachinePeaks {
+        MachinePeaks(
+            int8: max(a.int8, b.int8), bf16: max(a.bf16, b.bf16), f32: max(a.f32, b.f32),
+            read: max(a.read, b.read))
     }
 
     /// Bytes per second, the best of a few passes; it moves within minutes on virtual machines, so it is taken

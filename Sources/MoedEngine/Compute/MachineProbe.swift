@@ -11,7 +11,7 @@ package final class MachineProbe {
     package init(threads: Int, byteCount: Int) throws(EngineError) {
         pool = try WorkerPool(threads: threads)
         memory = try AlignedMemory(byteCount: byteCount, purpose: "probing the memory")
-        sinks = try RowBuffer(rows: threads, columns: 1, purpose: "probing")
+        sinks = try RowBuffer(rows: 16 * threads, columns: 1, purpose: "probing")
         // Pages never written to are all the same page of zeros.
         unsafe moed_fill_random(memory.base, memory.byteCount, 1, .max, 0)
     }
@@ -24,12 +24,13 @@ package final class MachineProbe {
         case f32
     }
 
-    /// Computes for a while in registers.
+    /// Computes for a while in registers, 16 times `rounds` for each thread.
     ///
     /// - Returns: operations done, a multiply-add counting two; 0 when the processor has no such instructions.
     package func compute(_ kind: Kind, rounds: Int) -> Double {
-        pool.map(pool.threads) { thread in
-            let sink = unsafe sinks.row(thread)
+        // Many items a thread: one that wakes late still does its share of them.
+        pool.map(sinks.rows) { item in
+            let sink = unsafe sinks.row(item)
             return switch kind {
             case .int8: unsafe moed_probe_int8(rounds, sink)
             case .bf16: unsafe moed_probe_bf16(rounds, sink)
