@@ -70,8 +70,8 @@ let package = Package(
         .testTarget(
             name: "MoedDaemonTests",
             dependencies: [
-                "MoedDaemon", "MoedCore", "MoedText", "MoedBatching", "MoedWeights", "MoedEngine", "MoedQueue",
-                "MoedPostgres", "TestSupport", logging,
+                "MoedDaemon", "MoedCore", "MoedText", "MoedBatching", "MoedEngine", "MoedQueue", "MoedPostgres",
+                "MoedWeights", "TestSupport", logging,
             ],
             swiftSettings: swift),
         .testTarget(

@@ -1,4 +1,5 @@
-/* Which variant runs: asked of the processor, or by name. */
+/* Which variant runs: asked of the processor, or by name. Processors with AVX-512 but without its byte
+ * products (VNNI) take avx2. */
 #include "kernels_internal.h"
 #include <string.h>
 

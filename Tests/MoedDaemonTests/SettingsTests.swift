@@ -70,8 +70,25 @@ import Testing
         #expect(found.count == 5)
     }
 
+    @Test func weightFormats() throws {
+        let plain = try read(yaml: "model: {path: /m}").get().model
+        #expect(plain.formats == .auto && plain.packCache == nil)
+        let yaml = "model: {path: /m, experts: int4, dense: int8, group: 128, pack_cache: /var/cache/moed}"
+        let chosen = try read(yaml: yaml).get().model
+        #expect(chosen.formats == FormatChoice(experts: "int4", dense: "int8", group: 128))
+        #expect(chosen.packCache == "/var/cache/moed")
+        #expect(chosen.formats != FormatChoice(experts: "int4", dense: "int8", group: 64))
+        for (key, value) in [("experts", "int5"), ("dense", "int4"), ("group", "48"), ("experts", "INT4")] {
+            let found = problems(read(yaml: "model: {path: /m, \(key): \(value)}"))
+            #expect(found.count == 1 && found[0].contains("model.\(key) must be one of"), "\(found)")
+        }
+    }
+
     @Test func aModelIsRequired() {
-        #expect(problems(read()) == ["model.path is required: the directory of a Hugging Face checkpoint or of a pack"])
+        #expect(
+            problems(read()) == [
+                "model.path is required: the directory of a Hugging Face checkpoint or of a pack"
+            ])
     }
 
     @Test(arguments: ["model: [1, 2]", "model: {path: {a: b}}", "- a", "{", "a: b: c", "model"])

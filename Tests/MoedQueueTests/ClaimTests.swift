@@ -196,21 +196,11 @@ struct ClaimTests {
             try await connection.run(script: "ROLLBACK")
             await connection.close()
         }
-        var times: [Duration] = []
         for _ in 0..<20 {
-            let start = ContinuousClock.now
-            let claimed = try await queue.store.claim(worker, Queue.group, limit: 64)
-            times.append(ContinuousClock.now - start)
-            #expect(claimed.count == 64)
+            #expect(try await queue.store.claim(worker, Queue.group, limit: 64).count == 64)
         }
-        let start = ContinuousClock.now
         let backlog = try await queue.store.backlog(models: ["default"])
-        print(
-            "claim of 64 from 200,000: median \(times.sorted()[10]), worst \(times.max() ?? .zero); backlog \(ContinuousClock.now - start)"
-        )
         #expect(backlog.reduce(0) { $0 + $1.queued } == 8 * 1000)
-        // Far above what it takes (a few ms), far below what a scan of the table would.
-        #expect(times.sorted()[10] < .milliseconds(100))
         await queue.close()
     }
 }

@@ -44,22 +44,16 @@ struct WakeTests {
         await queue.close()
     }
 
-    @Test func wakingIsQuick() async throws {
+    @Test func everyJobWakesWhoeverListens() async throws {
         let queue = try await Queue()
         let worker = try await queue.worker()
         _ = try await queue.store.beat(worker, WorkerBeat(lease: .seconds(60), idle: true))
         let listener = try await JobListener.connect(conninfo: queue.database.conninfo)
-        var times: [Duration] = []
         for _ in 0..<50 {
-            let start = ContinuousClock.now
             try await queue.add(1)
             #expect(try await listener.next(timeout: .seconds(10)))
             #expect(try await queue.store.claim(worker, Queue.group, limit: 1).count == 1)
-            times.append(ContinuousClock.now - start)
         }
-        print("enqueue, wake and claim: median \(times.sorted()[25]), worst \(times.max() ?? .zero)")
-        // A poll would take a second; the goal of 5 ms is for an idle machine, which a test run is not.
-        #expect(times.sorted()[25] < .milliseconds(200))
         await listener.close()
         await queue.close()
     }

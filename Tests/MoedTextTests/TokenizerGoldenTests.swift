@@ -79,19 +79,6 @@ struct TokenizerGoldenTests {
         #expect(tokenizer.decode([151_669, 151_935, -1, .max]) == "")
     }
 
-    @Test func encodesFiveMegabytesPerSecond() throws {
-        let tokenizer = try Self.qwen.get()
-        let words = try cases("tokenizer").filter { $0["category"]?.string == "lang.en" }
-            .map { try #require($0["text"]?.string) }.joined(separator: " ")
-        let text = String(repeating: words + "\n", count: max(1, (4 << 20) / (words.utf8.count + 1)))
-        let time = ContinuousClock().measure { #expect(!tokenizer.encode(text).isEmpty) }
-        let rate = Double(text.utf8.count) / 1e6 / (time / .seconds(1))
-        print("encode: \(rate) MB/s")
-        #if !DEBUG
-            #expect(rate >= 5, "\(rate) MB/s")
-        #endif
-    }
-
     #if !DEBUG
         /// Texts on which a quadratic step would take hours.
         @Test(
@@ -100,11 +87,7 @@ struct TokenizerGoldenTests {
         func tenMegabytesOfOneThing(unit: String) throws {
             let tokenizer = try Self.qwen.get()
             let text = String(repeating: unit, count: 10_000_000 / unit.utf8.count)
-            var ids: [TokenID] = []
-            let time = ContinuousClock().measure { ids = tokenizer.encode(text) }
-            print("10 MB of \(unit.debugDescription): \(time)")
-            #expect(time < .seconds(20))
-            #expect(tokenizer.decode(ids) == text)
+            #expect(tokenizer.decode(tokenizer.encode(text)) == text)
         }
     #endif
 }

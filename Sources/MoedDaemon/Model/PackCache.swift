@@ -1,11 +1,13 @@
 import Glibc
-import MoedCore
+package import MoedCore
 import MoedEngine
-import MoedWeights
+package import MoedWeights
 
 /// A directory of packs made on first use. A checkpoint that changed, or other formats, make another pack.
-struct PackCache {
+package struct PackCache {
     let directory: String
+
+    package init(directory: String) { self.directory = directory }
 
     /// Where the pack of a checkpoint is, or would be.
     func path(_ checkpoint: Checkpoint, experts: WeightFormat, dense: WeightFormat) throws(EngineError)
@@ -22,7 +24,7 @@ struct PackCache {
     /// The pack of a checkpoint, made now if it is not there yet.
     ///
     /// - Throws: `EngineError` also when a pack is there and damaged: whoever finds out why may remove it.
-    func pack(
+    package func pack(
         _ checkpoint: Checkpoint, experts: WeightFormat, dense: WeightFormat, threads: Int,
         progress: (Int, Int) -> Void
     ) throws(EngineError) -> Pack {

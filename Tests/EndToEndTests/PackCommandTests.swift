@@ -1,0 +1,97 @@
+import Foundation
+import MoedCore
+import TestSupport
+import Testing
+
+/// `moed pack` and what takes packs, as people use them.
+@Suite(.enabled(if: MoedProgram.binary != nil, Comment(rawValue: MoedProgram.missing)))
+struct PackCommandTests {
+    private let folder: TemporaryFolder
+    private let model = Fixtures.sampleModel.path
+    private let int4 = ["--experts", "int4", "--dense", "int8"]
+    private let question =
+        #"{"messages": [{"role": "user", "content": "What is 27 + 58?"}], "seed": 1, "max_tokens": 60}"#
+
+    init() throws { folder = try TemporaryFolder() }
+
+    private func answer(_ arguments: [String]) throws -> JSONValue {
+        let result = try MoedProgram.run(["generate"] + arguments, input: question)
+        #expect(result.status == 0, "\(result.errors)")
+        return try #require(try JSONValue(parsing: result.output)["choices"])
+    }
+
+    @Test(arguments: [["--experts", "bf16", "--dense", "bf16"], ["--experts", "int4", "--dense", "int8"]])
+    func packsAnswerLikeTheirCheckpoint(_ formats: [String]) throws {
+        let packed = try MoedProgram.run(["pack", model, folder.path("pack"), "--report"] + formats)
+        #expect(packed.status == 0 && packed.output.contains("mlp.experts.gate_proj"), "\(packed.errors)")
+        #expect(try answer(["--model", folder.path("pack")]) == answer(["--model", model] + formats))
+        let inspected = try MoedProgram.run(["inspect", folder.path("pack"), "--verify"])
+        #expect(inspected.status == 0)
+        for word in ["verified", "experts.bin", "experts \(formats[1])"] {
+            #expect(inspected.output.contains(word), "\(inspected.output)")
+        }
+        // Other formats than the pack's cannot be had from it.
+        let other = try MoedProgram.run(
+            ["score", "--model", folder.path("pack"), "--experts", "int8"], input: "")
+        #expect(other.status != 0 && other.errors.contains("the pack's experts"))
+    }
+
+    @Test func refusals() throws {
+        #expect(try MoedProgram.run(["pack", model, folder.path("pack")] + int4).status == 0)
+        for (arguments, expected) in [
+            (["pack", model, folder.path("pack")] + int4, "exists already"),
+            (["pack", folder.path("pack"), folder.path("again")] + int4, "a pack already"),
+            (["pack", "/nowhere", folder.path("again")] + int4, "/nowhere"),
+            (["pack", model, "/nowhere/pack"] + int4, "/nowhere/pack"),
+            (["pack", model, folder.path("again"), "--experts", "int4"], "--dense"),
+            (
+                ["pack", model, folder.path("again"), "--experts", "int5", "--dense", "int8"],
+                "--experts must be one of"
+            ),
+            (["inspect", model, "--verify"], "no pack"),
+        ] {
+            let result = try MoedProgram.run(arguments)
+            #expect(result.status != 0 && result.errors.contains(expected), "\(arguments): \(result.errors)")
+        }
+        try folder.flip("pack/experts.bin", at: 70_000)
+        let damaged = try MoedProgram.run(["inspect", folder.path("pack"), "--verify"])
+        #expect(
+            damaged.status == 1 && damaged.errors.contains("experts.bin: blob model.layers.0.mlp.experts."))
+        #expect(
+            try MoedProgram.run(["generate", "--model", folder.path("pack")], input: question).status == 1)
+        try folder.flip("pack/manifest.json", at: 40)
+        let check = try MoedProgram.run([
+            "check", "--model", folder.path("pack"), "--database", "host=/nonexistent",
+        ])
+        #expect(check.status == 78 && check.errors.contains("manifest.json"))
+    }
+
+    @Test func killedInTheMiddle() async throws {
+        var killed = 0
+        for _ in 0..<20 where killed < 3 {
+            let process = try MoedDaemonProcess(
+                ["pack", model, folder.path("pack"), "--threads", "1", "--report"] + int4)
+            let partial = "pack.partial-\(process.processID)"
+            let started = try await eventually(within: 20) {
+                FileManager.default.fileExists(atPath: self.folder.path("\(partial)/experts.bin"))
+                    || !process.isRunning
+            }
+            #expect(started)
+            process.signal(SIGKILL)
+            let code = try #require(try await process.exitCode(within: 20))
+            guard code == -SIGKILL, try folder.names == [partial] else {
+                // It was faster than the signal.
+                for name in try folder.names { try folder.remove(name) }
+                continue
+            }
+            killed += 1
+            // Nothing takes for a pack what is left.
+            let inspected = try MoedProgram.run(["inspect", folder.path(partial)])
+            #expect(inspected.status == 1 && inspected.errors.contains("manifest.json"))
+        }
+        #expect(killed > 0)
+        #expect(try MoedProgram.run(["pack", model, folder.path("pack")] + int4).status == 0)
+        #expect(try folder.names == ["pack"])
+        #expect(try MoedProgram.run(["inspect", folder.path("pack"), "--verify"]).status == 0)
+    }
+}
