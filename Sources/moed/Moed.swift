@@ -27,6 +27,7 @@ struct Moed: AsyncParsableCommand {
                 name: "Model",
                 subcommands: [
                     InspectCommand.self, PackCommand.self, GenerateCommand.self, ScoreCommand.self,
+                    BenchCommand.self,
                 ]),
             CommandGroup(
                 name: "Text",

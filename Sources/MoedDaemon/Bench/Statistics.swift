@@ -1,0 +1,35 @@
+/// Repeated measurements of one thing.
+package struct Sample: Sendable, Equatable {
+    package let values: [Double]
+
+    /// - Precondition: there is at least one value.
+    package init(_ values: [Double]) {
+        precondition(!values.isEmpty, "nothing was measured")
+        self.values = values.sorted()
+    }
+
+    /// The middle value, or the mean of the two in the middle.
+    package var median: Double {
+        let middle = values.count / 2
+        return values.count % 2 == 1 ? values[middle] : (values[middle - 1] + values[middle]) / 2
+    }
+
+    package var least: Double { values[0] }
+    package var most: Double { values[values.count - 1] }
+    /// (most − least) / median.
+    package var spread: Double { median == 0 ? 0 : (most - least) / median }
+}
+
+/// Numbers that look random and are the same everywhere (splitmix64; Steele, Lea, Flood 2014).
+package struct BenchRandom: Sendable, RandomNumberGenerator {
+    private var state: UInt64
+
+    package init(seed: UInt64) { state = seed }
+
+    package mutating func next() -> UInt64 {
+        state &+= 0x9E37_79B9_7F4A_7C15
+        var value = (state ^ state >> 30) &* 0xBF58_476D_1CE4_E5B9
+        value = (value ^ value >> 27) &* 0x94D0_49BB_1331_11EB
+        return value ^ value >> 31
+    }
+}

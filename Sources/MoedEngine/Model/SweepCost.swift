@@ -1,0 +1,90 @@
+package import MoedWeights
+
+/// What a sweep must do at least, from the shapes: for comparing with what the machine can do.
+package struct SweepCost: Sendable, Equatable {
+    /// Operations (a multiply-add is two) of products with quantised weights.
+    package var int8Operations = 0.0
+    /// With bf16 weights.
+    package var bf16Operations = 0.0
+    /// With f32 weights, and of attention.
+    package var f32Operations = 0.0
+    /// Bytes that must be read: each weight needed once, keys and values.
+    package var bytes = 0.0
+
+    package var operations: Double { int8Operations + bf16Operations + f32Operations }
+
+    package init() {}
+
+    package static func + (a: SweepCost, b: SweepCost) -> SweepCost {
+        var sum = a
+        sum.int8Operations += b.int8Operations
+        sum.bf16Operations += b.bf16Operations
+        sum.f32Operations += b.f32Operations
+        sum.bytes += b.bytes
+        return sum
+    }
+
+    /// - Parameters:
+    ///   - rows: rows of activations.
+    ///   - share: the part of the bytes that is read.
+    fileprivate mutating func multiply(_ matrix: PackedMatrix, rows: Double, share: Double = 1) {
+        let operations = 2 * rows * Double(matrix.inputs) * Double(matrix.outputs)
+        switch matrix.format {
+        case .int8, .int4: int8Operations += operations
+        case .bf16: bf16Operations += operations
+        case .f32: f32Operations += operations
+        }
+        bytes += share * Double(matrix.byteCount)
+    }
+
+    fileprivate mutating func multiply(_ weights: FeedForwardWeights, rows: Double, share: Double = 1) {
+        for matrix in [weights.gate, weights.up, weights.down] { multiply(matrix, rows: rows, share: share) }
+    }
+}
+
+extension Qwen3Model {
+    /// The layers' part of a sweep.
+    ///
+    /// - Parameters:
+    ///   - rows: tokens in it.
+    ///   - visible: tokens that its rows attend to, summed over the rows.
+    ///   - cached: tokens whose keys and values are read, each sequence's counted once.
+    ///   - keyValueBytes: of one token in all layers.
+    package func layersCost(rows: Int, visible: Int, cached: Int, keyValueBytes: Double) -> SweepCost {
+        var cost = SweepCost()
+        let tokens = Double(rows)
+        for layer in layers {
+            let attention = layer.attention
+            for matrix in [attention.query, attention.key, attention.value, attention.output] {
+                cost.multiply(matrix, rows: tokens)
+            }
+            switch layer.feedForward {
+            case .dense(let network): cost.multiply(network, rows: tokens)
+            case .sparse(let router, let experts):
+                cost.multiply(router, rows: tokens)
+                guard let first = experts.first, let kind = configuration.experts else { continue }
+                cost.multiply(
+                    first, rows: tokens * Double(kind.perToken), share: Self.expertsUsed(kind, rows: rows))
+            }
+        }
+        let width = Double(configuration.heads * configuration.headDim * configuration.layers)
+        cost.f32Operations += 4 * width * Double(visible)
+        cost.bytes += keyValueBytes * Double(cached)
+        return cost
+    }
+
+    /// The output matrix for so many rows.
+    package func outputCost(rows: Int) -> SweepCost {
+        var cost = SweepCost()
+        if rows > 0 { cost.multiply(output, rows: Double(rows)) }
+        return cost
+    }
+
+    /// Experts of a layer that so many tokens are sent to, when each chooses independently.
+    package static func expertsUsed(_ experts: ModelConfiguration.Experts, rows: Int) -> Double {
+        let missed = 1 - Double(experts.perToken) / Double(experts.count)
+        var none = 1.0
+        for _ in 0..<rows where none > 1e-12 { none *= missed }
+        return Double(experts.count) * (1 - none)
+    }
+}

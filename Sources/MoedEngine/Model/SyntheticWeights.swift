@@ -1,0 +1,132 @@
+import CMoedKernels
+package import MoedCore
+package import MoedWeights
+
+extension Qwen3Model {
+    /// A model with random weights, made in memory in the kernels' layout: for measuring, not for texts.
+    ///
+    /// The spreads are chosen such that tokens differ enough for the router to send them to different experts;
+    /// with equal spreads everywhere all of them take the same few, and every figure looks better than it is.
+    ///
+    /// - Parameters:
+    ///   - experts: format of the experts.
+    ///   - dense: of all other matrices but the routers, which are bf16.
+    ///   - seed: the same seed gives the same weights.
+    /// - Throws: `EngineError(.outOfMemory)`.
+    package static func synthetic(
+        _ configuration: ModelConfiguration, experts: WeightFormat, dense: WeightFormat, seed: UInt64,
+        threads: Int,
+        progress: Progress = { _, _ in }
+    ) throws(EngineError) -> Qwen3Model {
+        let weights = SyntheticWeights(configuration, experts: experts, dense: dense, seed: seed)
+        let model = try ModelAssembly(source: weights).model()
+        try weights.fill(with: try WorkerPool(threads: threads), progress)
+        return model
+    }
+}
+
+/// Places for random weights, and what goes there.
+private final class SyntheticWeights: WeightSource {
+    let configuration: ModelConfiguration
+    private let memory = WeightMemory()
+    private let expertFormat: WeightFormat
+    private let denseFormat: WeightFormat
+    private let seed: UInt64
+    private var fillings: [(matrix: PackedMatrix, deviation: Float)] = []
+
+    init(_ configuration: ModelConfiguration, experts: WeightFormat, dense: WeightFormat, seed: UInt64) {
+        self.configuration = configuration
+        expertFormat = experts
+        denseFormat = dense
+        self.seed = seed
+    }
+
+    var byteCount: Int { memory.byteCount }
+
+    func matrix(
+        _ name: String, _ outputs: Int, _ inputs: Int, _ role: WeightRole
+    ) throws(EngineError) -> PackedMatrix {
+        try place(outputs, inputs, role == .router ? .bf16 : denseFormat, Self.deviation(of: name))
+    }
+
+    func expert(_ name: String, intermediate: Int) throws(EngineError) -> FeedForwardWeights {
+        let shapes = WeightPlaces.expertMatrices(hidden: configuration.hidden, intermediate: intermediate)
+        var matrices: [PackedMatrix] = []
+        for shape in shapes {
+            matrices.append(try place(shape.outputs, shape.inputs, expertFormat, Self.usualDeviation))
+        }
+        return FeedForwardWeights(gate: matrices[0], up: matrices[1], down: matrices[2])
+    }
+
+    func vector(_ name: String, _ count: Int) throws(EngineError) -> [Float] {
+        Array(repeating: 1, count: count)
+    }
+
+    private static let usualDeviation: Float = 0.02
+
+    /// Large embeddings and a small attention output keep what makes tokens differ in the residual stream.
+    private static func deviation(of name: String) -> Float {
+        if name.hasSuffix("embed_tokens") { return 1.28 }
+        if name.hasSuffix("o_proj") { return 0.0025 }
+        return name.hasSuffix("mlp.gate") ? 0.05 : usualDeviation
+    }
+
+    private func place(
+        _ outputs: Int, _ inputs: Int, _ format: WeightFormat, _ deviation: Float
+    ) throws(EngineError) -> PackedMatrix {
+        let bytes = format.byteCount(outputs: outputs, inputs: inputs)
+        let offset = try memory.reserve(bytes, alignment: WeightPlaces.matrixAlignment)
+        let matrix = PackedMatrix(
+            outputs: outputs, inputs: inputs, format: format, memory: memory, offset: offset)
+        fillings.append((matrix, deviation))
+        return matrix
+    }
+
+    func fill(with pool: WorkerPool, _ progress: Qwen3Model.Progress) throws(EngineError) {
+        try memory.allocate()
+        let work = PartWork(Array(fillings.enumerated()), byteCount: \.element.matrix.byteCount)
+        try work.run(on: pool, progress) { (part) throws(EngineError) in
+            let (number, (matrix, deviation)) = part
+            for panel in 0..<matrix.panels {
+                let start = unsafe matrix.start + panel * matrix.panelByteCount
+                let key = seed &+ UInt64(number) << 32 &+ UInt64(panel)
+                unsafe Self.fill(start, matrix, deviation, key)
+            }
+        }
+    }
+
+    /// Codes of all values alike, under one scale; unquantised weights have one of the two exponents next to
+    /// the deviation wanted, and random signs and fractions.
+    private static func fill(
+        _ panel: UnsafeMutableRawPointer, _ matrix: PackedMatrix, _ deviation: Float, _ seed: UInt64
+    ) {
+        let everywhere: UInt64 = 0x0001_0001_0001_0001
+        guard let group = matrix.format.group else {
+            // 1.53 is the root mean square of fractions in 1..<2.
+            let exponent = UInt64((deviation / 1.53).exponent + 127)
+            if matrix.format == .bf16 {
+                let bits = (exponent << 7) * everywhere
+                unsafe moed_fill_random(panel, matrix.panelByteCount, seed, 0x807F * everywhere, bits)
+            } else {
+                let bits = (exponent << 23) * 0x1_0000_0001
+                unsafe moed_fill_random(panel, matrix.panelByteCount, seed, 0x807F_FFFF_807F_FFFF, bits)
+            }
+            return
+        }
+        let codeBytes =
+            (matrix.inputs + group - 1) / group * group * WeightFormat.panelOutputs * matrix.format.bits / 8
+        // Odd codes only: code 0 does not occur in int8. Nibbles may have any value.
+        let bits: UInt64 = matrix.format.bits == 8 ? 0x0101 * everywhere : 0
+        unsafe moed_fill_random(panel, codeBytes, seed, .max, bits)
+        let codeDeviation: Float = matrix.format.bits == 8 ? 73.9 : 4.61
+        let scale = deviation / codeDeviation
+        let numbers = (matrix.inputs + group - 1) / group * WeightFormat.panelOutputs
+        let words = unsafe (panel + codeBytes).assumingMemoryBound(to: UInt16.self)
+        for index in 0..<numbers {
+            unsafe words[index] = bf16(scale)
+            if matrix.format.bits == 4 { unsafe words[numbers + index] = bf16(-7.5 * scale) }
+        }
+    }
+
+    private static func bf16(_ value: Float) -> UInt16 { UInt16(value.bitPattern >> 16) }
+}

@@ -1,0 +1,102 @@
+import ArgumentParser
+import MoedDaemon
+
+struct BenchCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "bench",
+        abstract: "Tokens per second of a model on this machine, beside the machine's own limits.",
+        discussion: """
+            Sweeps: --prefill measures prompts (without the output matrix), --decode so many sequences that make a
+            token each. Every figure is the median of --repeat measurements; spread is (most - least) / median. The
+            machine's peaks are probed in the same run with the same threads, the memory's speed beside every line.
+            “of limit” is the least time that operations and bytes need at these peaks, as a share of the time
+            taken; bytes count each weight that is needed once, experts as if tokens chose them independently.
+
+            --synthetic makes random weights of a published shape in memory, e.g. qwen3-30b-a3b:layers=8,vocab=4096
+            (qwen3- 0.6b, 1.7b, 4b, 8b, 14b, 32b, 30b-a3b, 235b-a22b); with fewer layers the whole model's tokens/s
+            are computed from the layers' share of the time.
+
+            --workload runs jobs through planner and engine, without a database, and compares grouped admission with
+            first come, first served on the same jobs. FILE has a JSON object a line,
+              {"prompt_tokens": 120, "new_tokens": 40, "mode": "thinking"}
+            or chat completions as for `moed generate`; mixed:200 makes 200 jobs of mixed lengths and modes.
+
+            Examples:
+              moed bench --synthetic qwen3-30b-a3b:layers=8 --experts int4 --dense int8
+              moed bench --model PACK --prefill 512 --decode 1,16 --json
+              moed bench --model DIR --workload mixed:200
+            """)
+
+    @Option(help: "Directory of a Hugging Face checkpoint or of a pack.")
+    var model: String?
+
+    @Option(help: "Random weights in place of a model: NAME[:layers=N][,vocab=N].")
+    var synthetic: String?
+
+    @OptionGroup var formats: FormatOptions
+
+    @Option(help: "Prompt lengths; \"\" for none.")
+    var prefill = "512,2048"
+
+    @Option(help: "Sequences that decode together; \"\" for none.")
+    var decode = "1,4,16,64,128"
+
+    @Option(help: "Tokens of each sequence before it decodes.")
+    var context = 128
+
+    @Option(help: "Compute threads; 0 is one per physical core.")
+    var threads = 0
+
+    @Option(name: .customLong("repeat"), help: "Measurements of each figure.")
+    var repeats = 5
+
+    @Option(help: "Tokens of one prompt in one pass through the layers, at most.")
+    var prefillChunk = 512
+
+    @Option(help: "Jobs in place of sweeps: a file of JSON lines, or mixed:N.")
+    var workload: String?
+
+    @Option(help: "With --workload: sequences that run together, at most.")
+    var maxBatch = 32
+
+    @Option(help: "With --workload: tokens of KV cache over all sequences; 0 chooses.")
+    var kvTokens = 0
+
+    @Flag(help: "One JSON object in place of the table.")
+    var json = false
+
+    func validate() throws {
+        guard (model == nil) != (synthetic == nil) else {
+            throw ValidationError("either --model or --synthetic must be given")
+        }
+        guard (0...1024).contains(threads) else { throw ValidationError("--threads must be in 0…1024") }
+        guard (1...1000).contains(repeats) else { throw ValidationError("--repeat must be in 1…1000") }
+        guard context > 0, prefillChunk > 0 else {
+            throw ValidationError("--context and --prefill-chunk must be at least 1")
+        }
+        guard (1...4096).contains(maxBatch) else { throw ValidationError("--max-batch must be in 1…4096") }
+        guard kvTokens >= 0 else { throw ValidationError("--kv-tokens cannot be negative") }
+    }
+
+    func run() async throws {
+        try await CommandExit.translate { try Bench.run(try options(), asJSON: json) }
+    }
+
+    private func options() throws -> BenchOptions {
+        let source: BenchOptions.Source =
+            if let synthetic { .synthetic(try SyntheticShape(synthetic)) } else { .directory(model ?? "") }
+        // A directory says itself what it holds; random weights have no format of their own.
+        let unnamed = synthetic == nil ? "auto" : nil
+        return BenchOptions(
+            source: source,
+            formats: FormatChoice(
+                experts: formats.experts ?? unnamed ?? "int8", dense: formats.dense ?? unnamed ?? "int8",
+                group: formats.group),
+            prefill: try BenchOptions.numbers(prefill, option: "--prefill", max: 1 << 20),
+            decode: try BenchOptions.numbers(decode, option: "--decode", max: 4096), context: context,
+            threads: threads, repeats: repeats, prefillChunk: prefillChunk,
+            workload: try workload.map {
+                .init(description: try WorkloadSource($0), slots: maxBatch, kvTokens: kvTokens)
+            })
+    }
+}
