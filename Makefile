@@ -9,7 +9,7 @@ SHELL := /bin/bash
 
 SWIFT ?= swift
 # Tests whose work is arithmetic: run a second time, optimised.
-RELEASE_TESTS ?= MoedTextTests|MoedWeightsTests|MoedEngineTests|MoedBatchingTests|EndToEndTests
+RELEASE_TESTS ?= MoedTextTests|MoedWeightsTests|MoedEngineTests|MoedBatchingTests|MoedDaemonTests|EndToEndTests
 PREFIX ?= /usr/local
 SYSCONFDIR ?= /etc
 DESTDIR ?=
