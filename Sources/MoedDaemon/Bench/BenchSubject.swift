@@ -51,11 +51,13 @@ struct BenchSubject {
         min(text?.tokenizer.vocabularySize ?? .max, model.configuration.vocabulary)
     }
 
+    /// Equal prompts are computed each time: repetitions and runs in another order must do the same work.
     func engine(threads: Int, kvTokens: Int, slots: Int, rows: Int) throws(EngineError) -> Engine {
         try Engine(
             model: model,
             settings: EngineSettings(
-                threads: threads, kvTokens: kvTokens, sequencesMax: slots, rowsPerSweepMax: max(rows, slots),
-                vocabularyLimit: vocabulary, kernels: kernels))
+                threads: threads, kvTokens: kvTokens, kvFormat: model.kvFormatDefault, sharesPrefixes: false,
+                sequencesMax: slots, rowsPerSweepMax: max(rows, slots), vocabularyLimit: vocabulary,
+                kernels: kernels))
     }
 }

@@ -133,7 +133,7 @@ struct SweepBench {
         try engine.open(
             id,
             SequenceOpening(
-                promptTokens: prompt.count, tokensMax: prompt.count + room, sampling: .greedy, choice: 0))
+                prompt: prompt, tokensMax: prompt.count + room, sampling: .greedy, choice: 0))
         for start in stride(from: 0, to: prompt.count, by: engine.limits.rowsPerSweepMax) {
             let part = prompt[start..<min(start + engine.limits.rowsPerSweepMax, prompt.count)]
             _ = try engine.sweep([SequenceStep(sequence: id, tokens: Array(part), samples: false)])

@@ -10,7 +10,7 @@ package struct ModelRunner {
         var slots: Int
         /// 0 chooses.
         var kvTokens: Int
-        /// Nil chooses: exact for unquantised weights, f16 where the weights are rounded anyway.
+        /// Nil takes the model's default.
         var kvFormat: KVFormat?
         var prefixCache = true
         var rowsPerSweep: Int
@@ -62,7 +62,7 @@ package struct ModelRunner {
             model: model,
             settings: EngineSettings(
                 threads: threads, kvTokens: kvTokens,
-                kvFormat: options.kvFormat ?? (model.isQuantised ? .f16 : .f32),
+                kvFormat: options.kvFormat ?? model.kvFormatDefault,
                 sharesPrefixes: options.prefixCache, sequencesMax: slots,
                 rowsPerSweepMax: options.rowsPerSweep,
                 vocabularyLimit: text.tokenizer.vocabularySize,

@@ -55,8 +55,12 @@ package struct Qwen3Model: Sendable {
     package let weightByteCount: Int
 
     /// Whether some activations have to be quantised for it.
-    package var isQuantised: Bool {
+    var isQuantised: Bool {
         output.format.group != nil
             || layers.contains { $0.attention.group != nil || $0.feedForward.group != nil }
     }
+
+    /// How keys and values are held unless told otherwise: exactly beside exact weights, as f16 where weights are
+    /// rounded anyway.
+    package var kvFormatDefault: KVFormat { isQuantised ? .f16 : .f32 }
 }
