@@ -84,7 +84,7 @@ package actor PostgresServer {
         fsync = off
         synchronous_commit = off
         full_page_writes = off
-        max_connections = 200
+        max_connections = 1000
         shared_buffers = 64MB
         autovacuum_naptime = 10s
         CONF
