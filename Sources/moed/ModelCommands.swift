@@ -18,8 +18,11 @@ struct ModelOptions: ParsableArguments {
         help: "Format of keys and values: f32, f16 or int8; auto is f32 for unquantised weights, else f16.")
     var kv = "auto"
 
-    @Flag(inversion: .prefixedNo, help: "Compute equal beginnings of prompts once; the results are the same.")
-    var prefixCache = true
+    // Off: cached_tokens would tell what else was in the batch, and the same line should give the same object.
+    @Flag(
+        inversion: .prefixedNo,
+        help: "Compute equal beginnings of prompts once. Texts and ids stay the same, cached_tokens does not.")
+    var prefixCache = false
 
     func validate() throws {
         guard ModelSelection.kvWords.contains(kv) else {

@@ -103,6 +103,32 @@ struct CommandTests {
         #expect(batch[9]["error"]?["param"]?.string == "stream")
     }
 
+    @Test func sharedBeginningsShowInCachedTokensOnly() throws {
+        let system = String(repeating: "You answer questions about words. ", count: 12)
+        let input = try SamplePrompt.load(6).map { prompt in
+            JSONValue.object(
+                JSONObject([
+                    (
+                        "messages",
+                        [
+                            ["role": "system", "content": .string(system)],
+                            ["role": "user", "content": .string(prompt.question)],
+                        ]
+                    ), ("max_tokens", 20),
+                ])
+            ).serialized()
+        }.joined(separator: "\n")
+        let arguments = ["generate", "--model", model, "--ids"]
+        let alone = try lines(arguments + ["--max-batch", "1"], input)
+        #expect(try lines(arguments + ["--max-batch", "6"], input) == alone)
+        let shared = try lines(arguments + ["--prefix-cache"], input)
+        #expect(shared.map { $0["choices"] } == alone.map { $0["choices"] })
+        func cached(_ answers: [JSONValue]) -> Int {
+            answers.reduce(0) { $0 + ($1["usage"]?["prompt_tokens_details"]?["cached_tokens"]?.integer ?? 0) }
+        }
+        #expect(cached(alone) == 0 && cached(shared) > 0)
+    }
+
     @Test func inspectNamesTheArchitecture() throws {
         let result = try MoedProgram.run(["inspect", model])
         #expect(result.status == 0)
