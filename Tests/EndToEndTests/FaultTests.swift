@@ -23,7 +23,7 @@ struct FaultTests {
         for round in 1...3 {
             let daemon = try scene.start(["engine.slots": "8"])
             #expect(
-                try await eventually(within: 60) {
+                try await eventually(within: 180) {
                     let (running, done) = (
                         try await scene.count("state = 'running'"),
                         try await scene.count("state = 'succeeded'")
@@ -46,7 +46,7 @@ struct FaultTests {
         try await scene.database.run(
             script: "UPDATE moed.job_request SET body = jsonb_set(body::jsonb, '{ignore_eos}', 'true')::json")
         let daemon = try scene.start(["engine.slots": "8", "shutdown.grace": "1s"])
-        #expect(try await eventually(within: 60) { try await scene.count("state = 'running'") == 8 })
+        #expect(try await eventually(within: 180) { try await scene.count("state = 'running'") == 8 })
         daemon.signal(SIGTERM)
         try await Task.sleep(for: .milliseconds(300))
         daemon.signal(SIGTERM)
@@ -59,9 +59,9 @@ struct FaultTests {
         let scene = try await Scene()
         try await enqueue(scene, 6)
         let daemon = try scene.start(["shutdown.grace": "30s"])
-        #expect(try await eventually(within: 60) { try await scene.count("state = 'running'") > 0 })
+        #expect(try await eventually(within: 180) { try await scene.count("state = 'running'") > 0 })
         daemon.signal(SIGINT)
-        #expect(try await daemon.exitCode(within: 30) == 0)
+        #expect(try await daemon.exitCode(within: 60) == 0)
         #expect(try await scene.count("state = 'running'") == 0)
         #expect(try await scene.count("state = 'succeeded'") > 0)
         #expect(try await scene.accountingFaults() == [])
@@ -77,10 +77,10 @@ struct FaultTests {
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'moed%' AND application_name <> 'moed test' AND datname = current_database()"
             )
         }
-        #expect(try await eventually(within: 90) { try await scene.count("state = 'succeeded'") == 80 })
+        #expect(try await eventually(within: 300) { try await scene.count("state = 'succeeded'") == 80 })
         #expect(daemon.isRunning)
         daemon.signal(SIGTERM)
-        #expect(try await daemon.exitCode(within: 20) == 0)
+        #expect(try await daemon.exitCode(within: 60) == 0)
         #expect(daemon.logText.components(separatedBy: "starting, model").count == 2, "it was restarted")
         #expect(try await scene.accountingFaults() == [])
     }
@@ -93,7 +93,7 @@ struct FaultTests {
         let scene = try await Scene()
         let daemon = try scene.start(settings)
         #expect(
-            try await eventually(within: 60) {
+            try await eventually(within: 180) {
                 try await scene.database.value(
                     "SELECT count(*) AS value FROM moed.worker WHERE idle", as: Int64.self) == 1
             })
@@ -101,12 +101,12 @@ struct FaultTests {
             try await Task.sleep(for: .milliseconds(400))
             try await enqueue(scene, 1)
             #expect(
-                try await eventually(within: 15) {
+                try await eventually(within: 60) {
                     try await scene.count("state = 'succeeded'") == Int64(number)
                 })
         }
         daemon.signal(SIGTERM)
-        #expect(try await daemon.exitCode(within: 20) == 0)
+        #expect(try await daemon.exitCode(within: 60) == 0)
     }
 
     @Test func aCancelledJobStops() async throws {
@@ -118,14 +118,14 @@ struct FaultTests {
         )
         let daemon = try scene.start()
         #expect(
-            try await eventually(within: 60) { try await scene.count("state = 'running' AND id = 1") == 1 })
+            try await eventually(within: 180) { try await scene.count("state = 'running' AND id = 1") == 1 })
         try await scene.database.query("SELECT moed.cancel(1)")
         #expect(
-            try await eventually(within: 10) { try await scene.count("state = 'cancelled' AND id = 1") == 1 })
+            try await eventually(within: 60) { try await scene.count("state = 'cancelled' AND id = 1") == 1 })
         #expect(
-            try await eventually(within: 30) { try await scene.count("state = 'succeeded' AND id = 2") == 1 })
+            try await eventually(within: 60) { try await scene.count("state = 'succeeded' AND id = 2") == 1 })
         daemon.signal(SIGTERM)
-        #expect(try await daemon.exitCode(within: 20) == 0)
+        #expect(try await daemon.exitCode(within: 60) == 0)
         #expect(try await scene.accountingFaults() == [])
     }
 
@@ -137,7 +137,7 @@ struct FaultTests {
         try await scene.database.run(
             script: "ALTER TABLE moed.job_result ADD CONSTRAINT closed CHECK (false)")
         let daemon = try scene.start(["engine.slots": "8"])
-        #expect(try await eventually(within: 30) { daemon.logText.contains("refuses the result") })
+        #expect(try await eventually(within: 60) { daemon.logText.contains("refuses the result") })
         #expect(try await scene.count("state IN ('succeeded', 'failed')") == 0)
         try await scene.database.run(
             script: """
@@ -147,21 +147,21 @@ struct FaultTests {
         let cut =
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
         try await scene.database.run(script: cut)
-        #expect(try await eventually(within: 30) { daemon.logText.contains("read-only transaction") })
+        #expect(try await eventually(within: 60) { daemon.logText.contains("read-only transaction") })
         try await scene.database.run(
             script:
                 "SET default_transaction_read_only = off; ALTER DATABASE \"\(name)\" RESET default_transaction_read_only"
         )
         try await scene.database.run(script: cut)
         #expect(
-            try await eventually(within: 60) {
+            try await eventually(within: 180) {
                 try await scene.count("state IN ('succeeded', 'failed')") == 24
             })
         // What was refused while the table took nothing has failed; nothing is left behind.
         #expect(try await scene.count("state = 'failed' AND error_code <> 'result_refused'") == 0)
         #expect(try await scene.count("state = 'succeeded'") > 0)
         daemon.signal(SIGTERM)
-        #expect(try await daemon.exitCode(within: 20) == 0)
+        #expect(try await daemon.exitCode(within: 60) == 0)
         #expect(try await scene.accountingFaults() == [])
     }
 

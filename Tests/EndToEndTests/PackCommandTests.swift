@@ -78,7 +78,7 @@ struct PackCommandTests {
             }
             #expect(started)
             process.signal(SIGKILL)
-            let code = try #require(try await process.exitCode(within: 20))
+            let code = try #require(try await process.exitCode(within: 60))
             guard code == -SIGKILL, try folder.names == [partial] else {
                 // It was faster than the signal.
                 for name in try folder.names { try folder.remove(name) }
