@@ -21,7 +21,7 @@ struct AnswerTests {
                     """)
             }
         }
-        try scene.drain()
+        try await scene.drain()
         let rows = try await scene.database.query(
             "SELECT prompt, mode::text AS mode, content, total_tokens, prompt_tokens, thinking_tokens, answer_tokens FROM moed.jobs ORDER BY id"
         )
@@ -76,7 +76,7 @@ struct AnswerTests {
             try await scene.database.query(
                 "SELECT moed.enqueue(prompt => 'What is 27 + 58?', temperature => 0)")
         }
-        try scene.drain()
+        try await scene.drain()
         let rows = try await scene.database.query(
             "SELECT state::text AS state, content, error FROM moed.jobs ORDER BY id")
         for (index, (expected, _)) in bad.enumerated() {
@@ -104,7 +104,7 @@ struct AnswerTests {
         try await scene.database.query(
             "SELECT moed.enqueue(messages => '[{\"role\": \"user\", \"content\": \"a\\u0000b\"}]', max_tokens => 8)"
         )
-        try scene.drain()
+        try await scene.drain()
         #expect(try await scene.count("state = 'succeeded'") == Int64(odd.count + 1))
         #expect(try await scene.accountingFaults() == [])
     }
@@ -116,7 +116,7 @@ struct AnswerTests {
             SELECT moed.enqueue(prompt => 'What is 4785 + 396?', reasoning => 'thinking', temperature => 0,
                                 thinking_token_budget => b) FROM unnest(ARRAY[0, 1, 16, 400]) AS b
             """)
-        try scene.drain()
+        try await scene.drain()
         let rows = try await scene.database.query(
             "SELECT thinking_tokens, injected_tokens, reasoning, content FROM moed.jobs ORDER BY id")
         for (row, budget) in zip(rows, [0, 1, 16]) {

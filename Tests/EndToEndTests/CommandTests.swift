@@ -8,28 +8,28 @@ import Testing
 struct CommandTests {
     let model = Fixtures.sampleModel.path
 
-    func lines(_ arguments: [String], _ input: String) throws -> [JSONValue] {
-        let result = try MoedProgram.run(arguments, input: input)
+    func lines(_ arguments: [String], _ input: String) async throws -> [JSONValue] {
+        let result = try await MoedProgram.run(arguments, input: input)
         #expect(result.status == 0, "\(result.errors)")
         return try result.output.split(separator: "\n").map { try JSONValue(parsing: String($0)) }
     }
 
-    @Test func tokenizeAndBack() throws {
+    @Test func tokenizeAndBack() async throws {
         let input =
             #"{"text": "What is 27 + 58?<|im_end|>"}"# + "\n\n" + #"{"text": ""}"# + "\r\n" + #"{"txt": 1}"#
             + "\nnonsense"
-        let answers = try lines(["tokenize", "--model", model], input)
+        let answers = try await lines(["tokenize", "--model", model], input)
         #expect(answers.count == 4)
         #expect(answers[0]["ids"]?.array?.last?.integer == 637)
         #expect(answers[1] == ["ids": []])
         #expect(answers[2]["error"]?["param"]?.string == "text")
         #expect(answers[3]["error"]?["code"]?.string == "invalid_json")
-        let back = try lines(["detokenize", "--model", model], answers[0].serialized())
+        let back = try await lines(["detokenize", "--model", model], answers[0].serialized())
         #expect(back == [["text": "What is 27 + 58?<|im_end|>"]])
     }
 
-    @Test func templateRendersOrSaysWhyNot() throws {
-        let answers = try lines(
+    @Test func templateRendersOrSaysWhyNot() async throws {
+        let answers = try await lines(
             ["template", "--model", model],
             #"{"messages": [{"role": "user", "content": "Hi"}], "kwargs": {"add_generation_prompt": true}}"#
                 + "\n"
@@ -39,7 +39,7 @@ struct CommandTests {
     }
 
     /// A tokenizer or a template alone, without configuration and weights.
-    @Test func textCommandsReadOnlyTheirOwnFiles() throws {
+    @Test func textCommandsReadOnlyTheirOwnFiles() async throws {
         let folder = FileManager.default.temporaryDirectory.appending(path: "moed-text-\(UUID().uuidString)")
         defer { try? FileManager.default.removeItem(at: folder) }
         for (file, commands) in [
@@ -52,14 +52,14 @@ struct CommandTests {
                 at: Fixtures.sampleModel.appending(path: file), to: alone.appending(path: file))
             for (command, input) in commands {
                 #expect(
-                    try lines([command, "--model", alone.path], input)
-                        == lines([command, "--model", model], input))
+                    try await lines([command, "--model", alone.path], input)
+                        == (try await lines([command, "--model", model], input)))
             }
         }
     }
 
-    @Test func scoreIsALogProbability() throws {
-        let answers = try lines(
+    @Test func scoreIsALogProbability() async throws {
+        let answers = try await lines(
             ["score", "--model", model, "--top", "640"], #"{"ids": [636, 275, 198, 432]}"#)
         let score = try #require(answers.first)
         #expect(score["logprobs"]?.array?.count == 3)
@@ -71,7 +71,7 @@ struct CommandTests {
         }
     }
 
-    @Test func generateIsOpenAIShapedAndIndependentOfTheBatch() throws {
+    @Test func generateIsOpenAIShapedAndIndependentOfTheBatch() async throws {
         let prompts = try SamplePrompt.load(8)
         let input =
             prompts.map { prompt in
@@ -86,8 +86,8 @@ struct CommandTests {
                 #"{"prompt_ids": [636, 275, 198], "max_tokens": 3, "temperature": 0, "stream": true}"#,
             ]
         let arguments = ["generate", "--model", model, "--ids"]
-        let batch = try lines(arguments + ["--max-batch", "32"], input.joined(separator: "\n"))
-        let alone = try lines(
+        let batch = try await lines(arguments + ["--max-batch", "32"], input.joined(separator: "\n"))
+        let alone = try await lines(
             arguments + ["--max-batch", "1", "--prefill-chunk", "3"], input.joined(separator: "\n"))
         #expect(batch == alone)
         #expect(batch.count == input.count)
@@ -103,7 +103,7 @@ struct CommandTests {
         #expect(batch[9]["error"]?["param"]?.string == "stream")
     }
 
-    @Test func sharedBeginningsShowInCachedTokensOnly() throws {
+    @Test func sharedBeginningsShowInCachedTokensOnly() async throws {
         let system = String(repeating: "You answer questions about words. ", count: 12)
         let input = try SamplePrompt.load(6).map { prompt in
             JSONValue.object(
@@ -119,9 +119,9 @@ struct CommandTests {
             ).serialized()
         }.joined(separator: "\n")
         let arguments = ["generate", "--model", model, "--ids"]
-        let alone = try lines(arguments + ["--max-batch", "1"], input)
-        #expect(try lines(arguments + ["--max-batch", "6"], input) == alone)
-        let shared = try lines(arguments + ["--prefix-cache"], input)
+        let alone = try await lines(arguments + ["--max-batch", "1"], input)
+        #expect(try await lines(arguments + ["--max-batch", "6"], input) == alone)
+        let shared = try await lines(arguments + ["--prefix-cache"], input)
         #expect(shared.map { $0["choices"] } == alone.map { $0["choices"] })
         func cached(_ answers: [JSONValue]) -> Int {
             answers.reduce(0) { $0 + ($1["usage"]?["prompt_tokens_details"]?["cached_tokens"]?.integer ?? 0) }
@@ -129,8 +129,8 @@ struct CommandTests {
         #expect(cached(alone) == 0 && cached(shared) > 0)
     }
 
-    @Test func inspectNamesTheArchitecture() throws {
-        let result = try MoedProgram.run(["inspect", model])
+    @Test func inspectNamesTheArchitecture() async throws {
+        let result = try await MoedProgram.run(["inspect", model])
         #expect(result.status == 0)
         for word in ["Qwen3MoeForCausalLM", "16", "hybrid", "640"] { #expect(result.output.contains(word)) }
     }
@@ -141,21 +141,21 @@ struct CommandTests {
         (["--model", "/nowhere"], "model.path: /nowhere"), (["--database", "host=/nowhere"], "database.url"),
         (["--config", "/nowhere.yaml"], "/nowhere.yaml"),
     ])
-    func checkNamesEachProblemAndExits78(_ extra: [String], _ expected: String) throws {
+    func checkNamesEachProblemAndExits78(_ extra: [String], _ expected: String) async throws {
         var arguments = ["check"] + extra
         if !extra.contains("--model") { arguments += ["--model", model] }
         if !extra.contains("--database") { arguments += ["--database", "host=/nonexistent"] }
-        let result = try MoedProgram.run(arguments)
+        let result = try await MoedProgram.run(arguments)
         #expect(result.status == 78)
         #expect(result.errors.contains(expected), "\(result.errors)")
     }
 
-    @Test func helpTeaches() throws {
-        let help = try MoedProgram.run(["run", "--help"])
+    @Test func helpTeaches() async throws {
+        let help = try await MoedProgram.run(["run", "--help"])
         #expect(help.status == 0)
         for word in ["queue.max_wait", "MOED_QUEUE_LEASE", "--drain", "SIGTERM"] {
             #expect(help.output.contains(word))
         }
-        #expect(try MoedProgram.run(["--help"]).output.contains("moed.enqueue"))
+        #expect(try await MoedProgram.run(["--help"]).output.contains("moed.enqueue"))
     }
 }

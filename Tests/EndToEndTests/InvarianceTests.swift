@@ -42,7 +42,7 @@ struct InvarianceTests {
         let scene = try await Scene()
         try await enqueue(scene, shuffled: shuffled)
         if workers == 1 {
-            try scene.drain(settings)
+            try await scene.drain(settings)
         } else {
             let daemons = try (0..<workers).map { _ in try scene.start(settings) }
             #expect(

@@ -14,30 +14,32 @@ struct PackCommandTests {
 
     init() throws { folder = try TemporaryFolder() }
 
-    private func answer(_ arguments: [String]) throws -> JSONValue {
-        let result = try MoedProgram.run(["generate"] + arguments, input: question)
+    private func answer(_ arguments: [String]) async throws -> JSONValue {
+        let result = try await MoedProgram.run(["generate"] + arguments, input: question)
         #expect(result.status == 0, "\(result.errors)")
         return try #require(try JSONValue(parsing: result.output)["choices"])
     }
 
     @Test(arguments: [["--experts", "bf16", "--dense", "bf16"], ["--experts", "int4", "--dense", "int8"]])
-    func packsAnswerLikeTheirCheckpoint(_ formats: [String]) throws {
-        let packed = try MoedProgram.run(["pack", model, folder.path("pack"), "--report"] + formats)
+    func packsAnswerLikeTheirCheckpoint(_ formats: [String]) async throws {
+        let packed = try await MoedProgram.run(["pack", model, folder.path("pack"), "--report"] + formats)
         #expect(packed.status == 0 && packed.output.contains("mlp.experts.gate_proj"), "\(packed.errors)")
-        #expect(try answer(["--model", folder.path("pack")]) == answer(["--model", model] + formats))
-        let inspected = try MoedProgram.run(["inspect", folder.path("pack"), "--verify"])
+        #expect(
+            try await answer(["--model", folder.path("pack")])
+                == (try await answer(["--model", model] + formats)))
+        let inspected = try await MoedProgram.run(["inspect", folder.path("pack"), "--verify"])
         #expect(inspected.status == 0)
         for word in ["verified", "experts.bin", "experts \(formats[1])"] {
             #expect(inspected.output.contains(word), "\(inspected.output)")
         }
         // Other formats than the pack's cannot be had from it.
-        let other = try MoedProgram.run(
+        let other = try await MoedProgram.run(
             ["score", "--model", folder.path("pack"), "--experts", "int8"], input: "")
         #expect(other.status != 0 && other.errors.contains("the pack's experts"))
     }
 
-    @Test func refusals() throws {
-        #expect(try MoedProgram.run(["pack", model, folder.path("pack")] + int4).status == 0)
+    @Test func refusals() async throws {
+        #expect(try await MoedProgram.run(["pack", model, folder.path("pack")] + int4).status == 0)
         for (arguments, expected) in [
             (["pack", model, folder.path("pack")] + int4, "exists already"),
             (["pack", folder.path("pack"), folder.path("again")] + int4, "a pack already"),
@@ -50,17 +52,18 @@ struct PackCommandTests {
             ),
             (["inspect", model, "--verify"], "no pack"),
         ] {
-            let result = try MoedProgram.run(arguments)
+            let result = try await MoedProgram.run(arguments)
             #expect(result.status != 0 && result.errors.contains(expected), "\(arguments): \(result.errors)")
         }
         try folder.flip("pack/experts.bin", at: 70_000)
-        let damaged = try MoedProgram.run(["inspect", folder.path("pack"), "--verify"])
+        let damaged = try await MoedProgram.run(["inspect", folder.path("pack"), "--verify"])
         #expect(
             damaged.status == 1 && damaged.errors.contains("experts.bin: blob model.layers.0.mlp.experts."))
         #expect(
-            try MoedProgram.run(["generate", "--model", folder.path("pack")], input: question).status == 1)
+            try await MoedProgram.run(["generate", "--model", folder.path("pack")], input: question).status
+                == 1)
         try folder.flip("pack/manifest.json", at: 40)
-        let check = try MoedProgram.run([
+        let check = try await MoedProgram.run([
             "check", "--model", folder.path("pack"), "--database", "host=/nonexistent",
         ])
         #expect(check.status == 78 && check.errors.contains("manifest.json"))
@@ -86,12 +89,12 @@ struct PackCommandTests {
             }
             killed += 1
             // Nothing takes for a pack what is left.
-            let inspected = try MoedProgram.run(["inspect", folder.path(partial)])
+            let inspected = try await MoedProgram.run(["inspect", folder.path(partial)])
             #expect(inspected.status == 1 && inspected.errors.contains("manifest.json"))
         }
         #expect(killed > 0)
-        #expect(try MoedProgram.run(["pack", model, folder.path("pack")] + int4).status == 0)
+        #expect(try await MoedProgram.run(["pack", model, folder.path("pack")] + int4).status == 0)
         #expect(try folder.names == ["pack"])
-        #expect(try MoedProgram.run(["inspect", folder.path("pack"), "--verify"]).status == 0)
+        #expect(try await MoedProgram.run(["inspect", folder.path("pack"), "--verify"]).status == 0)
     }
 }

@@ -14,7 +14,7 @@ struct Scene {
 
     init() async throws {
         database = try await TestDatabase.create()
-        let result = try MoedProgram.run(["migrate", "--database", database.conninfo])
+        let result = try await MoedProgram.run(["migrate", "--database", database.conninfo])
         guard result.status == 0 else { throw TestFailure("moed migrate: \(result.errors)") }
     }
 
@@ -37,8 +37,8 @@ struct Scene {
     }
 
     /// Runs a daemon until the queue is empty.
-    func drain(_ settings: [String: String] = [:]) throws {
-        let result = try MoedProgram.run(arguments(settings, drains: true))
+    func drain(_ settings: [String: String] = [:]) async throws {
+        let result = try await MoedProgram.run(arguments(settings, drains: true))
         guard result.status == 0 else {
             throw TestFailure("moed run --drain ended with \(result.status): \(result.errors)")
         }

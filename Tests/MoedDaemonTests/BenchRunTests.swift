@@ -44,7 +44,8 @@ import Testing
         @Test(arguments: [("30b-a3b", "int4", "int8"), ("0.6b", "int8", "int8"), ("0.6b", "bf16", "bf16")])
         func aSyntheticModel(_ name: String, _ experts: String, _ dense: String) throws {
             let shape = try SyntheticShape("\(name):layers=1,vocab=100")
-            let report = try Bench.measure(options(.synthetic(shape), experts: experts, dense: dense)) { _ in }
+            let report = try Bench.measure(options(.synthetic(shape), experts: experts, dense: dense)) { _ in
+            }
             try check(report, hasFullModel: true)
             #expect(report.json["layers"] == 1 && report.json["full_layers"]?.integer == shape.fullLayers)
         }

@@ -58,7 +58,8 @@ import Testing
         try engine.open(SequenceID(1), opening(20, prompt: Self.prompt))
         let bad: [[SequenceStep]] = [
             [step(1, [640])], [step(1, [-1])], [step(1, [.max])], [step(1, [.min])], [step(1, [])],
-            [step(2, [1])], [step(1, [636, 276])], [step(1, [1]), step(1, [2])], [step(1, [TokenID](repeating: 1, count: 17))],
+            [step(2, [1])], [step(1, [636, 276])], [step(1, [1]), step(1, [2])],
+            [step(1, [TokenID](repeating: 1, count: 17))],
             [step(1, [TokenID](repeating: 1, count: 21))],
         ]
         for steps in bad { #expect(error { _ = try engine.sweep(steps) } == .invalidInput) }

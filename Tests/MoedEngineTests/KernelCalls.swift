@@ -158,7 +158,8 @@ import MoedEngine
                         var job = unsafe moed_attention(
                             out: out, q: q, stride: group * headDim, rows: rows, group: group,
                             head_dim: headDim,
-                            kv: cache, block_stride: stride, format: format.code, blocks: blocks, first_position: firstPosition,
+                            kv: cache, block_stride: stride, format: format.code, blocks: blocks,
+                            first_position: firstPosition,
                             scale: 1 / Float(headDim).squareRoot())
                         unsafe table.pointee.attention(&job)
                     }

@@ -1,5 +1,15 @@
 package import Foundation
 
+/// Does work that waits or computes for long on a thread of its own: tests share as few threads as the machine has
+/// cores, and on two cores two such tests would stop all others.
+package func onOwnThread<Value: Sendable>(_ work: @escaping @Sendable () throws -> Value) async throws
+    -> Value
+{
+    try await withCheckedThrowingContinuation { continuation in
+        Thread.detachNewThread { continuation.resume(with: Result { try work() }) }
+    }
+}
+
 /// Programs that tests start.
 package enum Command {
     package struct Result: Sendable {
@@ -18,16 +28,10 @@ package enum Command {
     }
 
     /// Runs a program to its end, with standard input closed.
-    ///
-    /// Waits on a thread of its own: on a machine with two cores two waiting tests would stop all others.
     package static func run(
         _ program: URL, _ arguments: [String], environment: [String: String] = [:]
     ) async throws -> Result {
-        try await withCheckedThrowingContinuation { continuation in
-            Thread.detachNewThread {
-                continuation.resume(with: Swift.Result { try wait(program, arguments, environment) })
-            }
-        }
+        try await onOwnThread { try wait(program, arguments, environment) }
     }
 
     private static func wait(

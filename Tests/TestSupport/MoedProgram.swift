@@ -15,8 +15,14 @@ package enum MoedProgram {
     /// Runs a command to its end with `input` on standard input. Standard error goes to the test's own.
     package static func run(
         _ arguments: [String], input: String = "", environment: [String: String] = [:]
-    ) throws -> (status: Int32, output: String, errors: String) {
+    ) async throws -> (status: Int32, output: String, errors: String) {
         guard let binary else { throw TestFailure(missing) }
+        return try await onOwnThread { try wait(binary, arguments, input, environment) }
+    }
+
+    private static func wait(
+        _ binary: URL, _ arguments: [String], _ input: String, _ environment: [String: String]
+    ) throws -> (status: Int32, output: String, errors: String) {
         let folder = FileManager.default.temporaryDirectory.appending(path: "moed-run-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(at: folder) }
