@@ -30,7 +30,9 @@ package enum Daemon {
         let inbox = Inbox()
         let loop = GenerationLoop(
             engine: runner.engine, policy: GroupPolicy(maxWait: settings.queue.maxWait),
-            prefillChunkMax: settings.engine.prefillChunk)
+            prefillChunkMax: settings.engine.prefillChunk,
+            // A drain is a night's work: what counts is when its last job ends.
+            sweepTimeMax: drains ? nil : settings.engine.sweepTimeMax)
         let inference = try InferenceService(loop: loop, progress: sweepProgress) { outcomes in
             inbox.put(outcomes.map { .ended($0) })
         }

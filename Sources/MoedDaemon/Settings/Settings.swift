@@ -23,6 +23,8 @@ package struct Settings: Sendable, Equatable {
         package var prefixCache: Bool
         package var rowsPerSweep: Int
         package var prefillChunk: Int
+        /// Nil sets no bound.
+        package var sweepTimeMax: Duration?
         package var cpu: String
     }
     package struct Queue: Sendable, Equatable {
@@ -62,6 +64,7 @@ extension Settings {
             reader.report(.modelName, "must be at most 256 characters on one line")
         }
         let packCache = reader.text(.modelPackCache)
+        let sweepMilliseconds = reader.integer(.engineMaxSweepMS, in: 0...3_600_000)
         let maxTokens = reader.integer(.generationMaxTokens, in: 0...1_000_000)
         let settings = Settings(
             database: .init(url: reader.text(.databaseURL)),
@@ -76,6 +79,7 @@ extension Settings {
                 prefixCache: reader.boolean(.enginePrefixCache),
                 rowsPerSweep: reader.integer(.engineRowsPerSweep, in: 1...16_384),
                 prefillChunk: reader.integer(.enginePrefillChunk, in: 1...16_384),
+                sweepTimeMax: sweepMilliseconds == 0 ? nil : .milliseconds(sweepMilliseconds),
                 cpu: reader.choice(.engineCPU, of: ["auto", "scalar", "avx2", "avx512"])),
             queue: .init(
                 pollInterval: reader.duration(.queuePollInterval, in: .milliseconds(10) ... .seconds(3600)),
