@@ -57,8 +57,7 @@ extension Settings {
             reader.report(.modelPath, "is required: the directory of a Hugging Face checkpoint or of a pack")
         }
         let named = reader.text(.modelName)
-        let lastComponent = path.split(separator: "/").last.map(String.init) ?? ""
-        let name = named.isEmpty ? lastComponent : named
+        let name = named.isEmpty ? Filters.lastComponent(path) : named
         // What the column moed.model.name holds; a name on several lines would only confuse.
         if name.unicodeScalars.contains(where: { $0.value < 32 }) || name.unicodeScalars.count > 256 {
             reader.report(.modelName, "must be at most 256 characters on one line")
