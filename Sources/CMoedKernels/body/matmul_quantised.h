@@ -19,18 +19,19 @@ INLINE uint32_t load_quad(const uint8_t *source) {
 }
 
 /* One group: the exact dot products of P panels' codes with R rows. Meanwhile the same place of the next P
- * panels is fetched, where there are any: without that, memory and arithmetic take turns. */
+ * panels is fetched, where there are any: without that, memory and arithmetic take turns. Tiles that share the
+ * panels share this work too: this one fetches at the steps whose bit is set in `turns`. */
 INLINE void group_dots(
     const int P, const int R, const int bits, const size_t group,
     i32x16 dot[QUANTISED_PANELS][QUANTISED_ROWS_MAX], const uint8_t *codes, size_t panel_bytes,
-    const activation_row *x, size_t first) {
+    uint32_t turns, const activation_row *x, size_t first) {
     if (bits == 8) {
         for (size_t k = 0; k < group; k += 4) {
             u32x16 w[QUANTISED_PANELS];
-            UNROLL for (int p = 0; p < P; p++) {
-                w[p] = load_codes(codes + p * panel_bytes + k * MOED_PANEL);
-                __builtin_prefetch(codes + (P + p) * panel_bytes + k * MOED_PANEL);
-            }
+            if (turns >> (k / 4) & 1)
+                UNROLL for (int p = 0; p < P; p++)
+                    __builtin_prefetch(codes + (P + p) * panel_bytes + k * MOED_PANEL);
+            UNROLL for (int p = 0; p < P; p++) w[p] = load_codes(codes + p * panel_bytes + k * MOED_PANEL);
             UNROLL for (int r = 0; r < R; r++) {
                 uint32_t quad = load_quad(x[r].codes + first + k);
                 UNROLL for (int p = 0; p < P; p++) dot[p][r] = dot_int8(dot[p][r], w[p], quad);
@@ -40,9 +41,11 @@ INLINE void group_dots(
     }
     for (size_t k = 0; k < group; k += 8) {
         u32x16 low[QUANTISED_PANELS], high[QUANTISED_PANELS];
+        if (turns >> (k / 8) & 1)
+            UNROLL for (int p = 0; p < P; p++)
+                __builtin_prefetch(codes + (P + p) * panel_bytes + k * (MOED_PANEL / 2));
         UNROLL for (int p = 0; p < P; p++) {
             u32x16 pair = load_codes(codes + p * panel_bytes + k * (MOED_PANEL / 2));
-            __builtin_prefetch(codes + (P + p) * panel_bytes + k * (MOED_PANEL / 2));
             low[p] = pair & 0x0f0f0f0f;
             high[p] = pair >> 4 & 0x0f0f0f0f;
         }
@@ -58,7 +61,7 @@ INLINE void group_dots(
 
 INLINE void quantised_tile(
     const int P, const int R, const int bits, const size_t group, const moed_matmul_quantised *job,
-    size_t panel, size_t row) {
+    size_t panel, size_t row, uint32_t turns) {
     const size_t K = job->inputs, groups = (K + group - 1) / group;
     const size_t panel_bytes = moed_panel_bytes(bits, K, group);
     const uint8_t *codes = (const uint8_t *)job->weights + panel * panel_bytes;
@@ -77,7 +80,7 @@ INLINE void quantised_tile(
             UNROLL for (int p = 0; p < P; p++)
                 dot[p][r] = bits == 8 ? dot_start(x[r].offsets[g]) : splat_int(0);
         const uint8_t *start = codes + g * group * MOED_PANEL * bits / 8;
-        group_dots(P, R, bits, group, dot, start, panel_bytes, x, g * group);
+        group_dots(P, R, bits, group, dot, start, panel_bytes, turns, x, g * group);
         UNROLL for (int p = 0; p < P; p++) {
             const uint8_t *numbers = scales + p * panel_bytes + g * number_bytes;
             f32x16 scale = load_bf16(numbers);
@@ -99,7 +102,7 @@ INLINE void quantised_tile(
 }
 
 #define QUANTISED_TILE(R) \
-    case R: quantised_tile(P, R, bits, group, job, panel, row); break;
+    case R: quantised_tile(P, R, bits, group, job, panel, row, turns); break;
 
 /* All rows on P panels, in register tiles of nearly equal size, while the panels are in the cache. */
 INLINE void quantised_panels(
@@ -107,6 +110,8 @@ INLINE void quantised_panels(
     size_t tiles = (job->rows + QUANTISED_ROWS_MAX - 1) / QUANTISED_ROWS_MAX, row = 0;
     for (size_t tile = 0; tile < tiles; tile++) {
         size_t end = (tile + 1) * job->rows / tiles;
+        uint32_t turns = 0; /* of the up to 32 steps of a group */
+        for (size_t step = tile; step < 32; step += tiles) turns |= 1u << step;
         switch (end - row) {
             QUANTISED_TILE(1) QUANTISED_TILE(2)
 #if QUANTISED_ROWS_MAX > 2
