@@ -26,12 +26,17 @@ package enum Daemon {
         let queueProgress = ProgressCounter(name: "database loop")
         let runner = try loadModel(settings, notifier, log)
         let (preparer, engineProgress, summary) = (runner.preparer, runner.engine.progress, runner.summary)
+        let (memory, streaming, interruption) = (
+            runner.memory, runner.engine.streaming, runner.engine.interruption
+        )
         let report = DaemonReport()
         let inbox = Inbox()
         let loop = GenerationLoop(
             engine: runner.engine, policy: GroupPolicy(maxWait: settings.queue.maxWait),
             prefillChunkMax: settings.engine.prefillChunk)
-        let inference = try InferenceService(loop: loop, progress: sweepProgress) { outcomes in
+        let inference = try InferenceService(
+            loop: loop, progress: sweepProgress, interruption: interruption
+        ) { outcomes in
             inbox.put(outcomes.map { .ended($0) })
         }
         let (jobs, continuation) = AsyncStream.makeStream(of: ClaimedJob.self)
@@ -43,11 +48,11 @@ package enum Daemon {
             settings: settings, drains: drains, inference: inference, inbox: inbox, progress: queueProgress,
             jobsToPrepare: continuation, report: report, notifier: notifier, log: log)
         let host = HostService(
-            notifier: notifier, report: report, inference: inference,
+            notifier: notifier, report: report, inference: inference, streaming: streaming,
             readProgress: {
-                // A sweep may take long: each layer of it counts.
+                // A sweep may take long: each layer of it counts, and each group of experts that is read.
                 [
-                    sweepProgress.name: sweepProgress.value &+ UInt64(engineProgress.layersComputed),
+                    sweepProgress.name: sweepProgress.value &+ UInt64(engineProgress.stepsComputed),
                     queueProgress.name: queueProgress.value,
                 ]
             },
@@ -66,6 +71,8 @@ package enum Daemon {
         report.update { $0.phase = .running }
         notifier.send(.ready, .status("Idle"))
         log.notice("ready: \(summary)")
+        if let memory { log.notice("\(memory)") }
+        if let disk = streaming.current.disk { log.notice("\(StreamingText.disk(disk))") }
         let group = ServiceGroup(
             configuration: .init(
                 services: services, gracefulShutdownSignals: [.sigterm, .sigint], logger: quiet(log)))
@@ -87,8 +94,12 @@ package enum Daemon {
                     prefixCache: settings.engine.prefixCache, rowsPerSweep: settings.engine.rowsPerSweep,
                     prefillChunk: settings.engine.prefillChunk, cpu: settings.engine.cpu,
                     maxTokensDefault: settings.maxTokensDefault, formats: settings.model.formats,
-                    packCache: settings.model.packCache),
+                    packCache: settings.model.packCache,
+                    budget: settings.memoryBudget.byteCount(of: HostMemory.available),
+                    verification: settings.model.verification),
                 progress: { meter.show($0, done: $1, of: $2) })
+        } catch let problem as ConfigurationProblem {
+            throw problem
         } catch let error as EngineError where error.code == .outOfMemory {
             throw ConfigurationProblem(
                 "\(error): lower engine.kv_tokens or engine.slots, or take a machine with more memory")

@@ -51,8 +51,11 @@ package struct Qwen3Model: Sendable {
         }
     }
 
-    /// Memory that the weights occupy.
-    package let weightByteCount: Int
+    /// Memory that the weights occupy; streamed experts are not among them.
+    package var weightByteCount: Int
+    /// How experts are read while the model runs; nil when all weights are in memory. The experts' matrices then
+    /// name places in the pack's file, for `ExpertStore.place`.
+    package var streamed: StreamedExperts?
 
     /// Whether some activations have to be quantised for it.
     var isQuantised: Bool {

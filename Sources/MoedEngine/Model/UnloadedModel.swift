@@ -1,0 +1,97 @@
+package import MoedCore
+package import MoedWeights
+
+/// A model whose weights have their places and are not read yet: what it needs is known before anything is loaded.
+package struct UnloadedModel {
+    private enum Source {
+        case checkpoint(CheckpointWeights)
+        case pack(PackWeights)
+    }
+
+    private let source: Source
+    /// For its shapes; the weights are not there.
+    let model: Qwen3Model
+    /// Bytes of the experts, and of all other weights.
+    package let expertByteCount: Int
+    package let denseByteCount: Int
+    /// Where a pack's experts are; nil for a checkpoint, and for a model without experts.
+    package let bank: ExpertBank?
+
+    /// Reads headers and norms.
+    ///
+    /// - Parameters:
+    ///   - experts: format of a checkpoint's experts; a pack has formats of its own.
+    ///   - dense: the same for all other matrices but the routers.
+    /// - Throws: `EngineError` naming file, tensor or blob, and reason.
+    package init(
+        _ directory: ModelDirectory, experts: WeightFormat = .bf16, dense: WeightFormat = .bf16
+    ) throws(EngineError) {
+        switch directory {
+        case .checkpoint(let checkpoint):
+            let weights = CheckpointWeights(checkpoint, experts: experts, dense: dense)
+            model = try ModelAssembly(source: weights).model()
+            (expertByteCount, denseByteCount) = (weights.experts.byteCount, weights.dense.byteCount)
+            source = .checkpoint(weights)
+            bank = nil
+        case .pack(let pack):
+            let weights = PackWeights(pack)
+            model = try ModelAssembly(source: weights).model()
+            (expertByteCount, denseByteCount) = (weights.experts.byteCount, weights.dense.byteCount)
+            source = .pack(weights)
+            bank =
+                weights.experts.byteCount > 0 ? try ExpertBank(pack, blobs: weights.expertBlobs) : nil
+        }
+    }
+
+    /// How keys and values are held unless told otherwise.
+    package var kvFormatDefault: KVFormat { model.kvFormatDefault }
+    package var configuration: ModelConfiguration { model.configuration }
+
+    /// Reads all weights into memory.
+    package func load(
+        threads: Int, _ progress: Qwen3Model.Progress = { _, _ in }
+    ) throws(EngineError) -> Qwen3Model {
+        let pool = try WorkerPool(threads: threads)
+        switch source {
+        case .checkpoint(let weights): try weights.load(with: pool, progress)
+        case .pack(let weights): try weights.load(with: pool, experts: true, progress)
+        }
+        return model
+    }
+
+    /// Reads a pack's weights but for the experts, which the engine reads while it runs.
+    ///
+    /// - Parameter reader: for the experts; nil reads the pack's file.
+    /// - Throws: `EngineError(.invalidInput)` for a model that has no experts or is no pack.
+    package func loadStreamed(
+        verification: ExpertVerification = .first, reader: (any ExpertReader)? = nil, threads: Int,
+        _ progress: Qwen3Model.Progress = { _, _ in }
+    ) throws(EngineError) -> Qwen3Model {
+        guard case .pack(let weights) = source, let bank else {
+            throw EngineError(.invalidInput, "only the experts of a pack can be read while a model runs")
+        }
+        try weights.load(with: try WorkerPool(threads: threads), experts: false, progress)
+        let file: any ExpertReader
+        if let reader { file = reader } else { file = try DirectFile(bank.path) }
+        var model = model
+        model.weightByteCount = denseByteCount
+        model.streamed = StreamedExperts(bank: bank, reader: file, verification: verification)
+        return model
+    }
+
+    /// Memory that an engine for it needs, found by making one without weights: untouched memory costs nothing.
+    package func memoryNeeds(_ settings: EngineSettings) throws(EngineError) -> (
+        activations: Int, kvBlock: Int, kvBlockTokens: Int
+    ) {
+        try Self.memoryNeeds(of: model, settings)
+    }
+
+    static func memoryNeeds(of model: Qwen3Model, _ settings: EngineSettings) throws(EngineError) -> (
+        activations: Int, kvBlock: Int, kvBlockTokens: Int
+    ) {
+        let compute = Compute(kernels: try KernelSet(named: nil), pool: try WorkerPool(threads: 1))
+        let pass = try ForwardPass(
+            model, compute, rowsMax: settings.rowsPerSweepMax, kvBlocks: 1, kvFormat: settings.kvFormat)
+        return (pass.scratchByteCount, pass.cache.byteCount, KVCache.blockTokens)
+    }
+}
