@@ -12,8 +12,11 @@ import UnixSignals
 package enum Daemon {
     /// Runs until stopped by a signal or, with `drains`, until no job is left.
     ///
+    /// - Parameter routingTrace: a file to record the use of experts in, for `moed replay`; nil records nothing.
     /// - Throws: `ConfigurationProblems` for what an administrator must mend (exit code 78).
-    package static func run(_ settings: Settings, drains: Bool, showsProgress: Bool) async throws {
+    package static func run(
+        _ settings: Settings, drains: Bool, showsProgress: Bool, routingTrace: String? = nil
+    ) async throws {
         Host.ignoreBrokenPipes()
         Host.leaveAtOnceWhenStopped()
         let supervision = SupervisionEnvironment(Host.environment)
@@ -29,6 +32,7 @@ package enum Daemon {
         let (memory, streaming, interruption) = (
             runner.memory, runner.engine.streaming, runner.engine.interruption
         )
+        try runner.engine.recordRouting(to: routingTrace)
         let report = DaemonReport()
         let inbox = Inbox()
         let loop = GenerationLoop(

@@ -60,6 +60,12 @@ package final class Engine: SequenceEngine {
             keyValues: forward.cache.byteCount, activations: forward.scratchByteCount)
     }
 
+    /// Shows which experts are used; for a model without experts never.
+    package func observeRouting(_ observer: RoutingObserver?) { forward.routingObserver = observer }
+
+    /// Bytes of one expert, padding included; 0 for a model without experts.
+    package var expertByteCount: Int { model.expertByteCount }
+
     /// How keys and values are held, for logs.
     package var kvFormat: KVFormat { forward.cache.format }
 

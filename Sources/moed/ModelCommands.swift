@@ -76,6 +76,9 @@ struct GenerateCommand: AsyncParsableCommand {
     @Option(help: "Tokens of KV cache over all sequences; 0 chooses.")
     var kvTokens = 0
 
+    @Option(help: "Record which experts sweeps use in FILE, for `moed replay`.")
+    var traceRouting: String?
+
     @Flag(name: .customLong("ids"), help: "Add output_ids (end token included) to each choice.")
     var showsIDs = false
 
@@ -83,7 +86,7 @@ struct GenerateCommand: AsyncParsableCommand {
         try await CommandExit.translate {
             try Filters.generate(
                 options.selection, maxBatch: maxBatch, maxTokens: maxTokens, kvTokens: kvTokens,
-                showsIDs: showsIDs)
+                showsIDs: showsIDs, routingTrace: traceRouting)
         }
     }
 

@@ -33,10 +33,12 @@ package enum Filters {
     }
 
     package static func generate(
-        _ model: ModelSelection, maxBatch: Int, maxTokens: Int, kvTokens: Int, showsIDs: Bool
+        _ model: ModelSelection, maxBatch: Int, maxTokens: Int, kvTokens: Int, showsIDs: Bool,
+        routingTrace: String? = nil
     ) throws {
         let runner = try load(
             model, slots: maxBatch, kvTokens: kvTokens, maxTokens: maxTokens == 0 ? nil : maxTokens)
+        try runner.engine.recordRouting(to: routingTrace)
         let loop = GenerationLoop(
             engine: runner.engine, policy: GroupPolicy(maxWait: .seconds(60)),
             prefillChunkMax: model.prefillChunk)

@@ -30,13 +30,13 @@ struct MemoryLedger {
             activations: needs.activations, kvBlock: needs.kvBlock,
             kvBlocksMin: isFixed ? blocks(kvTokens) : min(blocks(kvTokens), blocks(context)),
             kvBlocksWanted: blocks(kvTokens), experts: model.expertByteCount,
-            expertCount: model.bank?.count ?? 0, slot: model.bank?.slotByteCount ?? 0,
-            slotsMin: model.bank == nil ? nil : ExpertSlots.least)
+            expertCount: model.expertCount, slot: model.slotByteCount,
+            slotsMin: model.canStream ? ExpertSlots.least : nil)
         do {
             plan = try MemoryPlan(all)
         } catch {
             let advice =
-                model.bank == nil && model.expertByteCount > 0
+                !model.canStream && model.expertByteCount > 0
                 ? "; a pack (`moed pack`, or model.pack_cache) can do with less" : ""
             throw ConfigurationProblem(
                 "memory.budget: \(InspectText.bytes(budget)) are too little for this model: "

@@ -25,6 +25,7 @@ final class ForwardPass {
     let logits: RowBuffer<Float>
     /// Where a streamed model's experts are; nil when all of them are in memory.
     let store: ExpertStore?
+    var routingObserver: RoutingObserver?
 
     init(
         _ model: Qwen3Model, _ compute: Compute, rowsMax: Int, kvBlocks: Int, kvFormat: KVFormat,
@@ -144,8 +145,9 @@ final class ForwardPass {
         case .sparse(let router, let experts):
             guard let mixture else { preconditionFailure("no scratch for sparse layers") }
             try mixture.run(
-                normed, router, .init(weights: experts, layer: layer, store: store), into: delta, rows: rows,
-                compute, progress: progress
+                normed, router,
+                .init(weights: experts, layer: layer, store: store, observer: routingObserver), into: delta,
+                rows: rows, compute, progress: progress
             ) { name, values in
                 trace?(TraceTensor(name: name, layer: layer, values: values()))
             }

@@ -48,6 +48,8 @@ final class MixtureOfExperts {
         var weights: [FeedForwardWeights]
         var layer: Int
         var store: ExpertStore?
+        /// Told which experts a sweep of so many rows uses.
+        var observer: RoutingObserver?
     }
 
     /// out = Σ over the chosen experts of weight · expert(x); x is quantised if their gate matrices are.
@@ -67,6 +69,7 @@ final class MixtureOfExperts {
         show(.expertIDs) { ids.copy(rows: rows).map(Float.init) }
         show(.expertWeights) { weights.copy(rows: rows) }
         let parts = bucketByExpert(rows: rows)
+        networks.observer?(networks.layer, rows, parts.map(\.expert))
         if let store = networks.store {
             try stream(x, networks, parts, from: store, compute, progress)
         } else {

@@ -6,6 +6,8 @@ package struct UnloadedModel {
     private enum Source {
         case checkpoint(CheckpointWeights)
         case pack(PackWeights)
+        /// Shapes without weights.
+        case none
     }
 
     private let source: Source
@@ -16,6 +18,11 @@ package struct UnloadedModel {
     package let denseByteCount: Int
     /// Where a pack's experts are; nil for a checkpoint, and for a model without experts.
     package let bank: ExpertBank?
+    /// Experts of all layers, and bytes that hold any of them.
+    package let expertCount: Int
+    package let slotByteCount: Int
+    /// Whether experts can be read while the model runs.
+    package let canStream: Bool
 
     /// Reads headers and norms.
     ///
@@ -41,6 +48,35 @@ package struct UnloadedModel {
             bank =
                 weights.experts.byteCount > 0 ? try ExpertBank(pack, blobs: weights.expertBlobs) : nil
         }
+        canStream = bank != nil
+        slotByteCount = bank?.slotByteCount ?? 0
+        expertCount = bank?.count ?? 0
+    }
+
+    /// A model that is not here, as a pack would hold it: for plans.
+    ///
+    /// - Parameters:
+    ///   - experts: format of the experts.
+    ///   - dense: of all other matrices but the routers, which are bf16.
+    package init(
+        shape: ModelConfiguration, experts: WeightFormat, dense: WeightFormat
+    ) throws(EngineError) {
+        source = .none
+        bank = nil
+        let weights = SyntheticWeights(shape, experts: experts, dense: dense, seed: 0)
+        model = try ModelAssembly(source: weights).model()
+        let sparse = (0..<shape.layers).count { shape.isSparse(layer: $0) }
+        expertCount = sparse * (shape.experts?.count ?? 0)
+        let expert = WeightPlaces.expertMatrices(
+            hidden: shape.hidden, intermediate: shape.experts?.intermediate ?? 0)
+        let matrices = expert.map { experts.byteCount(outputs: $0.outputs, inputs: $0.inputs) }
+        slotByteCount = matrices.reduce(0) { $0 + $1.rounded(upTo: WeightPlaces.matrixAlignment) }
+            .rounded(upTo: Pack.expertAlignment)
+        expertByteCount = expertCount * slotByteCount
+        // Its own places have no padding between experts.
+        let unpadded = expertCount * matrices.reduce(0) { $0 + $1.rounded(upTo: WeightPlaces.matrixAlignment) }
+        denseByteCount = weights.byteCount - unpadded
+        canStream = expertCount > 0
     }
 
     /// How keys and values are held unless told otherwise.
@@ -55,6 +91,7 @@ package struct UnloadedModel {
         switch source {
         case .checkpoint(let weights): try weights.load(with: pool, progress)
         case .pack(let weights): try weights.load(with: pool, experts: true, progress)
+        case .none: throw EngineError(.invalidInput, "there are shapes only, no weights")
         }
         return model
     }
@@ -77,6 +114,21 @@ package struct UnloadedModel {
         model.weightByteCount = denseByteCount
         model.streamed = StreamedExperts(bank: bank, reader: file, verification: verification)
         return model
+    }
+
+    /// What the disk gives when a pack's experts are read, bytes per second; nil where there are none.
+    ///
+    /// - Throws: `EngineError` when they cannot be read.
+    package func probeDisk() throws(EngineError) -> Double? {
+        guard let bank else { return nil }
+        return try DiskProbe.measure(bank, try DirectFile(bank.path))
+    }
+
+    /// What a sweep must do at least: so many rows, that attend to so many tokens in all; the output matrix for the
+    /// last `sampled` of them.
+    package func sweepCost(rows: Int, visible: Int, sampled: Int, keyValueBytes: Double) -> SweepCost {
+        model.layersCost(rows: rows, visible: visible, cached: visible, keyValueBytes: keyValueBytes)
+            + model.outputCost(rows: sampled)
     }
 
     /// Memory that an engine for it needs, found by making one without weights: untouched memory costs nothing.

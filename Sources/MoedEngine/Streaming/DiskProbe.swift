@@ -29,6 +29,15 @@ struct DiskProbe {
         return best
     }
 
+    /// The same with memory of its own: bytes per second at the best depth.
+    static func measure(_ bank: ExpertBank, _ reader: any ExpertReader) throws(EngineError) -> Double {
+        let slots = 32
+        let memory = try AlignedMemory(byteCount: slots * bank.slotByteCount, purpose: "probing the disk")
+        let bytes = unsafe UnsafeMutableRawBufferPointer(start: memory.base, count: memory.byteCount)
+        let probe = try unsafe measure(bank, reader, into: bytes, slots: slots)
+        return withExtendedLifetime(memory) { probe.bytesPerSecond }
+    }
+
     private static func rate(
         _ bank: ExpertBank, _ reader: any ExpertReader, _ memory: UnsafeMutableRawBufferPointer, depth: Int,
         round: Int
