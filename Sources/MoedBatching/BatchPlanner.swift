@@ -108,13 +108,15 @@ package struct BatchPlanner: Sendable {
     /// Shares out the next sweep: every sequence gets one row, then the remaining rows go to those with more
     /// pending tokens (prefill, injected text) in order of admission.
     ///
-    /// - Parameter pending: tokens that an admitted sequence could feed now; one with 0, which waits for another
-    ///   one's prompt, gets no share.
-    package func shares(pending: (SequenceID) -> Int) -> [Share] {
+    /// - Parameters:
+    ///   - rowsMax: rows of the sweep; nil is all that the engine takes. Every sequence gets its one row in any case.
+    ///   - pending: tokens that an admitted sequence could feed now; one with 0, which waits for another one's
+    ///     prompt, gets no share.
+    package func shares(rowsMax: Int? = nil, pending: (SequenceID) -> Int) -> [Share] {
         var shares = admitted.compactMap {
             pending($0.sequence) > 0 ? Share(sequence: $0.sequence, rows: 1) : nil
         }
-        var rowsFree = limits.rowsPerSweepMax - shares.count
+        var rowsFree = min(rowsMax ?? .max, limits.rowsPerSweepMax) - shares.count
         for index in shares.indices where rowsFree > 0 {
             let extra = min(pending(shares[index].sequence), prefillChunkMax) - 1
             let granted = min(max(extra, 0), rowsFree)

@@ -23,6 +23,9 @@ package struct GenerationLoop {
 
     private let engine: any SequenceEngine
     private var planner: BatchPlanner
+    private var budget: SweepBudget
+    /// The sweep whose time is known when the next one begins.
+    private var lastSweep: (rows: Int, began: Duration)?
     private var states: [SequenceID: SequenceState] = [:]
     private var opened: Set<SequenceID> = []
     private var jobs: [JobID: Unfinished] = [:]
@@ -37,8 +40,14 @@ package struct GenerationLoop {
     /// Somebody has asked the engine to end: nothing runs any more, and the jobs are for whoever asked to cancel.
     private var isInterrupted = false
 
-    package init(engine: any SequenceEngine, policy: GroupPolicy, prefillChunkMax: Int) {
+    /// - Parameters:
+    ///   - prefillChunkMax: rows of one prompt in one sweep.
+    ///   - sweepTimeMax: see ``SweepBudget``; nil prefers throughput.
+    package init(
+        engine: any SequenceEngine, policy: GroupPolicy, prefillChunkMax: Int, sweepTimeMax: Duration? = nil
+    ) {
         self.engine = engine
+        budget = SweepBudget(timeMax: sweepTimeMax)
         planner = BatchPlanner(limits: engine.limits, policy: policy, prefillChunkMax: prefillChunkMax)
     }
 
@@ -86,6 +95,8 @@ package struct GenerationLoop {
     /// One sweep: admits, runs every admitted sequence a step further and returns the jobs that ended with it.
     package mutating func advance(now: Duration) -> [Outcome] {
         guard !isInterrupted else { return [] }
+        if let lastSweep { budget.record(rows: lastSweep.rows, took: now - lastSweep.began) }
+        lastSweep = nil
         var outcomes = early
         early = []
         for sequence in planner.admit(now: now) {
@@ -98,7 +109,9 @@ package struct GenerationLoop {
             }
         }
         takePrefixes()
-        let shares = planner.shares { states[$0]?.feedableCount ?? 0 }
+        let decoding = planner.admittedSequences.count { states[$0]?.isInPrompt == false }
+        let rowsMax = budget.rowsAllowed(decoding: decoding, rowsMax: engine.limits.rowsPerSweepMax)
+        let shares = planner.shares(rowsMax: rowsMax) { states[$0]?.feedableCount ?? 0 }
         guard !shares.isEmpty else { return outcomes }
         var steps: [SequenceStep] = []
         for share in shares {
@@ -116,6 +129,8 @@ package struct GenerationLoop {
             let affected = Set(steps.compactMap { states[$0.sequence]?.task.job })
             for job in affected.sorted() { outcomes += fail(job, error) }
         }
+        // Afterwards the caller may rest, and its rest is no sweep's time.
+        if !isIdle { lastSweep = (shares.reduce(0) { $0 + $1.rows }, now) }
         return outcomes
     }
 

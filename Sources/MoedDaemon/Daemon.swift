@@ -29,17 +29,17 @@ package enum Daemon {
         let queueProgress = ProgressCounter(name: "database loop")
         let runner = try loadModel(settings, notifier, log)
         let (preparer, engineProgress, summary) = (runner.preparer, runner.engine.progress, runner.summary)
-        let (memory, streaming, interruption) = (
-            runner.memory, runner.engine.streaming, runner.engine.interruption
-        )
+        let (memory, streaming) = (runner.memory, runner.engine.streaming)
         try runner.engine.recordRouting(to: routingTrace)
         let report = DaemonReport()
         let inbox = Inbox()
         let loop = GenerationLoop(
             engine: runner.engine, policy: GroupPolicy(maxWait: settings.queue.maxWait),
-            prefillChunkMax: settings.engine.prefillChunk)
+            prefillChunkMax: settings.engine.prefillChunk,
+            // A drain is a night's work: what counts is when its last job ends.
+            sweepTimeMax: drains ? nil : settings.engine.sweepTimeMax)
         let inference = try InferenceService(
-            loop: loop, progress: sweepProgress, interruption: interruption
+            loop: loop, progress: sweepProgress, interruption: runner.engine.interruption
         ) { outcomes in
             inbox.put(outcomes.map { .ended($0) })
         }
@@ -74,9 +74,8 @@ package enum Daemon {
         services.append(.init(service: queue, successTerminationBehavior: .gracefullyShutdownGroup))
         report.update { $0.phase = .running }
         notifier.send(.ready, .status("Idle"))
-        log.notice("ready: \(summary)")
-        if let memory { log.notice("\(memory)") }
-        if let disk = streaming.current.disk { log.notice("\(StreamingText.disk(disk))") }
+        let disk = streaming.current.disk.map(StreamingText.disk)
+        for line in ["ready: \(summary)", memory, disk] { if let line { log.notice("\(line)") } }
         let group = ServiceGroup(
             configuration: .init(
                 services: services, gracefulShutdownSignals: [.sigterm, .sigint], logger: quiet(log)))

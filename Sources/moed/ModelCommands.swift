@@ -3,8 +3,7 @@ import MoedDaemon
 
 /// The options of commands that run a model without a queue.
 struct ModelOptions: ParsableArguments {
-    @Option(help: "Directory of a Hugging Face checkpoint or of a pack.")
-    var model: String
+    @OptionGroup var directory: ModelDirectory
 
     @OptionGroup var formats: FormatOptions
 
@@ -44,7 +43,7 @@ struct ModelOptions: ParsableArguments {
 
     var selection: ModelSelection {
         ModelSelection(
-            directory: model, threads: threads, prefillChunk: prefillChunk,
+            directory: directory.model, threads: threads, prefillChunk: prefillChunk,
             formats: FormatChoice(
                 experts: formats.experts ?? "auto", dense: formats.dense ?? "auto", group: formats.group),
             kv: kv, prefixCache: prefixCache, budget: memoryBudget.flatMap { MemoryBudget($0) })

@@ -1,18 +1,23 @@
 import ArgumentParser
 import MoedDaemon
 
+/// Where a model lies.
+struct ModelDirectory: ParsableArguments {
+    @Option(help: "Directory of a Hugging Face checkpoint or of a pack.")
+    var model: String
+}
+
 struct TokenizeCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "tokenize", abstract: #"{"text"} → {"ids"}, a JSON line each."#)
 
-    @Option(help: "Directory of a Hugging Face checkpoint or of a pack.")
-    var model: String
+    @OptionGroup var directory: ModelDirectory
 
     @Flag(help: "Take added tokens such as <|im_end|> as ordinary text.")
     var plain = false
 
     func run() async throws {
-        try await CommandExit.translate { try Filters.tokenize(directory: model, plain: plain) }
+        try await CommandExit.translate { try Filters.tokenize(directory: directory.model, plain: plain) }
     }
 }
 
@@ -20,14 +25,13 @@ struct DetokenizeCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "detokenize", abstract: #"{"ids"} → {"text"}, a JSON line each."#)
 
-    @Option(help: "Directory of a Hugging Face checkpoint or of a pack.")
-    var model: String
+    @OptionGroup var directory: ModelDirectory
 
     @Flag(help: "Leave out special tokens.")
     var skipSpecial = false
 
     func run() async throws {
-        try await CommandExit.translate { try Filters.detokenize(directory: model, skipSpecial: skipSpecial) }
+        try await CommandExit.translate { try Filters.detokenize(directory: directory.model, skipSpecial: skipSpecial) }
     }
 }
 
@@ -40,10 +44,9 @@ struct TemplateCommand: AsyncParsableCommand {
             {"add_generation_prompt": true, "enable_thinking": false}.
             """)
 
-    @Option(help: "Directory of a Hugging Face checkpoint or of a pack.")
-    var model: String
+    @OptionGroup var directory: ModelDirectory
 
     func run() async throws {
-        try await CommandExit.translate { try Filters.template(directory: model) }
+        try await CommandExit.translate { try Filters.template(directory: directory.model) }
     }
 }

@@ -47,6 +47,31 @@ import Testing
         return results
     }
 
+    /// Two sequences decode while a long prompt comes in; a sweep takes 10 ms and 1 ms a row.
+    @Test(arguments: [(nil, 64), (60, 50), (1, 34)] as [(Int?, Int)])
+    func aPromptLeavesTimeToThoseThatDecode(_ milliseconds: Int?, _ rowsExpected: Int) {
+        let engine = ScriptedEngine(
+            limits: EngineLimits(
+                contextLength: 2048, kvTokens: 4096, kvBlockTokens: 32, sequencesMax: 4, rowsPerSweepMax: 64)
+        ) { _ in 1 }
+        var loop = GenerationLoop(
+            engine: engine, policy: GroupPolicy(maxWait: .seconds(60)), prefillChunkMax: 64,
+            sweepTimeMax: milliseconds.map { .milliseconds($0) })
+        var now = Duration.zero
+        func advance() -> Int {
+            _ = loop.advance(now: now)
+            let rows = engine.sweeps.last?.reduce(0) { $0 + $1.tokens.count } ?? 0
+            now += .milliseconds(10 + rows)
+            return rows
+        }
+        loop.submit(task(1, prompt: Array(0..<40), max: 200), now: now)
+        loop.submit(task(2, prompt: Array(0..<50), max: 200), now: now)
+        for _ in 0..<10 { _ = advance() }
+        loop.submit(task(3, prompt: Array(repeating: 5, count: 1200), max: 4), now: now)
+        for _ in 0..<10 { _ = advance() }
+        #expect(advance() == rowsExpected)
+    }
+
     func scripted(_ output: [TokenID]) -> ScriptedEngine {
         ScriptedEngine(limits: limits()) { $0.count < output.count ? output[$0.count] : Self.end }
     }

@@ -62,6 +62,10 @@ package struct SettingKey: Sendable {
     )
     static let enginePrefillChunk = SettingKey(
         "engine.prefill_chunk", "256", "tokens of one prompt in one pass, at most")
+    static let engineMaxSweepMS = SettingKey(
+        "engine.max_sweep_ms", "2000",
+        "milliseconds between two tokens of a job while prompts are read beside it, about; 0 and --drain: no bound"
+    )
     static let engineCPU = SettingKey(
         "engine.cpu", "auto",
         "kernel variant: auto, scalar, avx2, avx512 (also MOED_CPU); results are the same")
@@ -86,7 +90,8 @@ package struct SettingKey: Sendable {
     package static let all: [SettingKey] = [
         databaseURL, modelPath, modelName, modelServeDefault, modelExperts, modelDense, modelGroup,
         modelPackCache, modelVerify, memoryBudget, engineThreads, engineSlots, engineKVTokens, engineKV,
-        enginePrefixCache, engineRowsPerSweep, enginePrefillChunk, engineCPU, generationMaxTokens, queuePollInterval,
+        enginePrefixCache, engineRowsPerSweep, enginePrefillChunk, engineMaxSweepMS, engineCPU,
+        generationMaxTokens, queuePollInterval,
         queueListen,
         queueLease, queueMaxWait, queueClaimMax, shutdownGrace, logLevel,
     ]

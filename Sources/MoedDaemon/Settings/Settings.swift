@@ -25,6 +25,8 @@ package struct Settings: Sendable, Equatable {
         package var prefixCache: Bool
         package var rowsPerSweep: Int
         package var prefillChunk: Int
+        /// Nil sets no bound.
+        package var sweepTimeMax: Duration?
         package var cpu: String
     }
     package struct Queue: Sendable, Equatable {
@@ -58,8 +60,7 @@ extension Settings {
             reader.report(.modelPath, "is required: the directory of a Hugging Face checkpoint or of a pack")
         }
         let named = reader.text(.modelName)
-        let lastComponent = path.split(separator: "/").last.map(String.init) ?? ""
-        let name = named.isEmpty ? lastComponent : named
+        let name = named.isEmpty ? Filters.lastComponent(path) : named
         // What the column moed.model.name holds; a name on several lines would only confuse.
         if name.unicodeScalars.contains(where: { $0.value < 32 }) || name.unicodeScalars.count > 256 {
             reader.report(.modelName, "must be at most 256 characters on one line")
@@ -71,6 +72,7 @@ extension Settings {
                 .memoryBudget,
                 "must be bytes like 20GiB or a part like 80%, not “\(reader.text(.memoryBudget))”")
         }
+        let sweepMilliseconds = reader.integer(.engineMaxSweepMS, in: 0...3_600_000)
         let maxTokens = reader.integer(.generationMaxTokens, in: 0...1_000_000)
         let settings = Settings(
             database: .init(url: reader.text(.databaseURL)),
@@ -89,6 +91,7 @@ extension Settings {
                 prefixCache: reader.boolean(.enginePrefixCache),
                 rowsPerSweep: reader.integer(.engineRowsPerSweep, in: 1...16_384),
                 prefillChunk: reader.integer(.enginePrefillChunk, in: 1...16_384),
+                sweepTimeMax: sweepMilliseconds == 0 ? nil : .milliseconds(sweepMilliseconds),
                 cpu: reader.choice(.engineCPU, of: ["auto", "scalar", "avx2", "avx512"])),
             queue: .init(
                 pollInterval: reader.duration(.queuePollInterval, in: .milliseconds(10) ... .seconds(3600)),
