@@ -37,6 +37,8 @@ package struct GenerationLoop {
     /// Tokens of prompts and injections fed since the loop began; what was taken from others is not among them.
     package private(set) var prefilledTokens = 0
     package private(set) var sweeps = 0
+    /// Somebody has asked the engine to end: nothing runs any more, and the jobs are for whoever asked to cancel.
+    private var isInterrupted = false
 
     /// - Parameters:
     ///   - prefillChunkMax: rows of one prompt in one sweep.
@@ -49,11 +51,10 @@ package struct GenerationLoop {
         planner = BatchPlanner(limits: engine.limits, policy: policy, prefillChunkMax: prefillChunkMax)
     }
 
-    package var isIdle: Bool { jobs.isEmpty && early.isEmpty }
+    package var isIdle: Bool { isInterrupted || (jobs.isEmpty && early.isEmpty) }
     package var jobCount: Int { jobs.count }
     package var runningSequences: Int { planner.admittedCount }
     package var slotsFree: Int { planner.slotsFree }
-    package var unfinishedJobs: [JobID] { Array(jobs.keys) }
 
     /// Whether one choice of a job with so many tokens can ever run here.
     package func canEverHold(tokens: Int) -> Bool { planner.canEverHold(tokens: tokens) }
@@ -93,6 +94,7 @@ package struct GenerationLoop {
 
     /// One sweep: admits, runs every admitted sequence a step further and returns the jobs that ended with it.
     package mutating func advance(now: Duration) -> [Outcome] {
+        guard !isInterrupted else { return [] }
         if let lastSweep { budget.record(rows: lastSweep.rows, took: now - lastSweep.began) }
         lastSweep = nil
         var outcomes = early
@@ -120,8 +122,12 @@ package struct GenerationLoop {
         }
         do {
             outcomes += apply(try engine.sweep(steps), to: steps)
+        } catch where error.code == .interrupted {
+            isInterrupted = true
         } catch {
-            for job in unfinishedJobs.sorted() { outcomes += fail(job, error) }
+            // Jobs that were not in the sweep may fare better.
+            let affected = Set(steps.compactMap { states[$0.sequence]?.task.job })
+            for job in affected.sorted() { outcomes += fail(job, error) }
         }
         // Afterwards the caller may rest, and its rest is no sweep's time.
         if !isIdle { lastSweep = (shares.reduce(0) { $0 + $1.rows }, now) }

@@ -112,6 +112,8 @@ package struct EngineError: Error, Sendable, Equatable, CustomStringConvertible 
         case outOfMemory
         /// Reading failed while the model was running.
         case io
+        /// Somebody asked the sweep to end; nothing is wrong with its sequences.
+        case interrupted
         /// The caller's token ids, steps or settings are out of range; the engine is as it was.
         case invalidInput
     }

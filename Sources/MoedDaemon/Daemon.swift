@@ -12,8 +12,11 @@ import UnixSignals
 package enum Daemon {
     /// Runs until stopped by a signal or, with `drains`, until no job is left.
     ///
+    /// - Parameter routingTrace: a file to record the use of experts in, for `moed replay`; nil records nothing.
     /// - Throws: `ConfigurationProblems` for what an administrator must mend (exit code 78).
-    package static func run(_ settings: Settings, drains: Bool, showsProgress: Bool) async throws {
+    package static func run(
+        _ settings: Settings, drains: Bool, showsProgress: Bool, routingTrace: String? = nil
+    ) async throws {
         Host.ignoreBrokenPipes()
         Host.leaveAtOnceWhenStopped()
         let supervision = SupervisionEnvironment(Host.environment)
@@ -26,6 +29,8 @@ package enum Daemon {
         let queueProgress = ProgressCounter(name: "database loop")
         let runner = try loadModel(settings, notifier, log)
         let (preparer, engineProgress, summary) = (runner.preparer, runner.engine.progress, runner.summary)
+        let (memory, streaming) = (runner.memory, runner.engine.streaming)
+        try runner.engine.recordRouting(to: routingTrace)
         let report = DaemonReport()
         let inbox = Inbox()
         let loop = GenerationLoop(
@@ -33,7 +38,9 @@ package enum Daemon {
             prefillChunkMax: settings.engine.prefillChunk,
             // A drain is a night's work: what counts is when its last job ends.
             sweepTimeMax: drains ? nil : settings.engine.sweepTimeMax)
-        let inference = try InferenceService(loop: loop, progress: sweepProgress) { outcomes in
+        let inference = try InferenceService(
+            loop: loop, progress: sweepProgress, interruption: runner.engine.interruption
+        ) { outcomes in
             inbox.put(outcomes.map { .ended($0) })
         }
         let (jobs, continuation) = AsyncStream.makeStream(of: ClaimedJob.self)
@@ -45,11 +52,11 @@ package enum Daemon {
             settings: settings, drains: drains, inference: inference, inbox: inbox, progress: queueProgress,
             jobsToPrepare: continuation, report: report, notifier: notifier, log: log)
         let host = HostService(
-            notifier: notifier, report: report, inference: inference,
+            notifier: notifier, report: report, inference: inference, streaming: streaming,
             readProgress: {
-                // A sweep may take long: each layer of it counts.
+                // A sweep may take long: each layer of it counts, and each group of experts that is read.
                 [
-                    sweepProgress.name: sweepProgress.value &+ UInt64(engineProgress.layersComputed),
+                    sweepProgress.name: sweepProgress.value &+ UInt64(engineProgress.stepsComputed),
                     queueProgress.name: queueProgress.value,
                 ]
             },
@@ -67,7 +74,8 @@ package enum Daemon {
         services.append(.init(service: queue, successTerminationBehavior: .gracefullyShutdownGroup))
         report.update { $0.phase = .running }
         notifier.send(.ready, .status("Idle"))
-        log.notice("ready: \(summary)")
+        let disk = streaming.current.disk.map(StreamingText.disk)
+        for line in ["ready: \(summary)", memory, disk] { if let line { log.notice("\(line)") } }
         let group = ServiceGroup(
             configuration: .init(
                 services: services, gracefulShutdownSignals: [.sigterm, .sigint], logger: quiet(log)))
@@ -89,8 +97,12 @@ package enum Daemon {
                     prefixCache: settings.engine.prefixCache, rowsPerSweep: settings.engine.rowsPerSweep,
                     prefillChunk: settings.engine.prefillChunk, cpu: settings.engine.cpu,
                     maxTokensDefault: settings.maxTokensDefault, formats: settings.model.formats,
-                    packCache: settings.model.packCache),
+                    packCache: settings.model.packCache,
+                    budget: settings.memoryBudget.byteCount(of: HostMemory.available),
+                    verification: settings.model.verification),
                 progress: { meter.show($0, done: $1, of: $2) })
+        } catch let problem as ConfigurationProblem {
+            throw problem
         } catch let error as EngineError where error.code == .outOfMemory {
             throw ConfigurationProblem(
                 "\(error): lower engine.kv_tokens or engine.slots, or take a machine with more memory")

@@ -29,4 +29,22 @@ package enum WholeFile {
             guard bytes.count <= bytesMax else { throw Failure(path: path, errno: EFBIG) }
         }
     }
+
+    /// Makes or replaces a file.
+    ///
+    /// - Throws: `Failure` with the system's error number.
+    static func write(_ path: String, _ bytes: [UInt8]) throws(Failure) {
+        let descriptor = unsafe open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
+        guard descriptor >= 0 else { throw Failure(path: path, errno: errno) }
+        defer { close(descriptor) }
+        var written = 0
+        while written < bytes.count {
+            let count = unsafe bytes[written...].withUnsafeBytes {
+                unsafe Glibc.write(descriptor, $0.baseAddress, $0.count)
+            }
+            if count < 0 && errno == EINTR { continue }
+            guard count > 0 else { throw Failure(path: path, errno: errno) }
+            written += count
+        }
+    }
 }

@@ -83,7 +83,7 @@ extension Engine {
         defer { release(sequence) }
         var sweep = Sweep()
         sweep.append(tokens, at: 0, blocks: sequence.blocks)
-        forward.run(sweep, progress: progress.countLayer, trace: observer)
+        try forward.run(sweep, progress: progress.countStep, trace: observer)
         return forward.finalNorm(of: Array(0..<tokens.count))
     }
 
@@ -98,7 +98,7 @@ extension Engine {
             let chunk = Array(tokens[start..<min(start + limits.rowsPerSweepMax, tokens.count)])
             var sweep = Sweep()
             sweep.append(chunk, at: start, blocks: sequence.usedBlocks(for: chunk.count))
-            forward.run(sweep, progress: progress.countLayer)
+            try forward.run(sweep, progress: progress.countStep)
             sequence.append(chunk)
             for first in stride(from: 0, to: chunk.count, by: ForwardPass.logitRowsMax) {
                 let rows = first..<min(first + ForwardPass.logitRowsMax, chunk.count)

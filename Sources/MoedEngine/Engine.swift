@@ -8,6 +8,10 @@ import MoedWeights
 package final class Engine: SequenceEngine {
     package let limits: EngineLimits
     package let progress = EngineProgress()
+    /// What streaming experts has done; without figures for a model that is in memory.
+    package let streaming = StreamingMeter()
+    /// Ends a sweep of a streamed model early.
+    package let interruption = Interruption()
     package let model: Qwen3Model
     /// The kernels in use, for logs.
     package let kernelsName: String
@@ -36,9 +40,15 @@ package final class Engine: SequenceEngine {
             contextLength: model.configuration.contextLength, kvTokens: blockCount * KVCache.blockTokens,
             kvBlockTokens: KVCache.blockTokens, sequencesMax: settings.sequencesMax,
             rowsPerSweepMax: settings.rowsPerSweepMax)
+        let (streaming, interruption) = (streaming, interruption)
+        let store = try model.streamed.map { streamed throws(EngineError) in
+            try ExpertStore(
+                streamed, slots: settings.expertSlots, policy: settings.cachePolicy, meter: streaming,
+                interruption: interruption)
+        }
         forward = try ForwardPass(
             model, compute, rowsMax: settings.rowsPerSweepMax, kvBlocks: blockCount,
-            kvFormat: settings.kvFormat)
+            kvFormat: settings.kvFormat, store: store)
         // After the cache: its books are not begun for a size that cannot be had.
         blocks = KVBlocks(count: blockCount)
     }
@@ -46,9 +56,15 @@ package final class Engine: SequenceEngine {
     /// Memory that the engine holds, all of it from the start; the weights may be shared with other engines.
     package var memory: EngineMemory {
         EngineMemory(
-            weights: model.weightByteCount, keyValues: forward.cache.byteCount,
-            activations: forward.scratchByteCount)
+            weights: model.weightByteCount, expertSlots: forward.store?.byteCount ?? 0,
+            keyValues: forward.cache.byteCount, activations: forward.scratchByteCount)
     }
+
+    /// Shows which experts are used; for a model without experts never.
+    package func observeRouting(_ observer: RoutingObserver?) { forward.routingObserver = observer }
+
+    /// Bytes of one expert, padding included; 0 for a model without experts.
+    package var expertByteCount: Int { model.expertByteCount }
 
     /// How keys and values are held, for logs.
     package var kvFormat: KVFormat { forward.cache.format }
@@ -114,7 +130,7 @@ package final class Engine: SequenceEngine {
             sweep.append(
                 step.tokens, at: sequence.length, blocks: sequence.usedBlocks(for: step.tokens.count))
         }
-        forward.run(sweep, progress: progress.countLayer)
+        try forward.run(sweep, progress: progress.countStep)
         for (step, sequence) in zip(steps, open) { append(step.tokens, to: sequence) }
 
         var sampled = [TokenID?](repeating: nil, count: steps.count)

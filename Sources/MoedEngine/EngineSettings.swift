@@ -1,4 +1,5 @@
 import MoedCore
+package import MoedWeights
 
 /// Sizes that an engine is built with; all memory is allocated accordingly at the start.
 package struct EngineSettings: Sendable, Equatable {
@@ -15,10 +16,16 @@ package struct EngineSettings: Sendable, Equatable {
     package var vocabularyLimit: Int?
     /// Kernel variant by name; nil takes the fastest.
     package var kernels: String?
+    /// For a model whose experts are read while it runs: places for them in memory, at least
+    /// `ExpertSlots.least`.
+    package var expertSlots: Int
+    /// Which experts stay there.
+    package var cachePolicy: ExpertCachePolicy.Kind
 
     package init(
         threads: Int, kvTokens: Int, kvFormat: KVFormat = .f32, sharesPrefixes: Bool = true,
-        sequencesMax: Int, rowsPerSweepMax: Int, vocabularyLimit: Int? = nil, kernels: String? = nil
+        sequencesMax: Int, rowsPerSweepMax: Int, vocabularyLimit: Int? = nil, kernels: String? = nil,
+        expertSlots: Int = 0, cachePolicy: ExpertCachePolicy.Kind = .moed
     ) {
         self.threads = threads
         self.kvTokens = kvTokens
@@ -28,6 +35,8 @@ package struct EngineSettings: Sendable, Equatable {
         self.rowsPerSweepMax = rowsPerSweepMax
         self.vocabularyLimit = vocabularyLimit
         self.kernels = kernels
+        self.expertSlots = expertSlots
+        self.cachePolicy = cachePolicy
     }
 
     /// - Throws: `EngineError(.invalidInput)` naming the setting and its range.

@@ -21,6 +21,10 @@ struct BenchCommand: AsyncParsableCommand {
               {"prompt_tokens": 120, "new_tokens": 40, "mode": "thinking"}
             or chat completions as for `moed generate`; mixed:200 makes 200 jobs of mixed lengths and modes.
 
+            --memory-budget reads the experts of a pack that do not fit while it measures, and shows the disk's rate
+            beside that of a probe at the start, the part of the experts that was in memory, bytes read per token, the
+            part of the time without anything to compute, and how the cache works.
+
             Examples:
               moed bench --synthetic qwen3-30b-a3b:layers=8 --experts int4 --dense int8
               moed bench --model PACK --prefill 512 --decode 1,16 --json
@@ -62,6 +66,9 @@ struct BenchCommand: AsyncParsableCommand {
     @Option(help: "With --workload: tokens of KV cache over all sequences; 0 chooses.")
     var kvTokens = 0
 
+    @Option(help: "Memory of the process, of a pack: bytes (20GiB) or a part (50%) of what there is.")
+    var memoryBudget: String?
+
     @Flag(help: "One JSON object in place of the table.")
     var json = false
 
@@ -75,6 +82,9 @@ struct BenchCommand: AsyncParsableCommand {
             throw ValidationError("--context and --prefill-chunk must be at least 1")
         }
         guard (1...4096).contains(maxBatch) else { throw ValidationError("--max-batch must be in 1…4096") }
+        if let memoryBudget, MemoryBudget(memoryBudget) == nil {
+            throw ValidationError("--memory-budget must be like 20GiB or 50%, not “\(memoryBudget)”")
+        }
         guard kvTokens >= 0 else { throw ValidationError("--kv-tokens cannot be negative") }
     }
 
@@ -97,6 +107,6 @@ struct BenchCommand: AsyncParsableCommand {
             threads: threads, repeats: repeats, prefillChunk: prefillChunk,
             workload: try workload.map {
                 .init(description: try WorkloadSource($0), slots: maxBatch, kvTokens: kvTokens)
-            })
+            }, budget: memoryBudget.flatMap { MemoryBudget($0) })
     }
 }

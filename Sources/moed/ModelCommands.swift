@@ -23,7 +23,18 @@ struct ModelOptions: ParsableArguments {
         help: "Compute equal beginnings of prompts once. Texts and ids stay the same, cached_tokens does not.")
     var prefixCache = false
 
+    @Option(
+        help: """
+            Memory of the process: bytes (20GiB) or a part (80%) of the machine's or the control group's. Experts that \
+            do not fit are read from a pack while it runs. Without it everything is loaded.
+            """)
+    var memoryBudget: String?
+
     func validate() throws {
+        if let memoryBudget, MemoryBudget(memoryBudget) == nil {
+            throw ValidationError(
+                "--memory-budget must be bytes like 20GiB or a part like 80%, not “\(memoryBudget)”")
+        }
         guard ModelSelection.kvWords.contains(kv) else {
             throw ValidationError(
                 "--kv must be one of \(ModelSelection.kvWords.joined(separator: ", ")), not “\(kv)”")
@@ -35,7 +46,7 @@ struct ModelOptions: ParsableArguments {
             directory: directory.model, threads: threads, prefillChunk: prefillChunk,
             formats: FormatChoice(
                 experts: formats.experts ?? "auto", dense: formats.dense ?? "auto", group: formats.group),
-            kv: kv, prefixCache: prefixCache)
+            kv: kv, prefixCache: prefixCache, budget: memoryBudget.flatMap { MemoryBudget($0) })
     }
 }
 
@@ -64,6 +75,9 @@ struct GenerateCommand: AsyncParsableCommand {
     @Option(help: "Tokens of KV cache over all sequences; 0 chooses.")
     var kvTokens = 0
 
+    @Option(help: "Record which experts sweeps use in FILE, for `moed replay`.")
+    var traceRouting: String?
+
     @Flag(name: .customLong("ids"), help: "Add output_ids (end token included) to each choice.")
     var showsIDs = false
 
@@ -71,7 +85,7 @@ struct GenerateCommand: AsyncParsableCommand {
         try await CommandExit.translate {
             try Filters.generate(
                 options.selection, maxBatch: maxBatch, maxTokens: maxTokens, kvTokens: kvTokens,
-                showsIDs: showsIDs)
+                showsIDs: showsIDs, routingTrace: traceRouting)
         }
     }
 

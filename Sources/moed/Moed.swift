@@ -27,7 +27,7 @@ struct Moed: AsyncParsableCommand {
                 name: "Model",
                 subcommands: [
                     InspectCommand.self, PackCommand.self, GenerateCommand.self, ScoreCommand.self,
-                    BenchCommand.self,
+                    BenchCommand.self, PlanCommand.self, ReplayCommand.self,
                 ]),
             CommandGroup(
                 name: "Text",

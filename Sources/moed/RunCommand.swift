@@ -23,10 +23,15 @@ struct RunCommand: AsyncParsableCommand {
     @Flag(inversion: .prefixedNo, help: "Progress on standard error (default: on with --drain).")
     var progress: Bool?
 
+    @Option(help: "Record which experts sweeps use in FILE, for `moed replay`.")
+    var traceRouting: String?
+
     func run() async throws {
         try await CommandExit.translate {
             let settings = try Settings.read(try self.settings.sources()).get()
-            try await Daemon.run(settings, drains: drain, showsProgress: progress ?? drain)
+            try await Daemon.run(
+                settings, drains: drain, showsProgress: progress ?? drain,
+                routingTrace: traceRouting)
         }
     }
 }

@@ -38,6 +38,20 @@ struct PackCommandTests {
         #expect(other.status != 0 && other.errors.contains("the pack's experts"))
     }
 
+    /// The process itself takes most of it: between the least budget and everything lie the experts' 2.7 MB.
+    @Test func budgetsChangeNothingButTheMemory() async throws {
+        #expect(try await MoedProgram.run(["pack", model, folder.path("pack")] + int4).status == 0)
+        let arguments = ["--model", folder.path("pack"), "--kv-tokens", "512", "--memory-budget"]
+        let refused = try await MoedProgram.run(["generate"] + arguments + ["1MB"], input: question)
+        #expect(refused.status == 78 && refused.errors.contains("memory.budget: 1 MB"), "\(refused.errors)")
+        let words = refused.errors.split(separator: " ")
+        let place = try #require(words.firstIndex(of: "bytes"))
+        let least = try #require(Int(words[place - 1]))
+        // The process has a little more or less each time.
+        let streamed = try await answer(arguments + ["\(least + 800_000)"])
+        #expect(streamed == (try await answer(arguments + ["\(least + (1 << 30))"])))
+    }
+
     @Test func refusals() async throws {
         #expect(try await MoedProgram.run(["pack", model, folder.path("pack")] + int4).status == 0)
         for (arguments, expected) in [

@@ -210,6 +210,36 @@ import Testing
         #expect(loop.jobCount == 1)
     }
 
+    @Test func jobsThatWereNotInTheFailedSweepGoOn() {
+        let engine = ScriptedEngine(limits: limits(slots: 1))
+        var loop = GenerationLoop(
+            engine: engine, policy: GroupPolicy(maxWait: .seconds(60)), prefillChunkMax: 8)
+        loop.submit(task(1), now: .zero)
+        loop.submit(task(2), now: .zero)
+        let error = EngineError(.io, "disk")
+        engine.failNextSweep = error
+        #expect(loop.advance(now: .zero) == [.failed(JobID(1), error)])
+        var outcomes: [GenerationLoop.Outcome] = []
+        while !loop.isIdle { outcomes += loop.advance(now: .zero) }
+        guard case .finished(JobID(2), _)? = outcomes.first, outcomes.count == 1 else {
+            Issue.record("\(outcomes)")
+            return
+        }
+    }
+
+    /// Somebody wants to stop: the jobs neither fail nor end, they are there to be given back.
+    @Test func anInterruptedSweepEndsNothing() {
+        let engine = ScriptedEngine(limits: limits())
+        var loop = GenerationLoop(
+            engine: engine, policy: GroupPolicy(maxWait: .seconds(60)), prefillChunkMax: 8)
+        loop.submit(task(1), now: .zero)
+        engine.failNextSweep = EngineError(.interrupted, "")
+        #expect(loop.advance(now: .zero).isEmpty && loop.advance(now: .zero).isEmpty)
+        #expect(loop.isIdle && loop.jobCount == 1)
+        loop.cancel(JobID(1))
+        #expect(loop.jobCount == 0 && engine.openCount == 0)
+    }
+
     @Test func cancelFreesTheSlot() {
         let engine = ScriptedEngine(limits: limits(slots: 1))
         var loop = GenerationLoop(

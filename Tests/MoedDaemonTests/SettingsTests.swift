@@ -1,6 +1,7 @@
 import Logging
 import MoedDaemon
 import MoedEngine
+import MoedWeights
 import Testing
 
 @Suite struct SettingsTests {
@@ -35,6 +36,16 @@ import Testing
         let settings = try read(yaml: yaml).get()
         #expect(settings.engine.kvFormat?.rawValue == expected && !settings.engine.prefixCache)
         #expect(problems(read(yaml: "model: {path: /m}\nengine: {kv: bf16}")).count == 1)
+    }
+
+    @Test func memory() throws {
+        let defaults = try read(yaml: "model: {path: /m}").get()
+        #expect(defaults.memoryBudget == .percent(80) && defaults.model.verification == .first)
+        let yaml = "model: {path: /m, verify: always}\nmemory: {budget: 20GiB}"
+        let settings = try read(yaml: yaml).get()
+        #expect(settings.memoryBudget == .bytes(20 << 30) && settings.model.verification == .always)
+        let wrong = problems(read(yaml: "model: {path: /m, verify: maybe}\nmemory: {budget: much}"))
+        #expect(wrong.count == 2 && wrong.contains { $0.contains("memory.budget") && $0.contains("“much”") })
     }
 
     @Test func laterSourcesWin() throws {

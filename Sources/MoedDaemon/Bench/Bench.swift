@@ -31,31 +31,32 @@ package enum Bench {
             let report = try run(workload, subject, options, threads, show)
             return (report.lines, report.json)
         }
-        let context = subject.model.configuration.contextLength
+        let context = subject.configuration.contextLength
         let decoded = SweepBench.decodedTokens(options.decode, repeats: options.repeats)
         let longest = max(options.prefill.max() ?? 0, options.decode.isEmpty ? 0 : options.context + decoded)
         guard longest <= context else {
             throw ConfigurationProblem("sequences of \(longest) tokens; the model's context has \(context)")
         }
-        let engine = try subject.engine(
-            threads: threads,
+        show("peaks")
+        // Many times the last cache level; less beside a budget, which counts it.
+        let probe = try MachineProbe(threads: threads, byteCount: (options.budget == nil ? 256 : 64) << 20)
+        let peaks = MachinePeaks.measure(probe)
+        let (engine, memory) = try subject.engine(
             kvTokens: SweepBench.kvTokens(
                 prefill: options.prefill, decode: options.decode, context: options.context,
                 repeats: options.repeats, blockTokens: 32),
             slots: max(1, options.decode.max() ?? 0), rows: options.prefillChunk)
-        show("peaks")
-        // Many times the last cache level of any machine that this runs on.
-        let probe = try MachineProbe(threads: threads, byteCount: 256 << 20)
-        let peaks = MachinePeaks.measure(probe)
         var bench = SweepBench(engine, probe, repeats: options.repeats, show: show)
         var measurements = try options.prefill.map { try bench.prefill($0) }
         if !options.decode.isEmpty {
             measurements += try bench.decode(options.decode, context: options.context)
         }
         let report = BenchReport(
-            model: subject.name, layers: subject.model.configuration.layers, fullLayers: subject.fullLayers,
+            model: [subject.name, memory].compactMap(\.self).joined(separator: "\n"),
+            layers: subject.configuration.layers, fullLayers: subject.fullLayers,
             threads: threads, kernels: engine.kernelsName,
-            peaks: .better(peaks, .measure(probe)), measurements: measurements)
+            peaks: .better(peaks, .measure(probe)), measurements: measurements,
+            disk: engine.streaming.current.disk)
         return (report.lines, report.json)
     }
 
@@ -63,13 +64,12 @@ package enum Bench {
         _ workload: BenchOptions.Workload, _ subject: BenchSubject, _ options: BenchOptions, _ threads: Int,
         _ show: (String) -> Void
     ) throws -> WorkloadReport {
-        let context = subject.model.configuration.contextLength
+        let context = subject.configuration.contextLength
         let kvTokens =
             workload.kvTokens > 0
             ? workload.kvTokens : max(min(context, 8192), workload.slots * min(context, 2048))
-        let engine = try subject.engine(
-            threads: threads, kvTokens: kvTokens, slots: workload.slots,
-            rows: max(512, options.prefillChunk))
+        let (engine, memory) = try subject.engine(
+            kvTokens: kvTokens, slots: workload.slots, rows: max(512, options.prefillChunk))
         let jobs: [WorkloadJob] =
             switch workload.description {
             case .mixed(let count): WorkloadJob.mixed(count, contextLength: min(context, kvTokens))
@@ -83,7 +83,9 @@ package enum Bench {
         ).tasks(jobs)
         let runs = try WorkloadBench(engine: engine, tasks: tasks, prefillChunk: options.prefillChunk)
             .run(repeats: options.repeats, show: show)
-        return WorkloadReport(model: subject.name, threads: threads, slots: workload.slots, runs: runs)
+        return WorkloadReport(
+            model: [subject.name, memory].compactMap(\.self).joined(separator: "\n"),
+            threads: threads, slots: workload.slots, runs: runs)
     }
 }
 

@@ -20,6 +20,8 @@ package struct BenchOptions: Sendable {
     package var repeats: Int
     package var prefillChunk: Int
     package var workload: Workload?
+    /// Of a pack; nil loads everything.
+    package var budget: MemoryBudget?
 
     /// Jobs through planner and engine.
     package struct Workload: Sendable {
@@ -39,7 +41,7 @@ package struct BenchOptions: Sendable {
     package init(
         source: Source, formats: FormatChoice, prefill: [Int], decode: [Int], context: Int, threads: Int,
         repeats: Int,
-        prefillChunk: Int, workload: Workload?
+        prefillChunk: Int, workload: Workload?, budget: MemoryBudget? = nil
     ) {
         self.source = source
         self.formats = formats
@@ -50,6 +52,7 @@ package struct BenchOptions: Sendable {
         self.repeats = repeats
         self.prefillChunk = prefillChunk
         self.workload = workload
+        self.budget = budget
     }
 
     /// `512,2048` → [512, 2048]; an empty text is an empty list.

@@ -1,5 +1,5 @@
 package import MoedCore
-import MoedEngine
+package import MoedEngine
 
 /// The figures of `moed bench` about sweeps, for people and for scripts.
 package struct BenchReport: Sendable {
@@ -11,10 +11,12 @@ package struct BenchReport: Sendable {
     package var kernels: String
     package var peaks: MachinePeaks
     package var measurements: [SweepMeasurement]
+    /// How experts are read; nil when all are in memory.
+    package var disk: DiskReport?
 
     package init(
         model: String, layers: Int, fullLayers: Int, threads: Int, kernels: String, peaks: MachinePeaks,
-        measurements: [SweepMeasurement]
+        measurements: [SweepMeasurement], disk: DiskReport? = nil
     ) {
         self.model = model
         self.layers = layers
@@ -23,6 +25,7 @@ package struct BenchReport: Sendable {
         self.kernels = kernels
         self.peaks = peaks
         self.measurements = measurements
+        self.disk = disk
     }
 
     /// The machine's peaks, with the memory's speed of a measurement's moment.
@@ -39,6 +42,7 @@ package struct BenchReport: Sendable {
             "others",
         ]
         if fullLayers > layers { header.append("\(fullLayers) layers: tokens/s") }
+        if disk != nil { header += StreamingUse.header }
         var table = TextTable(header: header)
         for item in measurements {
             let seconds = item.seconds.median
@@ -55,6 +59,9 @@ package struct BenchReport: Sendable {
             ]
             if fullLayers > layers {
                 row.append(TextTable.figure(item.tokensPerSecond(layers: layers, of: fullLayers)))
+            }
+            if let disk {
+                row += item.streaming?.columns(probe: disk.bytesPerSecond) ?? StreamingUse.header.map { _ in "–" }
             }
             table.add(row)
         }
@@ -88,6 +95,7 @@ package struct BenchReport: Sendable {
                 run["tokens_per_second_full_model"] = .double(
                     item.tokensPerSecond(layers: layers, of: fullLayers))
             }
+            if let use = item.streaming { run["streaming"] = use.json }
             return .object(run)
         }
         return [
@@ -100,6 +108,12 @@ package struct BenchReport: Sendable {
                 "f32_operations_per_second": .double(peaks.f32),
                 "memory_bytes_per_second": .double(peaks.read),
             ],
+            "disk": disk.map {
+                [
+                    "access": .string($0.access), "depth": .integer(Int64($0.depth)),
+                    "bytes_per_second": .double($0.bytesPerSecond),
+                ]
+            } ?? .null,
             "runs": .array(runs),
         ]
     }

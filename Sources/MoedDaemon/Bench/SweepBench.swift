@@ -21,10 +21,12 @@ package struct SweepMeasurement: Sendable {
     /// Of this measurement's moment: bytes per second.
     package var readRate: Double
     package var others: Double?
+    /// What reading experts did meanwhile; nil when all are in memory.
+    package var streaming: StreamingUse?
 
     package init(
         kind: Kind, tokens: Int, context: Int, seconds: Sample, layersSeconds: Sample, cost: SweepCost,
-        readRate: Double, others: Double?
+        readRate: Double, others: Double?, streaming: StreamingUse? = nil
     ) {
         self.kind = kind
         self.tokens = tokens
@@ -34,6 +36,7 @@ package struct SweepMeasurement: Sendable {
         self.cost = cost
         self.readRate = readRate
         self.others = others
+        self.streaming = streaming
     }
 
     package var tokensPerSecond: Double { Double(tokens) / seconds.median }
@@ -85,12 +88,16 @@ struct SweepBench {
     }
 
     /// Runs `body` between two looks at the memory's speed.
-    private func beside(_ body: () throws -> Void) rethrows -> (readRate: Double, others: Double?) {
+    private func beside(
+        tokens: Int, _ body: () throws -> Void
+    ) rethrows -> (readRate: Double, others: Double?, streaming: StreamingUse?) {
         let before = MachinePeaks.readRate(probe)
         let other = OtherWork()
-        try body()
+        let figures = engine.streaming.current
+        let seconds = try Self.seconds(body)
         let share = other.share
-        return ((before + MachinePeaks.readRate(probe)) / 2, share)
+        let use = StreamingUse(before: figures, now: engine.streaming.current, seconds: seconds, tokens: tokens)
+        return ((before + MachinePeaks.readRate(probe)) / 2, share, use)
     }
 
     private static func seconds(_ body: () throws -> Void) rethrows -> Double {
@@ -116,7 +123,7 @@ struct SweepBench {
         try run(id, tokens(min(count, size)))
         engine.close(id)
         var times: [Double] = []
-        let moment = try beside {
+        let moment = try beside(tokens: count * repeats) {
             for _ in 0..<repeats {
                 let prompt = tokens(count)
                 times.append(try Self.seconds { try run(id, prompt) })
@@ -125,7 +132,7 @@ struct SweepBench {
         }
         return SweepMeasurement(
             kind: .prefill, tokens: count, context: 0, seconds: Sample(times), layersSeconds: Sample(times),
-            cost: cost, readRate: moment.readRate, others: moment.others)
+            cost: cost, readRate: moment.readRate, others: moment.others, streaming: moment.streaming)
     }
 
     /// Opens a sequence and runs its prompt.
@@ -162,7 +169,7 @@ struct SweepBench {
         var times: [Double] = []
         var layersTimes: [Double] = []
         for samples in [true, false] { try sweep(batch, samples: samples, &lengths) }
-        let moment = try beside {
+        let moment = try beside(tokens: batch * sweeps * 2 * repeats) {
             for _ in 0..<repeats {
                 // In turn, so that both see the same machine.
                 for samples in [true, false] {
@@ -184,7 +191,8 @@ struct SweepBench {
             + engine.model.outputCost(rows: batch)
         return SweepMeasurement(
             kind: .decode, tokens: batch, context: visible / batch, seconds: Sample(times),
-            layersSeconds: Sample(layersTimes), cost: cost, readRate: moment.readRate, others: moment.others)
+            layersSeconds: Sample(layersTimes), cost: cost, readRate: moment.readRate, others: moment.others,
+            streaming: moment.streaming)
     }
 
     private mutating func sweep(_ batch: Int, samples: Bool, _ lengths: inout [Int]) throws {

@@ -33,10 +33,12 @@ package enum Filters {
     }
 
     package static func generate(
-        _ model: ModelSelection, maxBatch: Int, maxTokens: Int, kvTokens: Int, showsIDs: Bool
+        _ model: ModelSelection, maxBatch: Int, maxTokens: Int, kvTokens: Int, showsIDs: Bool,
+        routingTrace: String? = nil
     ) throws {
         let runner = try load(
             model, slots: maxBatch, kvTokens: kvTokens, maxTokens: maxTokens == 0 ? nil : maxTokens)
+        try runner.engine.recordRouting(to: routingTrace)
         let loop = GenerationLoop(
             engine: runner.engine, policy: GroupPolicy(maxWait: .seconds(60)),
             prefillChunkMax: model.prefillChunk)
@@ -62,7 +64,8 @@ package enum Filters {
                 kvFormat: model.kvFormat, prefixCache: model.prefixCache,
                 rowsPerSweep: max(512, slots, model.prefillChunk),
                 prefillChunk: model.prefillChunk, cpu: Host.environment["MOED_CPU"] ?? "auto",
-                maxTokensDefault: maxTokens, formats: model.formats),
+                maxTokensDefault: maxTokens, formats: model.formats,
+                budget: model.budget?.byteCount(of: HostMemory.available)),
             progress: { meter.show($0, done: $1, of: $2) })
     }
 }
@@ -76,13 +79,15 @@ package struct ModelSelection: Sendable {
     /// Nil chooses by the weights.
     package var kvFormat: KVFormat?
     package var prefixCache: Bool
+    /// Nil loads everything, whatever it takes.
+    package var budget: MemoryBudget?
 
     package static var kvWords: [String] { KVFormat.words }
 
     /// - Parameter kv: one of `KVFormat.words`.
     package init(
         directory: String, threads: Int, prefillChunk: Int, formats: FormatChoice, kv: String,
-        prefixCache: Bool
+        prefixCache: Bool, budget: MemoryBudget? = nil
     ) {
         self.directory = directory
         self.threads = threads
@@ -90,6 +95,7 @@ package struct ModelSelection: Sendable {
         self.formats = formats
         kvFormat = KVFormat(rawValue: kv)
         self.prefixCache = prefixCache
+        self.budget = budget
     }
 }
 

@@ -1,5 +1,6 @@
 import MoedBatching
 import MoedCore
+import MoedEngine
 import MoedPostgres
 import ServiceLifecycle
 import Synchronization
@@ -22,6 +23,7 @@ actor InferenceService: Service {
     private let executor: ThreadExecutor
     private var loop: GenerationLoop
     private let progress: ProgressCounter
+    private let interruption: Interruption
     private let deliver: @Sendable ([GenerationLoop.Outcome]) -> Void
     private let wake = WakeSignal()
     private nonisolated let published: Mutex<Snapshot>
@@ -33,20 +35,25 @@ actor InferenceService: Service {
     /// - Parameters:
     ///   - loop: handed over; nobody else may use its engine afterwards.
     ///   - progress: advances with every sweep and every idle round: the watchdog's proof of life.
+    ///   - interruption: of the loop's engine.
     ///   - deliver: takes the jobs that ended; must not block.
     init(
-        loop: sending GenerationLoop, progress: ProgressCounter,
+        loop: sending GenerationLoop, progress: ProgressCounter, interruption: Interruption,
         deliver: @escaping @Sendable ([GenerationLoop.Outcome]) -> Void
     ) throws {
         executor = try ThreadExecutor(name: "moed-sweep")
         published = Mutex(Snapshot(slotsFree: loop.slotsFree))
         self.loop = loop
         self.progress = progress
+        self.interruption = interruption
         self.deliver = deliver
         origin = clock.now
     }
 
     nonisolated var snapshot: Snapshot { published.withLock { $0 } }
+
+    /// Ends a long sweep early, so that calls need not wait for it. Nothing runs afterwards.
+    nonisolated func interrupt() { interruption.request() }
 
     func submit(_ tasks: [GenerationTask]) {
         for task in tasks { loop.submit(task, now: now) }

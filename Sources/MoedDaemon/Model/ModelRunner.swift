@@ -21,6 +21,10 @@ package struct ModelRunner {
         var formats = FormatChoice.auto
         /// Where a checkpoint is packed on first use; nil packs nothing.
         var packCache: String?
+        /// Bytes that the process may have; nil loads everything, whatever it takes.
+        var budget: Int?
+        /// Of experts that are read while the model runs.
+        var verification = ExpertVerification.first
     }
 
     /// What is being done with the weights.
@@ -31,13 +35,16 @@ package struct ModelRunner {
     package let engine: Engine
     package let preparer: RequestPreparer
     package let summary: String
+    /// How the budget was shared out; nil without one.
+    package let memory: String?
 
     /// Loads all weights.
     ///
     /// - Parameters:
     ///   - directory: of a checkpoint or of a pack.
     ///   - progress: bytes done so far and in all; called from the loading thread.
-    /// - Throws: `EngineError` or `TextError` naming file, tensor, blob or field, and reason.
+    /// - Throws: `ConfigurationProblem` when the budget is too small; `EngineError` or `TextError` naming file, tensor,
+    ///   blob or field, and reason.
     package static func load(
         directory: String, options: Options, progress: (Phase, Int, Int) -> Void
     ) throws -> ModelRunner {
@@ -52,25 +59,35 @@ package struct ModelRunner {
                     threads: threads, progress: { progress(.packing, $0, $1) }))
         }
         if case .pack(let pack) = source { try formats.check(pack) }
-        let model = try Qwen3Model.load(
-            source, experts: formats.experts ?? .bf16, dense: formats.dense ?? .bf16, threads: threads,
-            progress: { progress(.loading, $0, $1) })
+        let unloaded = try UnloadedModel(
+            source, experts: formats.experts ?? .bf16, dense: formats.dense ?? .bf16)
         let context = source.configuration.contextLength
         let slots = min(options.slots, options.rowsPerSweep)
         let kvTokens = options.kvTokens > 0 ? options.kvTokens : max(context, slots * min(context, 2048))
-        let engine = try Engine(
-            model: model,
-            settings: EngineSettings(
-                threads: threads, kvTokens: kvTokens,
-                kvFormat: options.kvFormat ?? model.kvFormatDefault,
-                sharesPrefixes: options.prefixCache, sequencesMax: slots,
-                rowsPerSweepMax: options.rowsPerSweep,
-                vocabularyLimit: text.tokenizer.vocabularySize,
-                kernels: options.cpu == "auto" ? nil : options.cpu))
+        var settings = EngineSettings(
+            threads: threads, kvTokens: kvTokens, kvFormat: options.kvFormat ?? unloaded.kvFormatDefault,
+            sharesPrefixes: options.prefixCache, sequencesMax: slots, rowsPerSweepMax: options.rowsPerSweep,
+            vocabularyLimit: text.tokenizer.vocabularySize,
+            kernels: options.cpu == "auto" ? nil : options.cpu)
+        let ledger = try options.budget.map {
+            try MemoryLedger(
+                unloaded, settings, kvTokens: kvTokens, isFixed: options.kvTokens > 0, budget: $0,
+                process: HostMemory.resident)
+        }
+        if let plan = ledger?.plan {
+            settings.kvTokens = plan.kvBlocks * (try unloaded.memoryNeeds(settings).kvBlockTokens)
+            settings.expertSlots = plan.slots ?? 0
+        }
+        let show = { progress(.loading, $0, $1) }
+        let model =
+            ledger?.plan.isStreamed == true
+            ? try unloaded.loadStreamed(verification: options.verification, threads: threads, show)
+            : try unloaded.load(threads: threads, show)
+        let engine = try Engine(model: model, settings: settings)
         return ModelRunner(
             engine: engine,
             preparer: RequestPreparer(
                 text: text, limits: engine.limits, maxTokensDefault: options.maxTokensDefault),
-            summary: InspectText(source).oneLine)
+            summary: InspectText(source).oneLine, memory: ledger?.text)
     }
 }

@@ -1,5 +1,6 @@
 import Logging
 import MoedCore
+import MoedEngine
 import MoedSystemd
 import ServiceLifecycle
 
@@ -11,6 +12,7 @@ struct HostService: Service {
     let notifier: ServiceNotifier
     let report: DaemonReport
     let inference: InferenceService
+    let streaming: StreamingMeter
     /// Counters of the loops that must not stand still, by name.
     let readProgress: @Sendable () -> [String: UInt64]
     let watchdogInterval: Duration?
@@ -37,6 +39,7 @@ struct HostService: Service {
         let clock = ContinuousClock()
         var last = (time: clock.now, tokens: 0, text: "")
         var lostSince: ContinuousClock.Instant?
+        var figures = streaming.current
         while !Task.isCancelled {
             let engine = inference.snapshot
             let state = report.current
@@ -44,8 +47,11 @@ struct HostService: Service {
             lostSince = state.databaseLostSince == nil ? nil : lostSince ?? now
             let elapsed = last.time.duration(to: now).seconds
             let rate = elapsed > 0 ? Double(engine.generatedTokens - last.tokens) / elapsed : 0
+            let read = StreamingText(before: figures, now: streaming.current, seconds: elapsed)
+            if let change = read.change { log.notice("\(change)") }
+            figures = read.now
             let text = StatusText(
-                report: state, engine: engine, tokensPerSecond: rate,
+                report: state, engine: engine, tokensPerSecond: rate, streaming: read.status,
                 databaseLostFor: lostSince.map { $0.duration(to: now) }
             ).status
             if text != last.text {

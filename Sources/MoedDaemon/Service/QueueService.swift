@@ -197,6 +197,8 @@ actor QueueService: Service {
         let isOver = now - since >= settings.shutdownGrace
         guard isOver || (jobs.count == 0 && !jobs.hasWrites) else { return false }
         let leases = jobs.takeLeases()
+        // A sweep of a streamed model may take a minute; its jobs are given back as they are.
+        inference.interrupt()
         await inference.cancel(leases.map(\.job))
         if !leases.isEmpty {
             _ = try await store.release(leases.map { JobRelease(lease: $0) })

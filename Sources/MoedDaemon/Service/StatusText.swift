@@ -6,6 +6,8 @@ struct StatusText: Equatable {
     var engine: InferenceService.Snapshot
     /// Generated tokens a second since the last moment.
     var tokensPerSecond: Double
+    /// What streaming experts does; nil when it does nothing.
+    var streaming: String?
     /// How long the database has been away.
     var databaseLostFor: Duration?
 
@@ -35,6 +37,7 @@ struct StatusText: Equatable {
             parts.append("Running \(engine.jobs)\(group ?? "")")
             parts.append("\(report.queued) queued")
             parts.append("\(Int(tokensPerSecond.rounded())) tok/s")
+            if let streaming { parts.append(streaming) }
         } else if databaseLostFor == nil {
             parts.append("Idle")
         }

@@ -38,6 +38,14 @@ package struct SettingKey: Sendable {
     static let modelPackCache = SettingKey(
         "model.pack_cache", "",
         "directory where a checkpoint is packed on first use, and found again; empty packs nothing")
+    static let modelVerify = SettingKey(
+        "model.verify", "first",
+        "digests of experts that are read while the model runs: first (and once the file has changed), always, "
+            + "never")
+    static let memoryBudget = SettingKey(
+        "memory.budget", "80%",
+        "memory of the process: bytes (20GiB) or a part of the machine's or the control group's; experts that do "
+            + "not fit are read from a pack while it runs")
     static let engineThreads = SettingKey(
         "engine.threads", "0", "compute threads; 0 is one per physical core")
     static let engineSlots = SettingKey("engine.slots", "32", "sequences that run together, at most")
@@ -81,9 +89,9 @@ package struct SettingKey: Sendable {
 
     package static let all: [SettingKey] = [
         databaseURL, modelPath, modelName, modelServeDefault, modelExperts, modelDense, modelGroup,
-        modelPackCache, engineThreads, engineSlots, engineKVTokens, engineKV, enginePrefixCache,
-        engineRowsPerSweep, enginePrefillChunk, engineMaxSweepMS, engineCPU, generationMaxTokens,
-        queuePollInterval,
+        modelPackCache, modelVerify, memoryBudget, engineThreads, engineSlots, engineKVTokens, engineKV,
+        enginePrefixCache, engineRowsPerSweep, enginePrefillChunk, engineMaxSweepMS, engineCPU,
+        generationMaxTokens, queuePollInterval,
         queueListen,
         queueLease, queueMaxWait, queueClaimMax, shutdownGrace, logLevel,
     ]

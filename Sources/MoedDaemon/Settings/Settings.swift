@@ -1,5 +1,6 @@
 package import Logging
 package import MoedEngine
+package import MoedWeights
 
 /// The daemon's configuration, complete and checked. Read once, passed down; nothing below reads files or variables.
 package struct Settings: Sendable, Equatable {
@@ -13,6 +14,7 @@ package struct Settings: Sendable, Equatable {
         package var formats: FormatChoice
         /// Where checkpoints are packed on first use; nil packs nothing.
         package var packCache: String?
+        package var verification: ExpertVerification
     }
     package struct Engine: Sendable, Equatable {
         package var threads: Int
@@ -40,6 +42,7 @@ package struct Settings: Sendable, Equatable {
 
     package var database: Database
     package var model: Model
+    package var memoryBudget: MemoryBudget
     package var engine: Engine
     package var queue: Queue
     /// New tokens of a job that names no `max_tokens`; nil is the rest of the context.
@@ -63,13 +66,23 @@ extension Settings {
             reader.report(.modelName, "must be at most 256 characters on one line")
         }
         let packCache = reader.text(.modelPackCache)
+        let budget = MemoryBudget(reader.text(.memoryBudget))
+        if budget == nil {
+            reader.report(
+                .memoryBudget,
+                "must be bytes like 20GiB or a part like 80%, not “\(reader.text(.memoryBudget))”")
+        }
         let sweepMilliseconds = reader.integer(.engineMaxSweepMS, in: 0...3_600_000)
         let maxTokens = reader.integer(.generationMaxTokens, in: 0...1_000_000)
         let settings = Settings(
             database: .init(url: reader.text(.databaseURL)),
             model: .init(
                 path: path, name: name, servesDefault: reader.boolean(.modelServeDefault),
-                formats: formats(&reader), packCache: packCache.isEmpty ? nil : packCache),
+                formats: formats(&reader), packCache: packCache.isEmpty ? nil : packCache,
+                verification: ExpertVerification(
+                    rawValue: reader.choice(
+                        .modelVerify, of: ExpertVerification.allCases.map(\.rawValue))) ?? .first),
+            memoryBudget: budget ?? .percent(100),
             engine: .init(
                 threads: reader.integer(.engineThreads, in: 0...1024),
                 slots: reader.integer(.engineSlots, in: 1...4096),

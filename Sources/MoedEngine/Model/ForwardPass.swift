@@ -23,10 +23,15 @@ final class ForwardPass {
     private let finalRows: ActivationRows
     /// `[logitRowsMax, vocabulary]`, written by `computeLogits`.
     let logits: RowBuffer<Float>
+    /// Where a streamed model's experts are; nil when all of them are in memory.
+    let store: ExpertStore?
+    var routingObserver: RoutingObserver?
 
-    init(_ model: Qwen3Model, _ compute: Compute, rowsMax: Int, kvBlocks: Int, kvFormat: KVFormat)
-        throws(EngineError)
-    {
+    init(
+        _ model: Qwen3Model, _ compute: Compute, rowsMax: Int, kvBlocks: Int, kvFormat: KVFormat,
+        store: ExpertStore? = nil
+    ) throws(EngineError) {
+        self.store = store
         let c = model.configuration
         (self.model, self.compute, self.c) = (model, compute, c)
         cache = try KVCache(
@@ -75,8 +80,12 @@ final class ForwardPass {
     /// Appends the sweep's tokens to their sequences' caches and leaves their final residual rows for
     /// `computeLogits`.
     ///
-    /// - Parameter progress: called once per layer.
-    func run(_ sweep: Sweep, progress: () -> Void, trace: TraceObserver? = nil) {
+    /// - Parameter progress: called once per layer, and between groups of streamed experts.
+    /// - Throws: `EngineError(.io)` when an expert cannot be read, `(.interrupted)`. The caches of the sweep's
+    ///   sequences are as they were up to the tokens that they had.
+    func run(
+        _ sweep: Sweep, progress: () -> Void, trace: TraceObserver? = nil
+    ) throws(EngineError) {
         for (index, block) in sweep.blocks.enumerated() { shape.blockTable[0, index] = block }
         compute.rotations(
             of: sweep.positions, model.inverseFrequencies, factor: c.rotary.attentionFactor, shape)
@@ -98,7 +107,7 @@ final class ForwardPass {
             compute.normalise(
                 residual, rowsOf: allRows, layer.feedForwardNorm, epsilon: c.normEpsilon, into: normed,
                 group: layer.feedForward.group)
-            feedForward(layer.feedForward, rows: sweep.rows, layer: index, trace)
+            try feedForward(layer.feedForward, rows: sweep.rows, layer: index, progress, trace)
             if trace != nil { show(.feedForwardOutput, index, delta) }
             compute.add(delta, to: residual, rows: sweep.rows)
             if trace != nil { show(.layerOutput, index, residual) }
@@ -123,8 +132,9 @@ final class ForwardPass {
 
     /// delta = feed-forward(normed).
     private func feedForward(
-        _ weights: Qwen3Model.FeedForward, rows: Int, layer: Int, _ trace: TraceObserver?
-    ) {
+        _ weights: Qwen3Model.FeedForward, rows: Int, layer: Int, _ progress: () -> Void,
+        _ trace: TraceObserver?
+    ) throws(EngineError) {
         switch weights {
         case .dense(let network):
             guard let dense else { preconditionFailure("no scratch for dense layers") }
@@ -134,7 +144,11 @@ final class ForwardPass {
                 into: delta, target: nil)
         case .sparse(let router, let experts):
             guard let mixture else { preconditionFailure("no scratch for sparse layers") }
-            mixture.run(normed, router, experts, into: delta, rows: rows, compute) { name, values in
+            try mixture.run(
+                normed, router,
+                .init(weights: experts, layer: layer, store: store, observer: routingObserver), into: delta,
+                rows: rows, compute, progress: progress
+            ) { name, values in
                 trace?(TraceTensor(name: name, layer: layer, values: values()))
             }
         }

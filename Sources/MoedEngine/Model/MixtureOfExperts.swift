@@ -43,12 +43,24 @@ final class MixtureOfExperts {
             + scratch.byteCount + outputs.byteCount
     }
 
+    /// A layer's experts: in memory, or read into slots as they are needed.
+    struct Networks {
+        var weights: [FeedForwardWeights]
+        var layer: Int
+        var store: ExpertStore?
+        /// Told which experts a sweep of so many rows uses.
+        var observer: RoutingObserver?
+    }
+
     /// out = Σ over the chosen experts of weight · expert(x); x is quantised if their gate matrices are.
+    ///
+    /// - Parameter progress: called after each group of streamed experts.
+    /// - Throws: what `ExpertStore.next` throws.
     func run(
-        _ x: ActivationRows, _ router: PackedMatrix, _ networks: [FeedForwardWeights],
-        into out: RowBuffer<Float>,
-        rows: Int, _ compute: Compute, show: (TraceTensor.Name, () -> [Float]) -> Void
-    ) {
+        _ x: ActivationRows, _ router: PackedMatrix, _ networks: Networks, into out: RowBuffer<Float>,
+        rows: Int, _ compute: Compute, progress: () -> Void,
+        show: (TraceTensor.Name, () -> [Float]) -> Void
+    ) throws(EngineError) {
         compute.multiply(x, router, into: logits, rows: rows)
         show(.routerLogits) { logits.copy(rows: rows) }
         compute.route(
@@ -56,10 +68,37 @@ final class MixtureOfExperts {
             rows: rows)
         show(.expertIDs) { ids.copy(rows: rows).map(Float.init) }
         show(.expertWeights) { weights.copy(rows: rows) }
-        compute.feedForward(
-            x, networks, bucketByExpert(rows: rows), source: tokens, scratch: scratch, into: outputs,
-            target: places)
+        let parts = bucketByExpert(rows: rows)
+        networks.observer?(networks.layer, rows, parts.map(\.expert))
+        if let store = networks.store {
+            try stream(x, networks, parts, from: store, compute, progress)
+        } else {
+            compute.feedForward(
+                x, networks.weights, parts, source: tokens, scratch: scratch, into: outputs, target: places)
+        }
         compute.combine(outputs, weights, into: out, rows: rows)
+    }
+
+    /// Runs experts in groups: those in memory, then whatever has arrived meanwhile.
+    private func stream(
+        _ x: ActivationRows, _ networks: Networks, _ parts: [Compute.ExpertRows], from store: ExpertStore,
+        _ compute: Compute, _ progress: () -> Void
+    ) throws(EngineError) {
+        let rows = Dictionary(uniqueKeysWithValues: parts.map { ($0.expert, $0.rows) })
+        store.begin(layer: networks.layer, experts: parts.map(\.expert))
+        while true {
+            let group = try store.next()
+            guard !group.isEmpty else { return }
+            let weights = group.map {
+                store.place(networks.weights[$0], layer: networks.layer, expert: $0)
+            }
+            let groupParts = group.enumerated().map { index, expert in
+                Compute.ExpertRows(expert: index, rows: rows[expert] ?? 0..<0)
+            }
+            compute.feedForward(
+                x, weights, groupParts, source: tokens, scratch: scratch, into: outputs, target: places)
+            progress()
+        }
     }
 
     /// Orders the (token, rank) pairs by expert, tokens ascending within one; leaves out experts without

@@ -16,28 +16,32 @@ extension Qwen3Model {
         _ checkpoint: Checkpoint, experts: WeightFormat = .bf16, dense: WeightFormat = .bf16, threads: Int,
         progress: Progress = { _, _ in }
     ) throws(EngineError) -> Qwen3Model {
-        let pool = try WorkerPool(threads: threads)
-        let weights = CheckpointWeights(checkpoint, experts: experts, dense: dense)
-        let model = try ModelAssembly(source: weights).model()
-        try weights.dense.allocate()
-        try weights.experts.allocate()
-        let maker = PanelMaker(checkpoint: checkpoint, measuresErrors: false)
-        let work = PartWork(weights.parts, byteCount: \.sourceByteCount)
-        try work.run(on: pool, progress) { (part) throws(EngineError) in
-            let blob = weights.blobs[part.blob]
-            let start = unsafe weights.memory(of: blob.file).bytes(
-                at: part.range.lowerBound, count: part.range.count)
-            _ = try unsafe maker.make(part, at: start)
-        }
-        return model
+        try UnloadedModel(.checkpoint(checkpoint), experts: experts, dense: dense).load(
+            threads: threads, progress)
     }
 
     /// Memory that a checkpoint's weights will occupy when loaded; reads its headers and norms only.
     package static func weightByteCount(
         of checkpoint: Checkpoint, experts: WeightFormat = .bf16, dense: WeightFormat = .bf16
     ) throws(EngineError) -> Int {
-        let weights = CheckpointWeights(checkpoint, experts: experts, dense: dense)
-        return try ModelAssembly(source: weights).model().weightByteCount
+        try UnloadedModel(.checkpoint(checkpoint), experts: experts, dense: dense).model.weightByteCount
+    }
+}
+
+extension CheckpointWeights {
+    /// Makes all panels from the checkpoint's tensors.
+    func load(with pool: WorkerPool, _ progress: Qwen3Model.Progress) throws(EngineError) {
+        try dense.allocate()
+        try experts.allocate()
+        let maker = PanelMaker(checkpoint: checkpoint, measuresErrors: false)
+        let work = PartWork(parts, byteCount: \.sourceByteCount)
+        let blobs = blobs
+        try work.run(on: pool, progress) { (part) throws(EngineError) in
+            let blob = blobs[part.blob]
+            let start = unsafe memory(of: blob.file).bytes(
+                at: part.range.lowerBound, count: part.range.count)
+            _ = try unsafe maker.make(part, at: start)
+        }
     }
 }
 

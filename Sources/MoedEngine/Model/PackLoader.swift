@@ -9,11 +9,7 @@ extension Qwen3Model {
     package static func load(
         _ pack: Pack, threads: Int, progress: Progress = { _, _ in }
     ) throws(EngineError) -> Qwen3Model {
-        let pool = try WorkerPool(threads: threads)
-        let weights = PackWeights(pack)
-        let model = try ModelAssembly(source: weights).model()
-        try weights.load(with: pool, progress)
-        return model
+        try UnloadedModel(.pack(pack)).load(threads: threads, progress)
     }
 
     /// Loads from either kind of directory.
@@ -23,19 +19,15 @@ extension Qwen3Model {
         _ directory: ModelDirectory, experts: WeightFormat = .bf16, dense: WeightFormat = .bf16, threads: Int,
         progress: Progress = { _, _ in }
     ) throws(EngineError) -> Qwen3Model {
-        switch directory {
-        case .checkpoint(let checkpoint):
-            try load(checkpoint, experts: experts, dense: dense, threads: threads, progress: progress)
-        case .pack(let pack): try load(pack, threads: threads, progress: progress)
-        }
+        try UnloadedModel(directory, experts: experts, dense: dense).load(threads: threads, progress)
     }
 }
 
 /// The places of a pack's weights in memory.
-private final class PackWeights: WeightSource {
-    private let pack: Pack
-    private let dense = WeightMemory()
-    private let experts = WeightMemory()
+final class PackWeights: WeightSource {
+    let pack: Pack
+    let dense = WeightMemory()
+    let experts = WeightMemory()
     private var reads: [(blob: PackManifest.Blob, memory: WeightMemory, offset: Int)] = []
 
     init(_ pack: Pack) { self.pack = pack }
@@ -114,9 +106,16 @@ private final class PackWeights: WeightSource {
         var offset: Int
     }
 
-    func load(with pool: WorkerPool, _ progress: Qwen3Model.Progress) throws(EngineError) {
+    /// The experts' blobs, in their file's order.
+    var expertBlobs: [PackManifest.Blob] { reads.filter { $0.memory === experts }.map(\.blob) }
+
+    /// Reads everything, or everything but the experts.
+    func load(
+        with pool: WorkerPool, experts loadsExperts: Bool, _ progress: Qwen3Model.Progress
+    ) throws(EngineError) {
         try dense.allocate()
-        try experts.allocate()
+        if loadsExperts { try experts.allocate() }
+        let reads = loadsExperts ? reads : reads.filter { $0.memory === dense }
         let parts = reads.flatMap { (blob, memory, offset) in
             blob.parts.map {
                 Read(blob: blob, part: $0, memory: memory, offset: offset + $0.lowerBound - blob.offset)

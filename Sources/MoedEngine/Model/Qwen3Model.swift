@@ -51,8 +51,22 @@ package struct Qwen3Model: Sendable {
         }
     }
 
-    /// Memory that the weights occupy.
-    package let weightByteCount: Int
+    /// Memory that the weights occupy; streamed experts are not among them.
+    package var weightByteCount: Int
+    /// How experts are read while the model runs; nil when all weights are in memory. The experts' matrices then
+    /// name places in the pack's file, for `ExpertStore.place`.
+    package var streamed: StreamedExperts?
+
+    /// Bytes of one expert, as a pack holds it; 0 without experts.
+    var expertByteCount: Int {
+        for layer in layers {
+            guard case .sparse(_, let experts) = layer.feedForward, let first = experts.first else { continue }
+            return [first.gate, first.up, first.down].reduce(0) {
+                $0 + $1.byteCount.rounded(upTo: WeightPlaces.matrixAlignment)
+            }.rounded(upTo: Pack.expertAlignment)
+        }
+        return 0
+    }
 
     /// Whether some activations have to be quantised for it.
     var isQuantised: Bool {

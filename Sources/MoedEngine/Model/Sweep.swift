@@ -46,3 +46,7 @@ package struct TraceTensor {
 }
 
 package typealias TraceObserver = (TraceTensor) -> Void
+
+/// Told, on the sweeping thread, which experts (the third argument) of a layer (the first, dense ones counted) a sweep
+/// of so many rows (the second) uses.
+package typealias RoutingObserver = (Int, Int, [Int]) -> Void

@@ -26,7 +26,7 @@ extension Qwen3Model {
 }
 
 /// Places for random weights, and what goes there.
-private final class SyntheticWeights: WeightSource {
+final class SyntheticWeights: WeightSource {
     let configuration: ModelConfiguration
     private let memory = WeightMemory()
     private let expertFormat: WeightFormat

@@ -1,0 +1,51 @@
+import MoedCore
+package import MoedEngine
+import MoedWeights
+
+/// What reading experts did while something was measured.
+package struct StreamingUse: Sendable, Equatable {
+    /// Experts that layers needed, and those of them that were in memory.
+    package var needed: Int
+    package var hits: Int
+    package var bytes: Int
+    package var seconds: Double
+    /// Seconds without anything to compute.
+    package var waited: Double
+    package var tokens: Int
+    package var regime: String
+
+    /// Nil when nothing was needed: the model is in memory.
+    package init?(before: StreamingFigures, now: StreamingFigures, seconds: Double, tokens: Int) {
+        hits = now.hits - before.hits
+        needed = hits + now.misses - before.misses
+        guard needed > 0 else { return nil }
+        bytes = now.bytesRead - before.bytesRead
+        waited = (now.waited - before.waited).seconds
+        regime = now.regime.rawValue
+        self.seconds = seconds
+        self.tokens = tokens
+    }
+
+    package var hitRate: Double { Double(hits) / Double(needed) }
+    package var bytesPerSecond: Double { Double(bytes) / seconds }
+    package var bytesPerToken: Double { Double(bytes) / Double(tokens) }
+
+    static let header = ["disk GB/s", "of probe", "hits", "MB/token", "waiting", "regime"]
+
+    /// - Parameter probe: bytes per second that the disk gave at the start.
+    func columns(probe: Double) -> [String] {
+        [
+            TextTable.figure(bytesPerSecond / 1e9), TextTable.percent(bytesPerSecond / probe),
+            TextTable.percent(hitRate), TextTable.figure(bytesPerToken / 1e6),
+            TextTable.percent(waited / seconds), regime,
+        ]
+    }
+
+    var json: JSONValue {
+        [
+            "disk_bytes_per_second": .double(bytesPerSecond), "hit_rate": .double(hitRate),
+            "bytes_read": .integer(Int64(bytes)), "bytes_per_token": .double(bytesPerToken),
+            "waiting": .double(waited / seconds), "regime": .string(regime),
+        ]
+    }
+}

@@ -1,0 +1,66 @@
+package import MoedEngine
+
+/// What a machine can do, as measured or as told.
+package struct MachineRates: Sendable, Equatable {
+    /// Operations per second that the kernels reach on many rows: integer products, and f32.
+    package var integer: Double
+    package var float: Double
+    /// Bytes per second of memory and of the disk that experts are read from.
+    package var memory: Double
+    package var disk: Double
+
+    package init(integer: Double, float: Double, memory: Double, disk: Double) {
+        self.integer = integer
+        self.float = float
+        self.memory = memory
+        self.disk = disk
+    }
+}
+
+/// How long a sweep takes by a memory plan and a machine's rates, and what it waits for.
+///
+/// Each resource works while the others do, so the slowest one sets the time. Tokens are taken to choose experts
+/// independently, so a cache of a part of all experts serves that part.
+package struct ThroughputPlan: Sendable, Equatable {
+    package enum Bound: String, Sendable {
+        case compute, memory, disk
+    }
+
+    package var tokens: Int
+    package var hitRate: Double
+    /// Bytes of experts that are read.
+    package var missedBytes: Double
+    /// Seconds that each resource is busy.
+    package var compute: Double
+    package var memory: Double
+    package var disk: Double
+
+    /// - Parameters:
+    ///   - tokens: rows of the sweep.
+    ///   - cost: what they must do at least.
+    ///   - plan: of the memory.
+    ///   - expertsUsed: of all layers.
+    ///   - staging: slots that are not kept.
+    package init(
+        tokens: Int, cost: SweepCost, plan: MemoryPlan, expertsUsed: Double, staging: Int, rates: MachineRates
+    ) {
+        self.tokens = tokens
+        let total = Double(max(plan.needs.expertCount, 1))
+        hitRate = plan.slots.map { $0 >= plan.needs.expertCount ? 1 : max(0, Double($0 - staging)) / total } ?? 1
+        missedBytes = expertsUsed * (1 - hitRate) * Double(plan.needs.slot)
+        compute =
+            cost.int8Operations / rates.integer + (cost.bf16Operations + cost.f32Operations) / rates.float
+        memory = cost.bytes / rates.memory
+        disk = missedBytes > 0 ? missedBytes / rates.disk : 0
+    }
+
+    package var seconds: Double { max(compute, memory, disk) }
+    package var tokensPerSecond: Double { Double(tokens) / seconds }
+    package var bound: Bound { disk >= max(compute, memory) ? .disk : compute >= memory ? .compute : .memory }
+
+    /// Tokens that a sweep must have for computing them to take as long as the disk; nil when it is not waited for.
+    package var breakEvenTokens: Int? {
+        guard bound == .disk, compute > 0 else { return nil }
+        return Int((Double(tokens) * disk / compute).rounded(.up))
+    }
+}

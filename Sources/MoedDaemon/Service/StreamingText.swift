@@ -1,0 +1,37 @@
+package import MoedEngine
+import MoedWeights
+
+/// What reading experts did between two moments, for the status line and the log.
+package struct StreamingText: Sendable {
+    package var before: StreamingFigures
+    package var now: StreamingFigures
+    package var seconds: Double
+
+    package init(before: StreamingFigures, now: StreamingFigures, seconds: Double) {
+        self.before = before
+        self.now = now
+        self.seconds = seconds
+    }
+
+    /// “disk 1.3 GB/s, 48 % of experts in memory (saturated)”; nil when nothing was needed meanwhile.
+    package var status: String? {
+        let (hits, misses) = (now.hits - before.hits, now.misses - before.misses)
+        guard hits + misses > 0, seconds > 0 else { return nil }
+        let rate = Double(now.bytesRead - before.bytesRead) / seconds / 1e9
+        return "disk \((rate * 100).rounded() / 100) GB/s, "
+            + "\(hits * 100 / (hits + misses)) % of experts in memory (\(now.regime.rawValue))"
+    }
+
+    /// A line for the log when the cache works another way than before.
+    package var change: String? {
+        guard now.switches != before.switches, let distinct = now.distinct else { return nil }
+        return "expert cache: \(now.regime.rawValue), a sweep uses \(Int(distinct.rounded())) experts, "
+            + "\(now.capacity) can be kept"
+    }
+
+    /// How experts are read, found at the start.
+    package static func disk(_ report: DiskReport) -> String {
+        "experts are read by \(report.access), \(report.depth) at a time, "
+            + "\((report.bytesPerSecond / 1e7).rounded() / 100) GB/s in the probe"
+    }
+}

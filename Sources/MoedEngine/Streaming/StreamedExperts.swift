@@ -1,0 +1,13 @@
+import MoedCore
+import MoedWeights
+
+/// That a model's experts are read while it runs, and from where.
+package struct StreamedExperts: Sendable {
+    let bank: ExpertBank
+    let reader: any ExpertReader
+    let verification: ExpertVerification
+
+    /// Bytes of a slot.
+    package var slotByteCount: Int { bank.slotByteCount }
+    package var count: Int { bank.count }
+}

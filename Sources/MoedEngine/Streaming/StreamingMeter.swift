@@ -1,0 +1,66 @@
+package import MoedWeights
+import Synchronization
+
+/// How experts are read on this machine, found at the start.
+package struct DiskReport: Sendable, Equatable {
+    /// “O_DIRECT”, or why not.
+    package var access: String
+    /// Reads under way at once.
+    package var depth: Int
+    /// Of the probe, with that depth; 0 when there was too little to read.
+    package var bytesPerSecond: Double
+}
+
+/// What streaming has done since the engine was made.
+package struct StreamingFigures: Sendable, Equatable {
+    package var disk: DiskReport?
+    /// Experts that a layer of a sweep needed: kept in memory, and read.
+    package var hits = 0
+    package var misses = 0
+    package var bytesRead = 0
+    /// Experts that could not be read.
+    package var failures = 0
+    /// Time that the sweep had nothing to compute.
+    package var waited = Duration.zero
+    package var regime = ExpertCachePolicy.Regime.smallBatch
+    /// Changes of the regime.
+    package var switches = 0
+    /// Experts of a sweep, averaged over the last ones, and experts that can be kept.
+    package var distinct: Double?
+    package var capacity = 0
+
+    package var hitRate: Double? { hits + misses > 0 ? Double(hits) / Double(hits + misses) : nil }
+
+    package init() {}
+}
+
+/// Keeps the figures where other threads can read them.
+package final class StreamingMeter: Sendable {
+    private let figures = Mutex(StreamingFigures())
+
+    package init() {}
+
+    package var current: StreamingFigures { figures.withLock { $0 } }
+
+    func began(disk: DiskReport) { figures.withLock { $0.disk = disk } }
+    func read(_ bytes: Int) { figures.withLock { $0.bytesRead += bytes } }
+    func failed() { figures.withLock { $0.failures += 1 } }
+
+    func waits(_ body: () -> Void) {
+        let start = ContinuousClock.now
+        body()
+        let time = ContinuousClock.now - start
+        figures.withLock { $0.waited += time }
+    }
+
+    func layerEnded(_ slots: ExpertSlots) {
+        figures.withLock {
+            ($0.hits, $0.misses) = (slots.hits, slots.misses)
+            ($0.distinct, $0.capacity) = (slots.policy.distinct, slots.policy.capacity)
+            if $0.regime != slots.policy.regime {
+                $0.regime = slots.policy.regime
+                $0.switches += 1
+            }
+        }
+    }
+}

@@ -1,0 +1,210 @@
+import Glibc
+package import MoedCore
+
+/// When an expert's digest is compared with what was packed.
+package enum ExpertVerification: String, Sendable, CaseIterable {
+    /// The first time it is read, and each time once the file has changed.
+    case first
+    case always
+    case never
+}
+
+/// Threads that read experts into slots: as many reads are under way as there are threads.
+///
+/// Used from one thread, which queues reads and takes what has ended, in the order in which it ended.
+package final class ExpertReadPool {
+    package typealias Ended = (read: ExpertSlots.Read, error: EngineError?)
+
+    package let depth: Int
+    private let desk: ReadDesk
+    private var handles: [pthread_t] = []
+
+    /// - Parameters:
+    ///   - depth: threads.
+    ///   - slots: the slots' memory, one behind the other; must be there until the pool is stopped.
+    /// - Throws: `EngineError(.outOfMemory)` when the system gives no more threads.
+    package init(
+        _ bank: ExpertBank, reader: any ExpertReader, depth: Int, slots: UnsafeMutableRawBufferPointer,
+        verification: ExpertVerification
+    ) throws(EngineError) {
+        self.depth = depth
+        desk = unsafe ReadDesk(bank, reader, slots, verification)
+        for number in 0..<depth {
+            var handle = pthread_t()
+            let argument = unsafe Unmanaged.passRetained(desk).toOpaque()
+            guard unsafe pthread_create(&handle, nil, readerMain, argument) == 0 else {
+                unsafe Unmanaged<ReadDesk>.fromOpaque(argument).release()
+                stop()
+                throw EngineError(.outOfMemory, "cannot start reading thread \(number)")
+            }
+            handles.append(handle)
+        }
+    }
+
+    deinit { stop() }
+
+    /// Waits for the reads that are under way; no others are begun.
+    package func stop() {
+        desk.stop()
+        for handle in handles { pthread_join(handle, nil) }
+        handles = []
+    }
+
+    package func queue(_ reads: [ExpertSlots.Read]) { desk.queue(reads) }
+
+    /// What has ended since it was asked last; waits for something to end if nothing has.
+    ///
+    /// - Parameter limit: waits no longer than this.
+    package func takeEnded(waitingAtMost limit: Duration) -> [Ended] { desk.takeEnded(limit) }
+
+    /// What has ended, without waiting.
+    package func takeEnded() -> [Ended] { desk.takeEnded(nil) }
+}
+
+/// A reading thread from start to end; `argument` is a retained `ReadDesk`.
+private func readerMain(_ argument: UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? {
+    guard let argument = unsafe argument else { return nil }
+    let desk = unsafe Unmanaged<ReadDesk>.fromOpaque(argument).takeRetainedValue()
+    while let read = desk.take() { desk.finish(read, desk.perform(read)) }
+    return nil
+}
+
+/// Where reads are handed out and come back; all state is under the lock.
+@safe private final class ReadDesk {
+    private let bank: ExpertBank
+    private let reader: any ExpertReader
+    private let slots: UnsafeMutableRawBufferPointer
+    private let verification: ExpertVerification
+    private let version: [Int]
+    private let lock: UnsafeMutablePointer<pthread_mutex_t>
+    private let hasWork: UnsafeMutablePointer<pthread_cond_t>
+    private let hasEnded: UnsafeMutablePointer<pthread_cond_t>
+    private var queued: [ExpertSlots.Read] = []
+    private var next = 0
+    private var ended: [ExpertReadPool.Ended] = []
+    private var isVerified: [Bool]
+    private var isStopping = false
+
+    /// Tries, and microseconds between them: a disk may hiccup, a file that is cut short stays so.
+    private static let pauses: [UInt32] = [20_000, 200_000]
+
+    init(
+        _ bank: ExpertBank, _ reader: any ExpertReader, _ slots: UnsafeMutableRawBufferPointer,
+        _ verification: ExpertVerification
+    ) {
+        self.bank = bank
+        self.reader = reader
+        unsafe self.slots = slots
+        self.verification = verification
+        version = reader.version
+        isVerified = Array(repeating: false, count: bank.count)
+        unsafe lock = .allocate(capacity: 1)
+        unsafe hasWork = .allocate(capacity: 1)
+        unsafe hasEnded = .allocate(capacity: 1)
+        unsafe pthread_mutex_init(lock, nil)
+        unsafe pthread_cond_init(hasWork, nil)
+        unsafe pthread_cond_init(hasEnded, nil)
+    }
+
+    deinit {
+        unsafe pthread_cond_destroy(hasEnded)
+        unsafe pthread_cond_destroy(hasWork)
+        unsafe pthread_mutex_destroy(lock)
+        unsafe hasEnded.deallocate()
+        unsafe hasWork.deallocate()
+        unsafe lock.deallocate()
+    }
+
+    private func locked<Result>(_ body: () -> Result) -> Result {
+        unsafe pthread_mutex_lock(lock)
+        defer { unsafe pthread_mutex_unlock(lock) }
+        return body()
+    }
+
+    func stop() {
+        locked {
+            isStopping = true
+            unsafe pthread_cond_broadcast(hasWork)
+        }
+    }
+
+    func queue(_ reads: [ExpertSlots.Read]) {
+        guard !reads.isEmpty else { return }
+        locked {
+            queued += reads
+            unsafe pthread_cond_broadcast(hasWork)
+        }
+    }
+
+    /// The next read to perform; nil when the pool ends.
+    func take() -> ExpertSlots.Read? {
+        locked {
+            while next == queued.count, !isStopping { unsafe pthread_cond_wait(hasWork, lock) }
+            guard !isStopping else { return nil }
+            let read = queued[next]
+            next += 1
+            if next == queued.count {
+                queued.removeAll(keepingCapacity: true)
+                next = 0
+            }
+            return read
+        }
+    }
+
+    func finish(_ read: ExpertSlots.Read, _ error: EngineError?) {
+        locked {
+            ended.append((read, error))
+            unsafe pthread_cond_signal(hasEnded)
+        }
+    }
+
+    func takeEnded(_ limit: Duration?) -> [ExpertReadPool.Ended] {
+        locked {
+            if let limit, ended.isEmpty {
+                var until = timespec()
+                unsafe clock_gettime(CLOCK_REALTIME, &until)
+                let nanoseconds = until.tv_nsec + Int(limit.components.attoseconds / 1_000_000_000)
+                until.tv_sec += Int(limit.components.seconds) + nanoseconds / 1_000_000_000
+                until.tv_nsec = nanoseconds % 1_000_000_000
+                // A moment too early or too late does no harm: the caller asks again.
+                unsafe pthread_cond_timedwait(hasEnded, lock, &until)
+            }
+            defer { ended.removeAll(keepingCapacity: true) }
+            return ended
+        }
+    }
+
+    /// Reads an expert to its slot and checks it, trying again where that may help. Nil is success.
+    func perform(_ read: ExpertSlots.Read) -> EngineError? {
+        var error = attempt(read)
+        for pause in Self.pauses {
+            guard error != nil, !locked({ isStopping }) else { break }
+            usleep(pause)
+            error = attempt(read)
+        }
+        return error
+    }
+
+    private func attempt(_ read: ExpertSlots.Read) -> EngineError? {
+        let blob = bank.blobs[read.key]
+        let start = read.slot * bank.slotByteCount
+        let target = unsafe UnsafeMutableRawBufferPointer(rebasing: slots[start..<start + blob.byteCount])
+        do throws(EngineError) { try unsafe reader.read(into: target, at: blob.offset) } catch {
+            return bank.error(read.key, error.code, error.message)
+        }
+        // Looked at after the read: what was written before it shows.
+        let mustVerify =
+            switch verification {
+            case .never: false
+            case .always: true
+            case .first: !locked { isVerified[read.key] } || reader.version != version
+            }
+        guard mustVerify else { return nil }
+        guard unsafe Digest(parts: [Digest(UnsafeRawBufferPointer(target))]) == blob.digest else {
+            return bank.error(
+                read.key, .io, "its digest does not match: the file is damaged or was overwritten")
+        }
+        locked { isVerified[read.key] = true }
+        return nil
+    }
+}

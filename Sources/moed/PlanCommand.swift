@@ -1,0 +1,84 @@
+import ArgumentParser
+import MoedDaemon
+
+struct PlanCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "plan",
+        abstract: "What a model would do under a memory budget: the split, tokens per second, what binds.",
+        discussion: """
+            Nothing is loaded. The machine is measured unless described: --cores scales what its cores reach, --disk
+            and --memory-bandwidth take rates. Sweeps are bound by the slowest of computing, memory and disk, which
+            work side by side; tokens are taken to choose experts independently. A budget that is too small ends with
+            exit code 78 and names the least one.
+
+            Examples:
+              moed plan --model PACK --budget 20GiB
+              moed plan --synthetic qwen3-235b-a22b --experts int4 --budget 100GiB --disk 7GB/s --cores 32 \\
+                --memory-bandwidth 240GB/s
+            """)
+
+    @Option(help: "Directory of a Hugging Face checkpoint or of a pack.")
+    var model: String?
+
+    @Option(help: "A published shape in place of a model: NAME[:layers=N][,vocab=N].")
+    var synthetic: String?
+
+    @OptionGroup var formats: FormatOptions
+
+    @Option(help: "Memory of the process: bytes (20GiB) or a part (80%) of what there is.")
+    var budget = "80%"
+
+    @Option(help: "Sequences that run together.")
+    var slots = 64
+
+    @Option(help: "Tokens of each sequence at the middle of its run.")
+    var context = 512
+
+    @Option(help: "Tokens in one pass through the layers, at most.")
+    var rowsPerSweep = 512
+
+    @Option(help: "Cores of the machine, like this one's. Default: this machine.")
+    var cores: Int?
+
+    @Option(help: "What the disk reads, like 7GB/s. Default: measured.")
+    var disk: String?
+
+    @Option(help: "What the memory reads, like 240GB/s. Default: measured.")
+    var memoryBandwidth: String?
+
+    func validate() throws {
+        guard (model == nil) != (synthetic == nil) else {
+            throw ValidationError("either --model or --synthetic must be given")
+        }
+        guard (1...4096).contains(slots), (1...1_000_000).contains(context), (1...16_384).contains(rowsPerSweep)
+        else { throw ValidationError("--slots 1…4096, --context 1…1000000, --rows-per-sweep 1…16384") }
+        if let cores, !(1...4096).contains(cores) { throw ValidationError("--cores must be in 1…4096") }
+    }
+
+    private func rate(_ text: String?, _ option: String) throws -> Double? {
+        try text.map { text in
+            let bytes = text.hasSuffix("/s") ? String(text.dropLast(2)) : text
+            guard case .bytes(let count)? = MemoryBudget(bytes) else {
+                throw ConfigurationProblem("\(option): “\(text)” is no rate like 7GB/s")
+            }
+            return Double(count)
+        }
+    }
+
+    func run() async throws {
+        try await CommandExit.translate {
+            guard let memory = MemoryBudget(budget) else {
+                throw ConfigurationProblem("--budget must be like 20GiB or 80%, not “\(budget)”")
+            }
+            let source: BenchOptions.Source =
+                if let synthetic { .synthetic(try SyntheticShape(synthetic)) } else { .directory(model ?? "") }
+            try Planning.run(
+                .init(
+                    source: source,
+                    formats: FormatChoice(
+                        experts: formats.experts ?? "auto", dense: formats.dense ?? "auto", group: formats.group),
+                    budget: memory, slots: slots, context: context, rowsPerSweep: rowsPerSweep, cores: cores,
+                    disk: try rate(disk, "--disk"), memory: try rate(memoryBandwidth, "--memory-bandwidth")))
+        }
+    }
+}

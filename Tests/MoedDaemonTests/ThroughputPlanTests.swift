@@ -1,0 +1,60 @@
+import MoedDaemon
+import MoedEngine
+import Testing
+
+@Suite struct ThroughputPlanTests {
+    /// 1000 experts of 1 MB.
+    private func plan(slots: Int?) throws -> MemoryPlan {
+        let slotsMB = slots ?? 1000
+        return try MemoryPlan(
+            .init(
+                budget: (slotsMB + 10) * 1_000_000, process: 0, dense: 0, activations: 0, kvBlock: 1_000_000,
+                kvBlocksMin: 10, kvBlocksWanted: 10, experts: 1_000_000_000, expertCount: 1000,
+                slot: 1_000_000, slotsMin: 2))
+    }
+
+    private func cost(operations: Double, bytes: Double) -> SweepCost {
+        var cost = SweepCost()
+        (cost.int8Operations, cost.bytes) = (operations, bytes)
+        return cost
+    }
+
+    private static let rates = MachineRates(integer: 1e12, float: 1e11, memory: 50e9, disk: 1e9)
+
+    @Test(arguments: [
+        // Slots, operations, bytes, experts used; bound, seconds.
+        (nil, 1e12, 1e9, 1000, "compute", 1.0), (nil, 1e9, 10e9, 1000, "memory", 0.2),
+        // 500 of 1000 experts are kept beside 16 to read into: half a gigabyte.
+        (516, 1e11, 1e9, 1000, "disk", 0.5), (516, 6e11, 1e9, 1000, "compute", 0.6),
+        (516, 1e9, 1e9, 100, "disk", 0.05),
+    ] as [(Int?, Double, Double, Double, String, Double)])
+    func theSlowestBinds(
+        _ slots: Int?, _ operations: Double, _ bytes: Double, _ used: Double, _ bound: String, _ seconds: Double
+    ) throws {
+        let sweep = ThroughputPlan(
+            tokens: 64, cost: cost(operations: operations, bytes: bytes), plan: try plan(slots: slots),
+            expertsUsed: used, staging: 16, rates: Self.rates)
+        #expect(sweep.bound.rawValue == bound)
+        #expect(abs(sweep.seconds - seconds) < 1e-9 && abs(sweep.tokensPerSecond - 64 / seconds) < 1e-6)
+        #expect((sweep.breakEvenTokens != nil) == (bound == "disk"))
+    }
+
+    /// Hardware that is not here: the whole of the largest model.
+    @Test func atFullScale() throws {
+        let lines = try Planning.report(
+            .init(
+                source: .synthetic(try SyntheticShape("qwen3-235b-a22b")), formats: .auto,
+                budget: .bytes(100 << 30), slots: 64, context: 512, rowsPerSweep: 512, cores: 32, disk: 7e9,
+                memory: 240e9))
+        #expect(lines[0].contains("94 layers") && lines[1].contains("of 12032 experts"))
+        #expect(lines.contains { $0.hasPrefix("decode 64") } && lines.contains { $0.hasPrefix("prefill 512") })
+        #expect(lines.contains { $0.contains("would hold every expert") })
+        #expect(throws: ConfigurationProblem.self) {
+            try Planning.report(
+                .init(
+                    source: .synthetic(try SyntheticShape("qwen3-235b-a22b")), formats: .auto,
+                    budget: .bytes(1 << 30), slots: 64, context: 512, rowsPerSweep: 512, cores: 32, disk: 7e9,
+                    memory: 240e9))
+        }
+    }
+}

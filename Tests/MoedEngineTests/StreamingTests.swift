@@ -1,0 +1,236 @@
+import Foundation
+import MoedCore
+import MoedEngine
+import MoedWeights
+import Synchronization
+import TestSupport
+import Testing
+
+/// A pack of the sample model: 6 layers of 16 experts.
+struct PackScene: Sendable {
+    let path: String
+
+    init(_ folder: TemporaryFolder) throws {
+        path = folder.path("pack")
+        try PackTests.pack(
+            try SampleModelTests.checkpoint(), to: path, experts: .int8(group: 64), dense: .int8(group: 64))
+    }
+
+    var experts: String { "\(path)/experts.bin" }
+
+    /// - Parameter slots: nil loads everything.
+    func engine(
+        slots: Int?, threads: Int = 2, rows: Int = 512, policy: ExpertCachePolicy.Kind = .moed,
+        verification: ExpertVerification = .first, reader: (any ExpertReader)? = nil
+    ) throws -> Engine {
+        let unloaded = try UnloadedModel(.pack(try Pack.open(path)))
+        let model =
+            slots == nil
+            ? try unloaded.load(threads: 2)
+            : try unloaded.loadStreamed(verification: verification, reader: reader, threads: 2)
+        return try Engine(
+            model: model,
+            settings: EngineSettings(
+                threads: threads, kvTokens: 32 * 256, sequencesMax: 32, rowsPerSweepMax: rows,
+                expertSlots: slots ?? 0, cachePolicy: policy))
+    }
+
+    static func bits(_ engine: Engine, _ tokens: [TokenID] = (1..<40).map { TokenID($0) }) throws
+        -> [[UInt32]]
+    {
+        try engine.logits(tokens).map { $0.map(\.bitPattern) }
+    }
+
+    static func failure(_ engine: Engine) -> EngineError? {
+        do throws(EngineError) { _ = try engine.logits((1..<40).map { TokenID($0) }) } catch { return error }
+        return nil
+    }
+}
+
+/// Experts that are read while the model runs: the same bits as from memory, with any number of slots.
+@Suite struct StreamingTests {
+    private let folder: TemporaryFolder
+    private let scene: PackScene
+
+    init() throws {
+        folder = try TemporaryFolder()
+        scene = try PackScene(folder)
+    }
+
+    @Test func tokensDoNotDependOnTheSlots() async throws {
+        try await onOwnThread { [scene] in
+            let requests = try InvarianceTests.requests()
+            let expected = try scene.engine(slots: nil).generate(requests, prefillChunk: 512)
+            for slots in [ExpertSlots.least, ExpertSlots.least + 1, 5, 17, 48, 95, 96, 200] {
+                let engine = try scene.engine(slots: slots)
+                #expect(try engine.generate(requests, prefillChunk: 512) == expected, "\(slots) slots")
+                #expect(engine.streaming.current.bytesRead > 0)
+                #expect(engine.memory.expertSlots >= slots * 4096)
+            }
+        }
+    }
+
+    /// Stronger: every logit, with odd chunks, threads and each policy.
+    @Test func logitsAreTheSameBits() async throws {
+        try await onOwnThread { [scene] in
+            let prompt = Array(try SamplePrompt.all()[0...].flatMap { $0.promptIDs }.prefix(90))
+            func bits(_ engine: Engine) throws -> [[UInt32]] {
+                try PackScene.bits(engine, prompt)
+            }
+            let expected = try bits(scene.engine(slots: nil))
+            for (slots, rows, threads) in [(2, 1, 1), (3, 7, 2), (20, 64, 1)] {
+                for policy in ExpertCachePolicy.Kind.allCases {
+                    let engine = try scene.engine(slots: slots, threads: threads, rows: rows, policy: policy)
+                    #expect(try bits(engine) == expected, "\(slots) slots, \(policy)")
+                }
+            }
+        }
+    }
+
+    @Test func aPlaceForEachIsReadOnce() async throws {
+        try await onOwnThread { [scene] in
+            let engine = try scene.engine(slots: 96)
+            let prompt = Array(try SamplePrompt.all()[0...].flatMap { $0.promptIDs }.prefix(400))
+            for _ in 0..<3 { _ = try engine.logits(prompt, lastOnly: true) }
+            let figures = engine.streaming.current
+            #expect(figures.misses <= 96 && figures.regime == .fits)
+        }
+    }
+}
+
+/// Disks that fail: a clear error that names file and expert, the engine usable, never wrong tokens.
+@Suite struct StreamingFaultTests {
+    private let folder: TemporaryFolder
+    private let scene: PackScene
+
+    init() throws {
+        folder = try TemporaryFolder()
+        scene = try PackScene(folder)
+    }
+
+    private static func expectNamed(_ error: EngineError?, _ reason: String) throws {
+        let error = try #require(error)
+        #expect(error.code == .io)
+        #expect(error.message.contains("model.layers."), "\(error)")
+        #expect(error.message.contains("experts.bin") && error.message.contains(reason), "\(error)")
+    }
+
+    @Test func readsThatFailAreTriedAgain() async throws {
+        try await onOwnThread { [scene] in
+            let expected = try PackScene.bits(scene.engine(slots: 6))
+            let reader = try FaultyReader(scene.experts)
+            let engine = try scene.engine(slots: 6, reader: reader)
+            // Every third read fails once, and every fifth brings other bytes.
+            reader.set { $0 % 3 == 0 ? .error : $0 % 5 == 0 ? .damage : nil }
+            #expect(try PackScene.bits(engine) == expected)
+            #expect(engine.streaming.current.failures == 0)
+        }
+    }
+
+    @Test func aDiskThatStaysBroken() async throws {
+        try await onOwnThread { [scene] in
+            let expected = try PackScene.bits(scene.engine(slots: 6))
+            let reader = try FaultyReader(scene.experts)
+            let engine = try scene.engine(slots: 6, reader: reader)
+            reader.set { _ in .error }
+            try Self.expectNamed(PackScene.failure(engine), "Input/output error")
+            // The engine is as it was, and goes on when the disk does.
+            reader.set { _ in nil }
+            #expect(try PackScene.bits(engine) == expected)
+        }
+    }
+
+    @Test func aFileThatIsCutShort() async throws {
+        try await onOwnThread { [scene] in
+            let engine = try scene.engine(slots: 6)
+            _ = try PackScene.bits(engine)
+            let path = scene.experts
+            let file = try FileHandle(forWritingTo: URL(filePath: path))
+            try file.truncate(atOffset: 4096)
+            try Self.expectNamed(PackScene.failure(engine), "cut short")
+        }
+    }
+
+    /// Each expert has been read and checked before; what was written since is found all the same.
+    @Test(arguments: [ExpertVerification.first, .always])
+    func aFileThatIsOverwritten(_ verification: ExpertVerification) async throws {
+        try await onOwnThread { [scene] in
+            let engine = try scene.engine(slots: 6, verification: verification)
+            _ = try PackScene.bits(engine)
+            let path = scene.experts
+            let file = try FileHandle(forWritingTo: URL(filePath: path))
+            let length = try file.seekToEnd()
+            try file.seek(toOffset: 0)
+            try file.write(contentsOf: Data(repeating: 7, count: Int(length)))
+            try Self.expectNamed(PackScene.failure(engine), "digest")
+        }
+    }
+
+    @Test func aDamagedExpertIsFoundWhenItIsRead() async throws {
+        let blobs = try Pack.open(scene.path).manifest.blobs.filter { $0.file == .experts }
+        for blob in blobs { try folder.flip("pack/experts.bin", at: blob.offset + 5) }
+        try await onOwnThread { [scene] in
+            try Self.expectNamed(PackScene.failure(try scene.engine(slots: 6)), "digest")
+        }
+    }
+
+    /// The reader holds back everything; the sweep ends nevertheless, and the engine can go on afterwards.
+    @Test func aSweepCanBeAbandoned() async throws {
+        let reader = try FaultyReader(scene.experts)
+        let engine = UncheckedBox(try scene.engine(slots: 6, reader: reader))
+        reader.hold()
+        let interruption = engine.value.interruption
+        async let error = onOwnThread { PackScene.failure(engine.value) }
+        await reader.waitUntilHeld()
+        interruption.request()
+        #expect(try await error?.code == .interrupted)
+        reader.letGo()
+    }
+}
+
+/// Handed from thread to thread by a test, used by one at a time.
+private struct UncheckedBox<Value>: @unchecked Sendable {
+    let value: Value
+    init(_ value: Value) { self.value = value }
+}
+
+/// A pack's file with faults by the number of the read.
+private final class FaultyReader: ExpertReader {
+    enum Fault { case error, damage }
+
+    private struct State {
+        var reads = 0
+        var fault: (@Sendable (Int) -> Fault?)?
+        var isHeld = false
+        var waiting = 0
+    }
+
+    private let file: DirectFile
+    private let state = Mutex(State())
+
+    init(_ path: String) throws { file = try DirectFile(path) }
+
+    func set(_ fault: @escaping @Sendable (Int) -> Fault?) { state.withLock { $0.fault = fault } }
+    func hold() { state.withLock { $0.isHeld = true } }
+    func letGo() { state.withLock { $0.isHeld = false } }
+    func waitUntilHeld() async {
+        while state.withLock({ $0.waiting }) == 0 { try? await Task.sleep(for: .milliseconds(5)) }
+    }
+
+    var version: [Int] { file.version }
+    var access: String { "test" }
+
+    func read(into target: UnsafeMutableRawBufferPointer, at offset: Int) throws(EngineError) {
+        if state.withLock({ $0.isHeld }) {
+            state.withLock { $0.waiting += 1 }
+            while state.withLock({ $0.isHeld }) { usleep(2000) }
+        }
+        let fault = state.withLock { state in
+            state.reads += 1
+            return state.fault?(state.reads)
+        }
+        if fault == .error { throw EngineError(.io, "experts.bin: Input/output error") }
+        try unsafe file.read(into: target, at: offset)
+        if fault == .damage { unsafe target[100] ^= 4 }
+    }
+}
