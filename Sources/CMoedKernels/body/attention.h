@@ -14,53 +14,71 @@ typedef struct query {
     float total; /* sum of e^(score - top) so far */
 } query;
 
-/* sum[d] = sum[d] * fade + chain over t of p[t] * v[t][d], for C vectors of 16 d. */
-INLINE void add_values(
-    const int C, float *sum, float fade, const float *p, size_t tokens, const float *v, size_t stride) {
-    f32x16 total[8];
-    UNROLL for (int c = 0; c < C; c++) total[c] = load(sum + c * MOED_PANEL) * splat(fade);
-    for (size_t t = 0; t < tokens; t++) {
-        f32x16 weight = splat(p[t]);
-        const float *value = v + t * stride;
-        UNROLL for (int c = 0; c < C; c++) total[c] = fma16(weight, load(value + c * MOED_PANEL), total[c]);
-    }
-    UNROLL for (int c = 0; c < C; c++) store(sum + c * MOED_PANEL, total[c]);
-}
+/* How one block changes a query's running sums. */
+typedef struct block_share {
+    float fade;     /* what the sums so far are multiplied with */
+    size_t tokens;  /* places of the block that the query sees; 0: none */
+    float p[MOED_KV_BLOCK];
+} block_share;
 
-/* One block's share of one query: `tokens` of its 32 places are visible. */
-INLINE void add_block(
-    query *to, float *sum, f32x16 low, f32x16 high, size_t tokens, const float *v, size_t width) {
+/* The query's softmax goes on over one block's scores. */
+INLINE void add_scores(query *to, block_share *share, f32x16 low, f32x16 high) {
     static const float index[MOED_KV_BLOCK] = {0,  1,  2,  3,  4,  5,  6,  7,  8,  9,  10,
                                                11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21,
                                                22, 23, 24, 25, 26, 27, 28, 29, 30, 31};
-    f32x16 end = splat((float)tokens), nothing = splat(-INFINITY);
+    f32x16 end = splat((float)share->tokens), nothing = splat(-INFINITY);
     low = select16(load(index) < end, low, nothing);
     high = select16(load(index + 16) < end, high, nothing);
     float top = max_lanes(max16(low, high));
     if (!(top > to->top)) top = to->top;
-    float fade = exp1(to->top - top);
+    share->fade = exp1(to->top - top);
     low = exp16(low - splat(top));
     high = exp16(high - splat(top));
-    to->total = to->total * fade + sum_lanes(low + high);
+    to->total = to->total * share->fade + sum_lanes(low + high);
     to->top = top;
-    float p[MOED_KV_BLOCK];
-    store(p, low);
-    store(p + 16, high);
-    size_t d = 0;
-    for (; d + 128 <= width; d += 128) add_values(8, sum + d, fade, p, tokens, v + d, width);
-    for (; d + 32 <= width; d += 32) add_values(2, sum + d, fade, p, tokens, v + d, width);
-    for (; d < width; d += 16) add_values(1, sum + d, fade, p, tokens, v + d, width);
+    store(share->p, low);
+    store(share->p + 16, high);
 }
 
-/* One block's share of R queries. */
+/* For each of R queries and C vectors of 16 d from `d` on: sum = sum * fade, then one fma chain over its tokens.
+ * Tokens that all of them see are widened once for all. */
+INLINE void add_values(
+    const int R, const int C, const int format, const block_share *shares, float *sums, kv_block block, size_t d) {
+    f32x16 total[ATTENTION_TILE][2];
+    size_t common = MOED_KV_BLOCK;
+    UNROLL for (int r = 0; r < R; r++) {
+        if (shares[r].tokens < common) common = shares[r].tokens;
+        UNROLL for (int c = 0; c < C; c++)
+            total[r][c] = load(sums + r * block.width + d + c * MOED_PANEL) * splat(shares[r].fade);
+    }
+    for (size_t t = 0; t < common; t++) {
+        f32x16 value[2];
+        UNROLL for (int c = 0; c < C; c++) value[c] = load_value(format, block, t, d + c * MOED_PANEL);
+        UNROLL for (int r = 0; r < R; r++)
+            UNROLL for (int c = 0; c < C; c++)
+                total[r][c] = fma16(splat(shares[r].p[t]), value[c], total[r][c]);
+    }
+    UNROLL for (int r = 0; r < R; r++)
+        for (size_t t = common; t < shares[r].tokens; t++)
+            UNROLL for (int c = 0; c < C; c++)
+                total[r][c] =
+                    fma16(splat(shares[r].p[t]), load_value(format, block, t, d + c * MOED_PANEL), total[r][c]);
+    UNROLL for (int r = 0; r < R; r++)
+        UNROLL for (int c = 0; c < C; c++) store(sums + r * block.width + d + c * MOED_PANEL, total[r][c]);
+}
+
+/* One block's share of R queries. Meanwhile the next block is fetched, a line of keys and one of values a step. */
 INLINE void attend(
-    const int R, query *queries, float *sums, kv_floats block, size_t start, const moed_attention *job) {
-    size_t width = padded(job->head_dim);
+    const int R, const int format, query *queries, float *sums, kv_block block, const char *next, size_t start,
+    const moed_attention *job) {
     f32x16 low[ATTENTION_TILE], high[ATTENTION_TILE];
     UNROLL for (int r = 0; r < R; r++) low[r] = high[r] = splat(0);
     for (size_t d = 0; d < job->head_dim; d++) {
-        const float *keys = block.keys + d * MOED_KV_BLOCK;
-        f32x16 first = load(keys), second = load(keys + 16);
+        if (next) {
+            __builtin_prefetch(next + d * 64);
+            __builtin_prefetch(next + (job->head_dim + d) * 64);
+        }
+        f32x16 first = load_keys(format, block, d, 0), second = load_keys(format, block, d, 16);
         UNROLL for (int r = 0; r < R; r++) {
             f32x16 value = splat(queries[r].q[d]);
             low[r] = fma16(value, first, low[r]);
@@ -68,22 +86,24 @@ INLINE void attend(
         }
     }
     f32x16 scale = splat(job->scale);
+    block_share shares[ATTENTION_TILE];
     UNROLL for (int r = 0; r < R; r++) {
-        if (queries[r].seen <= start) continue;
-        size_t tokens = queries[r].seen - start;
-        if (tokens > MOED_KV_BLOCK) tokens = MOED_KV_BLOCK;
-        add_block(
-            &queries[r], sums + (size_t)r * width, low[r] * scale, high[r] * scale, tokens, block.values, width);
+        shares[r].tokens = queries[r].seen <= start ? 0 : queries[r].seen - start;
+        shares[r].fade = 1;
+        if (shares[r].tokens > MOED_KV_BLOCK) shares[r].tokens = MOED_KV_BLOCK;
+        if (shares[r].tokens > 0) add_scores(&queries[r], &shares[r], low[r] * scale, high[r] * scale);
     }
+    size_t d = 0;
+    for (; d + 32 <= block.width; d += 32) add_values(R, 2, format, shares, sums, block, d);
+    for (; d < block.width; d += 16) add_values(R, 1, format, shares, sums, block, d);
 }
 
-/* All blocks for queries first..<first + count, of which there are at most ATTENTION_QUERIES: a block is
- * widened once for all of them, and used while it is in the nearest cache. */
-static void attend_queries(const moed_attention *job, size_t first, size_t count) {
+/* All blocks for queries first..<first + count, of which there are at most ATTENTION_QUERIES: a block is used for
+ * all of them while it is in the nearest cache. */
+INLINE void attend_queries(const int format, const moed_attention *job, size_t first, size_t count) {
     size_t width = padded(job->head_dim);
     query queries[ATTENTION_QUERIES];
     float sums[ATTENTION_QUERIES * MOED_HEAD_DIM_MAX];
-    kv_scratch scratch;
     memset(sums, 0, count * width * sizeof *sums);
     for (size_t i = 0; i < count; i++) {
         size_t row = (first + i) / job->group, head = (first + i) % job->group;
@@ -92,25 +112,27 @@ static void attend_queries(const moed_attention *job, size_t first, size_t count
     }
     size_t seen = queries[count - 1].seen; /* rows are in order: nobody sees more than the last */
     for (size_t start = 0; start < seen; start += MOED_KV_BLOCK) {
-        size_t tokens = seen - start < MOED_KV_BLOCK ? seen - start : MOED_KV_BLOCK;
-        const char *at = (const char *)job->kv + (size_t)job->blocks[start / MOED_KV_BLOCK] * job->block_stride;
-        kv_floats block = widen_block(at, job->format, tokens, job->head_dim, &scratch);
-        for (size_t i = 0, tile = ATTENTION_TILE; i < count; i += tile) {
+        const uint32_t *at = job->blocks + start / MOED_KV_BLOCK;
+        kv_block block = kv_block_at((const char *)job->kv + (size_t)*at * job->block_stride, job->head_dim);
+        /* Only the first tile fetches ahead. */
+        const char *next = start + MOED_KV_BLOCK < seen
+            ? (const char *)job->kv + (size_t)at[1] * job->block_stride : NULL;
+        for (size_t i = 0, tile = ATTENTION_TILE; i < count; i += tile, next = NULL) {
             while (tile > count - i) tile /= 2;
             if (queries[i + tile - 1].seen <= start) continue;
             query *some = queries + i;
             float *to = sums + i * width;
             switch (tile) {
 #if ATTENTION_TILE >= 8
-                case 8: attend(8, some, to, block, start, job); break;
+                case 8: attend(8, format, some, to, block, next, start, job); break;
 #endif
 #if ATTENTION_TILE >= 4
-                case 4: attend(4, some, to, block, start, job); break;
+                case 4: attend(4, format, some, to, block, next, start, job); break;
 #endif
 #if ATTENTION_TILE >= 2
-                case 2: attend(2, some, to, block, start, job); break;
+                case 2: attend(2, format, some, to, block, next, start, job); break;
 #endif
-                default: attend(1, some, to, block, start, job); break;
+                default: attend(1, format, some, to, block, next, start, job); break;
             }
         }
     }
@@ -120,8 +142,16 @@ static void attend_queries(const moed_attention *job, size_t first, size_t count
                 queries[i].out + d, load(sums + i * width + d) / splat(queries[i].total), job->head_dim - d);
 }
 
-static void attention(const moed_attention *job) {
+INLINE void attend_all(const int format, const moed_attention *job) {
     size_t count = job->rows * job->group;
     for (size_t done = 0; done < count; done += ATTENTION_QUERIES)
-        attend_queries(job, done, count - done < ATTENTION_QUERIES ? count - done : ATTENTION_QUERIES);
+        attend_queries(format, job, done, count - done < ATTENTION_QUERIES ? count - done : ATTENTION_QUERIES);
+}
+
+static void attention(const moed_attention *job) {
+    switch (job->format) {
+        case MOED_KV_F16: attend_all(MOED_KV_F16, job); break;
+        case MOED_KV_INT8: attend_all(MOED_KV_INT8, job); break;
+        default: attend_all(MOED_KV_F32, job); break;
+    }
 }

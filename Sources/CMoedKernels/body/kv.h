@@ -1,4 +1,4 @@
-/* Keys and values in the formats of the KV cache: stored token by token, widened block by block. */
+/* Keys and values in the formats of the KV cache: stored token by token, widened where they are used. */
 
 /* To half floats, ties to even. A number that is too large becomes the largest; what is infinite or no number
  * becomes none, so that it cannot pass for one. Integer arithmetic, so that all variants agree: not every
@@ -75,43 +75,36 @@ static void kv_store(
     memcpy(floats + head_dim * MOED_KV_BLOCK + slot * padded(head_dim), value, head_dim * sizeof *value);
 }
 
-/* One head of a block as f32: K^T [head_dim][32], V [32][padded]. */
-typedef struct kv_floats {
-    const float *keys;
-    const float *values;
-} kv_floats;
+/* One head of a block: K^T [head_dim][32], V [32][width], int8 with scales of both behind them. */
+typedef struct kv_block {
+    const void *keys;
+    size_t head_dim;
+    size_t width;
+} kv_block;
 
-/* Where the others are widened to. */
-typedef struct kv_scratch {
-    float keys[MOED_HEAD_DIM_MAX * MOED_KV_BLOCK];
-    float values[MOED_KV_BLOCK * MOED_HEAD_DIM_MAX];
-} kv_scratch;
+INLINE kv_block kv_block_at(const void *place, size_t head_dim) {
+    return (kv_block){place, head_dim, padded(head_dim)};
+}
 
-/* The block's first `tokens` places; keys behind them may be anything. */
-INLINE kv_floats widen_block(
-    const void *block, int32_t format, size_t tokens, size_t head_dim, kv_scratch *scratch) {
-    size_t width = padded(head_dim), keys = head_dim * MOED_KV_BLOCK;
-    if (format == MOED_KV_F16) {
-        const uint16_t *halves = block;
-        for (size_t i = 0; i < keys; i += MOED_PANEL) store(scratch->keys + i, widen_halves(halves + i));
-        for (size_t i = 0; i < tokens * width; i += MOED_PANEL)
-            store(scratch->values + i, widen_halves(halves + keys + i));
-    } else if (format == MOED_KV_INT8) {
-        const int8_t *codes = block;
-        const float *scales = (const float *)(codes + MOED_KV_BLOCK * (head_dim + width));
-        f32x16 low = load(scales), high = load(scales + 16);
-        for (size_t i = 0; i < keys; i += MOED_KV_BLOCK) {
-            store(scratch->keys + i, widen_codes(codes + i) * low);
-            store(scratch->keys + i + 16, widen_codes(codes + i + 16) * high);
-        }
-        for (size_t t = 0; t < tokens; t++)
-            for (size_t d = 0; d < width; d += MOED_PANEL)
-                store(
-                    scratch->values + t * width + d,
-                    widen_codes(codes + keys + t * width + d) * splat(scales[MOED_KV_BLOCK + t]));
-    } else {
-        const float *floats = block;
-        return (kv_floats){floats, floats + keys};
-    }
-    return (kv_floats){scratch->keys, scratch->values};
+/* 16 elements from place `index` of the head, widened but not scaled. */
+INLINE f32x16 load_elements(const int format, kv_block block, size_t index) {
+    if (format == MOED_KV_F16) return widen_halves((const uint16_t *)block.keys + index);
+    if (format == MOED_KV_INT8) return widen_codes((const int8_t *)block.keys + index);
+    return load((const float *)block.keys + index);
+}
+
+INLINE const float *kv_scales(kv_block block) {
+    return (const float *)((const int8_t *)block.keys + MOED_KV_BLOCK * (block.head_dim + block.width));
+}
+
+/* Element d of the keys of 16 tokens from `token` (0 or 16) on; those of places not written may be anything. */
+INLINE f32x16 load_keys(const int format, kv_block block, size_t d, size_t token) {
+    f32x16 keys = load_elements(format, block, d * MOED_KV_BLOCK + token);
+    return format == MOED_KV_INT8 ? keys * load(kv_scales(block) + token) : keys;
+}
+
+/* Elements d...d + 15 of one token's value. */
+INLINE f32x16 load_value(const int format, kv_block block, size_t token, size_t d) {
+    f32x16 value = load_elements(format, block, MOED_KV_BLOCK * block.head_dim + token * block.width + d);
+    return format == MOED_KV_INT8 ? value * splat(kv_scales(block)[MOED_KV_BLOCK + token]) : value;
 }
