@@ -76,7 +76,7 @@ INLINE void attend(
     for (size_t d = 0; d < job->head_dim; d++) {
         if (next) {
             __builtin_prefetch(next + d * 64);
-            __builtin_prefetch(next + (job->head_dim + d) * 64);
+            if (format != MOED_KV_INT8) __builtin_prefetch(next + (job->head_dim + d) * 64);
         }
         f32x16 first = load_keys(format, block, d, 0), second = load_keys(format, block, d, 16);
         UNROLL for (int r = 0; r < R; r++) {
