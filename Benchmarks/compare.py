@@ -50,7 +50,7 @@ def measure(arguments, pack, model, row):
         turns.append({
             "llama": theirs, "moed": ours["tokens_per_second"], "ratio": ours["tokens_per_second"] / theirs,
             "of_limit": ours["of_limit"], "bound_by": ours["bound_by"],
-            "memory_gb_per_second": ours["memory_bytes_per_second"] / 1e9, "others": ours.get("others")})
+            "memory_gb_per_second": ours["memory_bytes_per_second"] / 1e9, "others_cpu": ours.get("others_cpu")})
     median = {k: statistics.median(t[k] for t in turns) for k in ["llama", "moed", "ratio", "of_limit", "memory_gb_per_second"]}
     return {"pack": pack, "gguf": model, "row": row, **median, "bound_by": turns[-1]["bound_by"], "turns": turns}
 
