@@ -18,6 +18,8 @@ package struct GenerationLoop {
         /// Tokens of the prompt that the choice with the fewest got from others; nil before one has ended.
         var cached: Int?
         var sequences: Set<SequenceID>
+        /// Whether tokens of an earlier attempt were fed again.
+        var isResumed = false
         var seed: UInt64
     }
 
@@ -32,6 +34,8 @@ package struct GenerationLoop {
     private var nextSequence = 0
     /// Finished before their first sweep: a thinking budget of 0 with no room for an answer.
     private var early: [Outcome] = []
+    /// Of choices that ended before their jobs did.
+    private var unreported: [OutputPiece] = []
     /// Tokens generated since the loop began, injected ones not counted.
     package private(set) var generatedTokens = 0
     /// Tokens of prompts and injections fed since the loop began; what was taken from others is not among them.
@@ -87,9 +91,23 @@ package struct GenerationLoop {
     }
 
     /// Stops a job without a result. Unknown jobs are ignored: it may have finished meanwhile.
-    package mutating func cancel(_ job: JobID) {
-        guard let unfinished = jobs.removeValue(forKey: job) else { return }
+    /// - Returns: what was generated in vain.
+    @discardableResult
+    package mutating func cancel(_ job: JobID) -> Usage {
+        guard let unfinished = jobs.removeValue(forKey: job) else { return Usage() }
+        var usage = unfinished.usage
+        for sequence in unfinished.sequences { states[sequence]?.count(into: &usage) }
+        let hasBegun =
+            unfinished.cached != nil || unfinished.sequences.contains { states[$0]?.hasBegun == true }
         for sequence in unfinished.sequences { forget(sequence) }
+        return hasBegun ? usage : Usage()
+    }
+
+    /// Output tokens that unfinished jobs got since it was last asked.
+    package mutating func takeProgress() -> [OutputPiece] {
+        defer { unreported = [] }
+        let ended = unreported.filter { jobs[$0.job] != nil }
+        return ended + states.keys.sorted().compactMap { states[$0]?.takeProgress() }
     }
 
     /// One sweep: admits, runs every admitted sequence a step further and returns the jobs that ended with it.
@@ -122,7 +140,7 @@ package struct GenerationLoop {
         }
         do {
             outcomes += apply(try engine.sweep(steps), to: steps)
-        } catch where error.code == .interrupted {
+        } catch  where error.code == .interrupted {
             isInterrupted = true
         } catch {
             // Jobs that were not in the sweep may fare better.
@@ -171,14 +189,18 @@ package struct GenerationLoop {
         // The choices of a job have one prompt, counted once: what one of them computed was not cached.
         job.cached = min(job.cached ?? .max, state.cachedTokens)
         job.choices.append(state.finish(into: &job.usage))
+        job.usage.recomputed += state.recomputedCount
+        if state.recomputedCount > 0 { job.isResumed = true }
         job.sequences.remove(sequence)
         forget(sequence)
         guard job.sequences.isEmpty else {
+            if let piece = state.takeProgress() { unreported.append(piece) }
             jobs[id] = job
             return nil
         }
         jobs[id] = nil
         job.usage.cachedPrompt = job.cached ?? 0
+        if job.isResumed { job.usage.recomputed += job.usage.prompt - job.usage.cachedPrompt }
         let choices = job.choices.sorted { $0.index < $1.index }
         return .finished(id, GenerationResult(choices: choices, usage: job.usage, seed: job.seed))
     }

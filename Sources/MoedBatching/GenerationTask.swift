@@ -19,6 +19,8 @@ package struct GenerationTask: Sendable {
     package var includesReasoning = true
     /// How long the job had waited when it was handed over: what `max_wait` is measured against.
     package var waited: Duration
+    /// Output tokens by choice that an earlier attempt left: the job goes on behind them.
+    package var saved: [Int: [TokenID]] = [:]
     /// Makes the detokeniser of one choice.
     package var makeTextStream: @Sendable () -> any TokenTextStream
 

@@ -17,6 +17,10 @@ struct SequenceState: Sendable {
     private(set) var isWaiting = false
     private(set) var outputIDs: [TokenID] = []
     private(set) var finishReason: FinishReason?
+    /// Output tokens that were taken over from an earlier attempt.
+    private var savedCount = 0
+    /// Output tokens that ``takeProgress()`` has returned, or need not.
+    private var reportedCount = 0
     private var thinking: ThinkingTracker
     private var text: OutputText
 
@@ -27,6 +31,7 @@ struct SequenceState: Sendable {
         thinking = ThinkingTracker(task.thinking)
         text = OutputText(stopStrings: task.stopStrings, makeTextStream: task.makeTextStream)
         injectIfDue()
+        replay(task.saved[choice] ?? [])
     }
 
     var opening: SequenceOpening {
@@ -58,6 +63,39 @@ struct SequenceState: Sendable {
         pending = pending.dropFirst(chunk.count)
         return SequenceStep(sequence: sequence, tokens: Array(chunk), samples: pending.isEmpty)
     }
+
+    /// Takes over what an earlier attempt generated, as if it had been generated here; all of it is fed again.
+    private mutating func replay(_ saved: [TokenID]) {
+        guard !saved.isEmpty else { return }
+        let beginning = self
+        while finishReason == nil, outputIDs.count < saved.count { accept(saved[outputIDs.count]) }
+        // The end of the thinking puts itself in again: where it differs, the settings have changed since.
+        guard outputIDs == saved else {
+            self = beginning
+            return
+        }
+        pending = (task.prompt + outputIDs)[...]
+        savedCount = saved.count
+        reportedCount = saved.count
+    }
+
+    /// Output tokens of an earlier attempt that were fed again.
+    var recomputedCount: Int { promptTokensIn > 0 ? savedCount : 0 }
+
+    /// Whether the engine has tokens of it.
+    var hasBegun: Bool { promptTokensIn > 0 }
+
+    /// The output tokens since it was last asked; nil when there are none.
+    mutating func takeProgress() -> OutputPiece? {
+        guard outputIDs.count > reportedCount else { return nil }
+        defer { reportedCount = outputIDs.count }
+        return OutputPiece(
+            job: task.job, choice: choice, firstToken: reportedCount,
+            tokens: Array(outputIDs[reportedCount...]))
+    }
+
+    /// Adds its output tokens so far to a job's account.
+    func count(into usage: inout Usage) { thinking.count(into: &usage) }
 
     /// Takes the sampled token into the output and decides what follows.
     mutating func accept(_ token: TokenID) {
@@ -94,7 +132,7 @@ struct SequenceState: Sendable {
     /// The finished choice; adds its tokens to the job's account.
     mutating func finish(into usage: inout Usage) -> GenerationChoice {
         precondition(finishReason != nil, "an unfinished sequence was collected")
-        thinking.count(into: &usage)
+        count(into: &usage)
         let (content, reasoning) = text.finish()
         return GenerationChoice(
             index: choice, content: content, reasoning: task.includesReasoning ? reasoning : nil,

@@ -39,10 +39,10 @@ package enum Daemon {
             // A drain is a night's work: what counts is when its last job ends.
             sweepTimeMax: drains ? nil : settings.engine.sweepTimeMax)
         let inference = try InferenceService(
-            loop: loop, progress: sweepProgress, interruption: runner.engine.interruption
-        ) { outcomes in
-            inbox.put(outcomes.map { .ended($0) })
-        }
+            loop: loop, progress: sweepProgress, interruption: runner.engine.interruption,
+            checkpoints: settings.queue.checkpoints,
+            deliver: { outcomes in inbox.put(outcomes.map { .ended($0) }) },
+            keep: { pieces in inbox.put([.progressed(pieces)]) })
         let (jobs, continuation) = AsyncStream.makeStream(of: ClaimedJob.self)
         let preparation = PreparationRunner(
             service: try PreparationService(
@@ -50,7 +50,8 @@ package enum Daemon {
             jobs: jobs)
         let queue = QueueService(
             settings: settings, drains: drains, inference: inference, inbox: inbox, progress: queueProgress,
-            jobsToPrepare: continuation, report: report, notifier: notifier, log: log)
+            jobsToPrepare: continuation, report: report, notifier: notifier,
+            computedBy: origin(of: summary, settings), log: log)
         let host = HostService(
             notifier: notifier, report: report, inference: inference, streaming: streaming,
             readProgress: {
@@ -82,6 +83,11 @@ package enum Daemon {
         try await group.run()
         notifier.send(.status("Stopped"))
         log.notice("stopped")
+    }
+
+    /// What tokens depend on beside the request.
+    private static func origin(of model: String, _ settings: Settings) -> String {
+        "\(settings.model.name); \(model); kv \(settings.engine.kvFormat?.rawValue ?? "auto")"
     }
 
     private static func loadModel(

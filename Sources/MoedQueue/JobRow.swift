@@ -32,11 +32,15 @@ package struct ClaimedJob: Sendable, Equatable {
     package var body: String?
     /// How long it was due before it was claimed.
     package var waited: Duration
+    /// Output tokens by choice that an earlier attempt left in checkpoints.
+    package var saved: [Int: [TokenID]]
 
     package var id: JobID { lease.job }
 
     package init(
-        lease: JobLease, attempt: Int, crashes: Int, group: JobGroup, tenant: String, body: String?, waited: Duration
+        lease: JobLease, attempt: Int, crashes: Int, group: JobGroup, tenant: String, body: String?,
+        waited: Duration,
+        saved: [Int: [TokenID]] = [:]
     ) {
         self.lease = lease
         self.attempt = attempt
@@ -45,6 +49,7 @@ package struct ClaimedJob: Sendable, Equatable {
         self.tenant = tenant
         self.body = body
         self.waited = waited
+        self.saved = saved
     }
 }
 

@@ -77,23 +77,27 @@ extension JobStore {
     ///
     /// - Parameter maxWait: the job that has been due longest is taken first when it has waited this long, whatever
     ///   its priority. One per claim: were it all such jobs, priority would mean nothing in a long queue.
+    /// - Parameter computedBy: checkpoints of this origin come with the jobs; see `checkpoint`.
     package func claim(
-        _ worker: WorkerID, _ group: JobGroup, limit: Int, maxWait: Duration? = nil
+        _ worker: WorkerID, _ group: JobGroup, limit: Int, maxWait: Duration? = nil, computedBy: String? = nil
     ) async throws(QueueError) -> [ClaimedJob] {
         let limit = min(limit, Self.rowsPerStatementMax)
         guard limit > 0 else { return [] }
-        let result = try await query(Self.claim(worker, group, limit, maxWait.map(seconds)))
+        let result = try await query(
+            Self.claim(worker, group, limit, maxWait.map(seconds), computedBy?.withoutNUL))
         return try await decode(result) { row throws(DatabaseError) in
             ClaimedJob(
                 lease: JobLease(job: JobID(try row.value("id")), token: try row.value("lease_token")),
                 attempt: try row.value("attempt"), crashes: try row.value("crashes"), group: group,
                 tenant: try row.value("tenant"), body: try row.optional("body"),
-                waited: .milliseconds(try row.value("waited_ms", as: Int64.self)))
+                waited: .milliseconds(try row.value("waited_ms", as: Int64.self)),
+                saved: Self.savedOutput(try row.optional("saved") ?? ""))
         }
     }
 
-    private static func claim(_ worker: WorkerID, _ group: JobGroup, _ limit: Int, _ maxWait: Double?) -> SQL
-    {
+    private static func claim(
+        _ worker: WorkerID, _ group: JobGroup, _ limit: Int, _ maxWait: Double?, _ computedBy: String?
+    ) -> SQL {
         """
         WITH RECURSIVE wanted AS MATERIALIZED (
           SELECT m.id AS model_id, \(group.mode.rawValue)::moed.reasoning_mode AS mode,
@@ -139,8 +143,7 @@ extension JobStore {
               OR o.id IS NOT NULL AND coalesce(b.jobs, 0) < t.max_running
         ), locked AS MATERIALIZED (
           SELECT j.id, c.turn FROM moed.job j JOIN ordered c ON c.id = j.id
-           WHERE j.state = 'queued'
-           ORDER BY c.turn, j.id LIMIT \(limit) FOR UPDATE OF j SKIP LOCKED
+           WHERE j.state = 'queued' ORDER BY c.turn, j.id LIMIT \(limit) FOR UPDATE OF j SKIP LOCKED
         ), taken AS (
           UPDATE moed.job j
              SET state = 'running', attempt = j.attempt + 1, leased_by = \(worker.rawValue),
@@ -154,7 +157,10 @@ extension JobStore {
           SELECT id, lease_token, attempt, \(worker.rawValue) FROM taken
         )
         SELECT k.id, k.lease_token, k.attempt, k.crashes, k.waited_ms, t.name AS tenant,
-               CASE WHEN octet_length(r.body::text) <= \(RequestLimit.bodyBytesMax) THEN r.body END AS body
+               CASE WHEN octet_length(r.body::text) <= \(RequestLimit.bodyBytesMax) THEN r.body END AS body,
+               (SELECT string_agg(concat_ws(':', p.choice, p.first_token, array_to_string(p.token_ids, ',')), ' '
+                                  ORDER BY p.choice, p.first_token)
+                FROM moed.job_checkpoint p WHERE p.job_id = k.id AND p.computed_by = \(computedBy)) AS saved
           FROM taken k JOIN moed.tenant t ON t.id = k.tenant_id JOIN moed.job_request r ON r.job_id = k.id
          ORDER BY k.turn, k.id
         """

@@ -87,6 +87,8 @@ extension JobStore {
         ), attempt AS (
           UPDATE moed.job_attempt a SET ended_at = clock_timestamp(), outcome = 'lost'
             FROM lost l WHERE a.job_id = l.id AND a.lease_token = l.lease_token
+        ), checkpoint AS (
+          DELETE FROM moed.job_checkpoint k USING lost l WHERE k.job_id = l.id AND l.state <> 'queued'
         )
         SELECT state, count(*) AS jobs FROM moved GROUP BY state
         """

@@ -45,7 +45,7 @@ extension JobStore {
             ), attempt AS (
               UPDATE moed.job_attempt a SET ended_at = clock_timestamp(), outcome = 'succeeded'
                 FROM done d WHERE a.job_id = d.id AND a.lease_token = d.lease_token
-            )
+            ), checkpoint AS (DELETE FROM moed.job_checkpoint k USING done d WHERE k.job_id = d.id)
             SELECT id FROM done
             """
     }
@@ -97,6 +97,8 @@ extension JobStore {
                  SET ended_at = clock_timestamp(), error_code = n.code, error_message = n.message,
                      outcome = CASE n.state WHEN 'scheduled' THEN 'retried' ELSE n.state::text END
                 FROM next n WHERE a.job_id = n.job_id AND a.lease_token = n.lease_token
+            ), checkpoint AS (
+              DELETE FROM moed.job_checkpoint k USING next n WHERE k.job_id = n.job_id AND n.state <> 'scheduled'
             )
             SELECT id FROM done
             """
@@ -142,6 +144,8 @@ extension JobStore {
               UPDATE moed.job_attempt a
                  SET ended_at = clock_timestamp(), outcome = CASE WHEN n.cancelled THEN 'cancelled' ELSE 'released' END
                 FROM next n WHERE a.job_id = n.job_id AND a.lease_token = n.lease_token
+            ), checkpoint AS (
+              DELETE FROM moed.job_checkpoint k USING next n WHERE k.job_id = n.job_id AND n.cancelled
             )
             SELECT id FROM done
             """

@@ -17,6 +17,7 @@ package struct Migration: Sendable, Equatable {
         Migration(version: 2, name: "m0002_enqueue", PackageResources.m0002_enqueue_sql),
         Migration(version: 3, name: "m0003_views", PackageResources.m0003_views_sql),
         Migration(version: 4, name: "m0004_control", PackageResources.m0004_control_sql),
+        Migration(version: 5, name: "m0005_checkpoint", PackageResources.m0005_checkpoint_sql),
     ]
 
     private init(version: Int, name: String, _ bytes: [UInt8]) {

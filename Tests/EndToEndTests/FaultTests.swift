@@ -40,6 +40,49 @@ struct FaultTests {
         #expect(try await scene.accountingFaults() == [])
     }
 
+    /// A daemon that is killed, and one that is told to stop: the next one goes on in the middle of the text.
+    @Test(arguments: [SIGKILL, SIGTERM])
+    func unfinishedJobsGoOnFromTheirCheckpoints(_ signal: Int32) async throws {
+        func scene() async throws -> Scene {
+            let scene = try await Scene()
+            try await enqueue(scene, 16, maxTokens: 400)
+            try await scene.database.run(
+                script:
+                    "UPDATE moed.job_request SET body = jsonb_set(body::jsonb, '{ignore_eos}', 'true')::json")
+            return scene
+        }
+        func texts(_ scene: Scene) async throws -> [String] {
+            try await scene.database.query(
+                "SELECT concat_ws('|', id, finish_reason, reasoning, content, total_tokens) AS text FROM moed.jobs ORDER BY id"
+            ).map { try $0.value("text") }
+        }
+        let undisturbed = try await scene()
+        try await undisturbed.drain()
+        let scene = try await scene()
+        let settings = [
+            "engine.slots": "8", "queue.checkpoint_interval": "100ms", "queue.checkpoint_tokens": "8",
+            "shutdown.grace": "0s",
+        ]
+        let daemon = try scene.start(settings)
+        #expect(
+            try await eventually(within: 180) {
+                try await scene.database.value(
+                    "SELECT count(DISTINCT job_id) AS value FROM moed.job_checkpoint", as: Int64.self) == 8
+            })
+        daemon.signal(signal)
+        #expect(try await daemon.exitCode(within: 20) == (signal == SIGKILL ? -SIGKILL : 0))
+        try await scene.drain(["engine.slots": "8"])
+        #expect(try await texts(scene) == texts(undisturbed))
+        #expect(
+            try await scene.database.value(
+                "SELECT count(*) AS value FROM moed.token_ledger WHERE kind = 'final' AND recomputed_tokens > 0",
+                as: Int64.self) == 8)
+        #expect(
+            try await scene.database.value(
+                "SELECT count(*) AS value FROM moed.job_checkpoint", as: Int64.self) == 0)
+        #expect(try await scene.accountingFaults() == [])
+    }
+
     @Test func sigtermReleasesWithoutUsingAnAttempt() async throws {
         let scene = try await Scene()
         try await enqueue(scene, 40, maxTokens: 3000)

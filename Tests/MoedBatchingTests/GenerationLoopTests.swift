@@ -76,6 +76,71 @@ import Testing
         ScriptedEngine(limits: limits()) { $0.count < output.count ? output[$0.count] : Self.end }
     }
 
+    /// Wherever an earlier attempt was cut off, the rest comes out the same, and nothing is billed twice.
+    @Test(arguments: [nil, 0, 3] as [Int?]) func goesOnWhereAnEarlierAttemptWasCutOff(_ budget: Int?) {
+        var whole = task(7, max: 14, choices: 2, thinking: thinking(budget: budget, startsOpen: true))
+        func engine() -> ScriptedEngine {
+            ScriptedEngine(limits: limits()) { $0.count == 11 ? Self.end : nil }
+        }
+        let expected = run(engine(), [whole])[JobID(7)]
+        let outputs = expected?.choices.map(\.outputIDs) ?? []
+        #expect(outputs.count == 2 && outputs[0].count == 12)
+        for count in 0...12 {
+            whole.saved = [0: Array(outputs[0].prefix(count)), 1: Array(outputs[1].prefix(count / 2))]
+            let result = run(engine(), [whole])[JobID(7)]
+            #expect(result?.choices == expected?.choices)
+            var usage = result?.usage
+            if budget == nil {
+                // The prompt's three tokens and what was saved; a choice that was saved whole is not fed again.
+                let recomputed = count == 0 ? 0 : count == 12 ? 3 + 6 : 3 + count + count / 2
+                #expect(usage?.recomputed == recomputed)
+            }
+            usage?.recomputed = 0
+            #expect(usage == expected?.usage)
+        }
+    }
+
+    @Test func savedTokensOfOtherSettingsAreNotUsed() {
+        var job = task(7, thinking: thinking(budget: 2, startsOpen: true))
+        let expected = run(ScriptedEngine(limits: limits()), [job])[JobID(7)]
+        job.saved = [0: [1, 2, 3]]
+        #expect(run(ScriptedEngine(limits: limits()), [job])[JobID(7)] == expected)
+    }
+
+    @Test func reportsEveryNewTokenOnce() {
+        let engine = ScriptedEngine(limits: limits()) { _ in 5 }
+        var loop = GenerationLoop(
+            engine: engine, policy: GroupPolicy(maxWait: .seconds(60)), prefillChunkMax: 8)
+        loop.submit(task(1, max: 20, choices: 2), now: .zero)
+        var saved: [Int: Int] = [:]
+        for tick in 0..<18 {
+            _ = loop.advance(now: .milliseconds(tick))
+            guard tick % 4 == 3 else { continue }
+            for piece in loop.takeProgress() {
+                #expect(piece.firstToken == saved[piece.choice, default: 0])
+                saved[piece.choice, default: 0] += piece.tokens.count
+            }
+        }
+        #expect(saved == [0: 16, 1: 16])
+        #expect(loop.takeProgress().map(\.tokens) == [[5, 5], [5, 5]])
+        #expect(loop.takeProgress() == [])
+        var wasted = Usage()
+        (wasted.prompt, wasted.answer) = (3, 36)
+        #expect(loop.cancel(JobID(1)) == wasted)
+        loop.submit(task(2), now: .zero)
+        #expect(loop.cancel(JobID(2)) == Usage(), "it had not begun")
+    }
+
+    @Test func checkpointsComeByTimeAndByTokens() {
+        var schedule = CheckpointSchedule(interval: .seconds(10), tokens: 64)
+        let times: [(Int, Int)] = [
+            (0, 0), (100, 64), (500, 64), (510, 128), (1100, 128), (9000, 129), (11_100, 130),
+        ]
+        #expect(
+            times.map { schedule.take(now: .milliseconds($0.0), sweeps: $0.1) }
+                == [false, false, true, false, true, false, true])
+    }
+
     @Test func stopsAtTheEndTokenAndCountsIt() {
         let result = run(scripted([0, 1, 2]), [task(1)])[JobID(1)]
         #expect(result?.choices.first?.content == "abc")

@@ -95,7 +95,10 @@ struct MigratorTests {
                 REVOKE INSERT ON moed.token_ledger FROM moed_weak
                 """)
         let message = try await verify()
-        #expect(message == "role moed_weak needs INSERT on moed.token_ledger, USAGE on moed.lease_token_seq")
+        #expect(
+            message
+                == "role moed_weak needs SELECT, INSERT, UPDATE, DELETE on moed.job_checkpoint, INSERT on moed.token_ledger, USAGE on moed.lease_token_seq"
+        )
         await database.close()
     }
 

@@ -24,7 +24,9 @@ actor InferenceService: Service {
     private var loop: GenerationLoop
     private let progress: ProgressCounter
     private let interruption: Interruption
+    private var checkpoints: CheckpointSchedule
     private let deliver: @Sendable ([GenerationLoop.Outcome]) -> Void
+    private let keep: @Sendable ([OutputPiece]) -> Void
     private let wake = WakeSignal()
     private nonisolated let published: Mutex<Snapshot>
     private let clock = ContinuousClock()
@@ -36,17 +38,22 @@ actor InferenceService: Service {
     ///   - loop: handed over; nobody else may use its engine afterwards.
     ///   - progress: advances with every sweep and every idle round: the watchdog's proof of life.
     ///   - interruption: of the loop's engine.
+    ///   - checkpoints: when `keep` gets new tokens.
     ///   - deliver: takes the jobs that ended; must not block.
+    ///   - keep: takes new tokens of jobs that go on; must not block.
     init(
         loop: sending GenerationLoop, progress: ProgressCounter, interruption: Interruption,
-        deliver: @escaping @Sendable ([GenerationLoop.Outcome]) -> Void
+        checkpoints: CheckpointSchedule, deliver: @escaping @Sendable ([GenerationLoop.Outcome]) -> Void,
+        keep: @escaping @Sendable ([OutputPiece]) -> Void
     ) throws {
         executor = try ThreadExecutor(name: "moed-sweep")
         published = Mutex(Snapshot(slotsFree: loop.slotsFree))
         self.loop = loop
         self.progress = progress
         self.interruption = interruption
+        self.checkpoints = checkpoints
         self.deliver = deliver
+        self.keep = keep
         origin = clock.now
     }
 
@@ -61,9 +68,17 @@ actor InferenceService: Service {
         wake.signal()
     }
 
-    func cancel(_ jobs: [JobID]) {
-        for job in jobs { loop.cancel(job) }
-        publish()
+    /// Stops jobs; returns what each had generated in vain, in order.
+    @discardableResult
+    func cancel(_ jobs: [JobID]) -> [Usage] {
+        defer { publish() }
+        return jobs.map { loop.cancel($0) }
+    }
+
+    /// Hands over what jobs generated since the last checkpoint.
+    func checkpoint() {
+        let pieces = loop.takeProgress()
+        if !pieces.isEmpty { keep(pieces) }
     }
 
     /// Shows that the thread takes calls: progress while there is nothing to sweep.
@@ -84,6 +99,7 @@ actor InferenceService: Service {
             let outcomes = loop.advance(now: now)
             publish()
             if !outcomes.isEmpty { deliver(outcomes) }
+            if checkpoints.take(now: now, sweeps: loop.sweeps) { checkpoint() }
             // Lets submit and cancel in between two sweeps.
             await Task.yield()
         }

@@ -10,6 +10,8 @@ final class Inbox: Sendable {
         /// The request cannot be run.
         case refused(JobID, RequestError)
         case ended(GenerationLoop.Outcome)
+        /// New tokens of jobs that go on.
+        case progressed([OutputPiece])
         /// A job may have become claimable.
         case notified
     }

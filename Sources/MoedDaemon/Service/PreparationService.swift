@@ -49,10 +49,12 @@ actor PreparationService {
             return .failure(RequestError(.invalidJSON, error.description))
         }
         return Result { () throws(RequestError) in
-            try preparer.prepare(
+            var task = try preparer.prepare(
                 try GenerationRequest(body: body), job: job.lease.job, model: job.group.model,
                 bucket: job.group.bucket, seed: UInt64(bitPattern: job.lease.job.rawValue), waited: job.waited
             )
+            task.saved = job.saved
+            return task
         }
     }
 }

@@ -3,9 +3,9 @@ package struct QueueSchedule: Equatable {
     package struct Due: OptionSet {
         package let rawValue: Int
         package init(rawValue: Int) { self.rawValue = rawValue }
-        /// Renew the worker's lease and ask for cancellations.
+        /// Renew the worker's lease.
         package static let beat = Due(rawValue: 1)
-        /// Promote scheduled jobs, rescue those of dead workers, refuse unknown models.
+        /// Ask for cancellations, promote scheduled jobs, rescue those of dead workers, refuse unknown models.
         package static let maintain = Due(rawValue: 2)
         /// Look for jobs.
         package static let poll = Due(rawValue: 4)
@@ -35,8 +35,8 @@ package struct QueueSchedule: Equatable {
         }
         if now >= nextMaintenance {
             due.insert(.maintain)
-            // Rescue and promotion need no more haste than the lease itself has.
-            nextMaintenance = now + min(beatInterval, pollInterval)
+            // Who cancels a job waits for it to stop.
+            nextMaintenance = now + min(beatInterval, pollInterval, .seconds(1))
         }
         if wokenUp || now >= nextPoll {
             due.insert(.poll)

@@ -36,12 +36,34 @@ extension QueueService {
             self.worker = nil
             return try await ensureRegistered(store)
         }
-        let cancelled = try await store.cancelRequested(worker).compactMap { jobs.takeLease($0) }
-        guard !cancelled.isEmpty else { return }
-        await inference.cancel(cancelled.map(\.job))
-        _ = try await store.release(cancelled.map { JobRelease(lease: $0) })
-        for lease in cancelled {
-            log.notice("job cancelled", metadata: ["job_id": "\(lease.job)", "event": "cancelled"])
+    }
+
+    /// Stops what users have cancelled.
+    func stopCancelled(_ store: JobStore) async throws {
+        guard let worker, jobs.count > 0 else { return }
+        try await giveUp(try await store.cancelRequested(worker), store)
+    }
+
+    /// Keeps new tokens of running jobs; those that the answer does not name are not ours to continue.
+    func writeCheckpoints(_ store: JobStore) async throws {
+        let checkpoints = jobs.checkpointsToWrite
+        guard !checkpoints.isEmpty else { return jobs.checkpointsWritten() }
+        let held = try await store.checkpoint(checkpoints, computedBy: computedBy)
+        jobs.checkpointsWritten()
+        try await giveUp(Set(checkpoints.map(\.lease.job)).subtracting(held).sorted(), store)
+    }
+
+    /// Stops jobs that were cancelled or taken from this worker; what was generated is booked as wasted.
+    private func giveUp(_ ids: [JobID], _ store: JobStore) async throws {
+        var releases = ids.compactMap { jobs.giveUp($0, at: now) }
+        guard !releases.isEmpty else { return }
+        for (index, usage) in await inference.cancel(releases.map(\.lease.job)).enumerated() {
+            releases[index].usage = usage
+        }
+        for (release, disposition) in zip(releases, try await store.release(releases)) {
+            log.notice(
+                disposition == .stale ? "job taken over by another worker" : "job cancelled",
+                metadata: ["job_id": "\(release.lease.job)", "event": "cancelled"])
         }
     }
 
@@ -78,7 +100,8 @@ extension QueueService {
             // A suspect runs alone: it waits until the batch is empty, and the batch until it has ended.
             if jobs.runsAlone || (isQuarantine && jobs.count > 0) { break }
             let limit = isQuarantine ? 1 : min(free, settings.queue.claimMax)
-            let claimed = try await store.claim(worker, group, limit: limit, maxWait: settings.queue.maxWait)
+            let claimed = try await store.claim(
+                worker, group, limit: limit, maxWait: settings.queue.maxWait, computedBy: computedBy)
             if claimed.isEmpty {
                 exhausted.insert(group)
                 continue

@@ -22,6 +22,8 @@ actor QueueService: Service {
     let log: Logger
     let jobsToPrepare: AsyncStream<ClaimedJob>.Continuation
     let report: DaemonReport
+    /// What tokens depend on beside the request: whose checkpoints this worker can go on from.
+    let computedBy: String
     let clock = ContinuousClock()
     let origin: ContinuousClock.Instant
 
@@ -38,7 +40,7 @@ actor QueueService: Service {
         settings: Settings, drains: Bool, inference: InferenceService, inbox: Inbox,
         progress: ProgressCounter,
         jobsToPrepare: AsyncStream<ClaimedJob>.Continuation, report: DaemonReport, notifier: ServiceNotifier,
-        log: Logger
+        computedBy: String, log: Logger
     ) {
         self.settings = settings
         self.drains = drains
@@ -47,6 +49,7 @@ actor QueueService: Service {
         self.progress = progress
         self.jobsToPrepare = jobsToPrepare
         self.report = report
+        self.computedBy = computedBy
         self.notifier = notifier
         self.log = log
         jobs = RunningJobs(modelName: settings.model.name)
@@ -137,7 +140,9 @@ actor QueueService: Service {
             if let length = outage.ended(at: now) {
                 log.notice("database: back after \(Int(length.seconds.rounded(.up))) s")
             }
+            try await writeCheckpoints(store)
             if due.contains(.beat) || isIdle != wasIdle { try await beat(store) }
+            if due.contains(.maintain) { try await stopCancelled(store) }
             if let since = stopTime() {
                 if try await stopRound(store, since: since) { return true }
             } else {
@@ -173,6 +178,7 @@ actor QueueService: Service {
                 note(outcome)
                 jobs.ended(outcome, at: now, unixTime: UnixTime.now)
                 wokenUp = true
+            case .progressed(let pieces): jobs.progressed(pieces)
             case .notified: wokenUp = true
             }
         }
@@ -196,9 +202,13 @@ actor QueueService: Service {
     private func stopRound(_ store: JobStore, since: Duration) async throws -> Bool {
         let isOver = now - since >= settings.shutdownGrace
         guard isOver || (jobs.count == 0 && !jobs.hasWrites) else { return false }
-        let leases = jobs.takeLeases()
-        // A sweep of a streamed model may take a minute; its jobs are given back as they are.
+        // A sweep of a streamed model may take a minute; its jobs are given back as they were before it.
         inference.interrupt()
+        await inference.checkpoint()
+        _ = await takeEvents()
+        try await writeOutcomes(store)
+        try await writeCheckpoints(store)
+        let leases = jobs.takeLeases()
         await inference.cancel(leases.map(\.job))
         if !leases.isEmpty {
             _ = try await store.release(leases.map { JobRelease(lease: $0) })

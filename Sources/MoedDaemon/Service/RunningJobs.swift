@@ -18,6 +18,8 @@ package struct RunningJobs {
     private var preparing: Set<JobID> = []
     package private(set) var completions: [JobCompletion] = []
     package private(set) var failures: [JobFailure] = []
+    /// New tokens that are to be kept.
+    private var checkpoints: [JobCheckpoint] = []
     /// Failures that the database refused.
     private var postponed: [JobFailure] = []
     let modelName: String
@@ -70,6 +72,24 @@ package struct RunningJobs {
         }
     }
 
+    /// Notes new tokens of jobs that go on.
+    package mutating func progressed(_ pieces: [OutputPiece]) {
+        for piece in pieces {
+            guard let lease = held[piece.job]?.lease else { continue }
+            checkpoints.append(
+                JobCheckpoint(
+                    lease: lease, choice: piece.choice, firstToken: piece.firstToken, tokens: piece.tokens))
+        }
+    }
+
+    /// What is to be kept of the jobs that are still running.
+    package var checkpointsToWrite: [JobCheckpoint] {
+        checkpoints.filter { held[$0.lease.job]?.lease == $0.lease }
+    }
+
+    /// The database has answered all of `checkpointsToWrite`.
+    package mutating func checkpointsWritten() { checkpoints = [] }
+
     /// A result that cannot be stored ends its job as failed: computing it again would give the same.
     package mutating func resultRefused(_ lease: JobLease, _ reason: String) {
         failures.append(
@@ -89,6 +109,12 @@ package struct RunningJobs {
     package mutating func written(completions: Int, failures: Int) {
         self.completions.removeFirst(completions)
         self.failures.removeFirst(failures)
+    }
+
+    /// Gives one unfinished job up, with the time it took; nil when it is not held any more.
+    mutating func giveUp(_ job: JobID, at now: Duration) -> JobRelease? {
+        guard let claimedAt = held[job]?.claimedAt, let lease = takeLease(job) else { return nil }
+        return JobRelease(lease: lease, wall: now - claimedAt)
     }
 
     /// Gives one unfinished job up; nil when it is not held any more.

@@ -81,6 +81,12 @@ package struct SettingKey: Sendable {
     static let queueMaxWait = SettingKey(
         "queue.max_wait", "60s", "a job that has waited this long starts next, whatever its group")
     static let queueClaimMax = SettingKey("queue.claim_max", "64", "jobs claimed in one statement, at most")
+    static let queueCheckpointInterval = SettingKey(
+        "queue.checkpoint_interval", "10s",
+        "running jobs' new tokens are kept this often: after a crash they go on from there")
+    static let queueCheckpointTokens = SettingKey(
+        "queue.checkpoint_tokens", "64",
+        "or after so many tokens of one job, but not before a twentieth of the interval")
     static let shutdownGrace = SettingKey(
         "shutdown.grace", "8s", "after SIGTERM running jobs may finish for this long, then they are released")
     static let logLevel = SettingKey(
@@ -93,6 +99,7 @@ package struct SettingKey: Sendable {
         enginePrefixCache, engineRowsPerSweep, enginePrefillChunk, engineMaxSweepMS, engineCPU,
         generationMaxTokens, queuePollInterval,
         queueListen,
-        queueLease, queueMaxWait, queueClaimMax, shutdownGrace, logLevel,
+        queueLease, queueMaxWait, queueClaimMax, queueCheckpointInterval, queueCheckpointTokens,
+        shutdownGrace, logLevel,
     ]
 }

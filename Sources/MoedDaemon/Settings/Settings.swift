@@ -1,4 +1,5 @@
 package import Logging
+package import MoedBatching
 package import MoedEngine
 package import MoedWeights
 
@@ -35,9 +36,14 @@ package struct Settings: Sendable, Equatable {
         package var lease: Duration
         package var maxWait: Duration
         package var claimMax: Int
+        package var checkpointInterval: Duration
+        package var checkpointTokens: Int
 
         /// Three renewals may be lost (failover, a long statement) before another worker can take the jobs.
         package var beatInterval: Duration { lease / 4 }
+        package var checkpoints: CheckpointSchedule {
+            CheckpointSchedule(interval: checkpointInterval, tokens: checkpointTokens)
+        }
     }
 
     package var database: Database
@@ -98,7 +104,10 @@ extension Settings {
                 listens: reader.boolean(.queueListen),
                 lease: reader.duration(.queueLease, in: .seconds(2) ... .seconds(3600)),
                 maxWait: reader.duration(.queueMaxWait, in: .zero ... .seconds(86_400)),
-                claimMax: reader.integer(.queueClaimMax, in: 1...4096)),
+                claimMax: reader.integer(.queueClaimMax, in: 1...4096),
+                checkpointInterval: reader.duration(
+                    .queueCheckpointInterval, in: .milliseconds(20) ... .seconds(3600)),
+                checkpointTokens: reader.integer(.queueCheckpointTokens, in: 1...1_000_000)),
             maxTokensDefault: maxTokens == 0 ? nil : maxTokens,
             shutdownGrace: reader.duration(.shutdownGrace, in: .zero ... .seconds(3600)),
             logLevel: Logger.Level(
