@@ -135,6 +135,16 @@ extension JobStore {
         return try await decodeOne(result) { row throws(DatabaseError) in try row.value("jobs") }
     }
 
+    /// Deletes jobs that ended longer ago than `age`, the oldest first; their token account stays.
+    /// - Returns: how many; `limit` when more may be left.
+    package func prune(olderThan age: Duration, limit: Int = rowsPerStatementMax) async throws(QueueError)
+        -> Int
+    {
+        let result = try await query(
+            "SELECT moed.prune(make_interval(secs => \(seconds(age))), \(Int32(clamping: limit))) AS jobs")
+        return try await decodeOne(result) { row throws(DatabaseError) in try row.value("jobs") }
+    }
+
     /// Jobs of this worker whose cancellation was asked for: to be stopped and released.
     package func cancelRequested(_ worker: WorkerID) async throws(QueueError) -> [JobID] {
         let result = try await query(

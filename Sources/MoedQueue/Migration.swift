@@ -18,6 +18,7 @@ package struct Migration: Sendable, Equatable {
         Migration(version: 3, name: "m0003_views", PackageResources.m0003_views_sql),
         Migration(version: 4, name: "m0004_control", PackageResources.m0004_control_sql),
         Migration(version: 5, name: "m0005_checkpoint", PackageResources.m0005_checkpoint_sql),
+        Migration(version: 6, name: "m0006_operations", PackageResources.m0006_operations_sql),
     ]
 
     private init(version: Int, name: String, _ bytes: [UInt8]) {

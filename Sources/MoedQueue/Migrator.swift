@@ -81,7 +81,7 @@ package struct Migrator: Sendable {
                        current_user::text AS role
                   FROM (VALUES ('worker', 'SELECT, INSERT, UPDATE'), ('model', 'SELECT, INSERT, UPDATE'),
                                ('tenant', 'SELECT'),
-                               ('job', 'SELECT, UPDATE'), ('job_request', 'SELECT'),
+                               ('job', 'SELECT, UPDATE, DELETE'), ('job_request', 'SELECT'),
                                ('job_checkpoint', 'SELECT, INSERT, UPDATE, DELETE'), ('job_result', 'INSERT'),
                                ('job_attempt', 'SELECT, INSERT, UPDATE'), ('token_ledger', 'INSERT'),
                                ('lease_token_seq', 'USAGE')) AS w(name, rights)

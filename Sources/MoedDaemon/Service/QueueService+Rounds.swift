@@ -80,6 +80,17 @@ extension QueueService {
             log.notice("\(refused) jobs ask for a model that no worker has ever served")
             report.update { $0.failed += refused }
         }
+        try await prune(store)
+    }
+
+    /// Deletes what is older than the retention, a portion a round, so that no statement takes long.
+    private func prune(_ store: JobStore) async throws {
+        guard settings.queue.retention > .zero, now >= nextPruning else { return }
+        let pruned = try await store.prune(olderThan: settings.queue.retention)
+        if pruned > 0 {
+            log.info("pruned \(pruned) jobs that ended more than \(settings.queue.retention) ago")
+        }
+        if pruned < JobStore.rowsPerStatementMax { nextPruning = now + .seconds(60) }
     }
 
     /// Claims for every free slot, group by group as the policy says.

@@ -31,6 +31,7 @@ actor QueueService: Service {
     var worker: WorkerID?
     var currentGroup: JobGroup?
     var wasIdle = false
+    var nextPruning = Duration.zero
     private let notifier: ServiceNotifier
     private let isAskedToStop = Atomic<Bool>(false)
     private var stoppingSince: Duration?

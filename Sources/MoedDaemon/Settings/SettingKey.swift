@@ -87,6 +87,10 @@ package struct SettingKey: Sendable {
     static let queueCheckpointTokens = SettingKey(
         "queue.checkpoint_tokens", "64",
         "or after so many tokens of one job, but not before a twentieth of the interval")
+    static let queueRetention = SettingKey(
+        "queue.retention", "0s",
+        "jobs that ended longer ago are deleted (720h: after 30 days), their token account is not; 0s keeps all"
+    )
     static let shutdownGrace = SettingKey(
         "shutdown.grace", "8s", "after SIGTERM running jobs may finish for this long, then they are released")
     static let logLevel = SettingKey(
@@ -100,6 +104,7 @@ package struct SettingKey: Sendable {
         generationMaxTokens, queuePollInterval,
         queueListen,
         queueLease, queueMaxWait, queueClaimMax, queueCheckpointInterval, queueCheckpointTokens,
+        queueRetention,
         shutdownGrace, logLevel,
     ]
 }

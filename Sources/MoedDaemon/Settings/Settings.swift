@@ -38,6 +38,8 @@ package struct Settings: Sendable, Equatable {
         package var claimMax: Int
         package var checkpointInterval: Duration
         package var checkpointTokens: Int
+        /// How long ended jobs are kept; zero is for ever.
+        package var retention: Duration
 
         /// Three renewals may be lost (failover, a long statement) before another worker can take the jobs.
         package var beatInterval: Duration { lease / 4 }
@@ -107,7 +109,8 @@ extension Settings {
                 claimMax: reader.integer(.queueClaimMax, in: 1...4096),
                 checkpointInterval: reader.duration(
                     .queueCheckpointInterval, in: .milliseconds(20) ... .seconds(3600)),
-                checkpointTokens: reader.integer(.queueCheckpointTokens, in: 1...1_000_000)),
+                checkpointTokens: reader.integer(.queueCheckpointTokens, in: 1...1_000_000),
+                retention: reader.duration(.queueRetention, in: .zero ... .seconds(315_360_000))),
             maxTokensDefault: maxTokens == 0 ? nil : maxTokens,
             shutdownGrace: reader.duration(.shutdownGrace, in: .zero ... .seconds(3600)),
             logLevel: Logger.Level(
