@@ -19,6 +19,7 @@ package struct Migration: Sendable, Equatable {
         Migration(version: 4, name: "m0004_control", PackageResources.m0004_control_sql),
         Migration(version: 5, name: "m0005_checkpoint", PackageResources.m0005_checkpoint_sql),
         Migration(version: 6, name: "m0006_operations", PackageResources.m0006_operations_sql),
+        Migration(version: 7, name: "m0007_batches", PackageResources.m0007_batches_sql),
     ]
 
     private init(version: Int, name: String, _ bytes: [UInt8]) {
