@@ -122,7 +122,7 @@ def compare(name, model, sequences, work, build, program, moed):
     to_gguf.main(model, str(unquantised))
     rows.append(("llama.cpp", "BF16", *divergence(reference, llama_logprobs(program, unquantised, sequences, vocabulary))))
     for label, arguments in LLAMA_FORMATS.items():
-        file = work / f"{name}-{label.replace(" ", "-").replace(",", "")}.gguf"
+        file = work / f"{name}-{'-'.join(label.replace(',', '').split())}.gguf"
         subprocess.run([f"{build}/bin/llama-quantize", *arguments[:-1], str(unquantised), str(file), arguments[-1], "2"],
                        capture_output=True, check=True)
         rows.append(("llama.cpp", label, *divergence(reference, llama_logprobs(program, file, sequences, vocabulary))))

@@ -71,7 +71,9 @@ BEGIN
       PERFORM request -> 'custom_id';
     EXCEPTION WHEN data_exception THEN
       -- PostgreSQL reads no member of an object with \u0000 or a lone surrogate in it: a copy of equal length has none.
-      readable := regexp_replace(line_text, '\\u(0000|d[89a-f][0-9a-f]{2})', '\\ufffd', 'gi')::json;
+      readable := regexp_replace(line_text,
+        '\\u0000|\\ud[89ab][0-9a-f]{2}(?!\\ud[c-f][0-9a-f]{2})|(?<!\\ud[89ab][0-9a-f]{2})\\ud[c-f][0-9a-f]{2}',
+        '\\ufffd', 'gi')::json;
     END;
     IF fault IS NULL THEN
       IF json_typeof(readable) <> 'object' THEN
@@ -92,11 +94,17 @@ BEGIN
           fault := ARRAY['invalid_value', 'url must be /v1/chat/completions', 'url'];
         ELSIF json_typeof(moed.json_member(readable, 'body')) IS DISTINCT FROM 'object' THEN
           fault := ARRAY['missing_required_parameter', 'body must be a JSON object', 'body'];
+        ELSE
+          body := moed.json_member(readable, 'body')::text;
+          -- Where it stands in the copy is where it stands in the line: that must be one place.
+          IF readable::text <> line_text
+             AND length(readable::text) - length(replace(readable::text, body, '')) > length(body) THEN
+            fault := ARRAY['invalid_value', 'another member is like body, and the line has \u0000 or a lone surrogate', 'body'];
+          END IF;
         END IF;
       END IF;
     END IF;
     IF fault IS NULL THEN
-      body := moed.json_member(readable, 'body')::text;
       job := moed.insert_job(
         NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
         priority, run_at, NULL, NULL, tenant,

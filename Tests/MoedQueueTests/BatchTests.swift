@@ -34,6 +34,9 @@ struct BatchTests {
             Self.line("url").replacing("chat/completions", with: "embeddings"), Self.line("body", body: "1"),
             Self.line(String(repeating: "x", count: 513)),
             Self.line("nul", body: #"{"messages":[{"role":"user","content":"\u0000 \ud800"}],"n":-1}"#),
+            Self.line(#"\ud83d\ude00"#, body: #"{"a":"\ud83d\udca9 \ud83d"}"#),
+            Self.line(#"\ud83d\ude01"#, body: #"{"a":"\udca9"}"#),
+            #"{"x":{"a":"\ufffd"},"custom_id":"twice","body":{"a":"\u0000"}}"#,
         ].joined(separator: "\n")
         let batch = try await importing(queue, file)
         let errors = try await queue.database.query(
@@ -44,16 +47,18 @@ struct BatchTests {
                 "4 invalid_json", "5 invalid_value", "6 missing_required_parameter custom_id",
                 "7 duplicate_custom_id custom_id", "8 invalid_value method", "9 invalid_value url",
                 "10 missing_required_parameter body", "11 invalid_value custom_id",
+                "15 invalid_value body",
             ])
         let jobs = try await queue.database.query(
             "SELECT custom_id FROM moed.batch_line WHERE job_id IS NOT NULL ORDER BY line")
-        #expect(try jobs.map { try $0.value("custom_id", as: String.self) } == ["first", "crlf", "nul"])
+        #expect(
+            try jobs.map { try $0.value("custom_id", as: String.self) } == ["first", "crlf", "nul", "😀", "😁"])
         // The body goes in byte for byte.
         #expect(
             try await queue.database.value(
                 "SELECT count(*) AS value FROM moed.job_request WHERE body::text LIKE '%\\\\u0000 \\\\ud800%'",
                 as: Int64.self) == 1)
-        #expect(try await export(queue, batch).count == 8, "what has not ended is left out")
+        #expect(try await export(queue, batch).count == 9, "what has not ended is left out")
         #expect(try await queue.violations() == [])
         await queue.close()
     }
