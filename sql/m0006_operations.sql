@@ -4,35 +4,23 @@ CREATE INDEX job_prune_idx ON moed.job (finished_at) WHERE finished_at IS NOT NU
 
 CREATE FUNCTION moed.set_paused(kind text, name text, paused boolean) RETURNS int
 LANGUAGE plpgsql SET search_path = pg_catalog, moed, pg_temp AS $$
-DECLARE
-  since timestamptz := CASE WHEN paused THEN clock_timestamp() END;
-  found_rows int;
 BEGIN
-  IF kind = 'all' THEN
-    UPDATE moed.model m SET paused_at = since WHERE (m.paused_at IS NOT NULL) <> paused;
-  ELSIF kind = 'model' THEN
-    UPDATE moed.model m SET paused_at = coalesce(m.paused_at, since) WHERE m.name = set_paused.name AND paused;
-    IF NOT paused THEN UPDATE moed.model m SET paused_at = NULL WHERE m.name = set_paused.name; END IF;
-    PERFORM FROM moed.model m WHERE m.name = set_paused.name;
-    IF NOT FOUND THEN
-      RAISE EXCEPTION 'there is no model "%"', set_paused.name USING ERRCODE = 'undefined_object',
-        HINT = 'SELECT name FROM moed.model lists them.';
-    END IF;
-  ELSIF kind = 'tenant' THEN
-    UPDATE moed.tenant t SET paused_at = coalesce(t.paused_at, since) WHERE t.name = set_paused.name AND paused;
-    IF NOT paused THEN UPDATE moed.tenant t SET paused_at = NULL WHERE t.name = set_paused.name; END IF;
-    PERFORM FROM moed.tenant t WHERE t.name = set_paused.name;
-    IF NOT FOUND THEN
-      RAISE EXCEPTION 'there is no tenant "%"', set_paused.name USING ERRCODE = 'undefined_object',
-        HINT = 'SELECT name FROM moed.tenant lists them.';
-    END IF;
+  IF kind = 'tenant' THEN
+    UPDATE moed.tenant t SET paused_at = CASE WHEN paused THEN coalesce(t.paused_at, clock_timestamp()) END
+     WHERE t.name = set_paused.name;
+  ELSIF kind IN ('model', 'all') THEN
+    UPDATE moed.model m SET paused_at = CASE WHEN paused THEN coalesce(m.paused_at, clock_timestamp()) END
+     WHERE kind = 'all' OR m.name = set_paused.name;
   ELSE
     RAISE EXCEPTION 'kind must be all, model or tenant, not "%"', kind USING ERRCODE = 'invalid_parameter_value';
   END IF;
+  IF NOT FOUND THEN
+    RAISE EXCEPTION 'there is no % "%"', kind, set_paused.name USING ERRCODE = 'undefined_object',
+      HINT = format('SELECT name FROM moed.%s lists them.', kind);
+  END IF;
   IF NOT paused THEN PERFORM moed.wake_idle(); END IF;
-  SELECT (SELECT count(*) FROM moed.model m WHERE m.paused_at IS NOT NULL)
-       + (SELECT count(*) FROM moed.tenant t WHERE t.paused_at IS NOT NULL) INTO found_rows;
-  RETURN found_rows;
+  RETURN (SELECT count(*) FROM moed.model m WHERE m.paused_at IS NOT NULL)
+       + (SELECT count(*) FROM moed.tenant t WHERE t.paused_at IS NOT NULL);
 END $$;
 COMMENT ON FUNCTION moed.set_paused(text, text, boolean) IS 'What moed.pause() and moed.resume() share.';
 

@@ -44,8 +44,7 @@ DECLARE
   entry record;
   line_text text;
   request json;
-  readable json;
-  body text;
+  body json;
   fault text[];
   key text;
   job bigint;
@@ -60,55 +59,51 @@ BEGIN
     IF entry.number = 1 THEN line_text := ltrim(line_text, U&'\FEFF'); END IF;
     CONTINUE WHEN line_text = '';
     imported := imported + 1;
-    request := NULL; fault := NULL; key := NULL; job := NULL;
+    request := NULL; body := NULL; fault := NULL; key := NULL; job := NULL;
     BEGIN
       request := line_text::json;
     EXCEPTION WHEN data_exception THEN
       fault := ARRAY['invalid_json', 'the line is not JSON: ' || SQLERRM, NULL];
     END;
     BEGIN
-      readable := request;
       PERFORM request -> 'custom_id';
     EXCEPTION WHEN data_exception THEN
       -- PostgreSQL reads no member of an object with \u0000 or a lone surrogate in it: a copy of equal length has none.
-      readable := regexp_replace(line_text,
+      request := regexp_replace(line_text,
         '\\u0000|\\ud[89ab][0-9a-f]{2}(?!\\ud[c-f][0-9a-f]{2})|(?<!\\ud[89ab][0-9a-f]{2})\\ud[c-f][0-9a-f]{2}',
         '\\ufffd', 'gi')::json;
     END;
-    IF fault IS NULL THEN
-      IF json_typeof(readable) <> 'object' THEN
-        fault := ARRAY['invalid_value', 'the line must be a JSON object, not ' || json_typeof(readable), NULL];
-      ELSE
-        key := moed.json_text(readable, 'custom_id');
-        IF key IS NULL THEN
-          fault := ARRAY['missing_required_parameter', 'custom_id must be a text of 1 to 512 characters', 'custom_id'];
-        ELSIF length(key) NOT BETWEEN 1 AND 512 THEN
-          fault := ARRAY['invalid_value', 'custom_id must have 1 to 512 characters, not ' || length(key), 'custom_id'];
-          key := NULL;
-        ELSIF EXISTS (SELECT FROM moed.batch_line b WHERE b.batch_id = new_batch AND b.custom_id = key AND b.job_id IS NOT NULL) THEN
-          fault := ARRAY['duplicate_custom_id', 'an earlier line has this custom_id', 'custom_id'];
-        ELSIF moed.json_member(readable, 'method') IS NOT NULL AND moed.json_text(readable, 'method') IS DISTINCT FROM 'POST' THEN
-          fault := ARRAY['invalid_value', 'method must be POST', 'method'];
-        ELSIF moed.json_member(readable, 'url') IS NOT NULL
-              AND moed.json_text(readable, 'url') IS DISTINCT FROM '/v1/chat/completions' THEN
-          fault := ARRAY['invalid_value', 'url must be /v1/chat/completions', 'url'];
-        ELSIF json_typeof(moed.json_member(readable, 'body')) IS DISTINCT FROM 'object' THEN
-          fault := ARRAY['missing_required_parameter', 'body must be a JSON object', 'body'];
-        ELSE
-          body := moed.json_member(readable, 'body')::text;
-          -- Where it stands in the copy is where it stands in the line: that must be one place.
-          IF readable::text <> line_text
-             AND length(readable::text) - length(replace(readable::text, body, '')) > length(body) THEN
-            fault := ARRAY['invalid_value', 'another member is like body, and the line has \u0000 or a lone surrogate', 'body'];
-          END IF;
-        END IF;
+    key := moed.json_text(request, 'custom_id');
+    body := moed.json_member(request, 'body');
+    IF fault IS NOT NULL THEN
+      NULL;
+    ELSIF json_typeof(request) <> 'object' THEN
+      fault := ARRAY['invalid_value', 'the line must be a JSON object, not ' || json_typeof(request), NULL];
+    ELSIF key IS NULL THEN
+      fault := ARRAY['missing_required_parameter', 'custom_id must be a text of 1 to 512 characters', 'custom_id'];
+    ELSIF length(key) NOT BETWEEN 1 AND 512 THEN
+      fault := ARRAY['invalid_value', 'custom_id must have 1 to 512 characters, not ' || length(key), 'custom_id'];
+      key := NULL;
+    ELSIF EXISTS (SELECT FROM moed.batch_line b WHERE b.batch_id = new_batch AND b.custom_id = key AND b.job_id IS NOT NULL) THEN
+      fault := ARRAY['duplicate_custom_id', 'an earlier line has this custom_id', 'custom_id'];
+    ELSIF moed.json_member(request, 'method') IS NOT NULL AND moed.json_text(request, 'method') IS DISTINCT FROM 'POST' THEN
+      fault := ARRAY['invalid_value', 'method must be POST', 'method'];
+    ELSIF moed.json_member(request, 'url') IS NOT NULL
+          AND moed.json_text(request, 'url') IS DISTINCT FROM '/v1/chat/completions' THEN
+      fault := ARRAY['invalid_value', 'url must be /v1/chat/completions', 'url'];
+    ELSIF json_typeof(body) IS DISTINCT FROM 'object' THEN
+      fault := ARRAY['missing_required_parameter', 'body must be a JSON object', 'body'];
+    ELSIF request::text <> line_text THEN
+      -- The body stands in the line where it stands in the copy: that must be one place.
+      IF length(request::text) - length(replace(request::text, body::text, '')) > length(body::text) THEN
+        fault := ARRAY['invalid_value', 'another member is like body, and the line has \u0000 or a lone surrogate', 'body'];
       END IF;
+      body := substr(line_text, strpos(request::text, body::text), length(body::text));
     END IF;
     IF fault IS NULL THEN
       job := moed.insert_job(
         NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
-        priority, run_at, NULL, NULL, tenant,
-        substr(line_text, strpos(readable::text, body), length(body))::json);
+        priority, run_at, NULL, NULL, tenant, body);
     END IF;
     INSERT INTO moed.batch_line (batch_id, line, custom_id, job_id, error_code, error_message, error_param)
     VALUES (new_batch, entry.number, key, job, fault[1], left(fault[2], 1000), fault[3]);
@@ -129,12 +124,11 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, moed, pg_temp AS $$
     'response', CASE
       WHEN j.state = 'succeeded' THEN json_build_object('status_code', 200, 'request_id', 'req_' || l.job_id, 'body', r.body)
       WHEN j.state = 'failed' THEN json_build_object(
-        'status_code', CASE WHEN r.error_code IN ('engine_error', 'worker_lost', 'result_refused') THEN 500 ELSE 400 END,
+        'status_code', CASE WHEN e.is_ours THEN 500 ELSE 400 END,
         'request_id', 'req_' || l.job_id,
         'body', json_build_object('error', json_build_object(
           'message', r.error_message,
-          'type', CASE WHEN r.error_code IN ('engine_error', 'worker_lost', 'result_refused') THEN 'server_error'
-                       ELSE 'invalid_request_error' END,
+          'type', CASE WHEN e.is_ours THEN 'server_error' ELSE 'invalid_request_error' END,
           'param', r.error_param, 'code', r.error_code))) END,
     'error', CASE
       WHEN l.job_id IS NULL THEN json_build_object(
@@ -145,6 +139,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, moed, pg_temp AS $$
   FROM moed.batch_line l
   LEFT JOIN moed.job j ON j.id = l.job_id
   LEFT JOIN moed.job_result r ON r.job_id = j.id
+  CROSS JOIN LATERAL (SELECT r.error_code IN ('engine_error', 'worker_lost', 'result_refused') AS is_ours) e
   WHERE l.batch_id = batch AND (j.id IS NULL OR j.finished_at IS NOT NULL)
   ORDER BY l.line
 $$;

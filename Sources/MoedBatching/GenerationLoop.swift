@@ -18,8 +18,6 @@ package struct GenerationLoop {
         /// Tokens of the prompt that the choice with the fewest got from others; nil before one has ended.
         var cached: Int?
         var sequences: Set<SequenceID>
-        /// Whether tokens of an earlier attempt were fed again.
-        var isResumed = false
         var seed: UInt64
     }
 
@@ -140,7 +138,7 @@ package struct GenerationLoop {
         }
         do {
             outcomes += apply(try engine.sweep(steps), to: steps)
-        } catch  where error.code == .interrupted {
+        } catch where error.code == .interrupted {
             isInterrupted = true
         } catch {
             // Jobs that were not in the sweep may fare better.
@@ -190,7 +188,6 @@ package struct GenerationLoop {
         job.cached = min(job.cached ?? .max, state.cachedTokens)
         job.choices.append(state.finish(into: &job.usage))
         job.usage.recomputed += state.recomputedCount
-        if state.recomputedCount > 0 { job.isResumed = true }
         job.sequences.remove(sequence)
         forget(sequence)
         guard job.sequences.isEmpty else {
@@ -200,7 +197,7 @@ package struct GenerationLoop {
         }
         jobs[id] = nil
         job.usage.cachedPrompt = job.cached ?? 0
-        if job.isResumed { job.usage.recomputed += job.usage.prompt - job.usage.cachedPrompt }
+        if job.usage.recomputed > 0 { job.usage.recomputed += job.usage.prompt - job.usage.cachedPrompt }
         let choices = job.choices.sorted { $0.index < $1.index }
         return .finished(id, GenerationResult(choices: choices, usage: job.usage, seed: job.seed))
     }

@@ -79,11 +79,11 @@ struct SequenceState: Sendable {
         reportedCount = saved.count
     }
 
-    /// Output tokens of an earlier attempt that were fed again.
-    var recomputedCount: Int { promptTokensIn > 0 ? savedCount : 0 }
-
     /// Whether the engine has tokens of it.
     var hasBegun: Bool { promptTokensIn > 0 }
+
+    /// Output tokens of an earlier attempt that were fed again.
+    var recomputedCount: Int { hasBegun ? savedCount : 0 }
 
     /// The output tokens since it was last asked; nil when there are none.
     mutating func takeProgress() -> OutputPiece? {

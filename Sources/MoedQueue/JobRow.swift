@@ -39,8 +39,7 @@ package struct ClaimedJob: Sendable, Equatable {
 
     package init(
         lease: JobLease, attempt: Int, crashes: Int, group: JobGroup, tenant: String, body: String?,
-        waited: Duration,
-        saved: [Int: [TokenID]] = [:]
+        waited: Duration, saved: [Int: [TokenID]] = [:]
     ) {
         self.lease = lease
         self.attempt = attempt

@@ -17,6 +17,14 @@ struct FaultTests {
             """)
     }
 
+    /// Lets jobs run up to their `max_tokens`.
+    func ignoreEndTokens(_ scene: Scene, where condition: String = "true") async throws {
+        try await scene.database.run(
+            script: """
+                UPDATE moed.job_request SET body = jsonb_set(body::jsonb, '{ignore_eos}', 'true')::json WHERE \(condition)
+                """)
+    }
+
     @Test func killedInMidBatchEveryJobEndsOnce() async throws {
         let scene = try await Scene()
         try await enqueue(scene, 400)
@@ -46,9 +54,7 @@ struct FaultTests {
         func scene() async throws -> Scene {
             let scene = try await Scene()
             try await enqueue(scene, 16, maxTokens: 400)
-            try await scene.database.run(
-                script:
-                    "UPDATE moed.job_request SET body = jsonb_set(body::jsonb, '{ignore_eos}', 'true')::json")
+            try await ignoreEndTokens(scene)
             return scene
         }
         func texts(_ scene: Scene) async throws -> [String] {
@@ -86,8 +92,7 @@ struct FaultTests {
     @Test func sigtermReleasesWithoutUsingAnAttempt() async throws {
         let scene = try await Scene()
         try await enqueue(scene, 40, maxTokens: 3000)
-        try await scene.database.run(
-            script: "UPDATE moed.job_request SET body = jsonb_set(body::jsonb, '{ignore_eos}', 'true')::json")
+        try await ignoreEndTokens(scene)
         let daemon = try scene.start(["engine.slots": "8", "shutdown.grace": "1s"])
         #expect(try await eventually(within: 180) { try await scene.count("state = 'running'") == 8 })
         daemon.signal(SIGTERM)
@@ -160,10 +165,7 @@ struct FaultTests {
     @Test func aCancelledJobStops() async throws {
         let scene = try await Scene()
         try await enqueue(scene, 2, maxTokens: 3500)
-        try await scene.database.run(
-            script:
-                "UPDATE moed.job_request SET body = jsonb_set(body::jsonb, '{ignore_eos}', 'true')::json WHERE job_id = 1"
-        )
+        try await ignoreEndTokens(scene, where: "job_id = 1")
         let daemon = try scene.start()
         #expect(
             try await eventually(within: 180) { try await scene.count("state = 'running' AND id = 1") == 1 })

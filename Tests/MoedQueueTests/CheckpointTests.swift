@@ -74,8 +74,7 @@ struct CheckpointTests {
                 "SELECT moed.cancel(\(ids[1].rawValue)) AS value", as: String.self) == "requested")
         let writes = old.map { checkpoint($0.lease, 0, [1]) }
         #expect(try await queue.store.checkpoint(writes, computedBy: "m") == [ids[0]])
-        try await queue.database.query(
-            "UPDATE moed.worker SET expires_at = now() - interval '1 s' WHERE id = \(first.rawValue)")
+        try await queue.expire(first)
         #expect(
             try await queue.store.rescue() == RescueReport(workers: 1, requeued: 1, failed: 0, cancelled: 1))
         let zombie = [checkpoint(old[0].lease, 1, [66])]
@@ -84,7 +83,7 @@ struct CheckpointTests {
         #expect(new.map(\.saved) == [[0: [1]]])
         #expect(try await queue.store.checkpoint(zombie, computedBy: "m") == [])
         #expect(try await pieces(queue) == 1)
-        // A final failure leaves nothing behind, another attempt goes on from it.
+        // A final failure leaves nothing behind.
         let failure = JobFailure(lease: new[0].lease, code: "engine_error", message: "m", retryable: false)
         #expect(try await queue.store.fail([failure]) == [.committed])
         #expect(try await pieces(queue) == 0)

@@ -6,11 +6,6 @@ import Testing
 
 @Suite(.enabled(if: PostgresServer.binaries != nil, Comment(rawValue: PostgresServer.missing)))
 struct MaintenanceTests {
-    private func expire(_ queue: Queue, _ worker: WorkerID) async throws {
-        try await queue.database.query(
-            "UPDATE moed.worker SET expires_at = now() - interval '1 s' WHERE id = \(worker.rawValue)")
-    }
-
     @Test func onlyDeadWorkersLoseTheirJobs() async throws {
         let queue = try await Queue()
         let (dead, alive) = (try await queue.worker(), try await queue.worker())
@@ -18,11 +13,11 @@ struct MaintenanceTests {
         let lost = try await queue.store.claim(dead, Queue.group, limit: 2)
         let kept = try await queue.store.claim(alive, Queue.group, limit: 2)
         #expect(try await queue.store.rescue() == RescueReport())
-        try await expire(queue, dead)
+        try await queue.expire(dead)
         // A lease that ran out but was not noticed is renewed.
         #expect(try await queue.store.beat(dead, WorkerBeat(lease: .seconds(60), idle: false)))
         #expect(try await queue.store.rescue() == RescueReport())
-        try await expire(queue, dead)
+        try await queue.expire(dead)
         #expect(try await queue.store.rescue() == RescueReport(workers: 1, requeued: 2))
         for job in lost { #expect(try await queue.state(job.id) == "queued") }
         for job in kept { #expect(try await queue.state(job.id) == "running") }
@@ -43,7 +38,7 @@ struct MaintenanceTests {
             let group = try #require(backlog.first?.group)
             groups.append(group.bucket)
             #expect(try await queue.store.claim(worker, group, limit: 1).map(\.id) == [id])
-            try await expire(queue, worker)
+            try await queue.expire(worker)
             _ = try await queue.store.rescue()
         }
         #expect(groups == [5, 5, -1])
@@ -62,7 +57,7 @@ struct MaintenanceTests {
         let id = try await queue.add(1)[0]
         _ = try await queue.store.claim(worker, Queue.group, limit: 1)
         try await queue.database.query("SELECT moed.cancel(\(id.rawValue))")
-        try await expire(queue, worker)
+        try await queue.expire(worker)
         #expect(try await queue.store.rescue() == RescueReport(workers: 1, cancelled: 1))
         #expect(try await queue.state(id) == "cancelled")
         #expect(try await queue.violations() == [])
@@ -75,7 +70,7 @@ struct MaintenanceTests {
             let worker = try await queue.worker()
             try await queue.add(4)
             let claimed = try await queue.store.claim(worker, Queue.group, limit: 4)
-            try await expire(queue, worker)
+            try await queue.expire(worker)
             let other = try await JobStore.connect(conninfo: queue.database.conninfo)
             async let report = other.rescue()
             let dispositions = try await queue.store.complete(claimed.map { JobCompletion($0.lease) })
@@ -144,7 +139,7 @@ struct MaintenanceTests {
                 worker,
                 WorkerBeat(
                     lease: .seconds(60), idle: true, running: 1, tokensPerSecond: 12.5, status: "ru\0nning")))
-        try await expire(queue, missing)
+        try await queue.expire(missing)
         let rows = try await queue.database.query("SELECT * FROM moed.workers ORDER BY id")
         #expect(try rows.map { try $0.value("state", as: String.self) } == ["idle", "missing"])
         #expect(try rows[0].value("models") == "{default,m}")

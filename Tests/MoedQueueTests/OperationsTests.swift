@@ -6,7 +6,7 @@ import Testing
 
 @Suite(.enabled(if: PostgresServer.binaries != nil, Comment(rawValue: PostgresServer.missing)))
 struct OperationsTests {
-    /// Runs an expression; nil when PostgreSQL refuses it.
+    /// The number that an expression gives.
     func ask(_ queue: Queue, _ expression: String) async throws -> Int64? {
         try await queue.database.run(script: "SELECT (\(expression))::bigint AS value").first?.optional(
             "value")
@@ -61,7 +61,7 @@ struct OperationsTests {
         #expect(try await ask(queue, "SELECT count(*) FROM moed.job_request") == 3)
         #expect(try await ask(queue, "SELECT sum(jobs) FROM moed.usage_daily") == 4)
         #expect(try await queue.violations() == [])
-        // An answer that is written again after its job was pruned is no other worker's.
+        // What still runs is untouched.
         #expect(try await queue.store.complete([JobCompletion(claimed[4].lease)]) == [.committed])
         await queue.close()
     }

@@ -50,8 +50,7 @@ struct OutcomeTests {
         let (first, second) = (try await queue.worker(), try await queue.worker())
         let id = try await queue.add(1)[0]
         let old = try await queue.store.claim(first, Queue.group, limit: 1)[0]
-        try await queue.database.query(
-            "UPDATE moed.worker SET expires_at = now() - interval '1 s' WHERE id = \(first.rawValue)")
+        try await queue.expire(first)
         #expect(try await queue.store.rescue() == RescueReport(workers: 1, requeued: 1))
 
         // The zombie is fenced off while nobody runs the job, while another runs it, and after that.

@@ -47,6 +47,12 @@ struct Queue {
             WorkerRegistration(host: "test", pid: 1, version: "0", models: models, lease: lease))
     }
 
+    /// Lets a worker's lease run out.
+    func expire(_ worker: WorkerID) async throws {
+        try await database.query(
+            "UPDATE moed.worker SET expires_at = now() - interval '1 s' WHERE id = \(worker.rawValue)")
+    }
+
     /// Enqueues jobs of equal length class: `non_thinking`, bucket 5.
     @discardableResult
     func add(_ count: Int, tenant: String? = nil, priority: Int? = nil, attempts: Int? = nil) async throws

@@ -81,8 +81,7 @@ struct RandomScheduleTests {
         case 9:
             // It falls silent; its leases stay in its mind.
             actor.leases += mine
-            try await queue.database.query(
-                "UPDATE moed.worker SET expires_at = now() - interval '1 s' WHERE id = \(actor.id.rawValue)")
+            try await queue.expire(actor.id)
             if Bool.random(using: &random) { _ = try await queue.store.rescue() }
             if try await !queue.store.beat(actor.id, WorkerBeat(lease: .seconds(60), idle: false)) {
                 actor.id = try await queue.worker()

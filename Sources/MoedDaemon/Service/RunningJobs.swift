@@ -113,14 +113,8 @@ package struct RunningJobs {
 
     /// Gives one unfinished job up, with the time it took; nil when it is not held any more.
     mutating func giveUp(_ job: JobID, at now: Duration) -> JobRelease? {
-        guard let claimedAt = held[job]?.claimedAt, let lease = takeLease(job) else { return nil }
-        return JobRelease(lease: lease, wall: now - claimedAt)
-    }
-
-    /// Gives one unfinished job up; nil when it is not held any more.
-    package mutating func takeLease(_ job: JobID) -> JobLease? {
         preparing.remove(job)
-        return held.removeValue(forKey: job)?.lease
+        return held.removeValue(forKey: job).map { JobRelease(lease: $0.lease, wall: now - $0.claimedAt) }
     }
 
     /// Gives all unfinished jobs up, for release.

@@ -104,7 +104,6 @@ package struct SettingKey: Sendable {
         generationMaxTokens, queuePollInterval,
         queueListen,
         queueLease, queueMaxWait, queueClaimMax, queueCheckpointInterval, queueCheckpointTokens,
-        queueRetention,
-        shutdownGrace, logLevel,
+        queueRetention, shutdownGrace, logLevel,
     ]
 }
