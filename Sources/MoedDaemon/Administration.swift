@@ -6,8 +6,8 @@ import MoedWeights
 
 /// `moed migrate` and `moed check`.
 package enum Administration {
-    /// Applies what is missing of the schema, or prints it.
-    package static func migrate(_ sources: SettingSources, dryRun: Bool) async throws {
+    /// Applies what is missing of the schema, and with `roles` its roles and rights, or prints it.
+    package static func migrate(_ sources: SettingSources, roles: Bool, dryRun: Bool) async throws {
         Host.ignoreBrokenPipes()
         // A database is all this needs: a missing model is not its problem.
         guard sources.problems.isEmpty else { throw ConfigurationProblems(sources.problems) }
@@ -15,7 +15,7 @@ package enum Administration {
         do {
             let migrator = try await Migrator.connect(conninfo: url)
             // A dry run applies and rolls back, so that it also shows what would fail.
-            let migrations = try await migrator.apply(dryRun: dryRun)
+            let migrations = try await migrator.apply(roles: roles, dryRun: dryRun)
             for migration in migrations {
                 print(dryRun ? "-- \(migration.name)\n\(migration.sql)" : "applied \(migration.name)")
             }

@@ -24,7 +24,8 @@ extension JobStore {
     ///
     /// - Parameter computedBy: what the tokens depend on beside the request: model and number formats. Pieces of
     ///   another origin are written over.
-    /// - Returns: the jobs that go on. The others were cancelled, or are another worker's by now.
+    /// - Returns: the jobs that go on. The others were cancelled, are past their deadline, or are another
+    ///   worker's by now.
     package func checkpoint(
         _ checkpoints: [JobCheckpoint], computedBy: String
     ) async throws(QueueError) -> Set<JobID> {
@@ -52,6 +53,7 @@ extension JobStore {
           SELECT j.id, j.lease_token FROM moed.job j
            WHERE (j.id, j.lease_token) IN (SELECT n.job_id, n.lease_token FROM new n)
              AND j.state = 'running' AND j.cancel_requested_at IS NULL
+             AND (j.expires_at IS NULL OR j.expires_at > clock_timestamp())
            ORDER BY j.id FOR SHARE
         ), written AS (
           INSERT INTO moed.job_checkpoint AS k (job_id, lease_token, choice, first_token, token_ids, computed_by)

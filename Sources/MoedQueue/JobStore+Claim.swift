@@ -48,7 +48,7 @@ extension JobStore {
                      array_agg(DISTINCT h.tenant_id) AS tenants
                 FROM head h
                 JOIN moed.model m ON m.id = h.model_id AND m.paused_at IS NULL
-                JOIN moed.tenant t ON t.id = h.tenant_id AND t.paused_at IS NULL
+                JOIN moed.tenants t ON t.id = h.tenant_id AND t.may_start
                WHERE m.name = ANY (\(SQLArray(models.map { $0.withoutNUL })))
                GROUP BY h.model_id, h.mode, h.bucket, m.name
             )
@@ -71,9 +71,11 @@ extension JobStore {
 
     /// Takes up to `limit` queued jobs of one group for this worker.
     ///
-    /// Tenants share by weight: candidates are ordered by (running + rank) / weight, so that each tenant's n-th job
-    /// competes with the others' n-th, and no slot stays empty while any tenant has work. Fewer jobs than there are
-    /// may come back when other workers are claiming the same ones. A worker that was declared dead gets none.
+    /// Tenants share by weight: candidates are ordered by (served + running + rank) / weight, so that each tenant's
+    /// n-th job competes with the others' n-th, and no slot stays empty while any tenant has work. `served` are the
+    /// tokens it got lately (half forgotten after five minutes), counted in jobs of mean length, so that long jobs
+    /// weigh more than short ones. Fewer jobs than there are may come back when other workers are claiming the same
+    /// ones. A worker that was declared dead gets none.
     ///
     /// - Parameter maxWait: the job that has been due longest is taken first when it has waited this long, whatever
     ///   its priority. One per claim: were it all such jobs, priority would mean nothing in a long queue.
@@ -119,26 +121,27 @@ extension JobStore {
              ORDER BY j.tenant_id, -j.priority LIMIT 1) n
         ), busy AS (
           SELECT j.tenant_id, count(*) AS jobs FROM moed.job j WHERE j.state = 'running' GROUP BY j.tenant_id
+        ), sharing AS MATERIALIZED (
+          SELECT t.id, t.weight, t.max_running,
+                 coalesce(t.recent_tokens * sum(t.recent_jobs) OVER w
+                          / nullif(sum(t.recent_tokens) OVER w, 0), 0) AS served
+            FROM moed.tenants t WHERE t.id IN (SELECT p.tenant_id FROM present p) AND t.may_start WINDOW w AS ()
         ), candidate AS MATERIALIZED (
           SELECT c.id, p.tenant_id, c.due,
                  row_number() OVER (PARTITION BY p.tenant_id ORDER BY p.urgency, c.id) AS rank
-            FROM present p
-            JOIN moed.tenant t ON t.id = p.tenant_id AND t.paused_at IS NULL
-            CROSS JOIN wanted g
-            CROSS JOIN LATERAL (
+            FROM present p JOIN sharing t ON t.id = p.tenant_id CROSS JOIN wanted g CROSS JOIN LATERAL (
               SELECT j.id, greatest(j.created_at, j.run_at) AS due FROM moed.job j
                WHERE j.state = 'queued' AND j.model_id = g.model_id AND j.mode = g.mode AND j.bucket = g.bucket
                  AND j.tenant_id = p.tenant_id AND -j.priority = p.urgency
-               ORDER BY j.id LIMIT \(2 * limit)) c
+                 AND (j.expires_at > clock_timestamp()) IS NOT false ORDER BY j.id LIMIT \(2 * limit)) c
         ), overdue AS (
           SELECT c.id FROM candidate c
            WHERE c.due <= clock_timestamp() - make_interval(secs => \(maxWait)) ORDER BY c.due, c.id LIMIT 1
         ), ordered AS MATERIALIZED (
-          SELECT c.id, CASE WHEN o.id IS NULL THEN (coalesce(b.jobs, 0) + c.rank) / t.weight ELSE 0 END AS turn
-            FROM candidate c
-            JOIN moed.tenant t ON t.id = c.tenant_id
-            LEFT JOIN busy b ON b.tenant_id = c.tenant_id
-            LEFT JOIN overdue o ON o.id = c.id
+          SELECT c.id,
+                 CASE WHEN o.id IS NULL THEN (t.served + coalesce(b.jobs, 0) + c.rank) / t.weight ELSE 0 END AS turn
+            FROM candidate c JOIN sharing t ON t.id = c.tenant_id
+            LEFT JOIN busy b ON b.tenant_id = c.tenant_id LEFT JOIN overdue o ON o.id = c.id
            WHERE t.max_running IS NULL OR coalesce(b.jobs, 0) + c.rank <= t.max_running
               OR o.id IS NOT NULL AND coalesce(b.jobs, 0) < t.max_running
         ), locked AS MATERIALIZED (
@@ -150,8 +153,7 @@ extension JobStore {
                  lease_token = nextval('moed.lease_token_seq'), started_at = clock_timestamp()
             FROM locked l WHERE j.id = l.id
           RETURNING j.id, j.lease_token, j.attempt, j.crashes, j.tenant_id, l.turn,
-                    greatest(0, extract(epoch FROM j.started_at - greatest(j.created_at, j.run_at)) * 1000)::bigint
-                      AS waited_ms
+                    moed.milliseconds(greatest(j.created_at, j.run_at), j.started_at) AS waited_ms
         ), logged AS (
           INSERT INTO moed.job_attempt (job_id, lease_token, attempt, worker_id)
           SELECT id, lease_token, attempt, \(worker.rawValue) FROM taken
@@ -173,7 +175,7 @@ extension JobStore {
             WITH served AS (
               SELECT id FROM moed.model
                WHERE name = ANY (\(SQLArray(models.map { $0.withoutNUL }))) AND paused_at IS NULL
-            ), open AS (SELECT id FROM moed.tenant WHERE paused_at IS NULL)
+            ), open AS (SELECT id FROM moed.tenants WHERE may_start)
             SELECT (SELECT count(*) FROM (SELECT FROM moed.job j JOIN served s ON s.id = j.model_id
                       JOIN open t ON t.id = j.tenant_id
                      WHERE j.state = 'queued' LIMIT \(Self.backlogCountMax)) AS counted) AS queued,

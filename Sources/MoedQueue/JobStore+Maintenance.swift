@@ -145,12 +145,39 @@ extension JobStore {
         return try await decodeOne(result) { row throws(DatabaseError) in try row.value("jobs") }
     }
 
-    /// Jobs of this worker whose cancellation was asked for: to be stopped and released.
-    package func cancelRequested(_ worker: WorkerID) async throws(QueueError) -> [JobID] {
+    /// Ends waiting jobs whose deadline is past.
+    /// - Returns: how many.
+    package func expire() async throws(QueueError) -> Int {
+        let result = try await query(
+            """
+            WITH late AS MATERIALIZED (
+              SELECT id, lease_token, expires_at FROM moed.job
+               WHERE expires_at <= clock_timestamp() AND finished_at IS NULL AND state IN ('queued', 'scheduled')
+               ORDER BY expires_at LIMIT \(Self.rowsPerStatementMax) FOR UPDATE SKIP LOCKED
+            ), moved AS (
+              UPDATE moed.job j SET state = 'failed', finished_at = clock_timestamp()
+                FROM late l WHERE j.id = l.id RETURNING j.id
+            ), result AS (
+              INSERT INTO moed.job_result (job_id, lease_token, error_code, error_message)
+              SELECT l.id, l.lease_token, 'expired', moed.expired_message(l.expires_at) FROM late l
+            ), checkpoint AS (DELETE FROM moed.job_checkpoint k USING late l WHERE k.job_id = l.id)
+            SELECT count(*) AS jobs FROM moved
+            """)
+        return try await decodeOne(result) { row throws(DatabaseError) in try row.value("jobs") }
+    }
+
+    /// Brings what tenants used up to date: their budgets and shares are as old as the last call.
+    package func foldUsage() async throws(QueueError) {
+        _ = try await query("SELECT moed.fold_usage()")
+    }
+
+    /// Jobs of this worker that were cancelled or are past their deadline: to be stopped and released.
+    package func toBeStopped(_ worker: WorkerID) async throws(QueueError) -> [JobID] {
         let result = try await query(
             """
             SELECT id FROM moed.job
-             WHERE state = 'running' AND leased_by = \(worker.rawValue) AND cancel_requested_at IS NOT NULL ORDER BY id
+             WHERE state = 'running' AND leased_by = \(worker.rawValue)
+               AND (cancel_requested_at IS NOT NULL OR expires_at <= clock_timestamp()) ORDER BY id
             """)
         return try await decode(result) { row throws(DatabaseError) in JobID(try row.value("id")) }
     }

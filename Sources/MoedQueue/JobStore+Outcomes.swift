@@ -105,10 +105,10 @@ extension JobStore {
     }
 
     /// Gives running jobs back to the queue without having used an attempt; those whose cancellation was asked for
-    /// end as cancelled.
+    /// end as cancelled, those past their deadline as failed with `expired`.
     package func release(_ releases: [JobRelease]) async throws(QueueError) -> [Disposition] {
         let dispositions = try await settle(
-            releases, { $0.lease }, as: ["released", "cancelled"], Self.returned)
+            releases, { $0.lease }, as: ["released", "cancelled", "failed"], Self.returned)
         if dispositions.contains(.committed) { _ = try await query("SELECT moed.wake_idle()") }
         return dispositions
     }
@@ -123,17 +123,24 @@ extension JobStore {
                 \(usage.recomputed), \(usage.wall))
               AS c(job_id, lease_token, prompt, cached, thinking, injected, answer, recomputed, wall_ms)
             ), next AS MATERIALIZED (
-              SELECT c.*, j.tenant_id, j.model_id, j.mode, j.cancel_requested_at IS NOT NULL AS cancelled
+              SELECT c.*, j.tenant_id, j.model_id, j.mode, j.expires_at,
+                     CASE WHEN j.cancel_requested_at IS NOT NULL THEN 'cancelled'
+                          WHEN j.expires_at <= clock_timestamp() THEN 'failed'
+                          ELSE 'queued' END::moed.job_state AS state
                 FROM c JOIN moed.job j ON j.id = c.job_id AND j.state = 'running' AND j.lease_token = c.lease_token
                  FOR UPDATE OF j
             ), done AS (
               UPDATE moed.job j
-                 SET state = CASE WHEN n.cancelled THEN 'cancelled' ELSE 'queued' END::moed.job_state,
-                     leased_by = NULL, finished_at = CASE WHEN n.cancelled THEN clock_timestamp() END,
-                     attempt = j.attempt - CASE WHEN n.cancelled THEN 0 ELSE 1 END,
-                     started_at = CASE WHEN n.cancelled THEN j.started_at END
+                 SET state = n.state, leased_by = NULL,
+                     finished_at = CASE WHEN n.state <> 'queued' THEN clock_timestamp() END,
+                     attempt = j.attempt - CASE WHEN n.state = 'queued' THEN 1 ELSE 0 END,
+                     started_at = CASE WHEN n.state <> 'queued' THEN j.started_at END
                 FROM next n WHERE j.id = n.job_id
               RETURNING j.id
+            ), result AS (
+              INSERT INTO moed.job_result (job_id, lease_token, error_code, error_message)
+              SELECT n.job_id, n.lease_token, 'expired', moed.expired_message(n.expires_at)
+                FROM next n WHERE n.state = 'failed'
             ), ledger AS (
               INSERT INTO moed.token_ledger (job_id, lease_token, kind, tenant_id, model_id, mode, prompt_tokens,
                 cached_tokens, thinking_tokens, injected_tokens, answer_tokens, recomputed_tokens, wall_ms)
@@ -142,10 +149,12 @@ extension JobStore {
                 FROM next n WHERE n.prompt + n.thinking + n.injected + n.answer + n.recomputed > 0
             ), attempt AS (
               UPDATE moed.job_attempt a
-                 SET ended_at = clock_timestamp(), outcome = CASE WHEN n.cancelled THEN 'cancelled' ELSE 'released' END
+                 SET ended_at = clock_timestamp(),
+                     outcome = CASE n.state WHEN 'queued' THEN 'released' ELSE n.state::text END,
+                     error_code = CASE n.state WHEN 'failed' THEN 'expired' END
                 FROM next n WHERE a.job_id = n.job_id AND a.lease_token = n.lease_token
             ), checkpoint AS (
-              DELETE FROM moed.job_checkpoint k USING next n WHERE k.job_id = n.job_id AND n.cancelled
+              DELETE FROM moed.job_checkpoint k USING next n WHERE k.job_id = n.job_id AND n.state <> 'queued'
             )
             SELECT id FROM done
             """

@@ -20,7 +20,13 @@ package struct Migration: Sendable, Equatable {
         Migration(version: 5, name: "m0005_checkpoint", PackageResources.m0005_checkpoint_sql),
         Migration(version: 6, name: "m0006_operations", PackageResources.m0006_operations_sql),
         Migration(version: 7, name: "m0007_batches", PackageResources.m0007_batches_sql),
+        Migration(version: 8, name: "m0008_tenants", PackageResources.m0008_tenants_sql),
+        Migration(version: 9, name: "m0009_deadlines", PackageResources.m0009_deadlines_sql),
     ]
+
+    /// Roles, grants and row security: run after the migrations where they are wanted, as often as one likes, and
+    /// not recorded in `moed.migration`.
+    package static let roles = Migration(version: 0, name: "roles", PackageResources.roles_sql)
 
     private init(version: Int, name: String, _ bytes: [UInt8]) {
         self.init(version: version, name: name, sql: String(decoding: bytes, as: UTF8.self))

@@ -37,10 +37,14 @@ package struct Migrator: Sendable {
     }
 
     /// Applies what is pending, all in one transaction, and returns it; with `dryRun` everything is rolled back.
-    package func apply(dryRun: Bool = false) async throws(QueueError) -> [Migration] {
+    ///
+    /// - Parameter roles: creates the roles too and gives them their rights (`Migration.roles`). A schema that has
+    ///   them gets them after every migration, asked for or not: new tables are to be covered.
+    package func apply(roles: Bool = false, dryRun: Bool = false) async throws(QueueError) -> [Migration] {
         try await attempt { connection in
             try connection.query("SELECT pg_advisory_xact_lock(\(Self.lockKey))")
-            let pending = try self.pending(connection)
+            var pending = try self.pending(connection)
+            let needsRoles = try roles || (!pending.isEmpty && self.hasRoles(connection))
             for migration in pending {
                 try connection.run(script: migration.sql)
                 try connection.query(
@@ -49,6 +53,10 @@ package struct Migrator: Sendable {
                     VALUES (\(migration.version), \(migration.name),
                             encode(sha256(convert_to(\(migration.sql), 'UTF8')), 'hex'))
                     """)
+            }
+            if needsRoles {
+                try connection.run(script: Migration.roles.sql)
+                pending.append(.roles)
             }
             if dryRun { throw RolledBack(pending: pending) }
             return pending
@@ -77,10 +85,15 @@ package struct Migrator: Sendable {
         let missing = try await attempt { connection in
             try connection.query(
                 """
-                SELECT coalesce(string_agg(w.rights || ' on moed.' || w.name, ', '), '') AS missing,
+                SELECT coalesce(string_agg(w.rights || ' on moed.' || w.name, ', '),
+                         CASE WHEN row_security_active('moed.job') AND NOT EXISTS (
+                                SELECT FROM pg_roles r
+                                 WHERE r.rolname IN ('moed_worker', 'moed_operator') AND pg_has_role(r.oid, 'USAGE'))
+                              THEN 'to be a member: GRANT moed_worker TO ' || quote_ident(current_user) END,
+                         '') AS missing,
                        current_user::text AS role
                   FROM (VALUES ('worker', 'SELECT, INSERT, UPDATE'), ('model', 'SELECT, INSERT, UPDATE'),
-                               ('tenant', 'SELECT'),
+                               ('tenant', 'SELECT'), ('tenants', 'SELECT'), ('tenant_usage', 'SELECT'),
                                ('job', 'SELECT, UPDATE, DELETE'), ('job_request', 'SELECT'),
                                ('job_checkpoint', 'SELECT, INSERT, UPDATE, DELETE'), ('job_result', 'INSERT'),
                                ('job_attempt', 'SELECT, INSERT, UPDATE'), ('token_ledger', 'INSERT'),
@@ -129,6 +142,15 @@ package struct Migrator: Sendable {
 
     private func schemaExists(_ connection: isolated Connection) throws(DatabaseError) -> Bool {
         let result = try connection.query("SELECT to_regclass('moed.migration') IS NOT NULL AS found")
+        return try result.rows.first?.value("found") ?? false
+    }
+
+    private func hasRoles(_ connection: isolated Connection) throws(DatabaseError) -> Bool {
+        let result = try connection.query(
+            """
+            SELECT coalesce((SELECT pg_get_userbyid(nspowner) = 'moed_owner' FROM pg_namespace WHERE nspname = 'moed'),
+                            false) AS found
+            """)
         return try result.rows.first?.value("found") ?? false
     }
 

@@ -4,19 +4,19 @@ import Testing
 @Suite struct QueueScheduleTests {
     @Test func everythingIsDueAtTheStartAndThenInItsTime() {
         var schedule = QueueSchedule(beatInterval: .seconds(5), pollInterval: .seconds(2), now: .zero)
-        #expect(schedule.take(now: .zero, wokenUp: false) == [.beat, .maintain, .poll])
+        #expect(schedule.take(now: .zero, wokenUp: false) == [.beat, .maintain, .poll, .stop])
         #expect(schedule.take(now: .milliseconds(900), wokenUp: false) == [])
         #expect(schedule.idleTime(now: .milliseconds(900)) == .milliseconds(100))
-        #expect(schedule.take(now: .seconds(1), wokenUp: false) == .maintain)
-        #expect(schedule.take(now: .seconds(2), wokenUp: false) == [.maintain, .poll])
-        #expect(schedule.take(now: .seconds(5), wokenUp: false) == [.beat, .maintain, .poll])
+        #expect(schedule.take(now: .seconds(1), wokenUp: false) == .stop)
+        #expect(schedule.take(now: .seconds(2), wokenUp: false) == [.maintain, .poll, .stop])
+        #expect(schedule.take(now: .seconds(5), wokenUp: false) == [.beat, .maintain, .poll, .stop])
     }
 
     @Test func aWakeupPollsEarlyAndPostponesTheNext() {
         var schedule = QueueSchedule(beatInterval: .seconds(50), pollInterval: .seconds(10), now: .zero)
         _ = schedule.take(now: .zero, wokenUp: false)
         #expect(schedule.take(now: .milliseconds(600), wokenUp: true) == .poll)
-        #expect(schedule.take(now: .seconds(10), wokenUp: false) == .maintain)
+        #expect(schedule.take(now: .seconds(10), wokenUp: false) == [.maintain, .stop])
         #expect(schedule.take(now: .milliseconds(10_600), wokenUp: false) == .poll)
     }
 

@@ -180,7 +180,7 @@ struct OutcomeTests {
         let claimed = try await queue.store.claim(worker, Queue.group, limit: 4)
         #expect(claimed.map(\.id) == Array(ids[0...2]))
         for id in ids[0...2] { #expect(try await cancel(id.rawValue) == "requested") }
-        #expect(try await queue.store.cancelRequested(worker) == Array(ids[0...2]))
+        #expect(try await queue.store.toBeStopped(worker) == Array(ids[0...2]))
 
         var release = JobRelease(lease: claimed[0].lease)
         release.usage.thinking = 7

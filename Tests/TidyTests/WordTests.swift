@@ -114,8 +114,8 @@ struct WordTests {
     }
 
     @Test(arguments: SourceTree.sqlNames)
-    func sqlFilesAreMigrationsOrExamples(name: String) {
-        #expect(name.wholeMatch(of: #/m[0-9]{4}_[a-z0-9_]+\.sql|example_[a-z0-9_]+\.sql/#) != nil)
+    func sqlFilesAreMigrationsRolesOrExamples(name: String) {
+        #expect(name.wholeMatch(of: #/m[0-9]{4}_[a-z0-9_]+\.sql|roles\.sql|example_[a-z0-9_]+\.sql/#) != nil)
     }
 
     @Test func commentsAndStringsAreNotTakenForCode() {

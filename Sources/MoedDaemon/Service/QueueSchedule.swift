@@ -5,10 +5,12 @@ package struct QueueSchedule: Equatable {
         package init(rawValue: Int) { self.rawValue = rawValue }
         /// Renew the worker's lease.
         package static let beat = Due(rawValue: 1)
-        /// Ask for cancellations, promote scheduled jobs, rescue those of dead workers, refuse unknown models.
+        /// Promote scheduled jobs, rescue those of dead workers, end those that can never start.
         package static let maintain = Due(rawValue: 2)
         /// Look for jobs.
         package static let poll = Due(rawValue: 4)
+        /// Ask which running jobs are to be stopped: whoever cancels one waits for that.
+        package static let stop = Due(rawValue: 8)
     }
 
     private let beatInterval: Duration
@@ -16,6 +18,7 @@ package struct QueueSchedule: Equatable {
     private var nextBeat: Duration
     private var nextMaintenance: Duration
     private var nextPoll: Duration
+    private var nextStop: Duration
 
     /// - Parameter now: everything is due at once, as it is after a reconnect.
     package init(beatInterval: Duration, pollInterval: Duration, now: Duration) {
@@ -24,6 +27,7 @@ package struct QueueSchedule: Equatable {
         nextBeat = now
         nextMaintenance = now
         nextPoll = now
+        nextStop = now
     }
 
     /// What is due, and counts it as done. A wakeup makes the poll due early.
@@ -35,8 +39,11 @@ package struct QueueSchedule: Equatable {
         }
         if now >= nextMaintenance {
             due.insert(.maintain)
-            // Who cancels a job waits for it to stop.
-            nextMaintenance = now + min(beatInterval, pollInterval, .seconds(1))
+            nextMaintenance = now + min(beatInterval, pollInterval)
+        }
+        if now >= nextStop {
+            due.insert(.stop)
+            nextStop = now + min(beatInterval, pollInterval, .seconds(1))
         }
         if wokenUp || now >= nextPoll {
             due.insert(.poll)
@@ -47,7 +54,7 @@ package struct QueueSchedule: Equatable {
 
     /// How long nothing will be due.
     package func idleTime(now: Duration) -> Duration {
-        max(.zero, min(nextBeat, nextMaintenance, nextPoll) - now)
+        max(.zero, min(nextBeat, nextMaintenance, nextPoll, nextStop) - now)
     }
 }
 

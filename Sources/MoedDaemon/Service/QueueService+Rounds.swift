@@ -38,10 +38,10 @@ extension QueueService {
         }
     }
 
-    /// Stops what users have cancelled.
-    func stopCancelled(_ store: JobStore) async throws {
+    /// Stops what users have cancelled and what is past its deadline.
+    func stopUnwanted(_ store: JobStore) async throws {
         guard let worker, jobs.count > 0 else { return }
-        try await giveUp(try await store.cancelRequested(worker), store)
+        try await giveUp(try await store.toBeStopped(worker), store)
     }
 
     /// Keeps new tokens of running jobs; those that the answer does not name are not ours to continue.
@@ -53,7 +53,8 @@ extension QueueService {
         try await giveUp(Set(checkpoints.map(\.lease.job)).subtracting(held).sorted(), store)
     }
 
-    /// Stops jobs that were cancelled or taken from this worker; what was generated is booked as wasted.
+    /// Stops jobs that were cancelled, came too late or were taken from this worker; what was generated is booked as
+    /// wasted.
     private func giveUp(_ ids: [JobID], _ store: JobStore) async throws {
         var releases = ids.compactMap { jobs.giveUp($0, at: now) }
         guard !releases.isEmpty else { return }
@@ -62,8 +63,9 @@ extension QueueService {
         }
         for (release, disposition) in zip(releases, try await store.release(releases)) {
             log.notice(
-                disposition == .stale ? "job taken over by another worker" : "job cancelled",
-                metadata: ["job_id": "\(release.lease.job)", "event": "cancelled"])
+                disposition == .stale
+                    ? "job taken over by another worker" : "job stopped: cancelled, or past its deadline",
+                metadata: ["job_id": "\(release.lease.job)", "event": "stopped"])
         }
     }
 
@@ -75,6 +77,12 @@ extension QueueService {
             )
         }
         _ = try await store.promote()
+        try await store.foldUsage()
+        let expired = try await store.expire()
+        if expired > 0 {
+            log.notice("\(expired) jobs were not started before their deadline")
+            report.update { $0.failed += expired }
+        }
         let refused = try await store.failUnknownModels()
         if refused > 0 {
             log.notice("\(refused) jobs ask for a model that no worker has ever served")

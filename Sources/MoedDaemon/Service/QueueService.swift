@@ -143,7 +143,7 @@ actor QueueService: Service {
             }
             try await writeCheckpoints(store)
             if due.contains(.beat) || isIdle != wasIdle { try await beat(store) }
-            if due.contains(.maintain) { try await stopCancelled(store) }
+            if due.contains(.stop) { try await stopUnwanted(store) }
             if let since = stopTime() {
                 if try await stopRound(store, since: since) { return true }
             } else {

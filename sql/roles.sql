@@ -1,0 +1,141 @@
+-- Roles and rights, for `moed migrate --roles`. May be run again at any time; later migrations run it again by themselves.
+--
+--   moed_owner     owns everything in schema moed
+--   moed_worker    what a daemon needs
+--   moed_client    enqueues, reads and cancels the jobs of its own tenant (moed.tenant.db_role)
+--   moed_operator  sees everything; pauses, cancels, redrives, prunes, sets up tenants and prices
+--   moed_reader    sees everything, changes nothing
+--
+-- None of them logs in: GRANT moed_client TO app.
+
+DO $$
+DECLARE
+  role record;
+BEGIN
+  FOR role IN SELECT * FROM (VALUES
+    ('moed_owner', 'moed: owns the schema moed'),
+    ('moed_worker', 'moed: what a daemon needs'),
+    ('moed_client', 'moed: enqueues, reads and cancels the jobs of its own tenant'),
+    ('moed_operator', 'moed: pauses, cancels, redrives, prunes, sets up tenants and prices'),
+    ('moed_reader', 'moed: sees everything, changes nothing')) AS r(name, comment)
+  LOOP
+    CONTINUE WHEN to_regrole(role.name) IS NOT NULL;
+    BEGIN
+      EXECUTE format('CREATE ROLE %I NOLOGIN', role.name);
+      EXECUTE format('COMMENT ON ROLE %I IS %L', role.name, role.comment);
+    EXCEPTION WHEN duplicate_object OR unique_violation THEN
+      NULL;
+    END;
+  END LOOP;
+  -- Who is no superuser must be a member of the owner to hand objects over to it.
+  IF NOT pg_has_role(current_user, 'moed_owner', 'MEMBER') THEN
+    EXECUTE format('GRANT moed_owner TO %I', current_user);
+  END IF;
+END $$;
+
+ALTER SCHEMA moed OWNER TO moed_owner;
+DO $$
+DECLARE
+  statement text;
+BEGIN
+  FOR statement IN
+    SELECT format('ALTER %s %s OWNER TO moed_owner',
+                  CASE c.relkind WHEN 'v' THEN 'VIEW' WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END, c.oid::regclass)
+      FROM pg_class c
+     WHERE c.relnamespace = 'moed'::regnamespace AND c.relkind IN ('r', 'v', 'S')
+       AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = c.oid AND d.deptype = 'i' AND c.relkind = 'S')
+    UNION ALL
+    SELECT format('ALTER ROUTINE %s OWNER TO moed_owner', p.oid::regprocedure)
+      FROM pg_proc p WHERE p.pronamespace = 'moed'::regnamespace
+    UNION ALL
+    SELECT format('ALTER TYPE %s OWNER TO moed_owner', t.oid::regtype)
+      FROM pg_type t WHERE t.typnamespace = 'moed'::regnamespace AND t.typtype = 'e'
+  LOOP
+    EXECUTE statement;
+  END LOOP;
+END $$;
+
+-- Nobody has a right that is not given below.
+REVOKE ALL ON SCHEMA moed FROM PUBLIC;
+REVOKE ALL ON ALL TABLES IN SCHEMA moed FROM PUBLIC, moed_worker, moed_client, moed_operator, moed_reader;
+REVOKE ALL ON ALL SEQUENCES IN SCHEMA moed FROM PUBLIC, moed_worker, moed_client, moed_operator, moed_reader;
+REVOKE ALL ON ALL ROUTINES IN SCHEMA moed FROM PUBLIC, moed_worker, moed_client, moed_operator, moed_reader;
+GRANT USAGE ON SCHEMA moed TO moed_worker, moed_client, moed_operator, moed_reader;
+
+-- What views and policies call.
+GRANT EXECUTE ON FUNCTION
+  moed.json_member, moed.json_text, moed.json_number, moed.json_texts, moed.json_integers, moed.last_message,
+  moed.milliseconds, moed.decay, moed.caller, moed.own_tenant, moed.wait
+  TO moed_worker, moed_client, moed_operator, moed_reader;
+
+GRANT SELECT ON moed.migration, moed.tenant, moed.tenants, moed.tenant_usage, moed.job_request TO moed_worker;
+GRANT SELECT, INSERT, UPDATE, DELETE ON moed.job_checkpoint TO moed_worker;
+GRANT SELECT, INSERT, UPDATE ON moed.worker, moed.model, moed.job_attempt TO moed_worker;
+GRANT SELECT, UPDATE, DELETE ON moed.job TO moed_worker;
+GRANT INSERT ON moed.job_result, moed.token_ledger TO moed_worker;
+GRANT USAGE ON moed.lease_token_seq TO moed_worker;
+GRANT EXECUTE ON FUNCTION moed.wake_idle, moed.fold_usage, moed.prune, moed.expired_message TO moed_worker;
+
+GRANT SELECT ON ALL TABLES IN SCHEMA moed TO moed_reader, moed_operator;
+GRANT INSERT, UPDATE ON moed.tenant, moed.model TO moed_operator;
+GRANT INSERT, UPDATE, DELETE ON moed.price TO moed_operator;
+GRANT DELETE ON moed.batch TO moed_operator;
+GRANT INSERT ON moed.jobs TO moed_operator;
+GRANT EXECUTE ON FUNCTION moed.pause, moed.resume, moed.set_paused, moed.wake_idle, moed.prune, moed.redrive, moed.register_model TO moed_operator;
+
+GRANT SELECT ON
+  moed.tenant, moed.tenant_usage, moed.model, moed.price, moed.job, moed.job_request, moed.job_result, moed.job_attempt,
+  moed.token_ledger, moed.batch, moed.batch_line,
+  moed.jobs, moed.batches, moed.tenants, moed.usage_daily, moed.cost_daily, moed.queue_stats TO moed_client;
+GRANT SELECT (id, host, pid) ON moed.worker TO moed_client;
+GRANT INSERT ON moed.jobs TO moed_client;
+GRANT EXECUTE ON FUNCTION
+  moed.enqueue, moed.import_batch, moed.export_batch, moed.cancel, moed.cancel_batch TO moed_client, moed_operator;
+
+-- These write where their caller may not. All but moed.prune() ask moed.tenant_for() or moed.may_touch() first.
+DO $$
+DECLARE
+  routine regprocedure;
+BEGIN
+  FOR routine IN
+    SELECT p.oid FROM pg_proc p
+     WHERE p.pronamespace = 'moed'::regnamespace
+       AND p.proname IN ('enqueue', 'jobs_insert', 'import_batch', 'cancel', 'cancel_batch', 'redrive', 'prune')
+  LOOP
+    EXECUTE format('ALTER FUNCTION %s SECURITY DEFINER', routine);
+  END LOOP;
+END $$;
+
+-- Row security: a client sees the rows of its tenant, through views as well, for they run as their caller.
+DO $$
+DECLARE
+  rule record;
+BEGIN
+  FOR rule IN SELECT * FROM (VALUES
+    ('tenant', 'db_role = (SELECT moed.caller())'),
+    ('tenant_usage', 'tenant_id = (SELECT moed.own_tenant())'),
+    ('usage_delta', NULL),
+    -- Names that no worker serves were made up by somebody.
+    ('model', 'registered_at IS NOT NULL'),
+    ('price', 'true'),
+    ('worker', NULL),
+    ('job', 'tenant_id = (SELECT moed.own_tenant())'),
+    ('job_request', 'EXISTS (SELECT FROM moed.job j WHERE j.id = job_id)'),
+    ('job_attempt', 'EXISTS (SELECT FROM moed.job j WHERE j.id = job_id)'),
+    ('job_result', 'EXISTS (SELECT FROM moed.job j WHERE j.id = job_id)'),
+    ('job_checkpoint', NULL),
+    ('token_ledger', 'tenant_id = (SELECT moed.own_tenant())'),
+    ('batch', 'tenant_id = (SELECT moed.own_tenant())'),
+    ('batch_line', 'EXISTS (SELECT FROM moed.batch b WHERE b.id = batch_id)')) AS r(name, client_sees)
+  LOOP
+    EXECUTE format('ALTER TABLE moed.%I ENABLE ROW LEVEL SECURITY', rule.name);
+    EXECUTE format('DROP POLICY IF EXISTS everything ON moed.%I', rule.name);
+    EXECUTE format('DROP POLICY IF EXISTS reading ON moed.%I', rule.name);
+    EXECUTE format('DROP POLICY IF EXISTS own ON moed.%I', rule.name);
+    EXECUTE format('CREATE POLICY everything ON moed.%I TO moed_worker, moed_operator USING (true) WITH CHECK (true)', rule.name);
+    EXECUTE format('CREATE POLICY reading ON moed.%I FOR SELECT TO moed_reader USING (true)', rule.name);
+    IF rule.client_sees IS NOT NULL THEN
+      EXECUTE format('CREATE POLICY own ON moed.%I FOR SELECT TO moed_client USING (%s)', rule.name, rule.client_sees);
+    END IF;
+  END LOOP;
+END $$;
