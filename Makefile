@@ -1,5 +1,6 @@
 # make demo     the whole thing on this machine: private PostgreSQL, sample model, some forty jobs
 # make test     everything that can be tested here
+# make chaos    the queue's fault tests at full length, on a private PostgreSQL: about an hour
 # make build    the release binary
 # make install  it, the unit and an example configuration (PREFIX, DESTDIR; after make build)
 # make format   the sources
@@ -19,7 +20,7 @@ DESTDIR ?=
 BUILD_FOLDER = .build-static
 BINARY = $(BUILD_FOLDER)/release/moed
 
-.PHONY: demo test build install format deps
+.PHONY: demo test chaos build install format deps
 
 demo: build
 	MOED_BINARY=$(BINARY) Tests/Demo/demo.sh
@@ -29,6 +30,9 @@ test: deps
 	$(SWIFT) test --skip-build --filter '$(COMPUTE_TESTS)'
 	$(SWIFT) test --skip-build --skip '$(COMPUTE_TESTS)'
 	$(SWIFT) test -c release --filter '$(RELEASE_TESTS)'
+
+chaos: build
+	MOED_BINARY=$(BINARY) Tests/Chaos/chaos.sh
 
 # The Swift runtime is linked in, so that the binary runs on hosts without a toolchain.
 build: deps

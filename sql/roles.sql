@@ -68,7 +68,7 @@ GRANT EXECUTE ON FUNCTION
   moed.milliseconds, moed.decay, moed.caller, moed.own_tenant, moed.wait
   TO moed_worker, moed_client, moed_operator, moed_reader;
 
-GRANT SELECT ON moed.migration, moed.tenant, moed.tenants, moed.tenant_usage, moed.job_request TO moed_worker;
+GRANT SELECT ON moed.migration, moed.tenant, moed.tenants, moed.tenant_usage, moed.usage_delta, moed.job_request TO moed_worker;
 GRANT SELECT, INSERT, UPDATE, DELETE ON moed.job_checkpoint TO moed_worker;
 GRANT SELECT, INSERT, UPDATE ON moed.worker, moed.model, moed.job_attempt TO moed_worker;
 GRANT SELECT, UPDATE, DELETE ON moed.job TO moed_worker;
@@ -90,7 +90,7 @@ GRANT SELECT ON
 GRANT SELECT (id, host, pid) ON moed.worker TO moed_client;
 GRANT INSERT ON moed.jobs TO moed_client;
 GRANT EXECUTE ON FUNCTION
-  moed.enqueue, moed.import_batch, moed.export_batch, moed.cancel, moed.cancel_batch TO moed_client, moed_operator;
+  moed.enqueue, moed.enqueue_many, moed.import_batch, moed.export_batch, moed.cancel, moed.cancel_batch TO moed_client, moed_operator;
 
 -- These write where their caller may not. All but moed.prune() ask moed.tenant_for() or moed.may_touch() first.
 DO $$
@@ -100,7 +100,7 @@ BEGIN
   FOR routine IN
     SELECT p.oid FROM pg_proc p
      WHERE p.pronamespace = 'moed'::regnamespace
-       AND p.proname IN ('enqueue', 'jobs_insert', 'import_batch', 'cancel', 'cancel_batch', 'redrive', 'prune')
+       AND p.proname IN ('enqueue', 'enqueue_many', 'jobs_insert', 'import_batch', 'cancel', 'cancel_batch', 'redrive', 'prune')
   LOOP
     EXECUTE format('ALTER FUNCTION %s SECURITY DEFINER', routine);
   END LOOP;

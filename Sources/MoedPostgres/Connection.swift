@@ -18,6 +18,8 @@ package actor Connection {
     private let settings: ConnectionSettings
     private let signal: EventSignal
     private var handle: ConnectionHandle?
+    /// Texts of the statements that the server keeps a plan of; nil when a pooler is between us and one server.
+    private var prepared: Set<String>? = []
 
     nonisolated package var unownedExecutor: UnownedSerialExecutor {
         unsafe executor.asUnownedSerialExecutor()
@@ -61,6 +63,40 @@ package actor Connection {
     @discardableResult
     package func query(_ sql: SQL, timeout: Duration? = nil) throws(DatabaseError) -> QueryResult {
         try call(timeout) { (handle, deadline) throws(DatabaseError) in try handle.run(sql, until: deadline) }
+    }
+
+    /// Runs a statement that comes again and again: parsed and planned once a connection, which for a long one takes
+    /// more time than running it.
+    ///
+    /// Behind a pooler in transaction mode the next call may meet another server, which does not know the statement:
+    /// then it is sent whole, from then on. Names follow from the text, so one that is known already is the same.
+    /// Not for use in a transaction.
+    @discardableResult
+    package func queryPrepared(_ sql: SQL) throws(DatabaseError) -> QueryResult {
+        guard prepared != nil else { return try query(sql) }
+        let name = "moed_" + String(Self.fingerprint(sql.text), radix: 16)
+        do throws(DatabaseError) {
+            return try call(nil) { (handle, deadline) throws(DatabaseError) in
+                if prepared?.contains(sql.text) != true {
+                    do throws(DatabaseError) {
+                        try handle.prepare(sql, as: name, until: deadline)
+                    } catch {
+                        guard error.sqlState == DatabaseError.duplicatePreparedStatement else { throw error }
+                    }
+                    prepared?.insert(sql.text)
+                }
+                return try handle.run(sql, prepared: name, until: deadline)
+            }
+        } catch {
+            guard error.sqlState == DatabaseError.unknownPreparedStatement else { throw error }
+            prepared = nil
+            return try query(sql)
+        }
+    }
+
+    /// FNV-1a (Fowler, Noll, Vo).
+    private static func fingerprint(_ text: String) -> UInt64 {
+        text.utf8.reduce(0xCBF2_9CE4_8422_2325) { ($0 ^ UInt64($1)) &* 0x100_0000_01B3 }
     }
 
     /// Runs a script of several statements, which is text of the program's own: nothing is bound.

@@ -44,19 +44,33 @@ struct ConnectionHandle: ~Copyable {
     var socket: Int32 { unsafe PQsocket(pg) }
 
     /// Sends a statement with its binds and returns its result.
-    func run(_ sql: SQL, until deadline: ContinuousClock.Instant) throws(DatabaseError) -> QueryResult {
+    ///
+    /// - Parameter name: of a statement that was prepared from the same text.
+    func run(
+        _ sql: SQL, prepared name: String? = nil, until deadline: ContinuousClock.Instant
+    ) throws(DatabaseError) -> QueryResult {
         for (index, bind) in sql.binds.enumerated() where bind.text?.utf8.contains(0) == true {
             throw DatabaseError(.invalidValue, "parameter $\(index + 1) contains a NUL character")
         }
         guard sql.binds.count <= Int(UInt16.max) else {
             throw DatabaseError(.invalidValue, "a statement takes at most \(UInt16.max) parameters")
         }
-        let types = sql.binds.map(\.type)
+        let (types, count) = (sql.binds.map(\.type), Int32(sql.binds.count))
         let sent = unsafe withCStringArray(sql.binds.map(\.text)) { values in
-            unsafe PQsendQueryParams(pg, sql.text, Int32(types.count), types, values, nil, nil, 0)
+            if let name {
+                return unsafe PQsendQueryPrepared(pg, name, count, values, nil, nil, 0)
+            }
+            return unsafe PQsendQueryParams(pg, sql.text, count, types, values, nil, nil, 0)
         }
         guard sent == 1 else { throw lost() }
         return try collect(until: deadline)
+    }
+
+    /// Has the server parse a statement once, and keep its plan.
+    func prepare(_ sql: SQL, as name: String, until deadline: ContinuousClock.Instant) throws(DatabaseError) {
+        let types = sql.binds.map(\.type)
+        guard unsafe PQsendPrepare(pg, name, sql.text, Int32(types.count), types) == 1 else { throw lost() }
+        _ = try collect(until: deadline)
     }
 
     /// Sends a script of several statements without binds and returns the result of the last one.

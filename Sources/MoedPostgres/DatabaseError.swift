@@ -65,6 +65,9 @@ package struct DatabaseError: Error, Sendable, Equatable, CustomStringConvertibl
 }
 
 extension DatabaseError {
+    static let unknownPreparedStatement = "26000"
+    static let duplicatePreparedStatement = "42P05"
+
     /// Classes and codes of PostgreSQL's documentation, appendix A.
     static func code(sqlState: String) -> Code {
         switch sqlState {

@@ -1,6 +1,7 @@
 /// A statement with its bound values.
 ///
-/// Interpolating a value appends `$n` and a bind; there is no way to interpolate text into the statement itself.
+/// Interpolating a value appends `$n` and a bind, interpolating a statement its text and binds; there is no way to
+/// interpolate other text into the statement itself.
 package struct SQL: Sendable, ExpressibleByStringInterpolation {
     package struct Bind: Sendable {
         /// Text form of the value; nil is NULL.
@@ -10,15 +11,20 @@ package struct SQL: Sendable, ExpressibleByStringInterpolation {
     }
 
     package struct StringInterpolation: StringInterpolationProtocol {
-        fileprivate var text: String
+        fileprivate var literals = [""]
         fileprivate var binds: [Bind] = []
 
         package init(literalCapacity: Int, interpolationCount: Int) {
-            text = ""
-            text.reserveCapacity(literalCapacity + 3 * interpolationCount)
+            literals.reserveCapacity(interpolationCount + 1)
         }
 
-        package mutating func appendLiteral(_ literal: String) { text += literal }
+        package mutating func appendLiteral(_ literal: String) { literals[literals.count - 1] += literal }
+
+        package mutating func appendInterpolation(_ statement: SQL) {
+            appendLiteral(statement.literals[0])
+            literals += statement.literals.dropFirst()
+            binds += statement.binds
+        }
 
         package mutating func appendInterpolation(_ value: some SQLEncodable) {
             append(value.sqlText, type: type(of: value).sqlType)
@@ -30,20 +36,25 @@ package struct SQL: Sendable, ExpressibleByStringInterpolation {
 
         private mutating func append(_ value: String?, type: UInt32) {
             binds.append(Bind(text: value, type: type))
-            text += "$\(binds.count)"
+            literals.append("")
         }
     }
 
-    package let text: String
+    /// What stands before, between and after the binds.
+    private let literals: [String]
     let binds: [Bind]
 
+    package var text: String {
+        literals.dropFirst().enumerated().reduce(literals[0]) { "\($0)$\($1.offset + 1)\($1.element)" }
+    }
+
     package init(stringLiteral text: String) {
-        self.text = text
+        literals = [text]
         binds = []
     }
 
     package init(stringInterpolation: StringInterpolation) {
-        text = stringInterpolation.text
+        literals = stringInterpolation.literals
         binds = stringInterpolation.binds
     }
 }

@@ -97,17 +97,21 @@ extension JobStore {
         }
     }
 
-    private static func claim(
-        _ worker: WorkerID, _ group: JobGroup, _ limit: Int, _ maxWait: Double?, _ computedBy: String?
+    /// The next jobs of a group with their turns, as CTE `ordered`; more than will be taken, for others may be taking
+    /// some of them now.
+    ///
+    /// They are found by comparing rows: with equalities the order would be that of ids alone, and a plan from old
+    /// statistics would read all jobs in that order.
+    private static func ordered(
+        _ worker: WorkerID, _ group: JobGroup, _ limit: Int, _ maxWait: Double?
     ) -> SQL {
         """
-        WITH RECURSIVE wanted AS MATERIALIZED (
+        wanted AS MATERIALIZED (
           SELECT m.id AS model_id, \(group.mode.rawValue)::moed.reasoning_mode AS mode,
                  \(group.bucket)::smallint AS bucket
-            FROM moed.model m
-           WHERE m.name = \(group.model.withoutNUL) AND m.paused_at IS NULL
-             AND EXISTS (SELECT FROM moed.worker w WHERE w.id = \(worker.rawValue) AND w.stopped_at IS NULL
-                                                     AND w.expires_at > clock_timestamp())
+            FROM moed.model m WHERE m.name = \(group.model.withoutNUL) AND m.paused_at IS NULL AND EXISTS (
+              SELECT FROM moed.worker w
+               WHERE w.id = \(worker.rawValue) AND w.stopped_at IS NULL AND w.expires_at > clock_timestamp())
         ), present (tenant_id, urgency) AS (
           SELECT n.* FROM wanted g CROSS JOIN LATERAL (
             SELECT j.tenant_id, -j.priority FROM moed.job j
@@ -119,34 +123,48 @@ extension JobStore {
              WHERE j.state = 'queued' AND j.model_id = g.model_id AND j.mode = g.mode AND j.bucket = g.bucket
                AND (j.tenant_id, -j.priority) > (p.tenant_id, p.urgency)
              ORDER BY j.tenant_id, -j.priority LIMIT 1) n
-        ), busy AS (
+        ), busy AS MATERIALIZED (
           SELECT j.tenant_id, count(*) AS jobs FROM moed.job j WHERE j.state = 'running' GROUP BY j.tenant_id
         ), sharing AS MATERIALIZED (
-          SELECT t.id, t.weight, t.max_running,
+          SELECT t.id, t.weight, t.max_running, coalesce(b.jobs, 0) AS running,
                  coalesce(t.recent_tokens * sum(t.recent_jobs) OVER w
                           / nullif(sum(t.recent_tokens) OVER w, 0), 0) AS served
-            FROM moed.tenants t WHERE t.id IN (SELECT p.tenant_id FROM present p) AND t.may_start WINDOW w AS ()
+            FROM moed.tenants t LEFT JOIN busy b ON b.tenant_id = t.id
+           WHERE t.id IN (SELECT p.tenant_id FROM present p) AND t.may_start WINDOW w AS ()
         ), candidate AS MATERIALIZED (
-          SELECT c.id, p.tenant_id, c.due,
+          SELECT c.id, c.due, t.weight, t.max_running, t.running, t.served,
                  row_number() OVER (PARTITION BY p.tenant_id ORDER BY p.urgency, c.id) AS rank
             FROM present p JOIN sharing t ON t.id = p.tenant_id CROSS JOIN wanted g CROSS JOIN LATERAL (
               SELECT j.id, greatest(j.created_at, j.run_at) AS due FROM moed.job j
-               WHERE j.state = 'queued' AND j.model_id = g.model_id AND j.mode = g.mode AND j.bucket = g.bucket
-                 AND j.tenant_id = p.tenant_id AND -j.priority = p.urgency
-                 AND (j.expires_at > clock_timestamp()) IS NOT false ORDER BY j.id LIMIT \(2 * limit)) c
+               WHERE j.state = 'queued' AND (j.expires_at > clock_timestamp()) IS NOT false
+                 AND (j.model_id, j.mode, j.bucket, j.tenant_id, -j.priority, j.id)
+                   > (g.model_id, g.mode, g.bucket, p.tenant_id, p.urgency, 0)
+                 AND (j.model_id, j.mode, j.bucket, j.tenant_id, -j.priority)
+                  <= (g.model_id, g.mode, g.bucket, p.tenant_id, p.urgency)
+               ORDER BY j.model_id, j.mode, j.bucket, j.tenant_id, -j.priority, j.id LIMIT \(limit + 32)) c
         ), overdue AS (
           SELECT c.id FROM candidate c
            WHERE c.due <= clock_timestamp() - make_interval(secs => \(maxWait)) ORDER BY c.due, c.id LIMIT 1
         ), ordered AS MATERIALIZED (
-          SELECT c.id,
-                 CASE WHEN o.id IS NULL THEN (t.served + coalesce(b.jobs, 0) + c.rank) / t.weight ELSE 0 END AS turn
-            FROM candidate c JOIN sharing t ON t.id = c.tenant_id
-            LEFT JOIN busy b ON b.tenant_id = c.tenant_id LEFT JOIN overdue o ON o.id = c.id
-           WHERE t.max_running IS NULL OR coalesce(b.jobs, 0) + c.rank <= t.max_running
-              OR o.id IS NOT NULL AND coalesce(b.jobs, 0) < t.max_running
-        ), locked AS MATERIALIZED (
+          SELECT c.id, CASE WHEN c.id = (SELECT o.id FROM overdue o) THEN 0
+                            ELSE (c.served + c.running + c.rank) / c.weight END AS turn
+            FROM candidate c
+           WHERE c.max_running IS NULL OR c.running + c.rank <= c.max_running
+              OR c.id = (SELECT o.id FROM overdue o) AND c.running < c.max_running
+           ORDER BY turn, c.id LIMIT \(4 * limit)
+        )
+        """
+    }
+
+    /// What is locked is found by its id alone: “state = 'queued'” would offer the index of all queued jobs, which a
+    /// plan from old statistics takes for few.
+    private static func claim(
+        _ worker: WorkerID, _ group: JobGroup, _ limit: Int, _ maxWait: Double?, _ computedBy: String?
+    ) -> SQL {
+        """
+        WITH RECURSIVE \(ordered(worker, group, limit, maxWait)), locked AS MATERIALIZED (
           SELECT j.id, c.turn FROM moed.job j JOIN ordered c ON c.id = j.id
-           WHERE j.state = 'queued' ORDER BY c.turn, j.id LIMIT \(limit) FOR UPDATE OF j SKIP LOCKED
+           WHERE j.state::text = 'queued' ORDER BY c.turn, j.id LIMIT \(limit) FOR UPDATE OF j SKIP LOCKED
         ), taken AS (
           UPDATE moed.job j
              SET state = 'running', attempt = j.attempt + 1, leased_by = \(worker.rawValue),

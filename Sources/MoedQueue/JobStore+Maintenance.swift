@@ -20,8 +20,49 @@ package struct RescueReport: Sendable, Equatable {
     }
 }
 
+/// What a round of maintenance found to do.
+package struct MaintenanceReport: Sendable, Equatable {
+    package var rescue = RescueReport()
+    /// Scheduled jobs that were queued.
+    package var promoted = 0
+    /// Jobs that ended because their deadline was past before they ran.
+    package var expired = 0
+    /// Jobs that ended because nobody ever served their model.
+    package var refused = 0
+
+    package init() {}
+}
+
 /// Work that any worker may do at any time; two doing it at once are harmless.
 extension JobStore {
+    /// Does what is to be done; one statement finds out, for most of the time it is nothing.
+    package func maintain() async throws(QueueError) -> MaintenanceReport {
+        let result = try await query(
+            """
+            SELECT EXISTS (SELECT FROM moed.worker WHERE stopped_at IS NULL AND expires_at < clock_timestamp())
+                   OR EXISTS (SELECT FROM moed.job j WHERE j.state = 'running' AND NOT EXISTS (
+                        SELECT FROM moed.worker w WHERE w.id = j.leased_by AND w.stopped_at IS NULL)) AS rescue,
+                   EXISTS (SELECT FROM moed.job WHERE state = 'scheduled' AND run_at <= clock_timestamp()) AS promote,
+                   EXISTS (SELECT FROM moed.usage_delta) AS fold,
+                   EXISTS (SELECT FROM moed.job WHERE expires_at <= clock_timestamp() AND finished_at IS NULL
+                                                  AND state IN ('queued', 'scheduled')) AS expire,
+                   EXISTS (SELECT FROM moed.model m JOIN moed.job j ON j.model_id = m.id
+                            WHERE m.registered_at IS NULL AND j.state = 'queued') AS refuse
+            """)
+        let due = try await decodeOne(result) { row throws(DatabaseError) in
+            try ["rescue", "promote", "fold", "expire", "refuse"].map { name throws(DatabaseError) -> Bool in
+                try row.value(name)
+            }
+        }
+        var report = MaintenanceReport()
+        if due[0] { report.rescue = try await rescue() }
+        if due[1] { report.promoted = try await promote() }
+        if due[2] { try await foldUsage() }
+        if due[3] { report.expired = try await expire() }
+        if due[4] { report.refused = try await failUnknownModels() }
+        return report
+    }
+
     /// Key of the advisory lock of `rescue`: "mres" in ASCII.
     private static let rescueKey: Int64 = 0x6D72_6573
 

@@ -46,7 +46,7 @@ extension JobStore {
               UPDATE moed.job_attempt a SET ended_at = clock_timestamp(), outcome = 'succeeded'
                 FROM done d WHERE a.job_id = d.id AND a.lease_token = d.lease_token
             ), checkpoint AS (DELETE FROM moed.job_checkpoint k USING done d WHERE k.job_id = d.id)
-            SELECT id FROM done
+            SELECT id, lease_token FROM done
             """
     }
 
@@ -82,7 +82,7 @@ extension JobStore {
                      finished_at = CASE WHEN n.state <> 'scheduled' THEN clock_timestamp() END,
                      run_at = CASE WHEN n.state = 'scheduled' THEN clock_timestamp() + n.pause ELSE j.run_at END
                 FROM next n WHERE j.id = n.job_id
-              RETURNING j.id
+              RETURNING j.id, j.lease_token
             ), result AS (
               INSERT INTO moed.job_result (job_id, lease_token, error_code, error_message, error_param)
               SELECT n.job_id, n.lease_token, n.code, n.message, n.param FROM next n WHERE n.state = 'failed'
@@ -100,7 +100,7 @@ extension JobStore {
             ), checkpoint AS (
               DELETE FROM moed.job_checkpoint k USING next n WHERE k.job_id = n.job_id AND n.state <> 'scheduled'
             )
-            SELECT id FROM done
+            SELECT id, lease_token FROM done
             """
     }
 
@@ -136,7 +136,7 @@ extension JobStore {
                      attempt = j.attempt - CASE WHEN n.state = 'queued' THEN 1 ELSE 0 END,
                      started_at = CASE WHEN n.state <> 'queued' THEN j.started_at END
                 FROM next n WHERE j.id = n.job_id
-              RETURNING j.id
+              RETURNING j.id, j.lease_token
             ), result AS (
               INSERT INTO moed.job_result (job_id, lease_token, error_code, error_message)
               SELECT n.job_id, n.lease_token, 'expired', moed.expired_message(n.expires_at)
@@ -156,7 +156,7 @@ extension JobStore {
             ), checkpoint AS (
               DELETE FROM moed.job_checkpoint k USING next n WHERE k.job_id = n.job_id AND n.state <> 'queued'
             )
-            SELECT id FROM done
+            SELECT id, lease_token FROM done
             """
     }
 
@@ -201,11 +201,13 @@ extension JobStore {
                 + settle(portion[middle...], lease, outcomes, statement)
         }
         let committed = Set(
-            try await decode(result) { row throws(DatabaseError) in JobID(try row.value("id")) })
-        let rest = batch.map(lease).filter { !committed.contains($0.job) }
+            try await decode(result) { row throws(DatabaseError) in
+                JobLease(job: JobID(try row.value("id")), token: try row.value("lease_token"))
+            })
+        let rest = batch.map(lease).filter { !committed.contains($0) }
         let already = rest.isEmpty ? [] : try await settled(rest, as: outcomes)
         return batch.map { item in
-            committed.contains(lease(item).job)
+            committed.contains(lease(item))
                 ? .committed : already.contains(lease(item)) ? .already : .stale
         }
     }

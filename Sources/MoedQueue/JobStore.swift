@@ -21,16 +21,30 @@ package struct JobStore: Sendable {
         return JobStore(
             connection: try await queueing { () async throws(DatabaseError) in
                 let connection = try await Connection.connect(settings)
-                // Names below are qualified; nothing of another schema can take an operator's place.
-                try await connection.query("SELECT set_config('search_path', 'pg_catalog', false)")
+                try await connection.run(script: Self.session)
                 return connection
             })
     }
 
+    /// Names of our statements are qualified; nothing of another schema can take an operator's place.
+    ///
+    /// Every statement begins with few rows and finds the others by index, however many there are. Statistics say
+    /// otherwise when the queue has just been filled or emptied: a plan made from them read the whole table, and
+    /// compiling one took seconds.
+    private static let session = """
+        SET search_path = pg_catalog;
+        SET plan_cache_mode = force_generic_plan;
+        SET jit = off;
+        SET enable_seqscan = off;
+        SET enable_bitmapscan = off;
+        SET enable_hashjoin = off;
+        SET enable_mergejoin = off
+        """
+
     package func close() async { await connection.close() }
 
     func query(_ sql: SQL) async throws(QueueError) -> QueryResult {
-        try await queueing { () async throws(DatabaseError) in try await connection.query(sql) }
+        try await queueing { () async throws(DatabaseError) in try await connection.queryPrepared(sql) }
     }
 
     /// Decodes rows of a result.

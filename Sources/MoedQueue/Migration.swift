@@ -22,6 +22,7 @@ package struct Migration: Sendable, Equatable {
         Migration(version: 7, name: "m0007_batches", PackageResources.m0007_batches_sql),
         Migration(version: 8, name: "m0008_tenants", PackageResources.m0008_tenants_sql),
         Migration(version: 9, name: "m0009_deadlines", PackageResources.m0009_deadlines_sql),
+        Migration(version: 10, name: "m0010_throughput", PackageResources.m0010_throughput_sql),
     ]
 
     /// Roles, grants and row security: run after the migrations where they are wanted, as often as one likes, and

@@ -94,6 +94,7 @@ package struct Migrator: Sendable {
                        current_user::text AS role
                   FROM (VALUES ('worker', 'SELECT, INSERT, UPDATE'), ('model', 'SELECT, INSERT, UPDATE'),
                                ('tenant', 'SELECT'), ('tenants', 'SELECT'), ('tenant_usage', 'SELECT'),
+                               ('usage_delta', 'SELECT'),
                                ('job', 'SELECT, UPDATE, DELETE'), ('job_request', 'SELECT'),
                                ('job_checkpoint', 'SELECT, INSERT, UPDATE, DELETE'), ('job_result', 'INSERT'),
                                ('job_attempt', 'SELECT, INSERT, UPDATE'), ('token_ledger', 'INSERT'),

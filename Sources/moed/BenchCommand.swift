@@ -25,7 +25,12 @@ struct BenchCommand: AsyncParsableCommand {
             beside that of a probe at the start, the part of the experts that was in memory, bytes read per token, the
             part of the time without anything to compute, and how the cache works.
 
+            --queue measures the queue on a PostgreSQL of yours, without a model: wakeup, claim, enqueue, jobs that do
+            nothing, table growth. It makes a database of its own on that server and drops it afterwards (the role needs
+            CREATEDB). A million jobs take about half an hour; --jobs 20000 gives a first look.
+
             Examples:
+              moed bench --queue --database "host=/run/postgresql" --jobs 100000
               moed bench --synthetic qwen3-30b-a3b:layers=8 --experts int4 --dense int8
               moed bench --model PACK --prefill 512 --decode 1,16 --json
               moed bench --model DIR --workload mixed:200
@@ -69,13 +74,29 @@ struct BenchCommand: AsyncParsableCommand {
     @Option(help: "Memory of the process, of a pack: bytes (20GiB) or a part (50%) of what there is.")
     var memoryBudget: String?
 
+    @Flag(help: "The queue in place of a model.")
+    var queue = false
+
+    @Option(help: "With --queue: connection string or URI of the server.")
+    var database = ""
+
+    @Option(help: "With --queue: depth of the queue, and jobs that flow through.")
+    var jobs = 1_000_000
+
+    @Option(help: "With --queue: seconds that transactions are held open.")
+    var hold = 60
+
     @Flag(help: "One JSON object in place of the table.")
     var json = false
 
     func validate() throws {
-        guard (model == nil) != (synthetic == nil) else {
-            throw ValidationError("either --model or --synthetic must be given")
+        guard [model != nil, synthetic != nil, queue].count(where: \.self) == 1 else {
+            throw ValidationError("one of --model, --synthetic and --queue must be given")
         }
+        guard (1000...10_000_000).contains(jobs) else {
+            throw ValidationError("--jobs must be in 1000…10000000")
+        }
+        guard (1...86_400).contains(hold) else { throw ValidationError("--hold must be in 1…86400 seconds") }
         guard (0...1024).contains(threads) else { throw ValidationError("--threads must be in 0…1024") }
         guard (1...1000).contains(repeats) else { throw ValidationError("--repeat must be in 1…1000") }
         guard context > 0, prefillChunk > 0 else {
@@ -89,7 +110,14 @@ struct BenchCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        try await CommandExit.translate { try Bench.run(try options(), asJSON: json) }
+        try await CommandExit.translate {
+            if queue {
+                try await QueueBench.run(
+                    .init(database: database, jobs: jobs, hold: .seconds(hold)), asJSON: json)
+            } else {
+                try Bench.run(try options(), asJSON: json)
+            }
+        }
     }
 
     private func options() throws -> BenchOptions {

@@ -29,6 +29,7 @@ struct Moed: AsyncParsableCommand {
                     InspectCommand.self, PackCommand.self, GenerateCommand.self, ScoreCommand.self,
                     BenchCommand.self, PlanCommand.self, ReplayCommand.self,
                 ]),
+            CommandGroup(name: "Queue", subcommands: [ChaosCommand.self]),
             CommandGroup(
                 name: "Text",
                 subcommands: [TokenizeCommand.self, DetokenizeCommand.self, TemplateCommand.self]),

@@ -189,4 +189,52 @@ struct ConnectionTests {
         #expect(ContinuousClock.now - start < each.reduce(.zero, +))
         await database.close()
     }
+
+    /// A pooler may hand the next statement to a server that was never told of it.
+    @Test func aForgottenPreparedStatementIsSentWhole() async throws {
+        let database = try await TestDatabase.create()
+        let connection = try await database.connect()
+        func double(_ value: Int) async throws -> Int? {
+            try await connection.queryPrepared("SELECT 2 * \(value) AS value").rows.first?.value("value")
+        }
+        func known() async throws -> Int? {
+            try await connection.query("SELECT count(*) AS count FROM pg_prepared_statements").rows.first?
+                .value("count")
+        }
+        for value in 1...3 { #expect(try await double(value) == 2 * value) }
+        #expect(try await known() == 1)
+        try await connection.run(script: "DEALLOCATE ALL")
+        #expect(try await double(4) == 8)
+        #expect(try await double(5) == 10)
+        #expect(try await known() == 0)
+        await connection.close()
+        await database.close()
+    }
+
+    /// The same text was prepared there by another client.
+    @Test func aStatementPreparedByOthersIsUsed() async throws {
+        let database = try await TestDatabase.create()
+        let (first, second) = (try await database.connect(), try await database.connect())
+        let name: String = try #require(
+            try await first.queryPrepared("SELECT 1 AS value").rows.isEmpty
+                ? nil
+                : try await first.query("SELECT name FROM pg_prepared_statements").rows.first?.value("name"))
+        try await second.run(script: "PREPARE \(name) AS SELECT 1 AS value")
+        #expect(
+            try await second.queryPrepared("SELECT 1 AS value").rows.first?.value("value", as: Int.self) == 1)
+        await first.close()
+        await second.close()
+        await database.close()
+    }
+
+    @Test func aStatementInAStatementKeepsItsBinds() async throws {
+        let database = try await TestDatabase.create()
+        let inner: SQL = "SELECT \(2) AS a, \("x") AS b"
+        let rows = try await database.query(
+            "SELECT \(1) AS first, i.a, i.b, \(3) AS last FROM (\(inner)) AS i")
+        let row = try #require(rows.first)
+        #expect(try row.value("first", as: Int.self) == 1 && row.value("a", as: Int.self) == 2)
+        #expect(try row.value("b", as: String.self) == "x" && row.value("last", as: Int.self) == 3)
+        await database.close()
+    }
 }

@@ -314,4 +314,54 @@ struct EnqueueTests {
         #expect(jobs == 22)
         await queue.close()
     }
+
+    /// Many at once are grouped and kept as each would be by itself.
+    @Test func manyAtOnceAreAsOneByOne() async throws {
+        let queue = try await Queue()
+        let bodies = [
+            #"{"messages":[{"role":"user","content":"a"}],"max_tokens":100}"#,
+            #"{"messages":[],"max_completion_tokens":3000,"max_tokens":1,"model":"m"}"#,
+            #"{"messages":[{"role":"user","content":"\u0000"}],"model":"m","reasoning_effort":"none"}"#,
+            #"{"chat_template_kwargs":{"enable_thinking":false},"model":5}"#,
+            #"{"reasoning_effort":"none","model":"q\"uoted","x":"\ud800"}"#,
+            #"{"max_tokens":1e999999,"reasoning_effort":"high"}"#, #"{"max_tokens":"7","messages":5}"#, "[]",
+            "null", "3",
+        ]
+        let ids = try await queue.database.query(
+            """
+            SELECT moed.enqueue_many(\(SQLArray(bodies))::json[], tenant => 't', priority => 3, max_attempts => 2) AS id
+            """
+        ).map { try $0.value("id", as: Int64.self) }
+        #expect(ids.count == bodies.count && ids == ids.sorted())
+        for (id, body) in zip(ids, bodies) {
+            // What is no object is a member `params` of its own there, so its length differs.
+            let isObject = body.hasPrefix("{")
+            let single: Int64 = try #require(
+                try await queue.database.value(
+                    """
+                    SELECT moed.enqueue(params => \(body)::json, tenant => 't', priority => 3, max_attempts => 2) AS value
+                    """))
+            let same: Bool? = try await queue.database.value(
+                """
+                SELECT (a.tenant_id, a.model_id, a.mode, a.priority, a.max_attempts, a.state)
+                     = (b.tenant_id, b.model_id, b.mode, b.priority, b.max_attempts, b.state) AS value
+                  FROM moed.job a, moed.job b WHERE a.id = \(id) AND b.id = \(single)
+                """)
+            #expect(same == true, "\(body)")
+            let stored: String? = try await queue.database.value(
+                "SELECT body::text AS value FROM moed.job_request WHERE job_id = \(id)")
+            #expect(stored == body)
+            if isObject, !body.contains("u0000") {
+                let bucket: Bool? = try await queue.database.value(
+                    "SELECT abs(a.bucket - b.bucket) <= 1 AS value FROM moed.job a, moed.job b WHERE a.id = \(id) AND b.id = \(single)"
+                )
+                #expect(bucket == true, "\(body)")
+            }
+        }
+        let error = await #expect(throws: DatabaseError.self) {
+            try await queue.database.run(script: "SELECT moed.enqueue_many(ARRAY['{}', NULL]::json[])")
+        }
+        #expect(error?.sqlState == "22004")
+        await queue.close()
+    }
 }

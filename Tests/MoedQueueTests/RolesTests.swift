@@ -212,6 +212,7 @@ struct RolesTests {
             ])
                 == [.committed])
         #expect(try await store.release([JobRelease(lease: claimed[2].lease)]) == [.committed])
+        _ = try await store.maintain()
         _ = try await store.rescue()
         _ = try await store.promote()
         _ = try await store.expire()

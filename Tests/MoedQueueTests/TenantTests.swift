@@ -163,4 +163,34 @@ struct TenantTests {
         #expect(try await queue.database.value("SELECT status AS value FROM moed.batches") == "completed")
         await queue.close()
     }
+
+    @Test func maintenanceFindsWhatIsToBeDone() async throws {
+        let queue = try await Queue()
+        #expect(try await queue.store.maintain() == MaintenanceReport())
+        let (worker, dead) = (try await queue.worker(), try await queue.worker())
+        try await queue.add(2, tenant: "a")
+        let claimed = try await queue.store.claim(dead, Queue.group, limit: 1)
+        let done = try await queue.store.claim(worker, Queue.group, limit: 1)
+        _ = try await queue.store.complete(done.map { JobCompletion($0.lease) })
+        try await queue.expire(dead)
+        try await queue.database.run(
+            script: """
+                SELECT moed.enqueue(prompt => 'x', model => 'nobody'), moed.enqueue(prompt => 'x', expires_at => now()),
+                       moed.enqueue(prompt => 'x', run_at => now() + interval '1 hour');
+                UPDATE moed.job SET run_at = now() WHERE state = 'scheduled'
+                """)
+        var expected = MaintenanceReport()
+        expected.rescue = RescueReport(workers: 1, requeued: 1)
+        expected.promoted = 1
+        expected.expired = 1
+        expected.refused = 1
+        #expect(try await queue.store.maintain() == expected)
+        #expect(try await queue.state(claimed[0].id) == "queued")
+        #expect(
+            try await queue.database.value("SELECT tokens_today AS value FROM moed.tenants WHERE name = 'a'")
+                == 14)
+        #expect(try await queue.store.maintain() == MaintenanceReport())
+        #expect(try await queue.violations() == [])
+        await queue.close()
+    }
 }

@@ -14,6 +14,11 @@ package struct Sample: Sendable, Equatable {
         return values.count % 2 == 1 ? values[middle] : (values[middle - 1] + values[middle]) / 2
     }
 
+    /// The least value that is not below so large a part of them (nearest rank).
+    package func quantile(_ part: Double) -> Double {
+        values[min(values.count - 1, max(0, Int((part * Double(values.count)).rounded(.up)) - 1))]
+    }
+
     package var least: Double { values[0] }
     package var most: Double { values[values.count - 1] }
     /// (most − least) / median.

@@ -70,24 +70,18 @@ extension QueueService {
     }
 
     func maintain(_ store: JobStore) async throws {
-        let rescue = try await store.rescue()
+        let found = try await store.maintain()
+        let rescue = found.rescue
         if rescue.workers > 0 {
             log.warning(
                 "\(rescue.workers) workers died: \(rescue.requeued) jobs queued again, \(rescue.failed) failed"
             )
         }
-        _ = try await store.promote()
-        try await store.foldUsage()
-        let expired = try await store.expire()
-        if expired > 0 {
-            log.notice("\(expired) jobs were not started before their deadline")
-            report.update { $0.failed += expired }
+        if found.expired > 0 { log.notice("\(found.expired) jobs were not started before their deadline") }
+        if found.refused > 0 {
+            log.notice("\(found.refused) jobs ask for a model that no worker has ever served")
         }
-        let refused = try await store.failUnknownModels()
-        if refused > 0 {
-            log.notice("\(refused) jobs ask for a model that no worker has ever served")
-            report.update { $0.failed += refused }
-        }
+        report.update { $0.failed += found.expired + found.refused }
         try await prune(store)
     }
 

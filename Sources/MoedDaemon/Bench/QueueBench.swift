@@ -1,0 +1,189 @@
+import MoedCore
+import MoedQueue
+
+/// `moed bench --queue`: how fast the queue is on the user's own PostgreSQL, without a model.
+package struct QueueBench: Sendable {
+    package struct Options: Sendable {
+        /// Connection string of the server; the measurements have a database of their own there.
+        package var database: String
+        /// Depth of the queue, and how many jobs flow through.
+        package var jobs: Int
+        /// How long transactions are held open.
+        package var hold: Duration
+
+        package init(database: String, jobs: Int, hold: Duration) {
+            self.database = database
+            self.jobs = jobs
+            self.hold = hold
+        }
+    }
+
+    private static let batch = 64
+    private static let rowsPerEnqueue = 10_000
+    private static let bodyBytes = 1000
+    private static let tenants = ["a", "b", "c", "d", "e"]
+    /// Jobs a second that are claimed while a transaction is held.
+    private static let heldRate = 200.0
+
+    private let options: Options
+    private let database: RehearsalDatabase
+    private let worker: SimulatedWorker
+    private let show: @Sendable (String) -> Void
+    private let clock = ContinuousClock()
+
+    /// Measures and prints.
+    package static func run(_ options: Options, asJSON: Bool) async throws {
+        let meter = BenchMeter()
+        let report = try await measure(options) { meter.show($0) }
+        meter.show("")
+        if asJSON {
+            try LineWriter(descriptor: 1).write(report.json)
+        } else {
+            for line in report.lines { print(line) }
+        }
+    }
+
+    package static func measure(
+        _ options: Options, show: @escaping @Sendable (String) -> Void
+    ) async throws -> QueueBenchReport {
+        let database = try await RehearsalDatabase.create(on: options.database)
+        do {
+            let worker = try await SimulatedWorker.start(in: database)
+            let bench = QueueBench(options: options, database: database, worker: worker, show: show)
+            let report = try await bench.measure()
+            await worker.vanish()
+            try await database.drop()
+            return report
+        } catch {
+            try? await database.drop()
+            throw error
+        }
+    }
+
+    private func measure() async throws -> QueueBenchReport {
+        var report = QueueBenchReport(jobs: options.jobs, hold: options.hold)
+        report.wakeup = try await wakeups(min(1000, options.jobs))
+        report.flow = try await flow()
+        show("enqueueing \(options.jobs) jobs")
+        report.rowEnqueueRate = try await rowEnqueueRate(min(20_000, options.jobs))
+        report.enqueueRate = try await enqueue(options.jobs)
+        show("claiming of \(options.jobs)")
+        (report.claim, report.complete) = try await claims(min(200, options.jobs / Self.batch / 4))
+        show("claiming while transactions are held")
+        let held = try await HeldTransactions.begin(in: database)
+        report.heldClaim = try await heldClaims()
+        await held.end()
+        report.databaseShare = try await share()
+        return report
+    }
+
+    private func seconds(_ body: () async throws -> Void) async rethrows -> Double {
+        try await clock.measure(body).seconds
+    }
+
+    /// From before an insert is sent to after its job was claimed, by a worker that listens.
+    private func wakeups(_ count: Int) async throws -> Sample {
+        let listener = try await JobListener.connect(conninfo: database.conninfo)
+        var times: [Double] = []
+        for index in 0..<count {
+            if index % 100 == 0 { show("waking up, \(index) of \(count)") }
+            try await worker.beat(idle: true)
+            let start = clock.now
+            async let isWoken = listener.next(timeout: .seconds(5))
+            try await database.enqueue(1)
+            guard try await isWoken, try await worker.claimNext(limit: Self.batch) == 1 else {
+                throw ConfigurationProblem("no notification arrived within 5 s")
+            }
+            times.append((clock.now - start).seconds)
+            try await worker.completeAll()
+        }
+        try await worker.beat(idle: false)
+        await listener.close()
+        return Sample(times)
+    }
+
+    /// Rows a second by `INSERT INTO moed.jobs … SELECT`.
+    private func rowEnqueueRate(_ jobs: Int) async throws -> Double {
+        let time = try await seconds {
+            try await database.enqueue(jobs, tenants: Self.tenants, padding: Self.bodyBytes)
+        }
+        return Double(jobs) / time
+    }
+
+    /// Rows a second by `moed.enqueue_many`, the tenants taking turns.
+    private func enqueue(_ jobs: Int) async throws -> Double {
+        var done = 0
+        let time = try await seconds {
+            while done < jobs {
+                let count = min(jobs - done, Self.rowsPerEnqueue)
+                let tenant = Self.tenants[done / Self.rowsPerEnqueue % Self.tenants.count]
+                try await database.enqueueMany(count, tenant: tenant, padding: Self.bodyBytes)
+                done += count
+            }
+        }
+        return Double(jobs) / time
+    }
+
+    private func claims(_ count: Int) async throws -> (claim: Sample, complete: Sample) {
+        var (claims, completes): ([Double], [Double]) = ([], [])
+        for _ in 0..<max(1, count) {
+            claims.append(try await seconds { _ = try await worker.claim(limit: Self.batch) })
+            completes.append(try await seconds { try await worker.completeAll() })
+        }
+        return (Sample(claims), Sample(completes))
+    }
+
+    private func heldClaims() async throws -> Sample {
+        var times: [Double] = []
+        let start = clock.now
+        while clock.now - start < options.hold {
+            let due = start + .seconds(Double(times.count * Self.batch) / Self.heldRate)
+            if clock.now < due { try await Task.sleep(until: due) }
+            times.append(try await seconds { _ = try await worker.claim(limit: Self.batch) })
+            try await worker.completeAll()
+            try await worker.maintain()
+        }
+        return Sample(times)
+    }
+
+    /// All jobs go through in five portions: enqueued, claimed, completed, and pruned when the next one is done.
+    private func flow() async throws -> QueueBenchReport.Flow {
+        let portion = max(1, options.jobs / 5)
+        var (time, done, firstBytes) = (0.0, 0, 0)
+        for round in 0..<5 {
+            show("flowing through, \(round * portion) of \(5 * portion)")
+            for tenant in Self.tenants {
+                try await database.enqueueMany(
+                    portion / Self.tenants.count, tenant: tenant, padding: Self.bodyBytes)
+            }
+            let start = clock.now
+            time += try await seconds {
+                while try await worker.claimNext(limit: Self.batch) > 0 {
+                    done += try await worker.completeAll()
+                }
+                try await worker.maintain()
+            }
+            if round == 0 { firstBytes = try await database.tableBytes() }
+            if round < 4 { try await worker.prune(olderThan: clock.now - start) }
+        }
+        return .init(
+            jobsPerSecond: Double(done) / time, firstBytes: firstBytes,
+            lastBytes: try await database.tableBytes())
+    }
+
+    /// The statements of a second in which 32 jobs ran for a second each: what part of that second they take.
+    private func share() async throws -> Double {
+        let rounds = 20
+        let time = try await seconds {
+            for round in 0..<rounds {
+                _ = try await worker.claimNext(limit: 32)
+                if round % 10 == 0 { try await worker.checkpointAll(tokens: 64) }
+                if round % 5 == 0 { try await worker.beat(idle: false) }
+                if round % 2 == 0 { try await worker.maintain() }
+                try await worker.askWhatToStop()
+                try await worker.completeAll()
+            }
+        }
+        return time / Double(rounds)
+    }
+}

@@ -1,0 +1,97 @@
+import MoedCore
+import MoedQueue
+
+/// Connections that break at bad moments.
+extension ChaosScenario {
+    static let connections: [ChaosScenario] = [
+        ChaosScenario("T4", "the connection is cut while an answer is written; size: repetitions", size: 200)
+        { trial in
+            var (unknown, already) = (0, 0)
+            for _ in 0..<trial.size {
+                try await trial.database.enqueue(8)
+                var worker = try await SimulatedWorker.start(in: trial.database)
+                _ = try await worker.claim(limit: 8)
+                let jobs = await worker.held
+                let delay = Duration.microseconds(await trial.pick(0..<12_000))
+                let victim = worker
+                async let written = try? await victim.completeAll()
+                try await Task.sleep(for: delay)
+                try await trial.database.cutConnections(limit: 100)
+                if await written == nil {
+                    unknown += 1
+                    // As a daemon does: another connection, the same write again.
+                    await worker.vanish()
+                    worker = try await SimulatedWorker.start(in: trial.database)
+                    let answers = try await worker.complete(jobs)
+                    await trial.check(
+                        answers.allSatisfy { $0 == .committed || $0 == .already }, "repeated: \(answers)")
+                    already += answers.contains(.already) ? 1 : 0
+                }
+                await worker.vanish()
+            }
+            await trial.check(
+                try await trial.database.jobs(notIn: "succeeded") == 0, "not all jobs succeeded")
+            await trial.note("\(unknown) answers lost, \(already) of them had been committed")
+        },
+        ChaosScenario("T6", "connections are cut five times a second; size: seconds", size: 60) { trial in
+            let clock = ContinuousClock()
+            let end = clock.now + .seconds(trial.size)
+            let workers = (0..<3).map { _ in
+                Task {
+                    var (done, reconnects) = (0, 0)
+                    while clock.now < end {
+                        do {
+                            let worker = try await SimulatedWorker.start(in: trial.database)
+                            defer { Task { await worker.vanish() } }
+                            while clock.now < end {
+                                _ = try await worker.claimNext(limit: 8)
+                                done += try await worker.completeAll()
+                                try await worker.maintain()
+                            }
+                        } catch {
+                            reconnects += 1
+                        }
+                    }
+                    return (done, reconnects)
+                }
+            }
+            var cut = 0
+            while clock.now < end {
+                try await trial.database.enqueue(40)
+                cut += try await trial.database.cutConnections(limit: 1)
+                try await Task.sleep(for: .milliseconds(200))
+            }
+            var reconnects = 0
+            for worker in workers { reconnects += await worker.value.1 }
+            try await trial.database.lapseAll()
+            try await trial.drain()
+            await trial.check(
+                try await trial.database.jobs(notIn: "succeeded") == 0, "not all jobs succeeded")
+            await trial.note(
+                "\(cut) cut, \(reconnects) reconnects, \(try await trial.database.jobs("succeeded")) jobs succeeded"
+            )
+        },
+        ChaosScenario("T12", "an idle worker is woken; size: inserts", size: 1000) { trial in
+            let worker = try await SimulatedWorker.start(in: trial.database)
+            let listener = try await JobListener.connect(conninfo: trial.database.conninfo)
+            var times: [Double] = []
+            let clock = ContinuousClock()
+            for _ in 0..<trial.size {
+                try await worker.beat(idle: true)
+                let start = clock.now
+                async let isWoken = listener.next(timeout: .seconds(5))
+                try await trial.database.enqueue(1)
+                await trial.check(try await isWoken, "no notification within 5 s")
+                _ = try await worker.claimNext(limit: 8)
+                times.append((clock.now - start).seconds * 1000)
+                try await worker.completeAll()
+            }
+            await listener.close()
+            await worker.vanish()
+            let sample = Sample(times)
+            await trial.note(
+                "p50 \(TextTable.figure(sample.median)) ms, p99 \(TextTable.figure(sample.quantile(0.99))) ms"
+            )
+        },
+    ]
+}

@@ -1,0 +1,106 @@
+import MoedQueue
+
+/// One fault and what must be true after it.
+package struct ChaosScenario: Sendable {
+    /// Number in the list of acceptance tests.
+    package var test: String
+    package var title: String
+    /// How often it is repeated, or how many jobs it takes, in a full run.
+    package var size: Int
+    let body: @Sendable (ChaosTrial) async throws -> Void
+
+    init(
+        _ test: String, _ title: String, size: Int,
+        _ body: @escaping @Sendable (ChaosTrial) async throws -> Void
+    ) {
+        self.test = test
+        self.title = title
+        self.size = size
+        self.body = body
+    }
+
+    /// Runs it in a database of its own.
+    ///
+    /// - Parameter size: as `self.size`, or less for a short run.
+    package func run(on server: String, size: Int, seed: UInt64) async -> ChaosVerdict {
+        let clock = ContinuousClock()
+        let start = clock.now
+        var verdict = ChaosVerdict(scenario: self, size: size)
+        do {
+            let database = try await RehearsalDatabase.create(on: server)
+            let trial = ChaosTrial(database: database, size: size, seed: seed)
+            do {
+                try await body(trial)
+                for violation in try await database.violations() { await trial.failed(violation) }
+                let wrong = try await database.wrongAnswers()
+                if wrong > 0 {
+                    await trial.failed("\(wrong) jobs with another answer or account than theirs")
+                }
+            } catch {
+                await trial.failed("\(error)")
+            }
+            verdict.failures = await trial.failures
+            verdict.figures = await trial.figures
+            try await database.drop()
+        } catch {
+            verdict.failures.append("\(error)")
+        }
+        verdict.seconds = (clock.now - start).seconds
+        return verdict
+    }
+}
+
+extension ChaosScenario {
+    /// Is there to fail: what the checks after every scenario are tried on.
+    package static let alwaysBroken = ChaosScenario("T0", "answers are forged; size:", size: 1) { trial in
+        try await trial.database.enqueue(2)
+        let worker = try await SimulatedWorker.start(in: trial.database)
+        _ = try await worker.claim(limit: 2)
+        let jobs = await worker.held.map(\.id)
+        try await worker.completeAll()
+        try await trial.database.forge(jobs[0], jobs[1])
+        await worker.vanish()
+    }
+}
+
+/// How a scenario went.
+package struct ChaosVerdict: Sendable {
+    package var scenario: ChaosScenario
+    package var size: Int
+    package var figures: [String] = []
+    /// What was broken; empty when the scenario passed.
+    package var failures: [String] = []
+    package var seconds = 0.0
+
+    package var passed: Bool { failures.isEmpty }
+}
+
+/// A scenario that is being run: its database, its dice, and what it has found.
+actor ChaosTrial {
+    nonisolated let database: RehearsalDatabase
+    nonisolated let size: Int
+    private(set) var failures: [String] = []
+    private(set) var figures: [String] = []
+    private var random: BenchRandom
+
+    init(database: RehearsalDatabase, size: Int, seed: UInt64) {
+        self.database = database
+        self.size = size
+        random = BenchRandom(seed: seed)
+    }
+
+    func failed(_ reason: String) { if failures.count < 20 { failures.append(reason) } }
+    func note(_ figure: String) { figures.append(figure) }
+    func check(_ holds: Bool, _ reason: @autoclosure () -> String) { if !holds { failed(reason()) } }
+    func pick(_ range: Range<Int>) -> Int { Int.random(in: range, using: &random) }
+
+    /// Runs what is left with one honest worker. Jobs in quarantine are run one by one.
+    func drain() async throws {
+        let worker = try await SimulatedWorker.start(in: database)
+        repeat {
+            try await worker.maintain()
+            while try await worker.claimNext(limit: 64) > 0 { try await worker.completeAll() }
+        } while try await database.jobs("scheduled") + database.jobs("queued") > 0
+        await worker.vanish()
+    }
+}

@@ -1,0 +1,124 @@
+package import MoedCore
+package import MoedQueue
+
+/// A worker without a model: it does to the queue what a daemon does, and its answers are made up.
+package actor SimulatedWorker {
+    /// A length of tokens that a job's number determines, so that whoever answers it answers alike.
+    package static func completion(of lease: JobLease) -> JobCompletion {
+        var usage = Usage()
+        usage.prompt = 12
+        usage.answer = 1 + Int(lease.job.rawValue % 50)
+        return JobCompletion(
+            lease: lease, content: "answer to \(lease.job)", reasoning: nil, finishReason: .stop,
+            body: #"{"object":"chat.completion","choices":[]}"#, seed: UInt64(lease.job.rawValue),
+            usage: usage,
+            wall: .milliseconds(1))
+    }
+
+    package private(set) var id: WorkerID
+    package private(set) var held: [ClaimedJob] = []
+    private let store: JobStore
+    private let lease: Duration
+
+    private init(_ store: JobStore, _ id: WorkerID, _ lease: Duration) {
+        self.store = store
+        self.id = id
+        self.lease = lease
+    }
+
+    package static func start(
+        in database: RehearsalDatabase, lease: Duration = .seconds(600)
+    ) async throws -> SimulatedWorker {
+        let store = try await JobStore.connect(conninfo: database.conninfo, applicationName: "moed simulated")
+        let id = try await store.registerWorker(
+            WorkerRegistration(
+                host: Host.name, pid: Host.processID, version: Version.text, models: ["default"], lease: lease
+            ))
+        return SimulatedWorker(store, id, lease)
+    }
+
+    /// What a killed process leaves behind: its connection ends, and nothing else happens.
+    package func vanish() async { await store.close() }
+
+    /// - Returns: false when it was taken for dead.
+    @discardableResult
+    package func beat(idle: Bool) async throws -> Bool {
+        try await store.beat(id, WorkerBeat(lease: lease, idle: idle, running: held.count))
+    }
+
+    /// Claims from one group, without looking which has jobs.
+    @discardableResult
+    package func claim(
+        _ group: JobGroup = RehearsalDatabase.group, limit: Int, maxWait: Duration = .seconds(60)
+    ) async throws -> Int {
+        let claimed = try await store.claim(
+            id, group, limit: limit, maxWait: maxWait, computedBy: "simulated")
+        held += claimed
+        return claimed.count
+    }
+
+    package func backlog() async throws -> [GroupBacklog] { try await store.backlog(models: ["default"]) }
+
+    /// Claims as a daemon does: looks at the backlog, then takes from its first group.
+    @discardableResult
+    package func claimNext(limit: Int) async throws -> Int {
+        guard let next = try await backlog().first else { return 0 }
+        return try await claim(next.group, limit: next.group.bucket == JobGroup.quarantine ? 1 : limit)
+    }
+
+    /// Answers all it holds; forgets them whatever the database says.
+    @discardableResult
+    package func completeAll() async throws -> Int {
+        let jobs = held
+        held = []
+        let answers = try await store.complete(jobs.map { Self.completion(of: $0.lease) })
+        return answers.count { $0 == .committed }
+    }
+
+    /// Answers jobs that another worker may have claimed, as after a lost connection.
+    package func complete(_ jobs: [ClaimedJob]) async throws -> [Disposition] {
+        try await store.complete(jobs.map { Self.completion(of: $0.lease) })
+    }
+
+    /// Every write there is, for all it holds.
+    /// - Returns: how many were taken.
+    package func tryEverything() async throws -> Int {
+        let kept = try await store.checkpoint(
+            held.map { JobCheckpoint(lease: $0.lease, choice: 0, firstToken: 0, tokens: [1]) },
+            computedBy: "simulated"
+        ).count
+        var answers = try await complete(held)
+        answers += try await store.fail(
+            held.map { JobFailure(lease: $0.lease, code: "late", message: "late", retryable: false) })
+        answers += try await store.release(held.map { JobRelease(lease: $0.lease) })
+        held = []
+        return kept + answers.count { $0 != .stale }
+    }
+
+    /// Gives up what was cancelled.
+    /// - Returns: how many.
+    package func stopUnwanted() async throws -> Int {
+        let unwanted = Set(try await store.toBeStopped(id))
+        _ = try await store.release(
+            held.filter { unwanted.contains($0.id) }.map { JobRelease(lease: $0.lease) })
+        held.removeAll { unwanted.contains($0.id) }
+        return unwanted.count
+    }
+
+    package func checkpointAll(tokens: Int) async throws {
+        _ = try await store.checkpoint(
+            held.map {
+                JobCheckpoint(
+                    lease: $0.lease, choice: 0, firstToken: 0, tokens: Array(repeating: 7, count: tokens))
+            }, computedBy: "simulated")
+    }
+
+    package func askWhatToStop() async throws { _ = try await store.toBeStopped(id) }
+
+    @discardableResult
+    package func maintain() async throws -> MaintenanceReport { try await store.maintain() }
+
+    package func prune(olderThan age: Duration) async throws {
+        while try await store.prune(olderThan: age) == JobStore.rowsPerStatementMax {}
+    }
+}

@@ -1,0 +1,116 @@
+package import MoedCore
+import MoedPostgres
+
+/// What breaks things on purpose, and what looks at them afterwards.
+extension RehearsalDatabase {
+    /// Lets a worker's lease run out.
+    package func lapse(_ worker: WorkerID) async throws(QueueError) {
+        _ = try await run(
+            """
+            UPDATE moed.worker SET expires_at = clock_timestamp() - interval '1 s' WHERE id = \(worker.rawValue)
+            """)
+    }
+
+    /// Ends the server's side of connections to this database, other than this one.
+    ///
+    /// - Parameter limit: so many, chosen at random.
+    /// - Returns: how many there were.
+    @discardableResult
+    package func cutConnections(limit: Int) async throws(QueueError) -> Int {
+        try await count(
+            """
+            SELECT count(pg_terminate_backend(a.pid)) AS count FROM (
+              SELECT pid FROM pg_stat_activity
+               WHERE datname = current_database() AND pid <> pg_backend_pid() AND application_name = 'moed simulated'
+               ORDER BY random() LIMIT \(limit)) AS a
+            """)
+    }
+
+    /// Adds one job and returns it; with `keep` false the transaction is rolled back.
+    package func enqueueOnce(key: String, keep: Bool) async throws(QueueError) -> JobID {
+        let connection = try await connect()
+        let job = try await queueing { () async throws(DatabaseError) in
+            try await connection.query("BEGIN")
+            let result = try await connection.query(
+                "SELECT moed.enqueue(prompt => 'once', idempotency_key => \(key)) AS id")
+            try await connection.query(keep ? "COMMIT" : "ROLLBACK")
+            return JobID(try result.rows.first?.value("id") ?? 0)
+        }
+        await connection.close()
+        return job
+    }
+
+    package func jobs(key: String) async throws(QueueError) -> [JobID] {
+        let result = try await run("SELECT id FROM moed.job WHERE idempotency_key = \(key) ORDER BY id")
+        return try await queueing { () async throws(DatabaseError) in
+            var ids: [JobID] = []
+            for row in result.rows { ids.append(JobID(try row.value("id"))) }
+            return ids
+        }
+    }
+
+    /// - Returns: what `moed.cancel` answers.
+    package func cancel(_ job: JobID) async throws(QueueError) -> String {
+        let result = try await run("SELECT moed.cancel(\(job.rawValue)) AS answer")
+        return try await queueing { () async throws(DatabaseError) in
+            try result.rows.first?.value("answer") ?? ""
+        }
+    }
+
+    package func setWeight(_ weight: Double, of tenant: String) async throws(QueueError) {
+        _ = try await run("UPDATE moed.tenant SET weight = \(weight) WHERE name = \(tenant)")
+    }
+
+    package func state(_ job: JobID) async throws(QueueError) -> String {
+        let result = try await run("SELECT state::text AS state FROM moed.job WHERE id = \(job.rawValue)")
+        return try await queueing { () async throws(DatabaseError) in
+            try result.rows.first?.value("state") ?? ""
+        }
+    }
+
+    /// Answers and accounts of succeeded jobs that are not what `SimulatedWorker` gives them.
+    package func wrongAnswers() async throws(QueueError) -> Int {
+        try await count(
+            """
+            SELECT count(*) AS count FROM moed.job j JOIN moed.job_result r ON r.job_id = j.id
+              JOIN moed.token_ledger l ON l.job_id = j.id AND l.kind = 'final'
+             WHERE j.state = 'succeeded'
+               AND (r.content <> 'answer to ' || j.id OR l.answer_tokens <> 1 + j.id % 50 OR l.prompt_tokens <> 12)
+            """)
+    }
+
+    /// Jobs that are neither `state` nor missing.
+    package func jobs(notIn state: String) async throws(QueueError) -> Int {
+        try await count("SELECT count(*) AS count FROM moed.job WHERE state <> \(state)::moed.job_state")
+    }
+
+    /// Lets every worker's lease run out.
+    package func lapseAll() async throws(QueueError) {
+        _ = try await run("UPDATE moed.worker SET expires_at = clock_timestamp() - interval '1 s'")
+    }
+
+    /// Forgets what tenants were served.
+    package func forgetUsage() async throws(QueueError) {
+        _ = try await run("DELETE FROM moed.usage_delta")
+        _ = try await run("DELETE FROM moed.tenant_usage")
+    }
+
+    package func waiting(priority: Int) async throws(QueueError) -> Int {
+        try await count(
+            "SELECT count(*) AS count FROM moed.job WHERE state = 'queued' AND priority = \(priority)")
+    }
+
+    package func billedAlthoughCancelled() async throws(QueueError) -> Int {
+        try await count(
+            """
+            SELECT count(*) AS count FROM moed.job j JOIN moed.token_ledger l ON l.job_id = j.id AND l.kind = 'final'
+             WHERE j.state = 'cancelled'
+            """)
+    }
+
+    /// What no worker could do: an answer that is another's, and one that is in no account.
+    package func forge(_ changed: JobID, _ unaccounted: JobID) async throws(QueueError) {
+        _ = try await run("UPDATE moed.job_result SET content = 'forged' WHERE job_id = \(changed.rawValue)")
+        _ = try await run("DELETE FROM moed.token_ledger WHERE job_id = \(unaccounted.rawValue)")
+    }
+}

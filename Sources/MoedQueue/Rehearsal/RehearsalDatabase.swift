@@ -1,0 +1,176 @@
+package import MoedCore
+import MoedPostgres
+
+/// A database that is made to try the queue in, on a server of the user's, and dropped afterwards.
+///
+/// The schema's name is fixed, so it is a database of its own that keeps trials apart from real jobs.
+package struct RehearsalDatabase: Sendable {
+    /// For connecting to it.
+    package let conninfo: String
+    package let name: String
+    let connection: Connection
+    private let server: String
+
+    /// Creates it, with the schema applied.
+    ///
+    /// - Parameter server: connection string of any database of the server; the role needs CREATEDB.
+    package static func create(on server: String) async throws(QueueError) -> RehearsalDatabase {
+        let name = "moed_rehearsal_\(UInt64.random(in: .min ... .max))"
+        try await queueing { () async throws(DatabaseError) in
+            let admin = try await Connection.connect(settings(server))
+            // The name is our own and takes no quotes: CREATE DATABASE has no binds.
+            try await admin.run(script: "CREATE DATABASE \(name)", timeout: .seconds(60))
+            await admin.close()
+        }
+        let conninfo = Self.conninfo(server, database: name)
+        let migrator = try await Migrator.connect(conninfo: conninfo)
+        _ = try await migrator.apply()
+        await migrator.close()
+        let connection = try await queueing { () async throws(DatabaseError) in
+            try await Connection.connect(settings(conninfo))
+        }
+        return RehearsalDatabase(conninfo: conninfo, name: name, connection: connection, server: server)
+    }
+
+    /// Ends every connection to it and drops it.
+    package func drop() async throws(QueueError) {
+        await connection.close()
+        try await queueing { () async throws(DatabaseError) in
+            let admin = try await Connection.connect(Self.settings(server))
+            try await admin.run(script: "DROP DATABASE IF EXISTS \(name) WITH (FORCE)", timeout: .seconds(60))
+            await admin.close()
+        }
+    }
+
+    /// The same server, another database: what comes later in a connection string wins.
+    static func conninfo(_ server: String, database: String) -> String {
+        guard server.hasPrefix("postgres://") || server.hasPrefix("postgresql://") else {
+            return "\(server) dbname=\(database)"
+        }
+        return "\(server)\(server.contains("?") ? "&" : "?")dbname=\(database)"
+    }
+
+    private static func settings(_ conninfo: String) -> ConnectionSettings {
+        var settings = ConnectionSettings(conninfo: conninfo, applicationName: "moed rehearsal")
+        settings.statementTimeout = .seconds(600)
+        return settings
+    }
+
+    /// Group of the jobs that `enqueue` adds.
+    package static let group = JobGroup(model: "default", mode: .nonThinking, bucket: 5)
+
+    func run(_ sql: SQL) async throws(QueueError) -> QueryResult {
+        try await queueing { () async throws(DatabaseError) in try await connection.query(sql) }
+    }
+
+    func count(_ sql: SQL) async throws(QueueError) -> Int {
+        let result = try await run(sql)
+        return try await queueing { () async throws(DatabaseError) in
+            try result.rows.first?.value("count") ?? 0
+        }
+    }
+
+    /// Another connection to it, which nothing waits for.
+    func connect() async throws(QueueError) -> Connection {
+        try await queueing { () async throws(DatabaseError) in
+            try await Connection.connect(Self.settings(conninfo))
+        }
+    }
+}
+
+extension RehearsalDatabase {
+    /// Adds jobs of one group in one statement, shared out over the tenants.
+    ///
+    /// - Parameter padding: further bytes in each body, as a member that jobs may have.
+    package func enqueue(
+        _ jobs: Int, tenants: [String] = ["default"], padding: Int = 0, priority: Int = 0
+    ) async throws(QueueError) {
+        _ = try await run(
+            """
+            INSERT INTO moed.jobs (prompt, reasoning, max_tokens, tenant, priority, params)
+            SELECT 'job', 'non_thinking', 1, (\(SQLArray(tenants)))[1 + i % \(tenants.count)::int], \(priority),
+                   CASE WHEN \(padding) > 0 THEN json_build_object('metadata', repeat('x', \(padding)::int)) END
+              FROM generate_series(1, \(jobs)::int) AS i
+            """)
+    }
+
+    /// The same by `moed.enqueue_many`, for one tenant.
+    package func enqueueMany(_ jobs: Int, tenant: String, padding: Int) async throws(QueueError) {
+        _ = try await run(
+            """
+            SELECT count(*) FROM moed.enqueue_many(
+              (SELECT array_agg(json_build_object(
+                        'messages', json_build_array(json_build_object('role', 'user', 'content', 'job')),
+                        'max_tokens', 1, 'reasoning_effort', 'none', 'metadata', repeat('x', \(padding)::int)))
+                 FROM generate_series(1, \(jobs)::int)), tenant => \(tenant))
+            """)
+    }
+
+    /// Bytes of the tables a job has rows in, with their indexes.
+    package func tableBytes() async throws(QueueError) -> Int {
+        try await count(
+            """
+            SELECT sum(pg_total_relation_size(c.oid))::bigint AS count FROM pg_class c
+             WHERE c.relnamespace = 'moed'::regnamespace AND c.relkind = 'r'
+               AND c.relname IN ('job', 'job_request', 'job_result', 'job_attempt', 'job_checkpoint')
+            """)
+    }
+
+    package func jobs(_ state: String) async throws(QueueError) -> Int {
+        try await count("SELECT count(*) AS count FROM moed.job WHERE state = \(state)::moed.job_state")
+    }
+
+    /// What must hold at any time; returns what is broken.
+    package func violations() async throws(QueueError) -> [String] {
+        let result = try await run(
+            """
+            SELECT 'a succeeded job without exactly one final ledger row: ' || j.id AS what FROM moed.job j
+             WHERE (j.state = 'succeeded') <> ((SELECT count(*) FROM moed.token_ledger l
+                                                 WHERE l.job_id = j.id AND l.kind = 'final') = 1)
+            UNION ALL
+            SELECT 'a result that does not fit the state: ' || j.id
+              FROM moed.job j LEFT JOIN moed.job_result r ON r.job_id = j.id
+             WHERE (j.state = 'succeeded') <> (r.finish_reason IS NOT NULL)
+                OR (j.state = 'failed') <> (r.error_code IS NOT NULL)
+            UNION ALL
+            SELECT 'a running job without a living worker: ' || j.id FROM moed.job j
+             WHERE j.state = 'running'
+               AND NOT EXISTS (SELECT FROM moed.worker w WHERE w.id = j.leased_by AND w.stopped_at IS NULL)
+            UNION ALL
+            SELECT 'an open attempt that does not fit the state: ' || j.id FROM moed.job j
+             WHERE (SELECT count(*) FROM moed.job_attempt a WHERE a.job_id = j.id AND a.ended_at IS NULL)
+                   <> CASE j.state WHEN 'running' THEN 1 ELSE 0 END
+            UNION ALL
+            SELECT 'a job without a request: ' || j.id FROM moed.job j
+             WHERE NOT EXISTS (SELECT FROM moed.job_request q WHERE q.job_id = j.id)
+            LIMIT 20
+            """)
+        return try await queueing { () async throws(DatabaseError) in
+            var found: [String] = []
+            for row in result.rows { found.append(try row.value("what")) }
+            return found
+        }
+    }
+}
+
+/// What keeps vacuum from removing anything: a snapshot that is held, and a writer that is idle in its transaction.
+package struct HeldTransactions: Sendable {
+    private let reader: Connection
+    private let writer: Connection
+
+    package static func begin(in database: RehearsalDatabase) async throws(QueueError) -> HeldTransactions {
+        let reader = try await database.connect()
+        let writer = try await database.connect()
+        return try await queueing { () async throws(DatabaseError) in
+            try await reader.run(
+                script: "BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM moed.worker")
+            try await writer.run(script: "BEGIN; INSERT INTO moed.tenant (name) VALUES ('never committed')")
+            return HeldTransactions(reader: reader, writer: writer)
+        }
+    }
+
+    package func end() async {
+        await reader.close()
+        await writer.close()
+    }
+}
