@@ -6,9 +6,28 @@ package struct GroupBacklog: Sendable, Equatable {
     /// How long the group's oldest job has been ready to run.
     package var oldestAge: Duration
 
-    package init(group: JobGroup, queued: Int, oldestAge: Duration) {
+    /// Where the waiting jobs begin; empty when whoever counts does not look for it.
+    package var heads: [Head]
+
+    package init(group: JobGroup, queued: Int, oldestAge: Duration, heads: [Head] = []) {
         self.group = group
         self.queued = queued
         self.oldestAge = oldestAge
+        self.heads = heads
+    }
+
+    /// The first waiting job of a tenant and priority.
+    package struct Head: Sendable, Equatable {
+        /// Number of the tenant.
+        package var tenant: Int
+        /// The priority with its sign changed: less starts first.
+        package var urgency: Int
+        package var job: JobID
+
+        package init(tenant: Int, urgency: Int, job: JobID) {
+            self.tenant = tenant
+            self.urgency = urgency
+            self.job = job
+        }
     }
 }

@@ -23,41 +23,50 @@ extension JobStore {
     /// Queued jobs counted per group: enough to see that a batch can be filled.
     package static let backlogCountMax = 1000
 
-    /// The groups that have queued jobs of these models, with how many (up to `backlogCountMax`)
-    /// and how long the oldest has been due.
+    /// The groups that have queued jobs of these models, with how many (up to `backlogCountMax`), how long the oldest
+    /// has been due, and where they begin.
     ///
     /// Jumps through the claim index from one (group, tenant, priority) to the next, so a million queued jobs cost no
-    /// more than a thousand.
+    /// more than a thousand. While an old snapshot is held, what was claimed since stays in the index and has to be
+    /// passed: once here, and no more by the claim, which begins where this one ended.
     package func backlog(models: [String]) async throws(QueueError) -> [GroupBacklog] {
         let result = try await query(
             """
             WITH RECURSIVE head AS (
-              (SELECT j.model_id, j.mode, j.bucket, j.tenant_id, -j.priority AS rank,
+              (SELECT j.model_id, j.mode, j.bucket, j.tenant_id, -j.priority AS rank, j.id,
                       greatest(j.created_at, j.run_at) AS due
                  FROM moed.job j WHERE j.state = 'queued'
                 ORDER BY j.model_id, j.mode, j.bucket, j.tenant_id, -j.priority, j.id LIMIT 1)
               UNION ALL
               SELECT n.* FROM head h CROSS JOIN LATERAL (
-                SELECT j.model_id, j.mode, j.bucket, j.tenant_id, -j.priority, greatest(j.created_at, j.run_at)
+                SELECT j.model_id, j.mode, j.bucket, j.tenant_id, -j.priority, j.id, greatest(j.created_at, j.run_at)
                   FROM moed.job j
                  WHERE j.state = 'queued' AND (j.model_id, j.mode, j.bucket, j.tenant_id, -j.priority)
                                             > (h.model_id, h.mode, h.bucket, h.tenant_id, h.rank)
                  ORDER BY j.model_id, j.mode, j.bucket, j.tenant_id, -j.priority, j.id LIMIT 1) n
-            ), active AS (
-              SELECT h.model_id, h.mode, h.bucket, m.name, min(h.due) AS oldest,
-                     array_agg(DISTINCT h.tenant_id) AS tenants
-                FROM head h
+            ), open AS MATERIALIZED (
+              SELECT h.*, m.name FROM head h
                 JOIN moed.model m ON m.id = h.model_id AND m.paused_at IS NULL
                 JOIN moed.tenants t ON t.id = h.tenant_id AND t.may_start
                WHERE m.name = ANY (\(SQLArray(models.map { $0.withoutNUL })))
-               GROUP BY h.model_id, h.mode, h.bucket, m.name
+            ), active AS (
+              SELECT o.model_id, o.mode, o.bucket, o.name, min(o.due) AS oldest,
+                     string_agg(concat_ws(':', o.tenant_id, o.rank, o.id), ' ') AS heads
+                FROM open o GROUP BY o.model_id, o.mode, o.bucket, o.name
             )
-            SELECT a.name, a.mode, a.bucket,
+            SELECT a.name, a.mode, a.bucket, a.heads,
                    greatest(0, extract(epoch FROM clock_timestamp() - a.oldest) * 1000)::bigint AS age_ms,
                    (SELECT count(*) FROM (
-                      SELECT FROM moed.job j
-                       WHERE j.state = 'queued' AND j.model_id = a.model_id AND j.mode = a.mode AND j.bucket = a.bucket
-                         AND j.tenant_id = ANY (a.tenants)
+                      SELECT FROM open o CROSS JOIN LATERAL (
+                        SELECT FROM moed.job j
+                         WHERE j.state = 'queued'
+                           AND (j.model_id, j.mode, j.bucket, j.tenant_id, -j.priority, j.id)
+                            >= (o.model_id, o.mode, o.bucket, o.tenant_id, o.rank, o.id)
+                           AND (j.model_id, j.mode, j.bucket, j.tenant_id, -j.priority)
+                            <= (o.model_id, o.mode, o.bucket, o.tenant_id, o.rank)
+                         ORDER BY j.model_id, j.mode, j.bucket, j.tenant_id, -j.priority, j.id
+                         LIMIT \(Self.backlogCountMax)) AS n
+                       WHERE o.model_id = a.model_id AND o.mode = a.mode AND o.bucket = a.bucket
                        LIMIT \(Self.backlogCountMax)) AS counted) AS queued
               FROM active a
              ORDER BY a.name, a.mode, a.bucket
@@ -65,7 +74,17 @@ extension JobStore {
         return try await decode(result) { row throws(DatabaseError) in
             GroupBacklog(
                 group: try Self.group(row), queued: try row.value("queued"),
-                oldestAge: .milliseconds(try row.value("age_ms", as: Int64.self)))
+                oldestAge: .milliseconds(try row.value("age_ms", as: Int64.self)),
+                heads: Self.heads(try row.value("heads")))
+        }
+    }
+
+    /// Reads `tenant:urgency:job …`.
+    private static func heads(_ text: String) -> [GroupBacklog.Head] {
+        text.split(separator: " ").compactMap { head in
+            let parts = head.split(separator: ":").compactMap { Int64($0) }
+            guard parts.count == 3 else { return nil }
+            return .init(tenant: Int(parts[0]), urgency: Int(parts[1]), job: JobID(parts[2]))
         }
     }
 
@@ -77,16 +96,23 @@ extension JobStore {
     /// weigh more than short ones. Fewer jobs than there are may come back when other workers are claiming the same
     /// ones. A worker that was declared dead gets none.
     ///
+    /// - Parameter heads: as the backlog found them; nil looks for them now.
     /// - Parameter maxWait: the job that has been due longest is taken first when it has waited this long, whatever
     ///   its priority. One per claim: were it all such jobs, priority would mean nothing in a long queue.
     /// - Parameter computedBy: checkpoints of this origin come with the jobs; see `checkpoint`.
     package func claim(
-        _ worker: WorkerID, _ group: JobGroup, limit: Int, maxWait: Duration? = nil, computedBy: String? = nil
+        _ worker: WorkerID, _ group: JobGroup, from heads: [GroupBacklog.Head]? = nil, limit: Int,
+        maxWait: Duration? = nil, computedBy: String? = nil
     ) async throws(QueueError) -> [ClaimedJob] {
         let limit = min(limit, Self.rowsPerStatementMax)
         guard limit > 0 else { return [] }
+        var heads = heads ?? []
+        if heads.isEmpty {
+            heads = try await backlog(models: [group.model]).first { $0.group == group }?.heads ?? []
+        }
+        guard !heads.isEmpty else { return [] }
         let result = try await query(
-            Self.claim(worker, group, limit, maxWait.map(seconds), computedBy?.withoutNUL))
+            Self.claim(worker, group, heads, limit, maxWait.map(seconds), computedBy?.withoutNUL))
         return try await decode(result) { row throws(DatabaseError) in
             ClaimedJob(
                 lease: JobLease(job: JobID(try row.value("id")), token: try row.value("lease_token")),
@@ -103,7 +129,8 @@ extension JobStore {
     /// They are found by comparing rows: with equalities the order would be that of ids alone, and a plan from old
     /// statistics would read all jobs in that order.
     private static func ordered(
-        _ worker: WorkerID, _ group: JobGroup, _ limit: Int, _ maxWait: Double?
+        _ worker: WorkerID, _ group: JobGroup, _ heads: [GroupBacklog.Head], _ limit: Int,
+        _ maxWait: Double?
     ) -> SQL {
         """
         wanted AS MATERIALIZED (
@@ -112,17 +139,11 @@ extension JobStore {
             FROM moed.model m WHERE m.name = \(group.model.withoutNUL) AND m.paused_at IS NULL AND EXISTS (
               SELECT FROM moed.worker w
                WHERE w.id = \(worker.rawValue) AND w.stopped_at IS NULL AND w.expires_at > clock_timestamp())
-        ), present (tenant_id, urgency) AS (
-          SELECT n.* FROM wanted g CROSS JOIN LATERAL (
-            SELECT j.tenant_id, -j.priority FROM moed.job j
-             WHERE j.state = 'queued' AND j.model_id = g.model_id AND j.mode = g.mode AND j.bucket = g.bucket
-             ORDER BY j.tenant_id, -j.priority LIMIT 1) n
-          UNION ALL
-          SELECT n.* FROM present p CROSS JOIN wanted g CROSS JOIN LATERAL (
-            SELECT j.tenant_id, -j.priority FROM moed.job j
-             WHERE j.state = 'queued' AND j.model_id = g.model_id AND j.mode = g.mode AND j.bucket = g.bucket
-               AND (j.tenant_id, -j.priority) > (p.tenant_id, p.urgency)
-             ORDER BY j.tenant_id, -j.priority LIMIT 1) n
+        ), present AS MATERIALIZED (
+          SELECT p.* FROM unnest(
+            \(SQLArray(heads.map { Int32(clamping: $0.tenant) })),
+            \(SQLArray(heads.map { Int32(clamping: $0.urgency) })),
+            \(SQLArray(heads.map(\.job.rawValue)))) AS p(tenant_id, urgency, first_id)
         ), busy AS MATERIALIZED (
           SELECT j.tenant_id, count(*) AS jobs FROM moed.job j WHERE j.state = 'running' GROUP BY j.tenant_id
         ), sharing AS MATERIALIZED (
@@ -138,7 +159,7 @@ extension JobStore {
               SELECT j.id, greatest(j.created_at, j.run_at) AS due FROM moed.job j
                WHERE j.state = 'queued' AND (j.expires_at > clock_timestamp()) IS NOT false
                  AND (j.model_id, j.mode, j.bucket, j.tenant_id, -j.priority, j.id)
-                   > (g.model_id, g.mode, g.bucket, p.tenant_id, p.urgency, 0)
+                  >= (g.model_id, g.mode, g.bucket, p.tenant_id, p.urgency, p.first_id)
                  AND (j.model_id, j.mode, j.bucket, j.tenant_id, -j.priority)
                   <= (g.model_id, g.mode, g.bucket, p.tenant_id, p.urgency)
                ORDER BY j.model_id, j.mode, j.bucket, j.tenant_id, -j.priority, j.id LIMIT \(limit + 32)) c
@@ -159,10 +180,11 @@ extension JobStore {
     /// What is locked is found by its id alone: “state = 'queued'” would offer the index of all queued jobs, which a
     /// plan from old statistics takes for few.
     private static func claim(
-        _ worker: WorkerID, _ group: JobGroup, _ limit: Int, _ maxWait: Double?, _ computedBy: String?
+        _ worker: WorkerID, _ group: JobGroup, _ heads: [GroupBacklog.Head], _ limit: Int, _ maxWait: Double?,
+        _ computedBy: String?
     ) -> SQL {
         """
-        WITH RECURSIVE \(ordered(worker, group, limit, maxWait)), locked AS MATERIALIZED (
+        WITH RECURSIVE \(ordered(worker, group, heads, limit, maxWait)), locked AS MATERIALIZED (
           SELECT j.id, c.turn FROM moed.job j JOIN ordered c ON c.id = j.id
            WHERE j.state::text = 'queued' ORDER BY c.turn, j.id LIMIT \(limit) FOR UPDATE OF j SKIP LOCKED
         ), taken AS (

@@ -6,8 +6,9 @@ struct ChaosCommand: AsyncParsableCommand {
         commandName: "chaos",
         abstract: "Break the queue on purpose, on your own PostgreSQL, and see whether anything is lost.",
         discussion: """
-            Workers without a model die, fall asleep, lose connections, race, and are cancelled; after each scenario every
-            job must have ended once, with one entry in the token account. The names are those of the acceptance tests.
+            Workers without a model die, fall asleep, lose connections, race, and are cancelled; after each scenario
+            every job must have ended once, with one entry in the token account. The names are those of the acceptance
+            tests.
 
             Each scenario has a database of its own on that server (moed_rehearsal_…, the role needs CREATEDB), dropped
             afterwards; nothing else there is touched, only its time is used. If it is interrupted, drop what is left.

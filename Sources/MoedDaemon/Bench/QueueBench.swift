@@ -127,7 +127,7 @@ package struct QueueBench: Sendable {
     private func claims(_ count: Int) async throws -> (claim: Sample, complete: Sample) {
         var (claims, completes): ([Double], [Double]) = ([], [])
         for _ in 0..<max(1, count) {
-            claims.append(try await seconds { _ = try await worker.claim(limit: Self.batch) })
+            claims.append(try await seconds { _ = try await worker.claimNext(limit: Self.batch) })
             completes.append(try await seconds { try await worker.completeAll() })
         }
         return (Sample(claims), Sample(completes))
@@ -139,7 +139,7 @@ package struct QueueBench: Sendable {
         while clock.now - start < options.hold {
             let due = start + .seconds(Double(times.count * Self.batch) / Self.heldRate)
             if clock.now < due { try await Task.sleep(until: due) }
-            times.append(try await seconds { _ = try await worker.claim(limit: Self.batch) })
+            times.append(try await seconds { _ = try await worker.claimNext(limit: Self.batch) })
             try await worker.completeAll()
             try await worker.maintain()
         }

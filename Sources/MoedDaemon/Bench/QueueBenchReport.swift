@@ -37,7 +37,7 @@ package struct QueueBenchReport: Sendable {
             ])
         }
         times("enqueue → claimed, idle worker, ms", wakeup, "5 / 20")
-        times("claim 64 of \(jobs), ms", claim, "– / 5")
+        times("look and claim 64 of \(jobs), ms", claim, "– / 5")
         times("the same, transactions held \(Int(hold.seconds)) s, ms", heldClaim, "– / 10")
         times("complete 64, ms", complete, "– / 15")
         var rates = TextTable(header: ["", "measured", "aim"])

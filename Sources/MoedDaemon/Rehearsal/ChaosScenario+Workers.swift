@@ -103,7 +103,7 @@ extension ChaosScenario {
                     group.addTask {
                         let worker = try await SimulatedWorker.start(in: trial.database)
                         var (done, empty) = (0, 0)
-                        // What others are taking at this instant is not to be had: nothing left is found more than once.
+                        // What others are taking at this instant is not to be had: the end is found several times.
                         while empty < 3 {
                             let claimed = try await worker.claimNext(limit: 16)
                             empty = claimed == 0 ? empty + 1 : 0

@@ -49,10 +49,11 @@ package actor SimulatedWorker {
     /// Claims from one group, without looking which has jobs.
     @discardableResult
     package func claim(
-        _ group: JobGroup = RehearsalDatabase.group, limit: Int, maxWait: Duration = .seconds(60)
+        _ group: JobGroup = RehearsalDatabase.group, from heads: [GroupBacklog.Head]? = nil, limit: Int,
+        maxWait: Duration = .seconds(60)
     ) async throws -> Int {
         let claimed = try await store.claim(
-            id, group, limit: limit, maxWait: maxWait, computedBy: "simulated")
+            id, group, from: heads, limit: limit, maxWait: maxWait, computedBy: "simulated")
         held += claimed
         return claimed.count
     }
@@ -63,7 +64,8 @@ package actor SimulatedWorker {
     @discardableResult
     package func claimNext(limit: Int) async throws -> Int {
         guard let next = try await backlog().first else { return 0 }
-        return try await claim(next.group, limit: next.group.bucket == JobGroup.quarantine ? 1 : limit)
+        return try await claim(
+            next.group, from: next.heads, limit: next.group.bucket == JobGroup.quarantine ? 1 : limit)
     }
 
     /// Answers all it holds; forgets them whatever the database says.

@@ -114,7 +114,8 @@ extension QueueService {
             if jobs.runsAlone || (isQuarantine && jobs.count > 0) { break }
             let limit = isQuarantine ? 1 : min(free, settings.queue.claimMax)
             let claimed = try await store.claim(
-                worker, group, limit: limit, maxWait: settings.queue.maxWait, computedBy: computedBy)
+                worker, group, from: backlog.first { $0.group == group }?.heads, limit: limit,
+                maxWait: settings.queue.maxWait, computedBy: computedBy)
             if claimed.isEmpty {
                 exhausted.insert(group)
                 continue
