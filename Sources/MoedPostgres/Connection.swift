@@ -57,6 +57,12 @@ package actor Connection {
     /// E.g. 150020 for PostgreSQL 15.20.
     package var serverVersion: Int { handle?.serverVersion ?? 0 }
 
+    /// Whether something stands between us and the server: a pooler gives numbers of its own to its clients.
+    package func isPooled() throws(DatabaseError) -> Bool {
+        let result = try query("SELECT pg_backend_pid() AS pid")
+        return try result.rows.first?.value("pid") != handle?.backendPID
+    }
+
     /// Runs one statement.
     ///
     /// - Parameter timeout: the client's own limit; nil is the statement timeout and some seconds for the network.

@@ -38,6 +38,9 @@ struct ConnectionHandle: ~Copyable {
     /// E.g. 150020 for 15.20.
     var serverVersion: Int { unsafe Int(PQserverVersion(pg)) }
 
+    /// Process number of the server's side, as it was told when connecting.
+    var backendPID: Int { unsafe Int(PQbackendPID(pg)) }
+
     /// Whether a transaction is open in which a statement has failed.
     var transactionFailed: Bool { unsafe PQtransactionStatus(pg) == PQTRANS_INERROR }
 

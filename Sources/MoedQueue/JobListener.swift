@@ -10,18 +10,19 @@ package struct JobListener: Sendable {
     private static let silenceMax = Duration.seconds(10)
 
     private let connection: Connection
+    /// Whether a pooler stands in between: if it pools transactions, nothing will be heard.
+    package let isPooled: Bool
 
     package static func connect(conninfo: String, applicationName: String = "moed listen")
         async throws(QueueError)
         -> JobListener
     {
         let settings = ConnectionSettings(conninfo: conninfo, applicationName: applicationName)
-        return JobListener(
-            connection: try await queueing { () async throws(DatabaseError) in
-                let connection = try await Connection.connect(settings)
-                try await connection.listen("moed_wake")
-                return connection
-            })
+        return try await queueing { () async throws(DatabaseError) in
+            let connection = try await Connection.connect(settings)
+            try await connection.listen("moed_wake")
+            return JobListener(connection: connection, isPooled: try await connection.isPooled())
+        }
     }
 
     package func close() async { await connection.close() }

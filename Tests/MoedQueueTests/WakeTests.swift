@@ -1,3 +1,4 @@
+import Foundation
 import MoedCore
 import MoedPostgres
 import MoedQueue
@@ -93,5 +94,34 @@ struct WakeTests {
         #expect(try await queue.violations() == [])
         await store.close()
         await queue.database.close()
+    }
+
+    /// T7: the other side is still connected and says nothing, as behind a firewall that forgot the connection.
+    @Test(.enabled(if: getuid() == 0, "stops a process of the server"))
+    func aListenerNoticesSilence() async throws {
+        let queue = try await Queue()
+        let listener = try await JobListener.connect(conninfo: queue.database.conninfo)
+        #expect(!listener.isPooled)
+        let pid: Int = try #require(
+            try await queue.database.value(
+                """
+                SELECT pid AS value FROM pg_stat_activity
+                 WHERE datname = current_database() AND application_name = 'moed listen'
+                """))
+        #expect(kill(pid_t(pid), SIGSTOP) == 0)
+        let start = ContinuousClock.now
+        let error = await #expect(throws: QueueError.self) {
+            _ = try await listener.next(timeout: .seconds(120))
+        }
+        #expect(error?.isConnectionLost == true)
+        #expect(
+            ContinuousClock.now - start < .seconds(60), "an answer is waited for 5 s after 10 s of silence")
+        // Jobs are found meanwhile.
+        let worker = try await queue.worker()
+        try await queue.add(1)
+        #expect(try await queue.store.claim(worker, Queue.group, limit: 1).count == 1)
+        #expect(kill(pid_t(pid), SIGCONT) == 0)
+        await listener.close()
+        await queue.close()
     }
 }

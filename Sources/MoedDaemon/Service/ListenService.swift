@@ -16,11 +16,20 @@ struct ListenService: Service {
 
     private func listen() async {
         var backoff = Backoff()
+        var wasWarned = false
         while !Task.isCancelled {
             do {
                 let listener = try await JobListener.connect(
                     conninfo: conninfo, applicationName: "moed listen")
                 backoff.reset()
+                if listener.isPooled, !wasWarned {
+                    wasWarned = true
+                    log.warning(
+                        """
+                        database.url leads to a pooler: if it pools transactions, no notification gets through, jobs are \
+                        found by polling (queue.poll_interval), and queue.listen: false spares a connection
+                        """)
+                }
                 // A job may have been committed while nobody listened.
                 inbox.put([.notified])
                 while !Task.isCancelled {
