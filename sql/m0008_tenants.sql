@@ -137,10 +137,47 @@ INSERT INTO moed.usage_delta (tenant_id, day, jobs, billed_tokens, served_tokens
 SELECT l.tenant_id, (now() AT TIME ZONE 'UTC')::date, 0, sum(l.total_tokens), 0 FROM moed.token_ledger l
  WHERE l.kind = 'final' AND l.created_at >= date_trunc('day', now(), 'UTC') GROUP BY l.tenant_id;
 
+-- One row: a pause of everything is none of the models, which may come and go meanwhile.
+CREATE TABLE moed.control (
+  id        boolean PRIMARY KEY DEFAULT true CHECK (id),
+  paused_at timestamptz
+);
+COMMENT ON TABLE moed.control IS 'What holds for the whole queue; one row.';
+COMMENT ON COLUMN moed.control.id IS 'Always true.';
+COMMENT ON COLUMN moed.control.paused_at IS 'When moed.pause(''all'') was called; NULL: it is not paused.';
+INSERT INTO moed.control DEFAULT VALUES;
+
+CREATE OR REPLACE FUNCTION moed.set_paused(kind text, name text, paused boolean) RETURNS int
+LANGUAGE plpgsql SET search_path = pg_catalog, moed, pg_temp AS $$
+BEGIN
+  IF kind = 'all' THEN
+    UPDATE moed.control c SET paused_at = CASE WHEN paused THEN coalesce(c.paused_at, clock_timestamp()) END;
+  ELSIF kind = 'tenant' THEN
+    UPDATE moed.tenant t SET paused_at = CASE WHEN paused THEN coalesce(t.paused_at, clock_timestamp()) END
+     WHERE t.name = set_paused.name;
+  ELSIF kind = 'model' THEN
+    UPDATE moed.model m SET paused_at = CASE WHEN paused THEN coalesce(m.paused_at, clock_timestamp()) END
+     WHERE m.name = set_paused.name;
+  ELSE
+    RAISE EXCEPTION 'kind must be all, model or tenant, not "%"', kind USING ERRCODE = 'invalid_parameter_value';
+  END IF;
+  IF NOT FOUND THEN
+    RAISE EXCEPTION 'there is no % "%"', kind, set_paused.name USING ERRCODE = 'undefined_object',
+      HINT = format('SELECT name FROM moed.%s lists them.', kind);
+  END IF;
+  IF NOT paused THEN PERFORM moed.wake_idle(); END IF;
+  RETURN (SELECT count(*) FROM moed.model m WHERE m.paused_at IS NOT NULL)
+       + (SELECT count(*) FROM moed.tenant t WHERE t.paused_at IS NOT NULL)
+       + (SELECT count(*) FROM moed.control c WHERE c.paused_at IS NOT NULL);
+END $$;
+COMMENT ON FUNCTION moed.pause(text, text) IS 'Starts no more jobs: moed.pause(''all''), moed.pause(''model'', name), moed.pause(''tenant'', name). Running jobs go on; enqueueing too. Returns how many pauses there are afterwards.';
+COMMENT ON FUNCTION moed.resume(text, text) IS 'Ends a pause; the end of ''all'' ends no other. Returns how many pauses there still are.';
+
 CREATE VIEW moed.tenants WITH (security_invoker = true) AS
 SELECT t.id, t.name, t.weight, t.max_running, t.tokens_per_day, coalesce(u.billed_tokens, 0) AS tokens_today,
   t.paused_at,
-  t.paused_at IS NULL AND (t.tokens_per_day IS NULL OR coalesce(u.billed_tokens, 0) < t.tokens_per_day) AS may_start,
+  t.paused_at IS NULL AND NOT EXISTS (SELECT FROM moed.control c WHERE c.paused_at IS NOT NULL)
+    AND (t.tokens_per_day IS NULL OR coalesce(u.billed_tokens, 0) < t.tokens_per_day) AS may_start,
   coalesce(r.served_jobs * d.part, 0) AS recent_jobs,
   coalesce(r.served_tokens * d.part, 0) AS recent_tokens,
   t.db_role, t.created_at
@@ -156,7 +193,7 @@ COMMENT ON COLUMN moed.tenants.max_running IS 'Most jobs running at once; NULL i
 COMMENT ON COLUMN moed.tenants.tokens_per_day IS 'Budget of a day, UTC; NULL is none.';
 COMMENT ON COLUMN moed.tenants.tokens_today IS 'Tokens of jobs that succeeded since midnight UTC.';
 COMMENT ON COLUMN moed.tenants.paused_at IS 'When it was paused.';
-COMMENT ON COLUMN moed.tenants.may_start IS 'Whether its jobs are started: it is not paused, and its budget is not used up.';
+COMMENT ON COLUMN moed.tenants.may_start IS 'Whether its jobs are started: neither it nor everything is paused, and its budget is not used up.';
 COMMENT ON COLUMN moed.tenants.recent_jobs IS 'Attempts that ended, each counting half as much after five minutes.';
 COMMENT ON COLUMN moed.tenants.recent_tokens IS 'Their tokens, decayed alike: who got much lately waits for those who did not.';
 COMMENT ON COLUMN moed.tenants.db_role IS 'Database role whose rows these are.';

@@ -68,7 +68,8 @@ GRANT EXECUTE ON FUNCTION
   moed.milliseconds, moed.decay, moed.caller, moed.own_tenant, moed.wait
   TO moed_worker, moed_client, moed_operator, moed_reader;
 
-GRANT SELECT ON moed.migration, moed.tenant, moed.tenants, moed.tenant_usage, moed.usage_delta, moed.job_request TO moed_worker;
+GRANT SELECT ON moed.migration, moed.tenant, moed.tenants, moed.tenant_usage, moed.usage_delta, moed.control, moed.job_request
+  TO moed_worker;
 GRANT SELECT, INSERT, UPDATE, DELETE ON moed.job_checkpoint TO moed_worker;
 GRANT SELECT, INSERT, UPDATE ON moed.worker, moed.model, moed.job_attempt TO moed_worker;
 GRANT SELECT, UPDATE, DELETE ON moed.job TO moed_worker;
@@ -78,13 +79,14 @@ GRANT EXECUTE ON FUNCTION moed.wake_idle, moed.fold_usage, moed.prune, moed.expi
 
 GRANT SELECT ON ALL TABLES IN SCHEMA moed TO moed_reader, moed_operator;
 GRANT INSERT, UPDATE ON moed.tenant, moed.model TO moed_operator;
+GRANT UPDATE ON moed.control TO moed_operator;
 GRANT INSERT, UPDATE, DELETE ON moed.price TO moed_operator;
 GRANT DELETE ON moed.batch TO moed_operator;
 GRANT INSERT ON moed.jobs TO moed_operator;
 GRANT EXECUTE ON FUNCTION moed.pause, moed.resume, moed.set_paused, moed.wake_idle, moed.prune, moed.redrive, moed.register_model TO moed_operator;
 
 GRANT SELECT ON
-  moed.tenant, moed.tenant_usage, moed.model, moed.price, moed.job, moed.job_request, moed.job_result, moed.job_attempt,
+  moed.tenant, moed.tenant_usage, moed.control, moed.model, moed.price, moed.job, moed.job_request, moed.job_result, moed.job_attempt,
   moed.token_ledger, moed.batch, moed.batch_line,
   moed.jobs, moed.batches, moed.tenants, moed.usage_daily, moed.cost_daily, moed.queue_stats TO moed_client;
 GRANT SELECT (id, host, pid) ON moed.worker TO moed_client;

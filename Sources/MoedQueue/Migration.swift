@@ -4,11 +4,15 @@ package struct Migration: Sendable, Equatable {
     /// File name without its ending.
     package var name: String
     package var sql: String
+    /// Programs whose last migration is this one or a later one work with the schema as this one leaves it; nil: only
+    /// those that have it. Say it when a migration only adds: then daemons can be replaced one by one.
+    package var worksSince: Int?
 
-    package init(version: Int, name: String, sql: String) {
+    package init(version: Int, name: String, sql: String, worksSince: Int? = nil) {
         self.version = version
         self.name = name
         self.sql = sql
+        self.worksSince = worksSince
     }
 
     /// All migrations of this program in order. A file is never changed once it was released: a new one follows.
@@ -23,6 +27,7 @@ package struct Migration: Sendable, Equatable {
         Migration(version: 8, name: "m0008_tenants", PackageResources.m0008_tenants_sql),
         Migration(version: 9, name: "m0009_deadlines", PackageResources.m0009_deadlines_sql),
         Migration(version: 10, name: "m0010_throughput", PackageResources.m0010_throughput_sql),
+        Migration(version: 11, name: "m0011_compatibility", PackageResources.m0011_compatibility_sql),
     ]
 
     /// Roles, grants and row security: run after the migrations where they are wanted, as often as one likes, and

@@ -54,6 +54,13 @@ package struct Migrator: Sendable {
                             encode(sha256(convert_to(\(migration.sql), 'UTF8')), 'hex'))
                     """)
             }
+            try connection.query(
+                """
+                UPDATE moed.migration m SET works_since = k.works_since
+                  FROM unnest(\(SQLArray(pending.map(\.version))), \(SQLArray(pending.map(\.worksSince))))
+                    AS k(version, works_since)
+                 WHERE m.version = k.version
+                """)
             if needsRoles {
                 try connection.run(script: Migration.roles.sql)
                 pending.append(.roles)
@@ -94,7 +101,7 @@ package struct Migrator: Sendable {
                        current_user::text AS role
                   FROM (VALUES ('worker', 'SELECT, INSERT, UPDATE'), ('model', 'SELECT, INSERT, UPDATE'),
                                ('tenant', 'SELECT'), ('tenants', 'SELECT'), ('tenant_usage', 'SELECT'),
-                               ('usage_delta', 'SELECT'),
+                               ('usage_delta', 'SELECT'), ('control', 'SELECT'),
                                ('job', 'SELECT, UPDATE, DELETE'), ('job_request', 'SELECT'),
                                ('job_checkpoint', 'SELECT, INSERT, UPDATE, DELETE'), ('job_result', 'INSERT'),
                                ('job_attempt', 'SELECT, INSERT, UPDATE'), ('token_ledger', 'INSERT'),
@@ -159,7 +166,7 @@ package struct Migrator: Sendable {
         guard try schemaExists(connection) else { return migrations }
         let known = try connection.query(
             """
-            SELECT m.version, m.name, k.name AS known_name,
+            SELECT m.version, m.name, (to_jsonb(m) ->> 'works_since')::int AS works_since,
                    m.checksum = encode(sha256(convert_to(k.sql, 'UTF8')), 'hex') AS same
               FROM moed.migration m
               LEFT JOIN unnest(\(SQLArray(migrations.map(\.version))), \(SQLArray(migrations.map(\.name))),
@@ -171,9 +178,11 @@ package struct Migrator: Sendable {
             let version: Int = try row.value("version")
             let name: String = try row.value("name")
             guard let same: Bool = try row.optional("same") else {
+                let known = migrations.last?.version ?? 0
+                if let since: Int = try row.optional("works_since"), since <= known { continue }
                 throw QueueError(
                     .schemaNewer,
-                    "the database has migration \(version) (\(name)), this one knows \(migrations.last?.version ?? 0): "
+                    "the database has migration \(version) (\(name)), this one knows \(known): "
                         + "install a newer moed")
             }
             guard same else {

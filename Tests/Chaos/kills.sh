@@ -58,7 +58,7 @@ compare() {
 say "1. kill -9 at $KILLS random points while $JOBS jobs run"
 database calm; database killed
 enqueue calm 1 "$JOBS"; enqueue killed 1 "$JOBS"
-"$moed" run --database "host=$home user=moed dbname=calm" --model "$model" --set log.level=error --drain
+"$moed" run --database "host=$home user=moed dbname=calm" --model "$model" --set log.level=error --drain 2>>"$home/calm.log"
 kills=0
 while ((kills < KILLS)); do
   # Jobs that run out before all kills were made: more of the same.
@@ -71,7 +71,7 @@ while ((kills < KILLS)); do
   kills=$((kills + 1))
 done
 say "killed $kills times, $(unfinished killed) of $JOBS jobs are left"
-"$moed" run --database "host=$home user=moed dbname=calm" --model "$model" --set log.level=error --drain
+"$moed" run --database "host=$home user=moed dbname=calm" --model "$model" --set log.level=error --drain 2>>"$home/calm.log"
 daemon killed --drain; wait $!
 compare killed calm
 
@@ -92,5 +92,5 @@ say "stopped $stops times, $(unfinished stopped) of $last jobs are left"
 while (($(unfinished stopped) > 0)); do sleep 1; done
 kill -0 $one && kill -0 $two && say "both daemons are still the ones that were started"
 kill -TERM $one $two; wait $one $two || true
-"$moed" run --database "host=$home user=moed dbname=calm2" --model "$model" --set log.level=error --drain
+"$moed" run --database "host=$home user=moed dbname=calm2" --model "$model" --set log.level=error --drain 2>>"$home/calm.log"
 compare stopped calm2

@@ -77,6 +77,36 @@ struct MigratorTests {
         await database.close()
     }
 
+    /// What says that it leaves older programs working does so, beside a worker that runs on (T25).
+    @Test func aNewerSchemaThatOnlyAddsIsWorkedWith() async throws {
+        let queue = try await Queue()
+        let connection = try await queue.database.connect()
+        let current = Migrator(connection: connection)
+        let known = try #require(Migration.all.last?.version)
+        var added = Migration(
+            version: 99, name: "m0099_added", sql: "ALTER TABLE moed.job ADD COLUMN future int")
+        added.worksSince = known
+        let worker = try await queue.worker()
+        try await queue.add(2)
+        let claimed = try await queue.store.claim(worker, Queue.group, limit: 1)
+        #expect(
+            try await Migrator(connection: connection, migrations: Migration.all + [added]).apply() == [added]
+        )
+        // The worker that was running goes on, on its old connection too.
+        #expect(try await queue.store.complete(claimed.map { JobCompletion($0.lease) }) == [.committed])
+        #expect(try await queue.store.claim(worker, Queue.group, limit: 1).count == 1)
+        try await current.verify()
+        #expect(try await current.apply() == [])
+
+        var later = Migration(version: 100, name: "m0100_later", sql: "SELECT 1")
+        later.worksSince = 99
+        _ = try await Migrator(connection: connection, migrations: Migration.all + [added, later]).apply()
+        let refused = await #expect(throws: QueueError.self) { try await current.verify() }
+        #expect(refused?.code == .schemaNewer)
+        await connection.close()
+        await queue.close()
+    }
+
     @Test func missingRightsAreNamed() async throws {
         let database = try await QueueDatabase.create()
         let verify = { () async throws -> String in

@@ -27,6 +27,24 @@ struct OperationsTests {
         await queue.close()
     }
 
+    /// A model that is named for the first time meanwhile is paused too, and single pauses outlast that of all.
+    @Test func everythingIsEverything() async throws {
+        let queue = try await Queue()
+        let worker = try await queue.worker(models: ["default", "later"])
+        #expect(try await ask(queue, "moed.pause('model', 'default')") == 1)
+        #expect(try await ask(queue, "moed.pause('all')") == 2)
+        try await queue.database.run(
+            script:
+                "INSERT INTO moed.jobs (prompt, model, max_tokens) VALUES ('x', 'later', 1), ('x', NULL, 1)")
+        let models = ["default", "later"]
+        #expect(try await queue.store.backlog(models: models) == [])
+        #expect(try await ask(queue, "moed.resume('all')") == 1)
+        let backlog = try await queue.store.backlog(models: models)
+        #expect(backlog.map(\.group.model) == ["later"])
+        #expect(try await queue.store.claim(worker, backlog[0].group, limit: 1).count == 1)
+        await queue.close()
+    }
+
     @Test(arguments: [
         ("pause('model', 'nonesuch')", "there is no model \"nonesuch\""),
         ("pause('tenant')", "there is no tenant"),

@@ -1,5 +1,6 @@
 import MoedCore
 import MoedQueue
+import Synchronization
 
 /// Connections that break at bad moments.
 extension ChaosScenario {
@@ -92,6 +93,30 @@ extension ChaosScenario {
             await trial.note(
                 "p50 \(TextTable.figure(sample.median)) ms, p99 \(TextTable.figure(sample.quantile(0.99))) ms"
             )
+        },
+        ChaosScenario(
+            "T13", "64 clients commit single jobs beside a busy worker; size: jobs of each", size: 200
+        ) { trial in
+            let worker = try await SimulatedWorker.start(in: trial.database)
+            try await worker.beat(idle: false)
+            let areDone = Atomic(false)
+            async let clients: Void = {
+                defer { areDone.store(true, ordering: .relaxed) }
+                try await withThrowingTaskGroup(of: Void.self) { group in
+                    for _ in 0..<64 { group.addTask { try await trial.database.enqueueOneByOne(trial.size) } }
+                    try await group.waitForAll()
+                }
+            }()
+            var (samples, waits) = (0, 0)
+            while !areDone.load(ordering: .relaxed) {
+                waits += try await trial.database.notifyWaits()
+                samples += 1
+            }
+            try await clients
+            await trial.check(waits == 0, "\(waits) clients waited for NOTIFY's lock, in \(samples) looks")
+            while try await worker.answerNext(limit: 64) > 0 {}
+            await worker.vanish()
+            await trial.note("\(samples) looks, none waited for NOTIFY's lock")
         },
     ]
 }

@@ -85,6 +85,20 @@ extension ChaosScenario {
             await trial.note(
                 "\(cancelled) cancelled, \(answers["requested"] ?? 0) of them running, \(done) succeeded")
         },
+        ChaosScenario("T22", "a batch goes in, is answered and comes out; size: lines", size: 50_000) {
+            trial in
+            let batch = try await trial.database.importBatch(lines: trial.size)
+            let worker = try await SimulatedWorker.start(in: trial.database)
+            for _ in 0..<(trial.size / 128) { try await worker.answerNext(limit: 64) }
+            // An export in the middle has what has ended, and the next one has it again.
+            let half = try await trial.database.exportedInOrder(batch)
+            while try await worker.answerNext(limit: 64) > 0 {}
+            await worker.vanish()
+            let whole = try await trial.database.exportedInOrder(batch)
+            await trial.check(whole == trial.size, "\(whole) of \(trial.size) lines came out")
+            await trial.check(try await trial.database.sumsAgree(batch), "the sums differ")
+            await trial.note("\(half) lines exported half way, then \(whole)")
+        },
         ChaosScenario("T23", "fifty clients add the same job, half roll back; size: rounds", size: 20) {
             trial in
             for round in 0..<trial.size {

@@ -107,6 +107,15 @@ package actor SimulatedWorker {
         return unwanted.count
     }
 
+    /// Claims and answers.
+    /// - Returns: how many it claimed.
+    @discardableResult
+    package func answerNext(limit: Int) async throws -> Int {
+        let claimed = try await claimNext(limit: limit)
+        try await completeAll()
+        return claimed
+    }
+
     package func checkpointAll(tokens: Int) async throws {
         _ = try await store.checkpoint(
             held.map {

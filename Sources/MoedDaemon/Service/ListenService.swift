@@ -26,8 +26,8 @@ struct ListenService: Service {
                     wasWarned = true
                     log.warning(
                         """
-                        database.url leads to a pooler: if it pools transactions, no notification gets through, jobs are \
-                        found by polling (queue.poll_interval), and queue.listen: false spares a connection
+                        database.url leads to a pooler: if it pools transactions, no notification gets through, \
+                        jobs are found by polling (queue.poll_interval), and queue.listen: false spares a connection
                         """)
                 }
                 // A job may have been committed while nobody listened.

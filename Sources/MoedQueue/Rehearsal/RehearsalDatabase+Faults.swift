@@ -113,4 +113,62 @@ extension RehearsalDatabase {
         _ = try await run("UPDATE moed.job_result SET content = 'forged' WHERE job_id = \(changed.rawValue)")
         _ = try await run("DELETE FROM moed.token_ledger WHERE job_id = \(unaccounted.rawValue)")
     }
+
+    /// Connections that wait at this instant for the lock that NOTIFY takes at commit.
+    package func notifyWaits() async throws(QueueError) -> Int {
+        // The lock is on “object 0 of class 1262 (pg_database)”.
+        try await count(
+            """
+            SELECT count(*) AS count FROM pg_locks
+             WHERE locktype = 'object' AND classid = 1262 AND objid = 0 AND NOT granted
+            """)
+    }
+
+    /// One of many clients that commit a job at a time.
+    package func enqueueOneByOne(_ jobs: Int) async throws(QueueError) {
+        let connection = try await connect()
+        try await queueing { () async throws(DatabaseError) in
+            for _ in 0..<jobs {
+                try await connection.query(
+                    "SELECT moed.enqueue(prompt => 'job', reasoning => 'non_thinking', max_tokens => 1)")
+            }
+        }
+        await connection.close()
+    }
+
+    /// Imports a batch of so many lines and returns its id.
+    package func importBatch(lines: Int) async throws(QueueError) -> String {
+        let result = try await run(
+            """
+            SELECT moed.import_batch('round trip', (
+              SELECT string_agg(json_build_object('custom_id', 'c' || i, 'body', json_build_object(
+                       'messages', json_build_array(json_build_object('role', 'user', 'content', 'job')),
+                       'max_tokens', 1, 'reasoning_effort', 'none'))::text, E'\\n' ORDER BY i)
+                FROM generate_series(1, \(lines)::int) AS i))::text AS id
+            """)
+        return try await queueing { () async throws(DatabaseError) in try result.rows.first?.value("id") ?? ""
+        }
+    }
+
+    /// Lines of a batch's export that are an answer, stand in the order of the input, and are there once.
+    package func exportedInOrder(_ batch: String) async throws(QueueError) -> Int {
+        try await count(
+            """
+            SELECT count(*) AS count FROM (
+              SELECT DISTINCT ON (line::json ->> 'custom_id') line::json AS line, number
+                FROM moed.export_batch(\(batch)::uuid) WITH ORDINALITY AS e(line, number)) AS once
+             WHERE line -> 'response' ->> 'status_code' = '200' AND line ->> 'custom_id' = 'c' || number
+            """)
+    }
+
+    /// Whether the batch's sums are those of the results and of the account.
+    package func sumsAgree(_ batch: String) async throws(QueueError) -> Bool {
+        try await count(
+            """
+            SELECT count(*) AS count FROM moed.batches b
+             WHERE b.id = \(batch)::uuid AND b.status = 'completed' AND b.completed = b.lines
+               AND b.total_tokens = (SELECT sum(l.total_tokens) FROM moed.token_ledger l WHERE l.kind = 'final')
+               AND b.completion_tokens = (SELECT sum(1 + j.id % 50) FROM moed.job j)
+            """) == 1
+    }
 }
