@@ -69,11 +69,11 @@ package struct QueueBench: Sendable {
         report.enqueueRate = try await enqueue(options.jobs)
         show("claiming of \(options.jobs)")
         (report.claim, report.complete) = try await claims(min(200, options.jobs / Self.batch / 4))
+        report.databaseShare = try await share()
         show("claiming while transactions are held")
         let held = try await HeldTransactions.begin(in: database)
         report.heldClaim = try await heldClaims()
         await held.end()
-        report.databaseShare = try await share()
         return report
     }
 

@@ -6,10 +6,12 @@ import MoedQueue
 extension QueueService {
     func ensureRegistered(_ store: JobStore) async throws {
         guard worker == nil else { return }
+        let asked = now
         worker = try await store.registerWorker(
             WorkerRegistration(
                 host: Host.name, pid: Host.processID, version: Version.text, models: models,
                 lease: settings.queue.lease))
+        renewedAt = asked
     }
 
     func unregister(_ store: JobStore) async throws {
@@ -28,8 +30,11 @@ extension QueueService {
     func beat(_ store: JobStore) async throws {
         guard let worker else { return }
         wasIdle = isIdle
+        let asked = now
         let beat = WorkerBeat(lease: settings.queue.lease, idle: isIdle, running: jobs.count)
-        if try await store.beat(worker, beat) == false {
+        if try await store.beat(worker, beat) {
+            renewedAt = asked
+        } else {
             log.warning(
                 "this worker was taken for dead: its \(jobs.count) jobs are others' now; registering again")
             await inference.cancel(jobs.takeLeases().map(\.job))

@@ -31,6 +31,8 @@ actor QueueService: Service {
     var worker: WorkerID?
     var currentGroup: JobGroup?
     var wasIdle = false
+    /// When the last renewal that was confirmed had been asked for: the lease counts from there at most.
+    var renewedAt = Duration.zero
     var nextPruning = Duration.zero
     private let notifier: ServiceNotifier
     private let isAskedToStop = Atomic<Bool>(false)
@@ -137,6 +139,8 @@ actor QueueService: Service {
             let wokenUp = await takeEvents()
             let due = schedule.take(now: now, wokenUp: wokenUp)
             if due.contains(.beat) { jobs.retryPostponed() }
+            // After an outage the lease may be over: first it is made sure that the jobs are still ours.
+            if now - renewedAt >= settings.queue.lease * 3 / 4 { try await beat(store) }
             try await writeOutcomes(store)
             if let length = outage.ended(at: now) {
                 log.notice("database: back after \(Int(length.seconds.rounded(.up))) s")
