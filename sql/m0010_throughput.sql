@@ -20,6 +20,14 @@ COMMENT ON FUNCTION moed.job_forget() IS 'Deletes request, history, result and c
 CREATE TRIGGER job_forget AFTER DELETE ON moed.job
   REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION moed.job_forget();
 
+-- While somebody holds an old snapshot, every job that ran since stays in the index of running jobs, and whoever looks
+-- for those of a worker reads them all. Lease tokens only grow: it is enough to look from the worker's first one.
+ALTER TABLE moed.worker ADD COLUMN first_token bigint NOT NULL DEFAULT 0;
+COMMENT ON COLUMN moed.worker.first_token IS 'No job that it runs has a lower lease_token, as of the last beat.';
+CREATE INDEX worker_alive_idx ON moed.worker (id) WHERE stopped_at IS NULL;
+CREATE INDEX job_lease_idx ON moed.job (leased_by, lease_token) INCLUDE (tenant_id) WHERE state = 'running';
+DROP INDEX moed.job_running_idx;
+
 CREATE OR REPLACE FUNCTION moed.job_wake() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, moed, pg_temp AS $$
 BEGIN

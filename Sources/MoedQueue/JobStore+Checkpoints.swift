@@ -52,7 +52,7 @@ extension JobStore {
         ), held AS MATERIALIZED (
           SELECT j.id, j.lease_token FROM moed.job j
            WHERE (j.id, j.lease_token) IN (SELECT n.job_id, n.lease_token FROM new n)
-             AND j.state = 'running' AND j.cancel_requested_at IS NULL
+             AND j.state::text = 'running' AND j.cancel_requested_at IS NULL
              AND (j.expires_at IS NULL OR j.expires_at > clock_timestamp())
            ORDER BY j.id FOR SHARE
         ), written AS (

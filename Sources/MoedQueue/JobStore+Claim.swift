@@ -145,7 +145,9 @@ extension JobStore {
             \(SQLArray(heads.map { Int32(clamping: $0.urgency) })),
             \(SQLArray(heads.map(\.job.rawValue)))) AS p(tenant_id, urgency, first_id)
         ), busy AS MATERIALIZED (
-          SELECT j.tenant_id, count(*) AS jobs FROM moed.job j WHERE j.state = 'running' GROUP BY j.tenant_id
+          SELECT j.tenant_id, count(*) AS jobs FROM moed.worker w
+            JOIN moed.job j ON j.state = 'running' AND j.leased_by = w.id AND j.lease_token >= w.first_token
+           WHERE w.stopped_at IS NULL GROUP BY j.tenant_id
         ), sharing AS MATERIALIZED (
           SELECT t.id, t.weight, t.max_running, coalesce(b.jobs, 0) AS running,
                  coalesce(t.recent_tokens * sum(t.recent_jobs) OVER w

@@ -36,12 +36,15 @@ package struct MaintenanceReport: Sendable, Equatable {
 /// Work that any worker may do at any time; two doing it at once are harmless.
 extension JobStore {
     /// Does what is to be done; one statement finds out, for most of the time it is nothing.
+    ///
+    /// Jobs of workers that stopped long ago are not looked for: a daemon calls `rescue` itself when it starts.
     package func maintain() async throws(QueueError) -> MaintenanceReport {
         let result = try await query(
             """
             SELECT EXISTS (SELECT FROM moed.worker WHERE stopped_at IS NULL AND expires_at < clock_timestamp())
-                   OR EXISTS (SELECT FROM moed.job j WHERE j.state = 'running' AND NOT EXISTS (
-                        SELECT FROM moed.worker w WHERE w.id = j.leased_by AND w.stopped_at IS NULL)) AS rescue,
+                   OR EXISTS (SELECT FROM moed.worker w JOIN moed.job j
+                                ON j.state = 'running' AND j.leased_by = w.id AND j.lease_token >= w.first_token
+                               WHERE w.stopped_at > clock_timestamp() - interval '1 hour') AS rescue,
                    EXISTS (SELECT FROM moed.job WHERE state = 'scheduled' AND run_at <= clock_timestamp()) AS promote,
                    EXISTS (SELECT FROM moed.usage_delta) AS fold,
                    EXISTS (SELECT FROM moed.job WHERE expires_at <= clock_timestamp() AND finished_at IS NULL
@@ -218,6 +221,7 @@ extension JobStore {
             """
             SELECT id FROM moed.job
              WHERE state = 'running' AND leased_by = \(worker.rawValue)
+               AND lease_token >= (SELECT first_token FROM moed.worker WHERE id = \(worker.rawValue))
                AND (cancel_requested_at IS NOT NULL OR expires_at <= clock_timestamp()) ORDER BY id
             """)
         return try await decode(result) { row throws(DatabaseError) in JobID(try row.value("id")) }

@@ -1,6 +1,7 @@
 import MoedCore
 import MoedPostgres
 
+/// A job is found by its id alone: “state = 'running'” would offer the index of running jobs.
 extension JobStore {
     /// Writes answers: state, result, ledger row and attempt of each in one statement, fenced by the lease.
     ///
@@ -29,7 +30,7 @@ extension JobStore {
                    prompt, cached, thinking, injected, answer, recomputed, wall_ms)
             ), done AS (
               UPDATE moed.job j SET state = 'succeeded', finished_at = clock_timestamp(), leased_by = NULL
-                FROM c WHERE j.id = c.job_id AND j.state = 'running' AND j.lease_token = c.lease_token
+                FROM c WHERE j.id = c.job_id AND j.state::text = 'running' AND j.lease_token = c.lease_token
               RETURNING j.id, j.lease_token, j.tenant_id, j.model_id, j.mode
             ), result AS (
               INSERT INTO moed.job_result (job_id, lease_token, finish_reason, content, reasoning, body, seed, warnings)
@@ -74,7 +75,8 @@ extension JobStore {
                           WHEN c.retryable AND j.attempt < j.max_attempts THEN 'scheduled'
                           ELSE 'failed' END::moed.job_state AS state,
                      make_interval(secs => least(300, power(2, least(j.attempt, 9))) * (0.75 + random() / 2)) AS pause
-                FROM c JOIN moed.job j ON j.id = c.job_id AND j.state = 'running' AND j.lease_token = c.lease_token
+                FROM c JOIN moed.job j
+                  ON j.id = c.job_id AND j.state::text = 'running' AND j.lease_token = c.lease_token
                  FOR UPDATE OF j
             ), done AS (
               UPDATE moed.job j
@@ -127,7 +129,8 @@ extension JobStore {
                      CASE WHEN j.cancel_requested_at IS NOT NULL THEN 'cancelled'
                           WHEN j.expires_at <= clock_timestamp() THEN 'failed'
                           ELSE 'queued' END::moed.job_state AS state
-                FROM c JOIN moed.job j ON j.id = c.job_id AND j.state = 'running' AND j.lease_token = c.lease_token
+                FROM c JOIN moed.job j
+                  ON j.id = c.job_id AND j.state::text = 'running' AND j.lease_token = c.lease_token
                  FOR UPDATE OF j
             ), done AS (
               UPDATE moed.job j

@@ -72,20 +72,29 @@ extension JobStore {
             UPDATE moed.worker
                SET expires_at = clock_timestamp() + make_interval(secs => \(seconds(beat.lease))),
                    seen_at = clock_timestamp(), idle = \(beat.idle), running = \(Int32(clamping: beat.running)),
-                   tokens_per_second = \(beat.tokensPerSecond), status = \(beat.status.withoutNUL)
+                   tokens_per_second = \(beat.tokensPerSecond), status = \(beat.status.withoutNUL),
+                   first_token = coalesce(
+                     (SELECT min(j.lease_token) FROM moed.job j
+                       WHERE j.state = 'running' AND j.leased_by = \(worker.rawValue)
+                         AND j.lease_token >= moed.worker.first_token),
+                     pg_sequence_last_value('moed.lease_token_seq'), 0)
              WHERE id = \(worker.rawValue) AND stopped_at IS NULL
             """)
         return result.affected == 1
     }
 
-    /// Ends a worker. Jobs it still holds go back to the queue without having used an attempt.
-    package func unregister(_ worker: WorkerID) async throws(QueueError) {
+    /// What the database takes this worker to be running.
+    package func leases(of worker: WorkerID) async throws(QueueError) -> [JobLease] {
         let held = try await query(
             "SELECT id, lease_token FROM moed.job WHERE state = 'running' AND leased_by = \(worker.rawValue)")
-        let leases = try await decode(held) { row throws(DatabaseError) in
-            JobRelease(lease: JobLease(job: .init(try row.value("id")), token: try row.value("lease_token")))
+        return try await decode(held) { row throws(DatabaseError) in
+            JobLease(job: JobID(try row.value("id")), token: try row.value("lease_token"))
         }
-        _ = try await release(leases)
+    }
+
+    /// Ends a worker. Jobs it still holds go back to the queue without having used an attempt.
+    package func unregister(_ worker: WorkerID) async throws(QueueError) {
+        _ = try await release(try await leases(of: worker).map { JobRelease(lease: $0) })
         _ = try await query(
             """
             UPDATE moed.worker SET stopped_at = clock_timestamp(), idle = false, running = 0

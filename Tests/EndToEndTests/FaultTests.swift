@@ -48,6 +48,33 @@ struct FaultTests {
         #expect(try await scene.accountingFaults() == [])
     }
 
+    /// The database committed a claim, and the connection was gone before the daemon knew.
+    @Test func aClaimWhoseAnswerWasLostIsGivenBack() async throws {
+        let scene = try await Scene()
+        let daemon = try scene.start()
+        #expect(
+            try await eventually(within: 60) {
+                try await scene.database.value("SELECT count(*) AS value FROM moed.worker", as: Int.self) == 1
+            })
+        try await scene.database.run(
+            script: """
+                BEGIN;
+                SELECT moed.enqueue(prompt => 'What is 2 + 2?', max_tokens => 20);
+                UPDATE moed.job SET state = 'running', attempt = 1, started_at = now(), leased_by = (SELECT id FROM moed.worker),
+                       lease_token = nextval('moed.lease_token_seq');
+                INSERT INTO moed.job_attempt (job_id, lease_token, attempt, worker_id)
+                SELECT id, lease_token, attempt, leased_by FROM moed.job;
+                COMMIT;
+                SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+                 WHERE datname = current_database() AND application_name = 'moed'
+                """)
+        #expect(try await eventually(within: 60) { try await scene.count("state = 'succeeded'") == 1 })
+        #expect(try await scene.database.value("SELECT attempt AS value FROM moed.job", as: Int.self) == 1)
+        daemon.signal(SIGTERM)
+        #expect(try await daemon.exitCode(within: 20) == 0)
+        #expect(try await scene.accountingFaults() == [])
+    }
+
     /// A daemon that is killed, and one that is told to stop: the next one goes on in the middle of the text.
     @Test(arguments: [SIGKILL, SIGTERM])
     func unfinishedJobsGoOnFromTheirCheckpoints(_ signal: Int32) async throws {

@@ -12,6 +12,7 @@ extension QueueService {
                 host: Host.name, pid: Host.processID, version: Version.text, models: models,
                 lease: settings.queue.lease))
         renewedAt = asked
+        _ = try await store.rescue()
     }
 
     func unregister(_ store: JobStore) async throws {
@@ -41,6 +42,19 @@ extension QueueService {
             self.worker = nil
             return try await ensureRegistered(store)
         }
+    }
+
+    /// Gives back what the database takes for ours and we know nothing of: claimed, or released, by a statement whose
+    /// answer was lost with the connection. As long as this worker lives, nobody else would.
+    func releaseUnknown(_ store: JobStore) async throws {
+        guard let worker, now >= nextReconciliation else { return }
+        let owned = jobs.owned
+        let unknown = try await store.leases(of: worker).filter { !owned.contains($0) }
+        if !unknown.isEmpty {
+            log.notice("gave back \(unknown.count) jobs whose claim was answered by nobody")
+            _ = try await store.release(unknown.map { JobRelease(lease: $0) })
+        }
+        nextReconciliation = now + .seconds(30)
     }
 
     /// Stops what users have cancelled and what is past its deadline.

@@ -34,6 +34,7 @@ actor QueueService: Service {
     /// When the last renewal that was confirmed had been asked for: the lease counts from there at most.
     var renewedAt = Duration.zero
     var nextPruning = Duration.zero
+    var nextReconciliation = Duration.zero
     private let notifier: ServiceNotifier
     private let isAskedToStop = Atomic<Bool>(false)
     private var stoppingSince: Duration?
@@ -99,6 +100,7 @@ actor QueueService: Service {
                     conninfo: settings.database.url, applicationName: "moed")
                 report.update { $0.databaseLostSince = nil }
                 try await ensureRegistered(store)
+                nextReconciliation = now
                 let isDone = try await serve(on: store)
                 await store.close()
                 if isDone { return }
@@ -148,6 +150,7 @@ actor QueueService: Service {
             try await writeCheckpoints(store)
             if due.contains(.beat) || isIdle != wasIdle { try await beat(store) }
             if due.contains(.stop) { try await stopUnwanted(store) }
+            try await releaseUnknown(store)
             if let since = stopTime() {
                 if try await stopRound(store, since: since) { return true }
             } else {

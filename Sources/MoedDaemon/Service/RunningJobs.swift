@@ -34,6 +34,11 @@ package struct RunningJobs {
     package var hasWrites: Bool { !completions.isEmpty || !failures.isEmpty || !postponed.isEmpty }
     var leases: [JobLease] { held.values.map(\.lease).sorted { $0.job < $1.job } }
 
+    /// All attempts that are this worker's to end, written about or not.
+    package var owned: Set<JobLease> {
+        Set(leases + completions.map(\.lease) + failures.map(\.lease) + postponed.map(\.lease))
+    }
+
     package mutating func claimed(_ job: ClaimedJob, at now: Duration) {
         held[job.lease.job] = Held(lease: job.lease, claimedAt: now)
         runsAlone = job.group.bucket == JobGroup.quarantine
