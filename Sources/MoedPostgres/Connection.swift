@@ -18,8 +18,9 @@ package actor Connection {
     private let settings: ConnectionSettings
     private let signal: EventSignal
     private var handle: ConnectionHandle?
-    /// Texts of the statements that the server keeps a plan of; nil when a pooler is between us and one server.
-    private var prepared: Set<String>? = []
+    /// Names, by text, of the statements that the server keeps a plan of; nil when a pooler is between us and one
+    /// server.
+    private var prepared: [String: String]? = [:]
 
     nonisolated package var unownedExecutor: UnownedSerialExecutor {
         unsafe executor.asUnownedSerialExecutor()
@@ -80,16 +81,18 @@ package actor Connection {
     @discardableResult
     package func queryPrepared(_ sql: SQL) throws(DatabaseError) -> QueryResult {
         guard prepared != nil else { return try query(sql) }
-        let name = "moed_" + String(Self.fingerprint(sql.text), radix: 16)
+        let text = sql.text
         do throws(DatabaseError) {
             return try call(nil) { (handle, deadline) throws(DatabaseError) in
-                if prepared?.contains(sql.text) != true {
+                let known = prepared?[text]
+                let name = known ?? "moed_" + String(Self.fingerprint(text), radix: 16)
+                if known == nil {
                     do throws(DatabaseError) {
                         try handle.prepare(sql, as: name, until: deadline)
                     } catch {
                         guard error.sqlState == DatabaseError.duplicatePreparedStatement else { throw error }
                     }
-                    prepared?.insert(sql.text)
+                    prepared?[text] = name
                 }
                 return try handle.run(sql, prepared: name, until: deadline)
             }

@@ -5,6 +5,6 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 
 moed=${MOED_BINARY:-.build-static/release/moed}
-(source Tests/Chaos/server.sh && "$moed" chaos --database "host=$home user=moed dbname=postgres")
+(source Tests/server.sh && "$moed" chaos --database "host=$home user=moed dbname=postgres")
 Tests/Chaos/kills.sh
 MOED_PROPERTY_STEPS=${MOED_PROPERTY_STEPS:-1000000} swift test --filter RandomScheduleTests

@@ -10,7 +10,7 @@ cd "$(dirname "$0")/../.."
 KILLS=${KILLS:-200} JOBS=${JOBS:-2000} DOWN=${DOWN:-300}
 moed=${MOED_BINARY:-.build-static/release/moed}
 model=Tests/Fixtures/sample-model
-source Tests/Chaos/server.sh
+source Tests/server.sh
 sql() { local database=$1; shift; psql -X -q -At -v ON_ERROR_STOP=1 "host=$home user=moed dbname=$database" "$@"; }
 
 # Seeds and keys are given: ids have gaps after a crash of the server.

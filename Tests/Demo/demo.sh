@@ -6,46 +6,25 @@ cd "$(dirname "$0")/../.."
 
 moed=${MOED_BINARY:-.build/release/moed}
 model=Tests/Fixtures/sample-model
-bin=$(ls -d /usr/lib/postgresql/*/bin | sort -V | tail -n 1)
-home=$(mktemp -d /tmp/moed-demo.XXXXXX)
+title() { printf '\n\033[1m%s\033[0m\n' "$*"; }
 
-# PostgreSQL refuses to run as root.
-if [[ $EUID == 0 ]]; then
-  chown postgres "$home"
-  as_server() { runuser -u postgres -- "$@"; }
-else
-  as_server() { "$@"; }
-fi
-
-stop() {
-  as_server "$bin/pg_ctl" -D "$home/data" -m immediate stop >/dev/null 2>&1 || true
-  rm -rf "$home"
-}
-trap stop EXIT
-trap 'exit 130' INT TERM
-
-say() { printf '\n\033[1m%s\033[0m\n' "$*"; }
-
-say "1. A private PostgreSQL"
-(cd / && as_server "$bin/initdb" -D "$home/data" -U moed -A trust -E UTF8 --locale=C.UTF-8 >"$home/initdb.log" 2>&1) ||
-  { cat "$home/initdb.log"; exit 1; }
-(cd / && as_server "$bin/pg_ctl" -D "$home/data" -l "$home/data/log" -w \
-  -o "-c listen_addresses='' -c unix_socket_directories='$home' -c fsync=off" start >/dev/null)
+title "1. A private PostgreSQL"
+source Tests/server.sh
 database="host=$home user=moed dbname=postgres"
 sql() { psql -X -q -v ON_ERROR_STOP=1 "$database" "$@"; }
 echo "running in $home"
 
-say "2. moed migrate"
+title "2. moed migrate"
 "$moed" migrate --database "$database"
 
-say "3. Jobs, enqueued by SQL (Tests/Demo/jobs.sql)"
+title "3. Jobs, enqueued by SQL (Tests/Demo/jobs.sql)"
 sql -f Tests/Demo/jobs.sql -o /dev/null
 sql -At -c "SELECT count(*) || ' jobs are queued' FROM moed.jobs WHERE state = 'queued'"
 
-say "4. moed run --drain"
+title "4. moed run --drain"
 "$moed" run --database "$database" --model "$model" --set log.level=warning --drain
 
-say "5. Answers"
+title "5. Answers"
 sql -P pager=off -P null= -c "
   SELECT id, mode, left(prompt, 56) AS question,
          coalesce(left(content, 60), state || ': ' || left(error, 90)) AS answer,
@@ -56,7 +35,7 @@ sql -P pager=off -x -c "
   SELECT prompt AS question, reasoning AS thinking, content AS answer
     FROM moed.jobs WHERE mode = 'thinking' AND state = 'succeeded' ORDER BY id LIMIT 1"
 
-say "6. The token account (moed.usage_daily)"
+title "6. The token account (moed.usage_daily)"
 sql -P pager=off -c "
   SELECT model, mode, jobs, prompt_tokens AS prompt, cached_tokens AS cached, thinking_tokens AS thinking,
          injected_tokens AS injected, answer_tokens AS answer, total_tokens AS total

@@ -14,11 +14,12 @@ package enum Bench {
         let meter = BenchMeter()
         let (lines, json) = try measure(options, show: meter.show)
         meter.show("")
-        if asJSON {
-            try LineWriter(descriptor: 1).write(json)
-        } else {
-            for line in lines { print(line) }
-        }
+        try print(lines, json, asJSON: asJSON)
+    }
+
+    static func print(_ lines: [String], _ json: JSONValue, asJSON: Bool) throws {
+        guard !asJSON else { return try LineWriter(descriptor: 1).write(json) }
+        for line in lines { Swift.print(line) }
     }
 
     /// - Parameter show: told what is being done.

@@ -36,70 +36,44 @@ package struct QueueBench: Sendable {
         let meter = BenchMeter()
         let report = try await measure(options) { meter.show($0) }
         meter.show("")
-        if asJSON {
-            try LineWriter(descriptor: 1).write(report.json)
-        } else {
-            for line in report.lines { print(line) }
-        }
+        try Bench.print(report.lines, report.json, asJSON: asJSON)
     }
 
     package static func measure(
         _ options: Options, show: @escaping @Sendable (String) -> Void
     ) async throws -> QueueBenchReport {
-        let database = try await RehearsalDatabase.create(on: options.database)
-        do {
+        try await RehearsalDatabase.using(options.database) { database in
             let worker = try await SimulatedWorker.start(in: database)
-            let bench = QueueBench(options: options, database: database, worker: worker, show: show)
-            let report = try await bench.measure()
-            await worker.vanish()
-            try await database.drop()
-            return report
-        } catch {
-            try? await database.drop()
-            throw error
+            defer { Task { await worker.vanish() } }
+            return try await QueueBench(options: options, database: database, worker: worker, show: show)
+                .measure()
         }
     }
 
     private func measure() async throws -> QueueBenchReport {
-        var report = QueueBenchReport(jobs: options.jobs, hold: options.hold)
-        report.wakeup = try await wakeups(min(1000, options.jobs))
-        report.flow = try await flow()
+        let count = min(1000, options.jobs)
+        let wakeup = try await worker.timesToWake(count, in: database) { index in
+            if index % 100 == 0 { show("waking up, \(index) of \(count)") }
+        }
+        let flow = try await flow()
         show("enqueueing \(options.jobs) jobs")
-        report.rowEnqueueRate = try await rowEnqueueRate(min(20_000, options.jobs))
-        report.enqueueRate = try await enqueue(options.jobs)
+        let rowEnqueueRate = try await rowEnqueueRate(min(20_000, options.jobs))
+        let enqueueRate = try await enqueue(options.jobs)
         show("claiming of \(options.jobs)")
-        (report.claim, report.complete) = try await claims(min(200, options.jobs / Self.batch / 4))
-        report.databaseShare = try await share()
+        let (claim, complete) = try await claims(min(200, options.jobs / Self.batch / 4))
+        let share = try await share()
         show("claiming while transactions are held")
         let held = try await HeldTransactions.begin(in: database)
-        report.heldClaim = try await heldClaims()
+        let heldClaim = try await heldClaims()
         await held.end()
-        return report
+        return QueueBenchReport(
+            jobs: options.jobs, hold: options.hold, wakeup: wakeup, claim: claim, heldClaim: heldClaim,
+            complete: complete, enqueueRate: enqueueRate, rowEnqueueRate: rowEnqueueRate, flow: flow,
+            databaseShare: share)
     }
 
     private func seconds(_ body: () async throws -> Void) async rethrows -> Double {
         try await clock.measure(body).seconds
-    }
-
-    /// From before an insert is sent to after its job was claimed, by a worker that listens.
-    private func wakeups(_ count: Int) async throws -> Sample {
-        let listener = try await JobListener.connect(conninfo: database.conninfo)
-        var times: [Double] = []
-        for index in 0..<count {
-            if index % 100 == 0 { show("waking up, \(index) of \(count)") }
-            try await worker.beat(idle: true)
-            let start = clock.now
-            async let isWoken = listener.next(timeout: .seconds(60))
-            try await database.enqueue(1)
-            guard try await isWoken, try await worker.claimNext(limit: Self.batch) == 1 else {
-                throw ConfigurationProblem("no notification arrived within a minute")
-            }
-            times.append((clock.now - start).seconds)
-            try await worker.completeAll()
-        }
-        try await worker.beat(idle: false)
-        await listener.close()
-        return Sample(times)
     }
 
     /// Rows a second by `INSERT INTO moed.jobs … SELECT`.
@@ -182,7 +156,7 @@ package struct QueueBench: Sendable {
                 if round % 10 == 0 { try await worker.checkpointAll(tokens: 64) }
                 if round % 5 == 0 { try await worker.beat(idle: false) }
                 if round % 2 == 0 { try await worker.maintain() }
-                try await worker.askWhatToStop()
+                _ = try await worker.stopUnwanted()
                 try await worker.completeAll()
             }
         }

@@ -12,19 +12,14 @@ package struct QueueBenchReport: Sendable {
     package var jobs: Int
     package var hold: Duration
     /// All times in seconds.
-    package var wakeup = Sample([0])
-    package var claim = Sample([0])
-    package var heldClaim = Sample([0])
-    package var complete = Sample([0])
-    package var enqueueRate = 0.0
-    package var rowEnqueueRate = 0.0
-    package var flow = Flow(jobsPerSecond: 0, firstBytes: 1, lastBytes: 0)
-    package var databaseShare = 0.0
-
-    package init(jobs: Int, hold: Duration) {
-        self.jobs = jobs
-        self.hold = hold
-    }
+    package var wakeup: Sample
+    package var claim: Sample
+    package var heldClaim: Sample
+    package var complete: Sample
+    package var enqueueRate: Double
+    package var rowEnqueueRate: Double
+    package var flow: Flow
+    package var databaseShare: Double
 
     package var growth: Double { Double(flow.lastBytes) / Double(max(1, flow.firstBytes)) }
 

@@ -74,25 +74,10 @@ extension ChaosScenario {
         },
         ChaosScenario("T12", "an idle worker is woken; size: inserts", size: 1000) { trial in
             let worker = try await SimulatedWorker.start(in: trial.database)
-            let listener = try await JobListener.connect(conninfo: trial.database.conninfo)
-            var times: [Double] = []
-            let clock = ContinuousClock()
-            for _ in 0..<trial.size {
-                try await worker.beat(idle: true)
-                let start = clock.now
-                async let isWoken = listener.next(timeout: .seconds(60))
-                try await trial.database.enqueue(1)
-                await trial.check(try await isWoken, "no notification within a minute")
-                _ = try await worker.claimNext(limit: 8)
-                times.append((clock.now - start).seconds * 1000)
-                try await worker.completeAll()
-            }
-            await listener.close()
+            let sample = try await worker.timesToWake(trial.size, in: trial.database)
             await worker.vanish()
-            let sample = Sample(times)
-            await trial.note(
-                "p50 \(TextTable.figure(sample.median)) ms, p99 \(TextTable.figure(sample.quantile(0.99))) ms"
-            )
+            let (half, most) = (sample.median * 1000, sample.quantile(0.99) * 1000)
+            await trial.note("p50 \(TextTable.figure(half)) ms, p99 \(TextTable.figure(most)) ms")
         },
         ChaosScenario(
             "T13", "64 clients commit single jobs beside a busy worker; size: jobs of each", size: 200
@@ -116,7 +101,7 @@ extension ChaosScenario {
             await trial.check(waits == 0, "\(waits) clients waited for NOTIFY's lock, in \(samples) looks")
             while try await worker.answerNext(limit: 64) > 0 {}
             await worker.vanish()
-            await trial.note("\(samples) looks, none waited for NOTIFY's lock")
+            await trial.note("\(samples) looks, \(waits) waits for NOTIFY's lock")
         },
     ]
 }

@@ -30,9 +30,9 @@ extension ChaosScenario {
                 }
                 let ratio = Double(counts["c"] ?? 0) / Double(max(1, counts["d"] ?? 1))
                 await trial.note("\(Int(weight)):1 gave \(TextTable.figure(ratio)):1")
-                // Earlier shares count on for minutes: the second ratio begins with the first one's debts.
                 await trial.check(abs(ratio / weight - 1) <= 0.1, "weights \(weight):1 gave \(ratio):1")
-                while try await worker.claimNext(limit: 64) > 0 { try await worker.completeAll() }
+                while try await worker.answerNext(limit: 64) > 0 {}
+                // What was served counts for minutes: the next weight begins without debts.
                 try await trial.database.forgetUsage()
             }
             await worker.vanish()

@@ -42,7 +42,7 @@ extension ChaosScenario {
                 await trial.check(
                     try await sleeper.beat(idle: false) == false, "the dead worker's lease was renewed")
                 try await other.completeAll()
-                while try await other.claimNext(limit: 4) > 0 { try await other.completeAll() }
+                while try await other.answerNext(limit: 4) > 0 {}
                 await sleeper.vanish()
                 await other.vanish()
             }
@@ -68,7 +68,7 @@ extension ChaosScenario {
                     count == 1 ? state == "succeeded" && report.rescue.requeued == 0 : state == "queued",
                     "committed \(count), rescued \(report.rescue.requeued), then \(state)")
                 await worker.vanish()
-                while try await rescuer.claimNext(limit: 8) > 0 { try await rescuer.completeAll() }
+                while try await rescuer.answerNext(limit: 8) > 0 {}
             }
             await rescuer.vanish()
             await trial.note("the completion was first \(completed) times of \(trial.size)")

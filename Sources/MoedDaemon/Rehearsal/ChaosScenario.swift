@@ -27,21 +27,23 @@ package struct ChaosScenario: Sendable {
         let start = clock.now
         var verdict = ChaosVerdict(scenario: self, size: size)
         do {
-            let database = try await RehearsalDatabase.create(on: server)
-            let trial = ChaosTrial(database: database, size: size, seed: seed)
-            do {
-                try await body(trial)
-                for violation in try await database.violations() { await trial.failed(violation) }
-                let wrong = try await database.wrongAnswers()
-                if wrong > 0 {
-                    await trial.failed("\(wrong) jobs with another answer or account than theirs")
+            verdict = try await RehearsalDatabase.using(server) { [verdict] database in
+                let trial = ChaosTrial(database: database, size: size, seed: seed)
+                do {
+                    try await body(trial)
+                    for violation in try await database.violations() { await trial.failed(violation) }
+                    let wrong = try await database.wrongAnswers()
+                    if wrong > 0 {
+                        await trial.failed("\(wrong) jobs with another answer or account than theirs")
+                    }
+                } catch {
+                    await trial.failed("\(error)")
                 }
-            } catch {
-                await trial.failed("\(error)")
+                var verdict = verdict
+                verdict.failures = await trial.failures
+                verdict.figures = await trial.figures
+                return verdict
             }
-            verdict.failures = await trial.failures
-            verdict.figures = await trial.figures
-            try await database.drop()
         } catch {
             verdict.failures.append("\(error)")
         }
@@ -99,7 +101,7 @@ actor ChaosTrial {
         let worker = try await SimulatedWorker.start(in: database)
         repeat {
             try await worker.maintain()
-            while try await worker.claimNext(limit: 64) > 0 { try await worker.completeAll() }
+            while try await worker.answerNext(limit: 64) > 0 {}
         } while try await database.jobs("scheduled") + database.jobs("queued") > 0
         await worker.vanish()
     }

@@ -73,8 +73,7 @@ package actor SimulatedWorker {
     package func completeAll() async throws -> Int {
         let jobs = held
         held = []
-        let answers = try await store.complete(jobs.map { Self.completion(of: $0.lease) })
-        return answers.count { $0 == .committed }
+        return try await complete(jobs).count { $0 == .committed }
     }
 
     /// Answers jobs that another worker may have claimed, as after a lost connection.
@@ -124,10 +123,34 @@ package actor SimulatedWorker {
             }, computedBy: "simulated")
     }
 
-    package func askWhatToStop() async throws { _ = try await store.toBeStopped(id) }
-
     @discardableResult
     package func maintain() async throws -> MaintenanceReport { try await store.maintain() }
+
+    /// Is woken by single inserts.
+    /// - Parameter show: told how many there were so far.
+    /// - Returns: seconds from before an insert is sent to after its job was claimed.
+    package func timesToWake(
+        _ count: Int, in database: RehearsalDatabase, show: (Int) -> Void = { _ in }
+    ) async throws -> Sample {
+        let listener = try await JobListener.connect(conninfo: database.conninfo)
+        let clock = ContinuousClock()
+        var times: [Double] = []
+        for index in 0..<count {
+            show(index)
+            try await beat(idle: true)
+            let start = clock.now
+            async let isWoken = listener.next(timeout: .seconds(60))
+            try await database.enqueue(1)
+            guard try await isWoken, try await claimNext(limit: 64) == 1 else {
+                throw ConfigurationProblem("no notification arrived within a minute")
+            }
+            times.append((clock.now - start).seconds)
+            try await completeAll()
+        }
+        try await beat(idle: false)
+        await listener.close()
+        return Sample(times)
+    }
 
     package func prune(olderThan age: Duration) async throws {
         while try await store.prune(olderThan: age) == JobStore.rowsPerStatementMax {}

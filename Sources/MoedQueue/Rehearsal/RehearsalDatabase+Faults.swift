@@ -19,7 +19,7 @@ extension RehearsalDatabase {
     package func cutConnections(limit: Int) async throws(QueueError) -> Int {
         try await count(
             """
-            SELECT count(pg_terminate_backend(a.pid)) AS count FROM (
+            SELECT count(pg_terminate_backend(a.pid)) AS value FROM (
               SELECT pid FROM pg_stat_activity
                WHERE datname = current_database() AND pid <> pg_backend_pid() AND application_name = 'moed simulated'
                ORDER BY random() LIMIT \(limit)) AS a
@@ -41,20 +41,14 @@ extension RehearsalDatabase {
     }
 
     package func jobs(key: String) async throws(QueueError) -> [JobID] {
-        let result = try await run("SELECT id FROM moed.job WHERE idempotency_key = \(key) ORDER BY id")
-        return try await queueing { () async throws(DatabaseError) in
-            var ids: [JobID] = []
-            for row in result.rows { ids.append(JobID(try row.value("id"))) }
-            return ids
-        }
+        let ids: [Int64] = try await all(
+            "SELECT id AS value FROM moed.job WHERE idempotency_key = \(key) ORDER BY id")
+        return ids.map(JobID.init)
     }
 
     /// - Returns: what `moed.cancel` answers.
     package func cancel(_ job: JobID) async throws(QueueError) -> String {
-        let result = try await run("SELECT moed.cancel(\(job.rawValue)) AS answer")
-        return try await queueing { () async throws(DatabaseError) in
-            try result.rows.first?.value("answer") ?? ""
-        }
+        try await text("SELECT moed.cancel(\(job.rawValue)) AS value")
     }
 
     package func setWeight(_ weight: Double, of tenant: String) async throws(QueueError) {
@@ -62,17 +56,14 @@ extension RehearsalDatabase {
     }
 
     package func state(_ job: JobID) async throws(QueueError) -> String {
-        let result = try await run("SELECT state::text AS state FROM moed.job WHERE id = \(job.rawValue)")
-        return try await queueing { () async throws(DatabaseError) in
-            try result.rows.first?.value("state") ?? ""
-        }
+        try await text("SELECT state::text AS value FROM moed.job WHERE id = \(job.rawValue)")
     }
 
     /// Answers and accounts of succeeded jobs that are not what `SimulatedWorker` gives them.
     package func wrongAnswers() async throws(QueueError) -> Int {
         try await count(
             """
-            SELECT count(*) AS count FROM moed.job j JOIN moed.job_result r ON r.job_id = j.id
+            SELECT count(*) AS value FROM moed.job j JOIN moed.job_result r ON r.job_id = j.id
               JOIN moed.token_ledger l ON l.job_id = j.id AND l.kind = 'final'
              WHERE j.state = 'succeeded'
                AND (r.content <> 'answer to ' || j.id OR l.answer_tokens <> 1 + j.id % 50 OR l.prompt_tokens <> 12)
@@ -81,7 +72,7 @@ extension RehearsalDatabase {
 
     /// Jobs that are neither `state` nor missing.
     package func jobs(notIn state: String) async throws(QueueError) -> Int {
-        try await count("SELECT count(*) AS count FROM moed.job WHERE state <> \(state)::moed.job_state")
+        try await count("SELECT count(*) AS value FROM moed.job WHERE state <> \(state)::moed.job_state")
     }
 
     /// Lets every worker's lease run out.
@@ -97,13 +88,13 @@ extension RehearsalDatabase {
 
     package func waiting(priority: Int) async throws(QueueError) -> Int {
         try await count(
-            "SELECT count(*) AS count FROM moed.job WHERE state = 'queued' AND priority = \(priority)")
+            "SELECT count(*) AS value FROM moed.job WHERE state = 'queued' AND priority = \(priority)")
     }
 
     package func billedAlthoughCancelled() async throws(QueueError) -> Int {
         try await count(
             """
-            SELECT count(*) AS count FROM moed.job j JOIN moed.token_ledger l ON l.job_id = j.id AND l.kind = 'final'
+            SELECT count(*) AS value FROM moed.job j JOIN moed.token_ledger l ON l.job_id = j.id AND l.kind = 'final'
              WHERE j.state = 'cancelled'
             """)
     }
@@ -119,7 +110,7 @@ extension RehearsalDatabase {
         // The lock is on “object 0 of class 1262 (pg_database)”.
         try await count(
             """
-            SELECT count(*) AS count FROM pg_locks
+            SELECT count(*) AS value FROM pg_locks
              WHERE locktype = 'object' AND classid = 1262 AND objid = 0 AND NOT granted
             """)
     }
@@ -138,23 +129,21 @@ extension RehearsalDatabase {
 
     /// Imports a batch of so many lines and returns its id.
     package func importBatch(lines: Int) async throws(QueueError) -> String {
-        let result = try await run(
+        try await text(
             """
             SELECT moed.import_batch('round trip', (
               SELECT string_agg(json_build_object('custom_id', 'c' || i, 'body', json_build_object(
                        'messages', json_build_array(json_build_object('role', 'user', 'content', 'job')),
                        'max_tokens', 1, 'reasoning_effort', 'none'))::text, E'\\n' ORDER BY i)
-                FROM generate_series(1, \(lines)::int) AS i))::text AS id
+                FROM generate_series(1, \(lines)::int) AS i))::text AS value
             """)
-        return try await queueing { () async throws(DatabaseError) in try result.rows.first?.value("id") ?? ""
-        }
     }
 
     /// Lines of a batch's export that are an answer, stand in the order of the input, and are there once.
     package func exportedInOrder(_ batch: String) async throws(QueueError) -> Int {
         try await count(
             """
-            SELECT count(*) AS count FROM (
+            SELECT count(*) AS value FROM (
               SELECT DISTINCT ON (line::json ->> 'custom_id') line::json AS line, number
                 FROM moed.export_batch(\(batch)::uuid) WITH ORDINALITY AS e(line, number)) AS once
              WHERE line -> 'response' ->> 'status_code' = '200' AND line ->> 'custom_id' = 'c' || number
@@ -165,7 +154,7 @@ extension RehearsalDatabase {
     package func sumsAgree(_ batch: String) async throws(QueueError) -> Bool {
         try await count(
             """
-            SELECT count(*) AS count FROM moed.batches b
+            SELECT count(*) AS value FROM moed.batches b
              WHERE b.id = \(batch)::uuid AND b.status = 'completed' AND b.completed = b.lines
                AND b.total_tokens = (SELECT sum(l.total_tokens) FROM moed.token_ledger l WHERE l.kind = 'final')
                AND b.completion_tokens = (SELECT sum(1 + j.id % 50) FROM moed.job j)

@@ -7,37 +7,52 @@ import MoedPostgres
 package struct RehearsalDatabase: Sendable {
     /// For connecting to it.
     package let conninfo: String
-    package let name: String
     let connection: Connection
-    private let server: String
 
-    /// Creates it, with the schema applied.
+    /// Creates one with the schema applied, and drops it after `body`, whatever that came to.
     ///
     /// - Parameter server: connection string of any database of the server; the role needs CREATEDB.
-    package static func create(on server: String) async throws(QueueError) -> RehearsalDatabase {
+    package static func using<R: Sendable>(
+        _ server: String, _ body: (RehearsalDatabase) async throws -> R
+    ) async throws -> R {
         let name = "moed_rehearsal_\(UInt64.random(in: .min ... .max))"
-        try await queueing { () async throws(DatabaseError) in
-            let admin = try await Connection.connect(settings(server))
-            // The name is our own and takes no quotes: CREATE DATABASE has no binds.
-            try await admin.run(script: "CREATE DATABASE \(name)", timeout: .seconds(60))
-            await admin.close()
+        // The name is our own and takes no quotes: CREATE DATABASE has no binds.
+        try await administer(server, "CREATE DATABASE \(name)")
+        let result: R
+        do {
+            let database = try await open(name, on: server)
+            result = try await body(database)
+            await database.connection.close()
+        } catch {
+            // What went wrong before matters more than a database that cannot be dropped.
+            try? await drop(name, on: server)
+            throw error
         }
+        try await drop(name, on: server)
+        return result
+    }
+
+    private static func open(_ name: String, on server: String) async throws(QueueError) -> RehearsalDatabase
+    {
         let conninfo = Self.conninfo(server, database: name)
         let migrator = try await Migrator.connect(conninfo: conninfo)
         _ = try await migrator.apply()
         await migrator.close()
-        let connection = try await queueing { () async throws(DatabaseError) in
-            try await Connection.connect(settings(conninfo))
+        return try await queueing { () async throws(DatabaseError) in
+            RehearsalDatabase(
+                conninfo: conninfo, connection: try await Connection.connect(settings(conninfo)))
         }
-        return RehearsalDatabase(conninfo: conninfo, name: name, connection: connection, server: server)
     }
 
-    /// Ends every connection to it and drops it.
-    package func drop() async throws(QueueError) {
-        await connection.close()
+    /// Ends every connection to it, too.
+    private static func drop(_ name: String, on server: String) async throws(QueueError) {
+        try await administer(server, "DROP DATABASE IF EXISTS \(name) WITH (FORCE)")
+    }
+
+    private static func administer(_ server: String, _ script: String) async throws(QueueError) {
         try await queueing { () async throws(DatabaseError) in
-            let admin = try await Connection.connect(Self.settings(server))
-            try await admin.run(script: "DROP DATABASE IF EXISTS \(name) WITH (FORCE)", timeout: .seconds(60))
+            let admin = try await Connection.connect(settings(server))
+            try await admin.run(script: script, timeout: .seconds(60))
             await admin.close()
         }
     }
@@ -63,12 +78,18 @@ package struct RehearsalDatabase: Sendable {
         try await queueing { () async throws(DatabaseError) in try await connection.query(sql) }
     }
 
-    func count(_ sql: SQL) async throws(QueueError) -> Int {
+    /// Column `value` of every row.
+    func all<T: SQLDecodable & Sendable>(_ sql: SQL) async throws(QueueError) -> [T] {
         let result = try await run(sql)
         return try await queueing { () async throws(DatabaseError) in
-            try result.rows.first?.value("count") ?? 0
+            var values: [T] = []
+            for row in result.rows { values.append(try row.value("value")) }
+            return values
         }
     }
+
+    func count(_ sql: SQL) async throws(QueueError) -> Int { try await (all(sql) as [Int]).first ?? 0 }
+    func text(_ sql: SQL) async throws(QueueError) -> String { try await (all(sql) as [String]).first ?? "" }
 
     /// Another connection to it, which nothing waits for.
     func connect() async throws(QueueError) -> Connection {
@@ -110,46 +131,19 @@ extension RehearsalDatabase {
     package func tableBytes() async throws(QueueError) -> Int {
         try await count(
             """
-            SELECT sum(pg_total_relation_size(c.oid))::bigint AS count FROM pg_class c
+            SELECT sum(pg_total_relation_size(c.oid))::bigint AS value FROM pg_class c
              WHERE c.relnamespace = 'moed'::regnamespace AND c.relkind = 'r'
                AND c.relname IN ('job', 'job_request', 'job_result', 'job_attempt', 'job_checkpoint')
             """)
     }
 
     package func jobs(_ state: String) async throws(QueueError) -> Int {
-        try await count("SELECT count(*) AS count FROM moed.job WHERE state = \(state)::moed.job_state")
+        try await count("SELECT count(*) AS value FROM moed.job WHERE state = \(state)::moed.job_state")
     }
 
-    /// What must hold at any time; returns what is broken.
+    /// What is broken of `QueueInvariants`.
     package func violations() async throws(QueueError) -> [String] {
-        let result = try await run(
-            """
-            SELECT 'a succeeded job without exactly one final ledger row: ' || j.id AS what FROM moed.job j
-             WHERE (j.state = 'succeeded') <> ((SELECT count(*) FROM moed.token_ledger l
-                                                 WHERE l.job_id = j.id AND l.kind = 'final') = 1)
-            UNION ALL
-            SELECT 'a result that does not fit the state: ' || j.id
-              FROM moed.job j LEFT JOIN moed.job_result r ON r.job_id = j.id
-             WHERE (j.state = 'succeeded') <> (r.finish_reason IS NOT NULL)
-                OR (j.state = 'failed') <> (r.error_code IS NOT NULL)
-            UNION ALL
-            SELECT 'a running job without a living worker: ' || j.id FROM moed.job j
-             WHERE j.state = 'running'
-               AND NOT EXISTS (SELECT FROM moed.worker w WHERE w.id = j.leased_by AND w.stopped_at IS NULL)
-            UNION ALL
-            SELECT 'an open attempt that does not fit the state: ' || j.id FROM moed.job j
-             WHERE (SELECT count(*) FROM moed.job_attempt a WHERE a.job_id = j.id AND a.ended_at IS NULL)
-                   <> CASE j.state WHEN 'running' THEN 1 ELSE 0 END
-            UNION ALL
-            SELECT 'a job without a request: ' || j.id FROM moed.job j
-             WHERE NOT EXISTS (SELECT FROM moed.job_request q WHERE q.job_id = j.id)
-            LIMIT 20
-            """)
-        return try await queueing { () async throws(DatabaseError) in
-            var found: [String] = []
-            for row in result.rows { found.append(try row.value("what")) }
-            return found
-        }
+        try await all(QueueInvariants.violations)
     }
 }
 

@@ -1,7 +1,7 @@
-# A private PostgreSQL in "$home" for the scripts beside this file; it and everything started is gone when they end.
+# A private PostgreSQL in "$home", for scripts to source; it and everything started is gone when they end.
 
 bin=$(ls -d /usr/lib/postgresql/*/bin | sort -V | tail -n 1)
-home=$(mktemp -d /tmp/moed-chaos.XXXXXX)
+home=$(mktemp -d /tmp/moed-${0##*/}.XXXXXX)
 
 # PostgreSQL refuses to run as root.
 if [[ $EUID == 0 ]]; then
