@@ -22,7 +22,7 @@ package enum Chaos {
         print("seed \(seed); each scenario in a database of its own, moed_rehearsal_…, dropped afterwards")
         var allPassed = true
         for scenario in chosen {
-            let size = max(1, Int(Double(scenario.size) * part))
+            let size = max(scenario.leastSize, Int(Double(scenario.size) * part))
             let verdict = await scenario.run(on: database, size: size, seed: seed)
             for line in lines(verdict) { print(line) }
             allPassed = allPassed && verdict.passed

@@ -6,7 +6,8 @@ import MoedQueue
 extension ChaosScenario {
     static let users: [ChaosScenario] = [
         ChaosScenario(
-            "T16", "a late tenant beside a full queue, weights 1:1 and 3:1; size: jobs", size: 10_000
+            "T16", "a late tenant beside a full queue, weights 1:1 and 3:1; size: jobs", size: 10_000,
+            leastSize: 1600
         ) { trial in
             let worker = try await SimulatedWorker.start(in: trial.database)
             try await trial.database.enqueue(trial.size, tenants: ["a"])
@@ -41,13 +42,18 @@ extension ChaosScenario {
         { trial in
             let worker = try await SimulatedWorker.start(in: trial.database)
             try await trial.database.enqueue(5, priority: -10)
-            let policy = GroupPolicy(maxWait: .milliseconds(500))
+            let (clock, maxWait) = (ContinuousClock(), Duration.milliseconds(500))
+            let policy = GroupPolicy(maxWait: maxWait)
             var (current, longest): (JobGroup?, Duration) = (nil, .zero)
-            for _ in 0..<trial.size {
+            let start = clock.now
+            var rounds = 0
+            // The load goes on until the old jobs have waited too long and could be taken, one a claim.
+            while rounds < trial.size || clock.now - start < maxWait * 4 {
+                rounds += 1
                 try await trial.database.enqueue(16, priority: 5)
                 let backlog = try await worker.backlog()
                 guard let group = policy.next(after: current, among: backlog) else { continue }
-                _ = try await worker.claim(group, limit: 8, maxWait: .milliseconds(500))
+                _ = try await worker.claim(group, limit: 8, maxWait: maxWait)
                 current = group
                 longest = await worker.held.filter { $0.waited > longest }.map(\.waited).max() ?? longest
                 try await worker.completeAll()

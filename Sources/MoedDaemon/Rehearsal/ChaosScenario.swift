@@ -7,15 +7,18 @@ package struct ChaosScenario: Sendable {
     package var title: String
     /// How often it is repeated, or how many jobs it takes, in a full run.
     package var size: Int
+    /// With less it would prove nothing, or call chance a fault.
+    package var leastSize: Int
     let body: @Sendable (ChaosTrial) async throws -> Void
 
     init(
-        _ test: String, _ title: String, size: Int,
+        _ test: String, _ title: String, size: Int, leastSize: Int = 1,
         _ body: @escaping @Sendable (ChaosTrial) async throws -> Void
     ) {
         self.test = test
         self.title = title
         self.size = size
+        self.leastSize = leastSize
         self.body = body
     }
 
