@@ -31,7 +31,7 @@ package struct JobStore: Sendable {
     /// Every statement begins with few rows and finds the others by index, however many there are. Statistics say
     /// otherwise when the queue has just been filled or emptied: a plan made from them read the whole table, and
     /// compiling one took seconds.
-    private static let session = """
+    package static let session = """
         SET search_path = pg_catalog;
         SET plan_cache_mode = force_generic_plan;
         SET jit = off;

@@ -193,6 +193,11 @@ struct ClaimTests {
                 ).rows.first)
             #expect(try scans.value("seq_scan") == 0)
             #expect(try scans.value("idx_scan", as: Int.self) > 0)
+            try await connection.run(script: "ROLLBACK; BEGIN;" + JobStore.session)
+            // Nothing is to be done, and finding that out does not read what waits.
+            let before = try await rowsRead(connection)
+            #expect(try await JobStore(connection: connection).maintain() == MaintenanceReport())
+            #expect(try await rowsRead(connection) == before)
             try await connection.run(script: "ROLLBACK")
             await connection.close()
         }
@@ -202,5 +207,12 @@ struct ClaimTests {
         let backlog = try await queue.store.backlog(models: ["default"])
         #expect(backlog.reduce(0) { $0 + $1.queued } == 8 * 1000)
         await queue.close()
+    }
+
+    /// Rows of `moed.job` that the session has read.
+    private func rowsRead(_ connection: Connection) async throws -> Int? {
+        try await connection.query(
+            "SELECT seq_tup_read + idx_tup_fetch AS rows FROM pg_stat_xact_user_tables WHERE relid = 'moed.job'::regclass"
+        ).rows.first?.value("rows")
     }
 }
