@@ -45,7 +45,13 @@ package struct SQL: Sendable, ExpressibleByStringInterpolation {
     let binds: [Bind]
 
     package var text: String {
-        literals.dropFirst().enumerated().reduce(literals[0]) { "\($0)$\($1.offset + 1)\($1.element)" }
+        var text = literals[0]
+        for index in literals.indices.dropFirst() {
+            text += "$"
+            text += String(index)
+            text += literals[index]
+        }
+        return text
     }
 
     package init(stringLiteral text: String) {

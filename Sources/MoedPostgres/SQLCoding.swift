@@ -74,24 +74,26 @@ package struct SQLArray<Element: SQLEncodable>: SQLEncodable {
     /// Arrays of arrays are not bound.
     package static var sqlArrayType: UInt32 { 0 }
 
-    package var sqlText: String {
-        var text: [UInt8] = [UInt8(ascii: "{")]
-        for (index, element) in elements.enumerated() {
-            if index > 0 { text.append(UInt8(ascii: ",")) }
-            guard let element else {
-                text += "NULL".utf8
-                continue
-            }
-            text.append(UInt8(ascii: "\""))
-            for byte in element.sqlText.utf8 {
-                if byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") {
-                    text.append(UInt8(ascii: "\\"))
-                }
-                text.append(byte)
-            }
-            text.append(UInt8(ascii: "\""))
+    package var sqlText: String { arrayText(elements.map { $0?.sqlText }) }
+}
+
+/// PostgreSQL's text form of a one-dimensional array. Not generic: it is most of the work of a large statement.
+private func arrayText(_ elements: [String?]) -> String {
+    var text: [UInt8] = [UInt8(ascii: "{")]
+    text.reserveCapacity(elements.reduce(2) { $0 + 4 + ($1?.utf8.count ?? 4) })
+    for element in elements {
+        if text.count > 1 { text.append(UInt8(ascii: ",")) }
+        guard let element else {
+            text += "NULL".utf8
+            continue
         }
-        text.append(UInt8(ascii: "}"))
-        return String(decoding: text, as: UTF8.self)
+        text.append(UInt8(ascii: "\""))
+        for byte in element.utf8 {
+            if byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") { text.append(UInt8(ascii: "\\")) }
+            text.append(byte)
+        }
+        text.append(UInt8(ascii: "\""))
     }
+    text.append(UInt8(ascii: "}"))
+    return String(decoding: text, as: UTF8.self)
 }
