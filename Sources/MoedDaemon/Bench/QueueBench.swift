@@ -60,16 +60,16 @@ package struct QueueBench: Sendable {
         let rowEnqueueRate = try await rowEnqueueRate(min(20_000, options.jobs))
         let enqueueRate = try await enqueue(options.jobs)
         show("claiming of \(options.jobs)")
-        let (claim, complete) = try await claims(min(200, options.jobs / Self.batch / 4))
+        let commit = try await commits(200)
+        let quiet = try await claims(min(1000, options.jobs / Self.batch / 4))
         let share = try await share()
         show("claiming while transactions are held")
-        let held = try await HeldTransactions.begin(in: database)
-        let heldClaim = try await heldClaims()
-        await held.end()
+        let transactions = try await HeldTransactions.begin(in: database)
+        let held = try await heldClaims()
+        await transactions.end()
         return QueueBenchReport(
-            jobs: options.jobs, hold: options.hold, wakeup: wakeup, claim: claim, heldClaim: heldClaim,
-            complete: complete, enqueueRate: enqueueRate, rowEnqueueRate: rowEnqueueRate, flow: flow,
-            databaseShare: share)
+            jobs: options.jobs, hold: options.hold, wakeup: wakeup, commit: commit, quiet: quiet, held: held,
+            enqueueRate: enqueueRate, rowEnqueueRate: rowEnqueueRate, flow: flow, databaseShare: share)
     }
 
     private func seconds(_ body: () async throws -> Void) async rethrows -> Double {
@@ -84,54 +84,63 @@ package struct QueueBench: Sendable {
         return Double(jobs) / time
     }
 
-    /// Rows a second by `moed.enqueue_many`, the tenants taking turns.
+    /// Rows a second by `moed.enqueue_many`, the tenants taking turns. The bodies are there already.
     private func enqueue(_ jobs: Int) async throws -> Double {
+        let rows = min(jobs, Self.rowsPerEnqueue)
+        try await database.makeBodies(rows, padding: Self.bodyBytes)
         var done = 0
         let time = try await seconds {
             while done < jobs {
-                let count = min(jobs - done, Self.rowsPerEnqueue)
-                let tenant = Self.tenants[done / Self.rowsPerEnqueue % Self.tenants.count]
-                try await database.enqueueMany(count, tenant: tenant, padding: Self.bodyBytes)
-                done += count
+                try await database.enqueueBodies(tenant: Self.tenants[done / rows % Self.tenants.count])
+                done += rows
             }
         }
-        return Double(jobs) / time
+        return Double(done) / time
     }
 
-    private func claims(_ count: Int) async throws -> (claim: Sample, complete: Sample) {
-        var (claims, completes): ([Double], [Double]) = ([], [])
-        for _ in 0..<max(1, count) {
-            claims.append(try await seconds { _ = try await worker.claimNext(limit: Self.batch) })
-            completes.append(try await seconds { try await worker.completeAll() })
-        }
-        return (Sample(claims), Sample(completes))
-    }
-
-    private func heldClaims() async throws -> Sample {
+    /// What any statement takes that changes one row: mostly the disk.
+    private func commits(_ count: Int) async throws -> Sample {
         var times: [Double] = []
+        for _ in 0..<count { times.append(try await seconds { try await worker.beat(idle: false) }) }
+        return Sample(times)
+    }
+
+    private func claims(_ count: Int) async throws -> QueueBenchReport.Claims {
+        var times = QueueBenchReport.Claims()
+        for _ in 0..<max(1, count) { try await claim(looking: true, &times) }
+        return times
+    }
+
+    /// Claims and completes a batch, after a look where it is time for one.
+    private func claim(looking: Bool, _ times: inout QueueBenchReport.Claims) async throws {
+        if looking { times.look.append(try await seconds { try await worker.look() }) }
+        times.claim.append(try await seconds { _ = try await worker.claimKnown(limit: Self.batch) })
+        times.complete.append(try await seconds { try await worker.completeAll() })
+    }
+
+    private func heldClaims() async throws -> QueueBenchReport.Claims {
+        var times = QueueBenchReport.Claims()
         let start = clock.now
         while clock.now - start < options.hold {
-            let due = start + .seconds(Double(times.count * Self.batch) / Self.heldRate)
+            let due = start + .seconds(Double(times.claim.count * Self.batch) / Self.heldRate)
             if clock.now < due { try await Task.sleep(until: due) }
-            times.append(try await seconds { _ = try await worker.claimNext(limit: Self.batch) })
-            try await worker.completeAll()
+            let isFirst = times.look.isEmpty
+            try await claim(looking: isFirst ? true : await worker.needsLook, &times)
             try await worker.maintain()
             // Every five seconds, as a daemon does.
-            if times.count % 16 == 0 { try await worker.beat(idle: false) }
+            if times.claim.count % 16 == 0 { try await worker.beat(idle: false) }
         }
-        return Sample(times)
+        return times
     }
 
     /// All jobs go through in five portions: enqueued, claimed, completed, and pruned when the next one is done.
     private func flow() async throws -> QueueBenchReport.Flow {
         let portion = max(1, options.jobs / 5)
+        try await database.makeBodies(portion / Self.tenants.count, padding: Self.bodyBytes)
         var (time, done, firstBytes) = (0.0, 0, 0)
         for round in 0..<5 {
             show("flowing through, \(round * portion) of \(5 * portion)")
-            for tenant in Self.tenants {
-                try await database.enqueueMany(
-                    portion / Self.tenants.count, tenant: tenant, padding: Self.bodyBytes)
-            }
+            for tenant in Self.tenants { try await database.enqueueBodies(tenant: tenant) }
             let start = clock.now
             time += try await seconds {
                 while try await worker.claimNext(limit: Self.batch) > 0 {

@@ -17,8 +17,10 @@ package actor SimulatedWorker {
 
     package private(set) var id: WorkerID
     package private(set) var held: [ClaimedJob] = []
+    private var known = KnownBacklog()
     private let store: JobStore
     private let lease: Duration
+    private let origin = ContinuousClock.now
 
     private init(_ store: JobStore, _ id: WorkerID, _ lease: Duration) {
         self.store = store
@@ -46,27 +48,56 @@ package actor SimulatedWorker {
         try await store.beat(id, WorkerBeat(lease: lease, idle: idle, running: held.count))
     }
 
-    /// Claims from one group, without looking which has jobs.
+    /// Claims from one group, after a look where it begins.
     @discardableResult
     package func claim(
-        _ group: JobGroup = RehearsalDatabase.group, from heads: [GroupBacklog.Head]? = nil, limit: Int,
-        maxWait: Duration = .seconds(60)
+        _ group: JobGroup = RehearsalDatabase.group, limit: Int, maxWait: Duration = .seconds(60)
     ) async throws -> Int {
-        let claimed = try await store.claim(
-            id, group, from: heads, limit: limit, maxWait: maxWait, computedBy: "simulated")
+        try await keep(
+            store.claim(id, group, limit: limit, maxWait: maxWait, computedBy: "simulated"))
+    }
+
+    /// Claims from a group where a look found it to begin.
+    @discardableResult
+    package func claim(_ backlog: GroupBacklog, limit: Int) async throws -> Int {
+        try await keep(
+            store.claim(
+                id, backlog, limit: limit, maxWait: .seconds(60), computedBy: "simulated"))
+    }
+
+    private func keep(_ claimed: [ClaimedJob]) -> Int {
         held += claimed
         return claimed.count
     }
 
     package func backlog() async throws -> [GroupBacklog] { try await store.backlog(models: ["default"]) }
 
-    /// Claims as a daemon does: looks at the backlog, then takes from its first group.
+    /// Looks at the backlog, then takes from its first group.
     @discardableResult
     package func claimNext(limit: Int) async throws -> Int {
-        guard let next = try await backlog().first else { return 0 }
-        return try await claim(
-            next.group, from: next.heads, limit: next.group.bucket == JobGroup.quarantine ? 1 : limit)
+        try await look()
+        return try await claimKnown(limit: limit)
     }
+
+    package func look() async throws {
+        let start = now
+        known.looked(try await backlog(), from: start, to: now)
+    }
+
+    /// Whether a daemon would look before it claims.
+    package var needsLook: Bool { known.needsLook(now: now) }
+
+    /// Takes from the first group that the last look found.
+    @discardableResult
+    package func claimKnown(limit: Int) async throws -> Int {
+        guard let next = known.groups.first(where: { $0.queued > 0 }) else { return 0 }
+        let limit = next.group.bucket == JobGroup.quarantine ? 1 : limit
+        let count = try await claim(next, limit: limit)
+        known.claimed(count, of: limit, in: next.group)
+        return count
+    }
+
+    private var now: Duration { origin.duration(to: .now) }
 
     /// Answers all it holds; forgets them whatever the database says.
     @discardableResult

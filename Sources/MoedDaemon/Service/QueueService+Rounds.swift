@@ -30,6 +30,8 @@ extension QueueService {
     /// written: the lease tokens decide.
     func beat(_ store: JobStore) async throws {
         guard let worker else { return }
+        // What came before the beat was not notified.
+        if isIdle, !wasIdle { backlog.forget() }
         wasIdle = isIdle
         let asked = now
         let beat = WorkerBeat(lease: settings.queue.lease, idle: isIdle, running: jobs.count)
@@ -120,28 +122,28 @@ extension QueueService {
         let policy = GroupPolicy(maxWait: settings.queue.maxWait)
         var exhausted: Set<JobGroup> = []
         var free = inference.snapshot.slotsFree - jobs.preparingCount
-        var queued = 0
         while free > 0 {
-            let backlog = try await store.backlog(models: models)
-            queued = backlog.reduce(0) { $0 + $1.queued }
-            guard
-                let group = policy.next(
-                    after: currentGroup, among: backlog.filter { !exhausted.contains($0.group) })
+            if backlog.needsLook(now: now) {
+                let asked = now
+                backlog.looked(try await store.backlog(models: models), from: asked, to: now)
+            }
+            let open = backlog.groups.filter { !exhausted.contains($0.group) }
+            guard let group = policy.next(after: currentGroup, among: open),
+                let waiting = open.first(where: { $0.group == group })
             else { break }
             let isQuarantine = group.bucket == JobGroup.quarantine
             // A suspect runs alone: it waits until the batch is empty, and the batch until it has ended.
             if jobs.runsAlone || (isQuarantine && jobs.count > 0) { break }
             let limit = isQuarantine ? 1 : min(free, settings.queue.claimMax)
             let claimed = try await store.claim(
-                worker, group, from: backlog.first { $0.group == group }?.heads, limit: limit,
-                maxWait: settings.queue.maxWait, computedBy: computedBy)
+                worker, waiting, limit: limit, maxWait: settings.queue.maxWait, computedBy: computedBy)
+            backlog.claimed(claimed.count, of: limit, in: group)
             if claimed.isEmpty {
                 exhausted.insert(group)
                 continue
             }
             currentGroup = group
             free -= claimed.count
-            queued -= claimed.count
             for job in claimed {
                 jobs.claimed(job, at: now)
                 jobsToPrepare.yield(job)
@@ -149,7 +151,7 @@ extension QueueService {
             log.debug("claimed \(claimed.count) jobs of \(group.mode.rawValue), bucket \(group.bucket)")
         }
         report.update {
-            $0.queued = queued
+            $0.queued = backlog.queued
             $0.group = currentGroup
         }
     }

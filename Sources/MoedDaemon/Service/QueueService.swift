@@ -30,6 +30,7 @@ actor QueueService: Service {
     var jobs: RunningJobs
     var worker: WorkerID?
     var currentGroup: JobGroup?
+    var backlog = KnownBacklog()
     var wasIdle = false
     /// When the last renewal that was confirmed had been asked for: the lease counts from there at most.
     var renewedAt = Duration.zero
@@ -187,7 +188,9 @@ actor QueueService: Service {
                 jobs.ended(outcome, at: now, unixTime: UnixTime.now)
                 wokenUp = true
             case .progressed(let pieces): jobs.progressed(pieces)
-            case .notified: wokenUp = true
+            case .notified:
+                backlog.forget()
+                wokenUp = true
             }
         }
         return wokenUp

@@ -115,16 +115,24 @@ extension RehearsalDatabase {
             """)
     }
 
-    /// The same by `moed.enqueue_many`, for one tenant.
-    package func enqueueMany(_ jobs: Int, tenant: String, padding: Int) async throws(QueueError) {
+    /// Makes bodies like theirs for `enqueueBodies`.
+    package func makeBodies(_ count: Int, padding: Int) async throws(QueueError) {
+        _ = try await run("DROP TABLE IF EXISTS pg_temp.bodies")
         _ = try await run(
             """
-            SELECT count(*) FROM moed.enqueue_many(
-              (SELECT array_agg(json_build_object(
-                        'messages', json_build_array(json_build_object('role', 'user', 'content', 'job')),
-                        'max_tokens', 1, 'reasoning_effort', 'none', 'metadata', repeat('x', \(padding)::int)))
-                 FROM generate_series(1, \(jobs)::int)), tenant => \(tenant))
+            CREATE TEMPORARY TABLE bodies AS
+            SELECT array_agg(json_build_object(
+                     'messages', json_build_array(json_build_object('role', 'user', 'content', 'job')),
+                     'max_tokens', 1, 'reasoning_effort', 'none', 'metadata', repeat('x', \(padding)::int))) AS requests
+              FROM generate_series(1, \(count)::int)
             """)
+    }
+
+    /// Adds them all by `moed.enqueue_many`, for one tenant.
+    package func enqueueBodies(tenant: String) async throws(QueueError) {
+        _ = try await run(
+            "SELECT count(*) FROM bodies b CROSS JOIN LATERAL moed.enqueue_many(b.requests, tenant => \(tenant))"
+        )
     }
 
     /// Bytes of the tables a job has rows in, with their indexes.

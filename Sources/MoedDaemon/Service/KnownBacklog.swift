@@ -1,0 +1,36 @@
+package import MoedCore
+
+/// What the last look at the queue found, and how long that is good for. A value: time is passed in.
+///
+/// Jobs of a batch end one by one, and each end makes room for another job: a look for each would cost as much as the
+/// claim. What was added meanwhile is seen by the next look, after a second. Looks are slow while somebody holds an
+/// old snapshot; then they are made less often, so that they take a fiftieth of the time.
+package struct KnownBacklog {
+    private static let lifetime = Duration.seconds(1)
+    private static let restPerLook = 50
+
+    package private(set) var groups: [GroupBacklog] = []
+    private var expiresAt: Duration?
+
+    package init() {}
+
+    package var queued: Int { groups.reduce(0) { $0 + $1.queued } }
+
+    package func needsLook(now: Duration) -> Bool { expiresAt.map { now >= $0 } ?? true }
+
+    /// Takes in what a look found.
+    package mutating func looked(_ groups: [GroupBacklog], from start: Duration, to end: Duration) {
+        self.groups = groups
+        expiresAt = end + max(Self.lifetime, (end - start) * Self.restPerLook)
+    }
+
+    /// Takes out what was claimed. A claim that came short, or took all that was counted, calls for a look.
+    package mutating func claimed(_ count: Int, of limit: Int, in group: JobGroup) {
+        guard let index = groups.firstIndex(where: { $0.group == group }) else { return }
+        groups[index].queued -= count
+        if count < limit || groups[index].queued <= 0 { forget() }
+    }
+
+    /// There may be jobs that it does not know.
+    package mutating func forget() { expiresAt = nil }
+}
