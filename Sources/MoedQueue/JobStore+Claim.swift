@@ -20,8 +20,8 @@ package struct Remaining: Sendable, Equatable {
 }
 
 extension JobStore {
-    /// Queued jobs counted per group: enough to see that a batch can be filled.
-    package static let backlogCountMax = 1000
+    /// Queued jobs counted per group: enough to see that a batch can be filled. Counting is most of a look.
+    package static let backlogCountMax = 256
 
     /// The groups that have queued jobs of these models, with how many (up to `backlogCountMax`), how long the oldest
     /// has been due, and where they begin.
@@ -179,8 +179,8 @@ extension JobStore {
             \(SQLArray(claim.heads.map { Int32(clamping: $0.urgency) })),
             \(SQLArray(claim.heads.map(\.job.rawValue)))) AS p(tenant_id, urgency, first_id)
         ), busy AS MATERIALIZED (
-          SELECT j.tenant_id, count(*) AS jobs FROM moed.worker w
-            JOIN moed.job j ON j.state = 'running' AND j.leased_by = w.id AND j.lease_token >= w.first_token
+          SELECT j.tenant_id, sum(j.jobs) AS jobs FROM moed.worker w CROSS JOIN LATERAL (
+            SELECT q.tenant_id, count(*) AS jobs \(Self.runningOfWorker) GROUP BY q.tenant_id) j
            WHERE w.stopped_at IS NULL GROUP BY j.tenant_id
         ), sharing AS MATERIALIZED (
           SELECT t.id, t.weight, t.max_running, coalesce(b.jobs, 0) AS running,

@@ -42,8 +42,7 @@ extension JobStore {
         let result = try await query(
             """
             SELECT EXISTS (SELECT FROM moed.worker WHERE stopped_at IS NULL AND expires_at < clock_timestamp())
-                   OR EXISTS (SELECT FROM moed.worker w JOIN moed.job j
-                                ON j.state = 'running' AND j.leased_by = w.id AND j.lease_token >= w.first_token
+                   OR EXISTS (SELECT FROM moed.worker w CROSS JOIN LATERAL (SELECT \(Self.runningOfWorker) LIMIT 1) j
                                WHERE w.stopped_at > clock_timestamp() - interval '1 hour') AS rescue,
                    EXISTS (SELECT FROM moed.job WHERE state = 'scheduled' AND run_at <= clock_timestamp()) AS promote,
                    EXISTS (SELECT FROM moed.usage_delta) AS fold,

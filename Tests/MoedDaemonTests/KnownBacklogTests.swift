@@ -1,5 +1,6 @@
 import MoedCore
 import MoedDaemon
+import MoedQueue
 import Testing
 
 @Suite struct KnownBacklogTests {
@@ -37,6 +38,11 @@ import Testing
         var known = Self.known(queued: 8)
         known.claimed(8, of: 8, in: Self.group)
         #expect(known.needsLook(now: .milliseconds(2)))
+    }
+
+    @Test func aLookStopsCounting() {
+        #expect(Self.known(queued: JobStore.backlogCountMax).isAtLeast)
+        #expect(!Self.known(queued: JobStore.backlogCountMax - 1).isAtLeast)
     }
 
     @Test func aNotificationCallsForALook() {

@@ -205,8 +205,57 @@ struct ClaimTests {
             #expect(try await queue.store.claim(worker, Queue.group, limit: 64).count == 64)
         }
         let backlog = try await queue.store.backlog(models: ["default"])
-        #expect(backlog.reduce(0) { $0 + $1.queued } == 8 * 1000)
+        #expect(backlog.reduce(0) { $0 + $1.queued } == 8 * JobStore.backlogCountMax)
         await queue.close()
+    }
+
+    /// While a snapshot is held vacuum removes nothing that ran since. Counted in pages, for time is not to be trusted.
+    @Test func aHeldSnapshotMakesClaimsNoDearer() async throws {
+        let queue = try await Queue()
+        let worker = try await queue.worker()
+        // Statistics as of a moment when nothing runs, after much has run.
+        try await queue.add(8000)
+        for _ in 0..<2 {
+            let claimed = try await queue.store.claim(worker, Queue.group, limit: 1000)
+            _ = try await queue.store.complete(claimed.map { JobCompletion($0.lease) })
+        }
+        try await queue.database.run(script: "VACUUM ANALYZE moed.job")
+        try await queue.database.run(script: "VACUUM ANALYZE moed.worker")
+        let holder = try await queue.database.connect()
+        try await holder.run(
+            script: "BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM moed.worker")
+        let connection = try await queue.database.connect()
+        try await connection.run(script: JobStore.session)
+        let store = JobStore(connection: connection)
+        var pages: [Int] = []
+        for round in 0..<80 {
+            if round % 10 == 0 {
+                _ = try await store.beat(worker, WorkerBeat(lease: .seconds(60), idle: false))
+            }
+            let backlog = try #require(try await store.backlog(models: ["default"]).first)
+            let before = try await pagesRead(connection)
+            let claimed = try await store.claim(worker, backlog, limit: 64)
+            pages.append(try await pagesRead(connection) - before)
+            #expect(claimed.count == 64)
+            _ = try await store.complete(claimed.map { JobCompletion($0.lease) })
+        }
+        let (first, last) = (pages.prefix(10).max() ?? 0, pages.suffix(10).max() ?? 0)
+        #expect(first > 0 && last < first + first / 2, "\(pages)")
+        await holder.close()
+        await connection.close()
+        await queue.close()
+    }
+
+    /// Pages of `moed.job` and its indexes that anybody has read.
+    private func pagesRead(_ connection: Connection) async throws -> Int {
+        try await connection.query("SELECT pg_stat_force_next_flush()")
+        let row = try await connection.query(
+            """
+            SELECT heap_blks_hit + heap_blks_read + idx_blks_hit + idx_blks_read AS pages
+              FROM pg_statio_user_tables WHERE relid = 'moed.job'::regclass
+            """
+        ).rows.first
+        return try row?.value("pages") ?? 0
     }
 
     /// Rows of `moed.job` that the session has read.

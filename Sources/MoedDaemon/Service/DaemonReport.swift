@@ -15,6 +15,8 @@ final class DaemonReport: Sendable {
         var failed = 0
         /// Jobs waiting in the database, as of the last look.
         var queued = 0
+        /// Whether more may be queued than were counted.
+        var isQueuedAtLeast = false
         var group: JobGroup?
         /// On the queue service's clock; nil while connected.
         var databaseLostSince: Duration?

@@ -1,4 +1,5 @@
 package import MoedCore
+import MoedQueue
 
 /// What the last look at the queue found, and how long that is good for. A value: time is passed in.
 ///
@@ -15,12 +16,15 @@ package struct KnownBacklog {
     package init() {}
 
     package var queued: Int { groups.reduce(0) { $0 + $1.queued } }
+    /// Whether more may be queued: the look stops counting.
+    package private(set) var isAtLeast = false
 
     package func needsLook(now: Duration) -> Bool { expiresAt.map { now >= $0 } ?? true }
 
     /// Takes in what a look found.
     package mutating func looked(_ groups: [GroupBacklog], from start: Duration, to end: Duration) {
         self.groups = groups
+        isAtLeast = groups.contains { $0.queued >= JobStore.backlogCountMax }
         expiresAt = end + max(Self.lifetime, (end - start) * Self.restPerLook)
     }
 

@@ -9,7 +9,8 @@ package struct RehearsalDatabase: Sendable {
     package let conninfo: String
     let connection: Connection
 
-    /// Creates one with the schema applied, and drops it after `body`, whatever that came to.
+    /// Creates one with the schema applied, and drops it after `body`, whatever that came to. When the task is
+    /// cancelled it is dropped at once, and `body` fails for want of it.
     ///
     /// - Parameter server: connection string of any database of the server; the role needs CREATEDB.
     package static func using<R: Sendable>(
@@ -20,9 +21,14 @@ package struct RehearsalDatabase: Sendable {
         try await administer(server, "CREATE DATABASE \(name)")
         let result: R
         do {
-            let database = try await open(name, on: server)
-            result = try await body(database)
-            await database.connection.close()
+            result = try await withTaskCancellationHandler {
+                let database = try await open(name, on: server)
+                let result = try await body(database)
+                await database.connection.close()
+                return result
+            } onCancel: {
+                Task { try? await drop(name, on: server) }
+            }
         } catch {
             // What went wrong before matters more than a database that cannot be dropped.
             try? await drop(name, on: server)
@@ -143,6 +149,16 @@ extension RehearsalDatabase {
              WHERE c.relnamespace = 'moed'::regnamespace AND c.relkind = 'r'
                AND c.relname IN ('job', 'job_request', 'job_result', 'job_attempt', 'job_checkpoint')
             """)
+    }
+
+    /// The same once everything that is dead was removed.
+    package func compactedTableBytes() async throws(QueueError) -> Int {
+        for table in ["job", "job_request", "job_result", "job_attempt", "job_checkpoint"] {
+            _ = try await queueing { () async throws(DatabaseError) in
+                try await connection.run(script: "VACUUM FULL moed.\(table)", timeout: .seconds(600))
+            }
+        }
+        return try await tableBytes()
     }
 
     package func jobs(_ state: String) async throws(QueueError) -> Int {
