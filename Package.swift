@@ -13,6 +13,7 @@ let swift: [SwiftSetting] = [
 
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let signals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
 
 // Who may import whom is explained in Sources/ARCHITECTURE.md and checked by TidyTests.
 let package = Package(
@@ -42,7 +43,7 @@ let package = Package(
             name: "MoedDaemon",
             dependencies: [
                 "MoedCore", "MoedQueue", "MoedPostgres", "MoedText", "MoedWeights", "MoedEngine", "MoedBatching",
-                "MoedSystemd", "Yams", lifecycle, logging,
+                "MoedSystemd", "Yams", lifecycle, signals, logging,
             ], swiftSettings: swift),
         .executableTarget(
             name: "moed",

@@ -11,7 +11,7 @@ struct ChaosCommand: AsyncParsableCommand {
             tests.
 
             Each scenario has a database of its own on that server (moed_rehearsal_…, the role needs CREATEDB), dropped
-            afterwards; nothing else there is touched, only its time is used. If it is interrupted, drop what is left.
+            afterwards, also after Ctrl-C; nothing else there is touched, only its time is used.
 
             Exit code 0: everything held. 1: something did not, with the reason and the seed to repeat it.
 

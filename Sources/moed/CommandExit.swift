@@ -1,7 +1,8 @@
 import ArgumentParser
 import MoedDaemon
 
-/// Maps what went wrong to exit codes: 78 (EX_CONFIG) for what an administrator must mend, 1 for the rest.
+/// Maps what went wrong to exit codes: 78 (EX_CONFIG) for what an administrator must mend, 130 for Ctrl-C, 1
+/// for the rest.
 enum CommandExit {
     static func translate(_ body: () async throws -> Void) async throws {
         do {
@@ -12,6 +13,9 @@ enum CommandExit {
         } catch let problem as ConfigurationProblem {
             Host.printError("moed: \(problem)")
             throw ExitCode(78)
+        } catch is Interrupted {
+            Host.printError("moed: interrupted")
+            throw ExitCode(130)
         } catch let exit as ExitCode {
             throw exit
         } catch let error as ValidationError {

@@ -77,18 +77,23 @@ compare killed calm
 
 say "2. two daemons, the server stopped at once every 20 s for $DOWN s"
 database calm2; database stopped
-last=2000; enqueue calm2 1 $last; enqueue stopped 1 $last
+last=3000; enqueue calm2 1 $last; enqueue stopped 1 $last
 daemon stopped; one=$!
 daemon stopped; two=$!
-start=$SECONDS stops=0
+start=$SECONDS stops=0 before=0 after=0
+finished() { sql stopped -c "SELECT count(*) FROM moed.job WHERE finished_at IS NOT NULL"; }
 while ((SECONDS - start < DOWN)); do
-  sleep 20
-  if (($(unfinished stopped) < 1000)); then
-    enqueue calm2 $((last + 1)) $((last + 2000)); enqueue stopped $((last + 1)) $((last + 2000)); last=$((last + 2000))
+  # Ten seconds after the server is back the daemons are to be as fast as before; the first time they only begin.
+  sleep 10; first=$(finished); sleep 8; second=$(finished)
+  ((stops == 0)) && before=$((second - first)) || after=$((after + second - first))
+  sleep 2
+  if (($(unfinished stopped) < 3000)); then
+    enqueue calm2 $((last + 1)) $((last + 3000)); enqueue stopped $((last + 1)) $((last + 3000)); last=$((last + 3000))
   fi
   server -m immediate stop; server -w start; stops=$((stops + 1))
 done
 say "stopped $stops times, $(unfinished stopped) of $last jobs are left"
+((stops > 1)) && say "jobs in 8 s: $before before the first stop, $((after / (stops - 1))) from 10 s after a start (mean)"
 while (($(unfinished stopped) > 0)); do sleep 1; done
 kill -0 $one && kill -0 $two && say "both daemons are still the ones that were started"
 kill -TERM $one $two; wait $one $two || true

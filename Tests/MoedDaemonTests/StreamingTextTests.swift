@@ -15,4 +15,10 @@ import Testing
         #expect(text.change == "expert cache: saturated, a sweep uses 1020 experts, 500 can be kept")
         #expect(StreamingText(before: now, now: now, seconds: 2).change == nil)
     }
+
+    @Test func onlyLongSweepsAreMentioned() {
+        #expect(SweepFigures(duration: .milliseconds(999), generatedTokens: 8).status == nil)
+        let long = SweepFigures(duration: .milliseconds(12_360), prefilledTokens: 64, generatedTokens: 32)
+        #expect(long.status == "sweep 12.4 s, 96 tokens")
+    }
 }

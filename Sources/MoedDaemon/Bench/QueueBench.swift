@@ -34,7 +34,7 @@ package struct QueueBench: Sendable {
     /// Measures and prints.
     package static func run(_ options: Options, asJSON: Bool) async throws {
         let meter = BenchMeter()
-        let report = try await measure(options) { meter.show($0) }
+        let report = try await StopSignals.watch { try await measure(options) { meter.show($0) } }
         meter.show("")
         try Bench.print(report.lines, report.json, asJSON: asJSON)
     }
@@ -62,14 +62,14 @@ package struct QueueBench: Sendable {
         show("claiming of \(options.jobs)")
         let commit = try await commits(200)
         let quiet = try await claims(min(1000, options.jobs / Self.batch / 4))
-        let share = try await share()
+        let shares = [try await share(of: 1), try await share(of: 32)]
         show("claiming while transactions are held")
         let transactions = try await HeldTransactions.begin(in: database)
-        let held = try await heldClaims()
+        let held = try await worker.serve(rate: Self.heldRate, batch: Self.batch, for: options.hold).times
         await transactions.end()
         return QueueBenchReport(
             jobs: options.jobs, hold: options.hold, wakeup: wakeup, commit: commit, quiet: quiet, held: held,
-            enqueueRate: enqueueRate, rowEnqueueRate: rowEnqueueRate, flow: flow, databaseShare: share)
+            enqueueRate: enqueueRate, rowEnqueueRate: rowEnqueueRate, flow: flow, databaseShares: shares)
     }
 
     private func seconds(_ body: () async throws -> Void) async rethrows -> Double {
@@ -105,31 +105,9 @@ package struct QueueBench: Sendable {
         return Sample(times)
     }
 
-    private func claims(_ count: Int) async throws -> QueueBenchReport.Claims {
-        var times = QueueBenchReport.Claims()
-        for _ in 0..<max(1, count) { try await claim(looking: true, &times) }
-        return times
-    }
-
-    /// Claims and completes a batch, after a look where it is time for one.
-    private func claim(looking: Bool, _ times: inout QueueBenchReport.Claims) async throws {
-        if looking { times.look.append(try await seconds { try await worker.look() }) }
-        times.claim.append(try await seconds { _ = try await worker.claimKnown(limit: Self.batch) })
-        times.complete.append(try await seconds { try await worker.completeAll() })
-    }
-
-    private func heldClaims() async throws -> QueueBenchReport.Claims {
-        var times = QueueBenchReport.Claims()
-        let start = clock.now
-        while clock.now - start < options.hold {
-            let due = start + .seconds(Double(times.claim.count * Self.batch) / Self.heldRate)
-            if clock.now < due { try await Task.sleep(until: due) }
-            let isFirst = times.look.isEmpty
-            try await claim(looking: isFirst ? true : await worker.needsLook, &times)
-            try await worker.maintain()
-            // Every five seconds, as a daemon does.
-            if times.claim.count % 16 == 0 { try await worker.beat(idle: false) }
-        }
+    private func claims(_ count: Int) async throws -> ClaimTimes {
+        var times = ClaimTimes()
+        for _ in 0..<max(1, count) { try await worker.serve(batch: Self.batch, looking: true, &times) }
         return times
     }
 
@@ -156,12 +134,12 @@ package struct QueueBench: Sendable {
             lastBytes: try await database.tableBytes())
     }
 
-    /// The statements of a second in which 32 jobs ran for a second each: what part of that second they take.
-    private func share() async throws -> Double {
+    /// The statements of a second in which so many jobs ran for a second each: what part of that second they take.
+    private func share(of jobs: Int) async throws -> Double {
         let rounds = 20
         let time = try await seconds {
             for round in 0..<rounds {
-                _ = try await worker.claimNext(limit: 32)
+                _ = try await worker.claimNext(limit: jobs)
                 if round % 10 == 0 { try await worker.checkpointAll(tokens: 64) }
                 if round % 5 == 0 { try await worker.beat(idle: false) }
                 if round % 2 == 0 { try await worker.maintain() }

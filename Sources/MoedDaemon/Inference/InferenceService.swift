@@ -18,6 +18,7 @@ actor InferenceService: Service {
         var generatedTokens = 0
         var prefilledTokens = 0
         var sweeps = 0
+        var lastSweep = SweepFigures()
     }
 
     private let executor: ThreadExecutor
@@ -31,6 +32,7 @@ actor InferenceService: Service {
     private nonisolated let published: Mutex<Snapshot>
     private let clock = ContinuousClock()
     private let origin: ContinuousClock.Instant
+    private var lastSweep = SweepFigures()
 
     nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe executor.asUnownedSerialExecutor() }
 
@@ -96,7 +98,11 @@ actor InferenceService: Service {
                 await wake.wait(atMost: .seconds(1))
                 continue
             }
-            let outcomes = loop.advance(now: now)
+            let (start, generated, prefilled) = (now, loop.generatedTokens, loop.prefilledTokens)
+            let outcomes = loop.advance(now: start)
+            lastSweep = SweepFigures(
+                duration: now - start, prefilledTokens: loop.prefilledTokens - prefilled,
+                generatedTokens: loop.generatedTokens - generated)
             publish()
             if !outcomes.isEmpty { deliver(outcomes) }
             if checkpoints.take(now: now, sweeps: loop.sweeps) { checkpoint() }
@@ -110,7 +116,8 @@ actor InferenceService: Service {
     private func publish() {
         let snapshot = Snapshot(
             jobs: loop.jobCount, runningSequences: loop.runningSequences, slotsFree: loop.slotsFree,
-            generatedTokens: loop.generatedTokens, prefilledTokens: loop.prefilledTokens, sweeps: loop.sweeps)
+            generatedTokens: loop.generatedTokens, prefilledTokens: loop.prefilledTokens, sweeps: loop.sweeps,
+            lastSweep: lastSweep)
         published.withLock { $0 = snapshot }
     }
 }

@@ -1,7 +1,7 @@
 /// `moed chaos`: the queue's fault tests, on the user's own server.
 package enum Chaos {
     package static let scenarios: [ChaosScenario] =
-        ChaosScenario.workers + ChaosScenario.connections + ChaosScenario.users
+        ChaosScenario.workers + ChaosScenario.connections + ChaosScenario.users + ChaosScenario.load
 
     /// Runs and prints one line for each scenario.
     ///
@@ -23,7 +23,9 @@ package enum Chaos {
         var allPassed = true
         for scenario in chosen {
             let size = max(scenario.leastSize, Int(Double(scenario.size) * part))
-            let verdict = await scenario.run(on: database, size: size, seed: seed)
+            let verdict = try await StopSignals.watch {
+                await scenario.run(on: database, size: size, seed: seed)
+            }
             for line in lines(verdict) { print(line) }
             allPassed = allPassed && verdict.passed
         }

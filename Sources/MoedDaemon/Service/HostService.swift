@@ -46,7 +46,14 @@ struct HostService: Service {
             let now = clock.now
             lostSince = state.databaseLostSince == nil ? nil : lostSince ?? now
             let elapsed = last.time.duration(to: now).seconds
-            let rate = elapsed > 0 ? Double(engine.generatedTokens - last.tokens) / elapsed : 0
+            // A sweep may last longer than the time between two lines: most would show nothing, one all of it.
+            let sweep = engine.lastSweep
+            let isLong = sweep.duration > Self.statusEvery
+            let (tokens, time) =
+                isLong
+                ? (sweep.generatedTokens, sweep.duration.seconds)
+                : (engine.generatedTokens - last.tokens, elapsed)
+            let rate = time > 0 ? Double(tokens) / time : 0
             let read = StreamingText(before: figures, now: streaming.current, seconds: elapsed)
             if let change = read.change { log.notice("\(change)") }
             figures = read.now

@@ -152,6 +152,7 @@ extension QueueService {
         }
         report.update {
             $0.queued = backlog.queued
+            $0.isQueuedAtLeast = backlog.isAtLeast
             $0.group = currentGroup
         }
     }

@@ -35,8 +35,9 @@ struct StatusText: Equatable {
                 " (\($0.mode == .thinking ? "thinking" : "non-thinking"), ≤\(1 << max(0, min($0.bucket, 40))))"
             }
             parts.append("Running \(engine.jobs)\(group ?? "")")
-            parts.append("\(report.queued) queued")
+            parts.append("\(report.queued)\(report.isQueuedAtLeast ? "+" : "") queued")
             parts.append("\(Int(tokensPerSecond.rounded())) tok/s")
+            if let sweep = engine.lastSweep.status { parts.append(sweep) }
             if let streaming { parts.append(streaming) }
         } else if databaseLostFor == nil {
             parts.append("Idle")
