@@ -11,6 +11,34 @@ extension Compute {
         var blocksStart: Int
     }
 
+    /// The spans of a sweep, shared out among threads once for all layers.
+    struct AttentionRows {
+        /// Few enough rows to share a long prompt out, enough to use a key block often while it is cached.
+        private static let partRowsMax = 16
+
+        private(set) var spans: [AttentionSpan] = []
+        /// The same rows in pieces of at most `partRowsMax`.
+        private(set) var parts: [AttentionSpan] = []
+        /// Index in `parts` of every row's piece.
+        private(set) var partOfRow: [Int] = []
+        /// Pairs of a row and a position that it attends to, at most.
+        private(set) var pairs = 0
+
+        /// - Precondition: the span's rows follow those of the span before.
+        mutating func append(_ span: AttentionSpan) {
+            precondition(span.rows.lowerBound == partOfRow.count)
+            spans.append(span)
+            pairs += span.rows.count * (span.firstPosition + span.rows.count)
+            for start in stride(from: span.rows.lowerBound, to: span.rows.upperBound, by: Self.partRowsMax) {
+                var part = span
+                part.rows = start..<min(start + Self.partRowsMax, span.rows.upperBound)
+                part.firstPosition += start - span.rows.lowerBound
+                for _ in part.rows { partOfRow.append(parts.count) }
+                parts.append(part)
+            }
+        }
+    }
+
     /// Sizes and tables of one layer's attention.
     struct AttentionShape {
         let heads: Int
@@ -40,20 +68,19 @@ extension Compute {
     /// Norms and rotates queries and keys head by head, then stores keys and values in the cache.
     func prepare(
         _ queries: RowBuffer<Float>, _ keys: RowBuffer<Float>, _ values: RowBuffer<Float>,
-        queryNorm: [Float], keyNorm: [Float], spans: [AttentionSpan], _ shape: AttentionShape,
+        queryNorm: [Float], keyNorm: [Float], _ sweep: AttentionRows, _ shape: AttentionShape,
         cache: KVCache, layer: Int
     ) {
-        let rows = spans.last?.rows.upperBound ?? 0
+        let rows = sweep.partOfRow.count
         precondition(queryNorm.count == shape.headDim && keyNorm.count == shape.headDim)
         precondition(rows <= queries.rows && queries.columns == shape.heads * shape.headDim)
         precondition(keys.columns == shape.keyValueHeads * shape.headDim && values.columns == keys.columns)
-        let owner = spans.flatMap { span in span.rows.map { _ in span } }
         pool.parallelFor(rows, cost: rows * (queries.columns + keys.columns) * 4) { row in
             normAndRotate(queries, row, shape.heads, queryNorm, shape)
             normAndRotate(keys, row, shape.keyValueHeads, keyNorm, shape)
-            let span = owner[row]
-            let position = span.firstPosition + row - span.rows.lowerBound
-            let block = Int(shape.blockTable[0, span.blocksStart + position / KVCache.blockTokens])
+            let part = sweep.parts[sweep.partOfRow[row]]
+            let position = part.firstPosition + row - part.rows.lowerBound
+            let block = Int(shape.blockTable[0, part.blocksStart + position / KVCache.blockTokens])
             for head in 0..<shape.keyValueHeads {
                 unsafe kernels.table.pointee.kv_store(
                     cache.head(layer: layer, head, block: block), cache.format.code,
@@ -77,29 +104,17 @@ extension Compute {
     /// Causal attention of every row over its own sequence's cache; queries and out `[rows, heads ·
     /// headDim]`.
     func attend(
-        _ queries: RowBuffer<Float>, spans: [AttentionSpan], _ shape: AttentionShape, cache: KVCache,
+        _ queries: RowBuffer<Float>, _ sweep: AttentionRows, _ shape: AttentionShape, cache: KVCache,
         layer: Int,
         into out: RowBuffer<Float>
     ) {
-        // Few enough rows per item to share a long prompt out, enough to use a key block often while it is
-        // cached.
-        let itemRows = 16
-        var items: [(span: AttentionSpan, head: Int)] = []
-        var cost = 0
-        for span in spans {
-            cost += span.rows.count * (span.firstPosition + span.rows.count) * shape.heads * shape.headDim * 2
-            for start in stride(from: span.rows.lowerBound, to: span.rows.upperBound, by: itemRows) {
-                var part = span
-                part.rows = start..<min(start + itemRows, span.rows.upperBound)
-                part.firstPosition += start - span.rows.lowerBound
-                for head in 0..<shape.keyValueHeads { items.append((part, head)) }
-            }
-        }
         let group = shape.heads / shape.keyValueHeads
         let scale = 1 / Float(shape.headDim).squareRoot()
         precondition(queries.stride == out.stride && queries.columns == out.columns)
-        pool.parallelFor(items.count, cost: cost) { index in
-            let (span, head) = items[index]
+        let cost = sweep.pairs * shape.heads * shape.headDim * 2
+        pool.parallelFor(sweep.parts.count * shape.keyValueHeads, cost: cost) { index in
+            let (part, head) = index.quotientAndRemainder(dividingBy: shape.keyValueHeads)
+            let span = sweep.parts[part]
             let column = head * group * shape.headDim
             var job = unsafe moed_attention(
                 out: out.row(span.rows.lowerBound) + column,

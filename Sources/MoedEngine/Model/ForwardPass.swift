@@ -121,10 +121,10 @@ final class ForwardPass {
         compute.multiply(normed, weights.key, into: keys, rows: sweep.rows)
         compute.multiply(normed, weights.value, into: values, rows: sweep.rows)
         compute.prepare(
-            queries, keys, values, queryNorm: weights.queryNorm, keyNorm: weights.keyNorm, spans: sweep.spans,
+            queries, keys, values, queryNorm: weights.queryNorm, keyNorm: weights.keyNorm, sweep.attention,
             shape,
             cache: cache, layer: layer)
-        compute.attend(queries, spans: sweep.spans, shape, cache: cache, layer: layer, into: attended.floats)
+        compute.attend(queries, sweep.attention, shape, cache: cache, layer: layer, into: attended.floats)
         compute.quantise(
             attended, rows: sweep.rows, inputs: weights.output.inputs, group: weights.output.format.group)
         compute.multiply(attended, weights.output, into: delta, rows: sweep.rows)

@@ -15,6 +15,9 @@ final class MixtureOfExperts {
     /// Place of each such row in `outputs`: token · k + rank.
     private let places: RowBuffer<Int32>
     private let scratch: Compute.Intermediate
+    /// Of `bucketByExpert`, kept from layer to layer: where the next row of each expert goes, and experts with rows.
+    private var next: [Int]
+    private var parts: [Compute.ExpertRows] = []
     /// `[rows · k, hidden]`
     private let outputs: RowBuffer<Float>
 
@@ -25,6 +28,8 @@ final class MixtureOfExperts {
         self.experts = experts
         let k = experts.perToken
         let pairs = rowsMax * k
+        next = [Int](repeating: 0, count: experts.count + 1)
+        parts.reserveCapacity(experts.count)
         logits = try RowBuffer(rows: rowsMax, columns: experts.count, purpose: "router logits")
         ids = try RowBuffer(rows: rowsMax, columns: k, purpose: "expert ids")
         weights = try RowBuffer(rows: rowsMax, columns: k, purpose: "expert weights")
@@ -68,8 +73,8 @@ final class MixtureOfExperts {
             rows: rows)
         show(.expertIDs) { ids.copy(rows: rows).map(Float.init) }
         show(.expertWeights) { weights.copy(rows: rows) }
-        let parts = bucketByExpert(rows: rows)
-        networks.observer?(networks.layer, rows, parts.map(\.expert))
+        bucketByExpert(rows: rows)
+        if let observer = networks.observer { observer(networks.layer, rows, parts.map(\.expert)) }
         if let store = networks.store {
             try stream(x, networks, parts, from: store, compute, progress)
         } else {
@@ -103,11 +108,11 @@ final class MixtureOfExperts {
 
     /// Orders the (token, rank) pairs by expert, tokens ascending within one; leaves out experts without
     /// rows.
-    private func bucketByExpert(rows: Int) -> [Compute.ExpertRows] {
+    private func bucketByExpert(rows: Int) {
         let k = experts.perToken
-        var next = [Int](repeating: 0, count: experts.count + 1)
+        for expert in next.indices { next[expert] = 0 }
+        parts.removeAll(keepingCapacity: true)
         for row in 0..<rows { for rank in 0..<k { next[Int(ids[row, rank]) + 1] += 1 } }
-        var parts: [Compute.ExpertRows] = []
         for expert in 0..<experts.count {
             let first = next[expert]
             let count = next[expert + 1]
@@ -123,6 +128,5 @@ final class MixtureOfExperts {
                 places[0, place] = Int32(row * k + rank)
             }
         }
-        return parts
     }
 }

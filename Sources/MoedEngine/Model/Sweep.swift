@@ -4,14 +4,15 @@ import MoedCore
 struct Sweep {
     var tokens: [TokenID] = []
     var positions: [Int] = []
-    var spans: [Compute.AttentionSpan] = []
+    var attention = Compute.AttentionRows()
     /// KV blocks of the sequences, one after the other, as `spans` refer to them.
     var blocks: [UInt32] = []
 
     var rows: Int { tokens.count }
+    var spans: [Compute.AttentionSpan] { attention.spans }
 
     mutating func append(_ tokens: [TokenID], at position: Int, blocks: [UInt32]) {
-        spans.append(
+        attention.append(
             Compute.AttentionSpan(
                 rows: rows..<rows + tokens.count, firstPosition: position, blocksStart: self.blocks.count))
         positions.append(contentsOf: position..<position + tokens.count)
