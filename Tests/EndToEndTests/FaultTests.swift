@@ -84,11 +84,6 @@ struct FaultTests {
             try await ignoreEndTokens(scene)
             return scene
         }
-        func texts(_ scene: Scene) async throws -> [String] {
-            try await scene.database.query(
-                "SELECT concat_ws('|', id, finish_reason, reasoning, content, total_tokens) AS text FROM moed.jobs ORDER BY id"
-            ).map { try $0.value("text") }
-        }
         let undisturbed = try await scene()
         try await undisturbed.drain()
         let scene = try await scene()
@@ -105,7 +100,7 @@ struct FaultTests {
         daemon.signal(signal)
         #expect(try await daemon.exitCode(within: 20) == (signal == SIGKILL ? -SIGKILL : 0))
         try await scene.drain(["engine.slots": "8"])
-        #expect(try await texts(scene) == texts(undisturbed))
+        #expect(try await scene.texts() == undisturbed.texts())
         #expect(
             try await scene.database.value(
                 "SELECT count(*) AS value FROM moed.token_ledger WHERE kind = 'final' AND recomputed_tokens > 0",

@@ -19,14 +19,16 @@ struct Scene {
     }
 
     /// Arguments of `moed run` for tests: short intervals, little logging.
-    func arguments(_ settings: [String: String] = [:], drains: Bool = false) -> [String] {
+    func arguments(
+        _ settings: [String: String] = [:], model: String = Fixtures.sampleModel.path, drains: Bool = false
+    ) -> [String] {
         var values = [
             "queue.poll_interval": "100ms", "queue.lease": "2s", "log.level": "notice",
             "shutdown.grace": "5s",
         ]
         values.merge(settings) { $1 }
         return [
-            "run", "--database", database.conninfo, "--model", Fixtures.sampleModel.path, "--no-progress",
+            "run", "--database", database.conninfo, "--model", model, "--no-progress",
         ]
             + values.sorted { $0.key < $1.key }.flatMap { ["--set", "\($0.key)=\($0.value)"] }
             + (drains ? ["--drain"] : [])
@@ -48,6 +50,13 @@ struct Scene {
     func count(_ condition: String) async throws -> Int64 {
         let rows = try await database.run(script: "SELECT count(*) AS jobs FROM moed.jobs WHERE \(condition)")
         return try rows[0].value("jobs")
+    }
+
+    /// What each job came to, in order.
+    func texts() async throws -> [String] {
+        try await database.query(
+            "SELECT concat_ws('|', id, finish_reason, reasoning, content, total_tokens) AS text FROM moed.jobs ORDER BY id"
+        ).map { try $0.value("text") }
     }
 
     /// Contract 1 and 4 in one query: what must be true whenever no daemon runs.

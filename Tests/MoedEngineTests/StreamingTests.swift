@@ -127,6 +127,18 @@ struct PackScene: Sendable {
         }
     }
 
+    /// As slow as 50 MB/s: nothing else changes.
+    @Test func aSlowDisk() async throws {
+        try await onOwnThread { [scene] in
+            let expected = try PackScene.bits(scene.engine(slots: 6))
+            let reader = try FaultyReader(scene.experts)
+            let engine = try scene.engine(slots: 6, reader: reader)
+            reader.set { _ in .delay }
+            #expect(try PackScene.bits(engine) == expected)
+            #expect(engine.streaming.current.failures == 0 && engine.streaming.current.misses > 0)
+        }
+    }
+
     @Test func aDiskThatStaysBroken() async throws {
         try await onOwnThread { [scene] in
             let expected = try PackScene.bits(scene.engine(slots: 6))
@@ -196,7 +208,7 @@ private struct UncheckedBox<Value>: @unchecked Sendable {
 
 /// A pack's file with faults by the number of the read.
 private final class FaultyReader: ExpertReader {
-    enum Fault { case error, damage }
+    enum Fault { case error, damage, delay }
 
     private struct State {
         var reads = 0
@@ -230,6 +242,7 @@ private final class FaultyReader: ExpertReader {
             return state.fault?(state.reads)
         }
         if fault == .error { throw EngineError(.io, "experts.bin: Input/output error") }
+        if fault == .delay { usleep(UInt32(target.count / 50)) }
         try unsafe file.read(into: target, at: offset)
         if fault == .damage { unsafe target[100] ^= 4 }
     }

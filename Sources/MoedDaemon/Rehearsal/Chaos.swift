@@ -1,3 +1,5 @@
+import Glibc
+
 /// `moed chaos`: the queue's fault tests, on the user's own server.
 package enum Chaos {
     package static let scenarios: [ChaosScenario] =
@@ -27,6 +29,8 @@ package enum Chaos {
                 await scenario.run(on: database, size: size, seed: seed)
             }
             for line in lines(verdict) { print(line) }
+            // Into a file, too, each line comes when its scenario is over.
+            fflush(nil)
             allPassed = allPassed && verdict.passed
         }
         print(allPassed ? "everything held" : "NOT everything held")

@@ -1,0 +1,65 @@
+import Foundation
+import MoedCore
+import MoedPostgres
+import TestSupport
+import Testing
+
+/// A pack whose experts do not all fit, under a daemon.
+@Suite(.serialized, .enabled(if: Scene.obstacle == nil, Comment(rawValue: Scene.obstacle ?? "")))
+struct BudgetTests {
+    /// A daemon is killed, and the next one has other memory: it goes on in the middle, with the same tokens.
+    @Test func anotherBudgetAfterARestart() async throws {
+        let folder = try TemporaryFolder()
+        let pack = folder.path("pack")
+        let packed = try await MoedProgram.run([
+            "pack", Fixtures.sampleModel.path, pack, "--experts", "int8", "--dense", "int8", "--group", "64",
+        ])
+        #expect(packed.status == 0, "\(packed.errors)")
+        func settings(_ budget: String) -> [String: String] {
+            [
+                "engine.slots": "8", "engine.kv_tokens": "8192", "queue.checkpoint_interval": "100ms",
+                "queue.checkpoint_tokens": "8", "memory.budget": budget,
+            ]
+        }
+        func scene() async throws -> Scene {
+            let scene = try await Scene()
+            try await scene.database.run(
+                script: """
+                    INSERT INTO moed.jobs (prompt, max_tokens, seed, params)
+                    SELECT 'What is ' || i || ' + 17?', 300, i, '{"ignore_eos": true}' FROM generate_series(1, 16) AS i
+                    """)
+            return scene
+        }
+        func drain(_ scene: Scene, _ budget: String) async throws -> (status: Int32, errors: String) {
+            let result = try await MoedProgram.run(
+                scene.arguments(settings(budget), model: pack, drains: true))
+            return (result.status, result.errors)
+        }
+        let roomy = try await scene()
+        let refused = try await drain(roomy, "1MB")
+        #expect(refused.status == 78, "\(refused.errors)")
+        let words = refused.errors.split(separator: " ")
+        let place = try #require(words.firstIndex(of: "bytes"), "\(refused.errors)")
+        let least = try #require(Int(words[place - 1]))
+        #expect(try await drain(roomy, "50%").status == 0)
+
+        let scene = try await scene()
+        let daemon = try MoedDaemonProcess(scene.arguments(settings("50%"), model: pack))
+        #expect(
+            try await eventually(within: 180) {
+                try await scene.database.value(
+                    "SELECT count(DISTINCT job_id) AS value FROM moed.job_checkpoint", as: Int64.self) == 8
+            })
+        daemon.signal(SIGKILL)
+        #expect(try await daemon.exitCode(within: 20) == -SIGKILL)
+        // The process itself takes a little more or less each time; 800 kB are places for a quarter of the experts.
+        let tight = try await drain(scene, "\(least + 800_000)")
+        #expect(tight.status == 0 && tight.errors.contains("experts are read by"), "\(tight.errors)")
+        #expect(try await scene.texts() == roomy.texts())
+        #expect(
+            try await scene.database.value(
+                "SELECT count(*) AS value FROM moed.token_ledger WHERE kind = 'final' AND recomputed_tokens > 0",
+                as: Int64.self) == 8)
+        #expect(try await scene.accountingFaults() == [])
+    }
+}
