@@ -209,6 +209,21 @@ struct ClaimTests {
         await queue.close()
     }
 
+    /// What others are taking at this instant is passed over, without waiting and without a second look.
+    @Test func jobsThatOthersAreTakingArePassedOver() async throws {
+        let queue = try await Queue()
+        let worker = try await queue.worker()
+        let jobs = try await queue.add(30)
+        let other = try await queue.database.connect()
+        try await other.run(script: "BEGIN")
+        try await other.query(
+            "SELECT FROM moed.job WHERE id = ANY (\(SQLArray(jobs.prefix(10).map(\.rawValue)))) FOR UPDATE")
+        let claimed = try await queue.store.claim(worker, Queue.group, limit: 4)
+        #expect(claimed.map(\.id) == Array(jobs[10..<14]))
+        await other.close()
+        await queue.close()
+    }
+
     /// While a snapshot is held vacuum removes nothing that ran since. Counted in pages, for time is not to be trusted.
     @Test func aHeldSnapshotMakesClaimsNoDearer() async throws {
         let queue = try await Queue()
