@@ -12,8 +12,8 @@ struct Scene {
         return PostgresServer.binaries == nil ? PostgresServer.missing : nil
     }
 
-    init() async throws {
-        database = try await TestDatabase.create()
+    init(on server: PostgresServer = .shared) async throws {
+        database = try await TestDatabase.create(on: server)
         let result = try await MoedProgram.run(["migrate", "--database", database.conninfo])
         guard result.status == 0 else { throw TestFailure("moed migrate: \(result.errors)") }
     }

@@ -51,17 +51,12 @@ package final class MoedDaemonProcess {
     private let process = Process()
     private let log: URL
 
-    /// - Parameter throughShell: for preloaded libraries that add to the environment before `main`: Swift then finds
-    ///   no arguments. The shell has it added, and becomes the daemon.
-    package init(
-        _ arguments: [String], environment: [String: String] = [:], throughShell: Bool = false
-    ) throws {
+    package init(_ arguments: [String], environment: [String: String] = [:]) throws {
         guard let binary = MoedProgram.binary else { throw TestFailure(MoedProgram.missing) }
         log = FileManager.default.temporaryDirectory.appending(path: "moed-log-\(UUID().uuidString)")
         try Data().write(to: log)
-        process.executableURL = throughShell ? URL(filePath: "/bin/sh") : binary
-        process.arguments =
-            (throughShell ? ["-c", "exec \"$0\" \"$@\"", binary.path] : []) + arguments
+        process.executableURL = binary
+        process.arguments = arguments
         process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
         process.standardInput = FileHandle.nullDevice
         process.standardOutput = FileHandle.nullDevice

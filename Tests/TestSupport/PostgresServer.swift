@@ -27,12 +27,16 @@ package actor PostgresServer {
         var lifeline: Pipe
     }
 
+    private let environment: [String: String]
     private var starting: Task<Running, any Error>?
     private var databases = 0
 
+    /// - Parameter environment: added to that of the server's processes.
+    package init(environment: [String: String] = [:]) { self.environment = environment }
+
     /// The socket's directory, which also holds the data; the server is up when this returns.
     package func directory() async throws -> String {
-        if starting == nil { starting = Task.detached { try Self.start() } }
+        if starting == nil { starting = Task.detached { [environment] in try Self.start(environment) } }
         guard let starting else { throw TestFailure("unreachable") }
         return try await starting.value.directory
     }
@@ -42,7 +46,7 @@ package actor PostgresServer {
         return "moed_test_\(databases)"
     }
 
-    private static func start() throws -> Running {
+    private static func start(_ environment: [String: String]) throws -> Running {
         guard let binaries else { throw TestFailure(missing) }
         let process = Process()
         // PostgreSQL refuses to run as root.
@@ -51,6 +55,7 @@ package actor PostgresServer {
         process.arguments =
             (isRoot ? ["-u", "postgres", "--", "/bin/sh"] : []) + ["-c", script, "sh", binaries]
         process.currentDirectoryURL = URL(filePath: "/tmp")
+        process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
         let (input, output) = (Pipe(), Pipe())
         process.standardInput = input
         process.standardOutput = output
@@ -117,9 +122,11 @@ package struct TestDatabase: Sendable {
     private let connection: Connection
 
     /// Creates an empty database, or a copy of another one that nobody is connected to.
-    package static func create(template: String = "template1") async throws -> TestDatabase {
-        let host = try await PostgresServer.shared.directory()
-        let name = await PostgresServer.shared.nextDatabaseName()
+    package static func create(
+        template: String = "template1", on server: PostgresServer = .shared
+    ) async throws -> TestDatabase {
+        let host = try await server.directory()
+        let name = await server.nextDatabaseName()
         let admin = try await Connection.connect(settings("host=\(host) user=postgres dbname=postgres"))
         // Names are ours and lower case: a statement without binds is all CREATE DATABASE takes.
         try await admin.run(script: "CREATE DATABASE \(name) TEMPLATE \(template)")
