@@ -77,7 +77,7 @@ compare killed calm
 
 say "2. two daemons, the server stopped at once every 20 s for $DOWN s"
 database calm2; database stopped
-last=3000; enqueue calm2 1 $last; enqueue stopped 1 $last
+last=10000; enqueue calm2 1 $last; enqueue stopped 1 $last
 daemon stopped; one=$!
 daemon stopped; two=$!
 start=$SECONDS stops=0 before=0 after=0
@@ -87,8 +87,8 @@ while ((SECONDS - start < DOWN)); do
   sleep 10; first=$(finished); sleep 8; second=$(finished)
   ((stops == 0)) && before=$((second - first)) || after=$((after + second - first))
   sleep 2
-  if (($(unfinished stopped) < 3000)); then
-    enqueue calm2 $((last + 1)) $((last + 3000)); enqueue stopped $((last + 1)) $((last + 3000)); last=$((last + 3000))
+  if (($(unfinished stopped) < 8000)); then
+    enqueue calm2 $((last + 1)) $((last + 8000)); enqueue stopped $((last + 1)) $((last + 8000)); last=$((last + 8000))
   fi
   server -m immediate stop; server -w start; stops=$((stops + 1))
 done
