@@ -116,24 +116,22 @@ struct PackScene: Sendable {
     }
 
     @Test func readsThatFailAreTriedAgain() async throws {
-        try await onOwnThread { [scene] in
-            let expected = try PackScene.bits(scene.engine(slots: 6))
-            let reader = try FaultyReader(scene.experts)
-            let engine = try scene.engine(slots: 6, reader: reader)
-            // Every third read fails once, and every fifth brings other bytes.
-            reader.set { $0 % 3 == 0 ? .error : $0 % 5 == 0 ? .damage : nil }
-            #expect(try PackScene.bits(engine) == expected)
-            #expect(engine.streaming.current.failures == 0)
-        }
+        // Every third read fails once, and every fifth brings other bytes.
+        try await expectTheSameBits { $0 % 3 == 0 ? .error : $0 % 5 == 0 ? .damage : nil }
     }
 
     /// As slow as 50 MB/s: nothing else changes.
     @Test func aSlowDisk() async throws {
+        try await expectTheSameBits { _ in .delay }
+    }
+
+    /// Six slots, with these faults and without.
+    private func expectTheSameBits(_ fault: @escaping @Sendable (Int) -> FaultyReader.Fault?) async throws {
         try await onOwnThread { [scene] in
             let expected = try PackScene.bits(scene.engine(slots: 6))
             let reader = try FaultyReader(scene.experts)
             let engine = try scene.engine(slots: 6, reader: reader)
-            reader.set { _ in .delay }
+            reader.set(fault)
             #expect(try PackScene.bits(engine) == expected)
             #expect(engine.streaming.current.failures == 0 && engine.streaming.current.misses > 0)
         }

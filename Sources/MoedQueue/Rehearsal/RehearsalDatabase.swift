@@ -27,6 +27,7 @@ package struct RehearsalDatabase: Sendable {
                 await database.connection.close()
                 return result
             } onCancel: {
+                // Where this fails, the drop below tries again.
                 Task { try? await drop(name, on: server) }
             }
         } catch {
