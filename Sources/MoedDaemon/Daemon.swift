@@ -66,7 +66,7 @@ package enum Daemon {
         // Stopped in reverse: the queue lets its jobs end before the engine beneath it goes.
         var services: [ServiceGroupConfiguration.ServiceConfiguration] = [
             .init(service: inference), .init(service: preparation),
-            .init(service: host),
+            .init(service: host, failureTerminationBehavior: .gracefullyShutdownGroup),
         ]
         if settings.queue.listens {
             services.append(
@@ -75,8 +75,8 @@ package enum Daemon {
         services.append(.init(service: queue, successTerminationBehavior: .gracefullyShutdownGroup))
         report.update { $0.phase = .running }
         notifier.send(.ready, .status("Idle"))
-        let disk = streaming.current.disk.map(StreamingText.disk)
-        for line in ["ready: \(summary)", memory, disk] { if let line { log.notice("\(line)") } }
+        let lines = ["ready: \(summary)", memory] + StreamingText.start(streaming.current)
+        for line in lines.compactMap(\.self) { log.notice("\(line)") }
         let group = ServiceGroup(
             configuration: .init(
                 services: services, gracefulShutdownSignals: [.sigterm, .sigint], logger: quiet(log)))
@@ -105,7 +105,7 @@ package enum Daemon {
                     maxTokensDefault: settings.maxTokensDefault, formats: settings.model.formats,
                     packCache: settings.model.packCache,
                     budget: settings.memoryBudget.byteCount(of: HostMemory.available),
-                    verification: settings.model.verification),
+                    verification: settings.model.verification, isReadyEarly: true),
                 progress: { meter.show($0, done: $1, of: $2) })
         } catch let problem as ConfigurationProblem {
             throw problem

@@ -41,14 +41,18 @@ package final class Engine: SequenceEngine {
             kvBlockTokens: KVCache.blockTokens, sequencesMax: settings.sequencesMax,
             rowsPerSweepMax: settings.rowsPerSweepMax)
         let (streaming, interruption) = (streaming, interruption)
-        let store = try model.streamed.map { streamed throws(EngineError) in
-            try ExpertStore(
+        let supply = try model.streamed.map { streamed throws(EngineError) -> any ExpertSupply in
+            if let memory = streamed.memory {
+                return try ArrivingExperts(
+                    streamed, into: memory, meter: streaming, interruption: interruption)
+            }
+            return try ExpertStore(
                 streamed, slots: settings.expertSlots, policy: settings.cachePolicy, meter: streaming,
                 interruption: interruption)
         }
         forward = try ForwardPass(
             model, compute, rowsMax: settings.rowsPerSweepMax, kvBlocks: blockCount,
-            kvFormat: settings.kvFormat, store: store)
+            kvFormat: settings.kvFormat, supply: supply)
         // After the cache: its books are not begun for a size that cannot be had.
         blocks = KVBlocks(count: blockCount)
     }
@@ -56,7 +60,7 @@ package final class Engine: SequenceEngine {
     /// Memory that the engine holds, all of it from the start; the weights may be shared with other engines.
     package var memory: EngineMemory {
         EngineMemory(
-            weights: model.weightByteCount, expertSlots: forward.store?.byteCount ?? 0,
+            weights: model.weightByteCount, expertSlots: forward.supply?.byteCount ?? 0,
             keyValues: forward.cache.byteCount, activations: forward.scratchByteCount)
     }
 

@@ -62,4 +62,29 @@ struct BudgetTests {
                 as: Int64.self) == 8)
         #expect(try await scene.accountingFaults() == [])
     }
+
+    /// Experts are loaded beside the first jobs. A damaged one ends the daemon as it would have before the start: no
+    /// job pays for it.
+    @Test func aDamagedPackStopsTheDaemon() async throws {
+        let folder = try TemporaryFolder()
+        let packed = try await MoedProgram.run([
+            "pack", Fixtures.sampleModel.path, folder.path("pack"), "--experts", "int8", "--dense", "int8",
+            "--group",
+            "64",
+        ])
+        #expect(packed.status == 0, "\(packed.errors)")
+        try folder.flip("pack/experts.bin", at: 70_000)
+        let scene = try await Scene()
+        try await scene.database.run(
+            script:
+                "INSERT INTO moed.jobs (prompt) SELECT 'What is ' || i || ' + 17?' FROM generate_series(1, 100) AS i"
+        )
+        let result = try await MoedProgram.run(scene.arguments(model: folder.path("pack")))
+        #expect(result.status == 78, "\(result.errors)")
+        #expect(
+            result.errors.contains("moed: model.path: expert model.layers.0.mlp.experts."), "\(result.errors)"
+        )
+        #expect(try await scene.count("state IN ('queued', 'scheduled', 'succeeded')") == 100)
+        #expect(try await scene.accountingFaults() == [])
+    }
 }

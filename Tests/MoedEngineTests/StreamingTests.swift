@@ -2,7 +2,6 @@ import Foundation
 import MoedCore
 import MoedEngine
 import MoedWeights
-import Synchronization
 import TestSupport
 import Testing
 
@@ -33,6 +32,15 @@ struct PackScene: Sendable {
             settings: EngineSettings(
                 threads: threads, kvTokens: 32 * 256, sequencesMax: 32, rowsPerSweepMax: rows,
                 expertSlots: slots ?? 0, cachePolicy: policy))
+    }
+
+    /// An engine that is ready before its experts are.
+    func arriving(reader: (any ExpertReader)? = nil) throws -> Engine {
+        let model = try UnloadedModel(.pack(try Pack.open(path))).loadArriving(reader: reader, threads: 2)
+        return try Engine(
+            model: try #require(model),
+            settings: EngineSettings(
+                threads: 2, kvTokens: 32 * 256, sequencesMax: 32, rowsPerSweepMax: 512))
     }
 
     static func bits(_ engine: Engine, _ tokens: [TokenID] = (1..<40).map { TokenID($0) }) throws
@@ -195,53 +203,5 @@ struct PackScene: Sendable {
         interruption.request()
         #expect(try await error?.code == .interrupted)
         reader.letGo()
-    }
-}
-
-/// Handed from thread to thread by a test, used by one at a time.
-private struct UncheckedBox<Value>: @unchecked Sendable {
-    let value: Value
-    init(_ value: Value) { self.value = value }
-}
-
-/// A pack's file with faults by the number of the read.
-private final class FaultyReader: ExpertReader {
-    enum Fault { case error, damage, delay }
-
-    private struct State {
-        var reads = 0
-        var fault: (@Sendable (Int) -> Fault?)?
-        var isHeld = false
-        var waiting = 0
-    }
-
-    private let file: DirectFile
-    private let state = Mutex(State())
-
-    init(_ path: String) throws { file = try DirectFile(path) }
-
-    func set(_ fault: @escaping @Sendable (Int) -> Fault?) { state.withLock { $0.fault = fault } }
-    func hold() { state.withLock { $0.isHeld = true } }
-    func letGo() { state.withLock { $0.isHeld = false } }
-    func waitUntilHeld() async {
-        while state.withLock({ $0.waiting }) == 0 { try? await Task.sleep(for: .milliseconds(5)) }
-    }
-
-    var version: [Int] { file.version }
-    var access: String { "test" }
-
-    func read(into target: UnsafeMutableRawBufferPointer, at offset: Int) throws(EngineError) {
-        if state.withLock({ $0.isHeld }) {
-            state.withLock { $0.waiting += 1 }
-            while state.withLock({ $0.isHeld }) { usleep(2000) }
-        }
-        let fault = state.withLock { state in
-            state.reads += 1
-            return state.fault?(state.reads)
-        }
-        if fault == .error { throw EngineError(.io, "experts.bin: Input/output error") }
-        if fault == .delay { usleep(UInt32(target.count / 50)) }
-        try unsafe file.read(into: target, at: offset)
-        if fault == .damage { unsafe target[100] ^= 4 }
     }
 }

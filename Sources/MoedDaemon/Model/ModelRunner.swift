@@ -25,6 +25,8 @@ package struct ModelRunner {
         var budget: Int?
         /// Of experts that are read while the model runs.
         var verification = ExpertVerification.first
+        /// Whether a pack's experts may come into memory while the first jobs run already.
+        var isReadyEarly = false
     }
 
     /// What is being done with the weights.
@@ -79,10 +81,17 @@ package struct ModelRunner {
             settings.expertSlots = plan.slots ?? 0
         }
         let show = { progress(.loading, $0, $1) }
-        let model =
-            ledger?.plan.isStreamed == true
-            ? try unloaded.loadStreamed(verification: options.verification, threads: threads, show)
-            : try unloaded.load(threads: threads, show)
+        let model: Qwen3Model
+        if ledger?.plan.isStreamed == true {
+            model = try unloaded.loadStreamed(verification: options.verification, threads: threads, show)
+        } else if options.isReadyEarly,
+            let arriving = try unloaded.loadArriving(
+                verification: options.verification, threads: threads, show)
+        {
+            model = arriving
+        } else {
+            model = try unloaded.load(threads: threads, show)
+        }
         let engine = try Engine(model: model, settings: settings)
         return ModelRunner(
             engine: engine,

@@ -19,12 +19,13 @@ struct HostService: Service {
     let showsProgress: Bool
     let log: Logger
 
+    /// - Throws: `ConfigurationProblem` when a model that is ready early turns out to be damaged.
     func run() async throws {
         let clock = ContinuousClock()
         let start = clock.now
-        await cancelWhenGracefulShutdown {
-            await withDiscardingTaskGroup { group in
-                group.addTask { await showStatus() }
+        try await cancelWhenGracefulShutdown {
+            try await withThrowingDiscardingTaskGroup { group in
+                group.addTask { try await showStatus() }
                 group.addTask { await probeSweepThread() }
                 if let watchdogInterval { group.addTask { await feedWatchdog(watchdogInterval) } }
             }
@@ -35,7 +36,7 @@ struct HostService: Service {
             StatusText.summary(report.current, inference.snapshot, elapsed: start.duration(to: clock.now)))
     }
 
-    private func showStatus() async {
+    private func showStatus() async throws {
         let clock = ContinuousClock()
         var last = (time: clock.now, tokens: 0, text: "")
         var lostSince: ContinuousClock.Instant?
@@ -56,6 +57,9 @@ struct HostService: Service {
             let rate = time > 0 ? Double(tokens) / time : 0
             let read = StreamingText(before: figures, now: streaming.current, seconds: elapsed)
             if let change = read.change { log.notice("\(change)") }
+            if let failure = read.failure { log.error("\(failure)") }
+            // Found later than before it was ready, but the same: jobs wait for a sound model.
+            if let damage = read.damage { throw ConfigurationProblem("model.path: \(damage)") }
             figures = read.now
             let text = StatusText(
                 report: state, engine: engine, tokensPerSecond: rate, streaming: read.status,

@@ -23,15 +23,15 @@ final class ForwardPass {
     private let finalRows: ActivationRows
     /// `[logitRowsMax, vocabulary]`, written by `computeLogits`.
     let logits: RowBuffer<Float>
-    /// Where a streamed model's experts are; nil when all of them are in memory.
-    let store: ExpertStore?
+    /// Where experts come from; nil when all of them are in memory from the start.
+    let supply: (any ExpertSupply)?
     var routingObserver: RoutingObserver?
 
     init(
         _ model: Qwen3Model, _ compute: Compute, rowsMax: Int, kvBlocks: Int, kvFormat: KVFormat,
-        store: ExpertStore? = nil
+        supply: (any ExpertSupply)? = nil
     ) throws(EngineError) {
-        self.store = store
+        self.supply = supply
         let c = model.configuration
         (self.model, self.compute, self.c) = (model, compute, c)
         cache = try KVCache(
@@ -146,7 +146,8 @@ final class ForwardPass {
             guard let mixture else { preconditionFailure("no scratch for sparse layers") }
             try mixture.run(
                 normed, router,
-                .init(weights: experts, layer: layer, store: store, observer: routingObserver), into: delta,
+                .init(weights: experts, layer: layer, supply: supply, observer: routingObserver),
+                into: delta,
                 rows: rows, compute, progress: progress
             ) { name, values in
                 trace?(TraceTensor(name: name, layer: layer, values: values()))

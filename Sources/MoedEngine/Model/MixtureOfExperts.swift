@@ -52,7 +52,7 @@ final class MixtureOfExperts {
     struct Networks {
         var weights: [FeedForwardWeights]
         var layer: Int
-        var store: ExpertStore?
+        var supply: (any ExpertSupply)?
         /// Told which experts a sweep of so many rows uses.
         var observer: RoutingObserver?
     }
@@ -60,7 +60,7 @@ final class MixtureOfExperts {
     /// out = Σ over the chosen experts of weight · expert(x); x is quantised if their gate matrices are.
     ///
     /// - Parameter progress: called after each group of streamed experts.
-    /// - Throws: what `ExpertStore.next` throws.
+    /// - Throws: what `ExpertSupply.next` throws.
     func run(
         _ x: ActivationRows, _ router: PackedMatrix, _ networks: Networks, into out: RowBuffer<Float>,
         rows: Int, _ compute: Compute, progress: () -> Void,
@@ -75,8 +75,8 @@ final class MixtureOfExperts {
         show(.expertWeights) { weights.copy(rows: rows) }
         bucketByExpert(rows: rows)
         if let observer = networks.observer { observer(networks.layer, rows, parts.map(\.expert)) }
-        if let store = networks.store {
-            try stream(x, networks, parts, from: store, compute, progress)
+        if let supply = networks.supply, !supply.isComplete {
+            try stream(x, networks, from: supply, compute, progress)
         } else {
             compute.feedForward(
                 x, networks.weights, parts, source: tokens, scratch: scratch, into: outputs, target: places)
@@ -86,16 +86,16 @@ final class MixtureOfExperts {
 
     /// Runs experts in groups: those in memory, then whatever has arrived meanwhile.
     private func stream(
-        _ x: ActivationRows, _ networks: Networks, _ parts: [Compute.ExpertRows], from store: ExpertStore,
-        _ compute: Compute, _ progress: () -> Void
+        _ x: ActivationRows, _ networks: Networks, from supply: any ExpertSupply, _ compute: Compute,
+        _ progress: () -> Void
     ) throws(EngineError) {
         let rows = Dictionary(uniqueKeysWithValues: parts.map { ($0.expert, $0.rows) })
-        store.begin(layer: networks.layer, experts: parts.map(\.expert))
+        supply.begin(layer: networks.layer, experts: parts.map(\.expert))
         while true {
-            let group = try store.next()
+            let group = try supply.next()
             guard !group.isEmpty else { return }
             let weights = group.map {
-                store.place(networks.weights[$0], layer: networks.layer, expert: $0)
+                supply.place(networks.weights[$0], layer: networks.layer, expert: $0)
             }
             let groupParts = group.enumerated().map { index, expert in
                 Compute.ExpertRows(expert: index, rows: rows[expert] ?? 0..<0)

@@ -54,7 +54,7 @@ package struct Qwen3Model: Sendable {
     /// Memory that the weights occupy; streamed experts are not among them.
     package var weightByteCount: Int
     /// How experts are read while the model runs; nil when all weights are in memory. The experts' matrices then
-    /// name places in the pack's file, for `ExpertStore.place`.
+    /// name places in the pack's file, for `ExpertSupply.place`.
     package var streamed: StreamedExperts?
 
     /// Bytes of one expert, as a pack holds it; 0 without experts.

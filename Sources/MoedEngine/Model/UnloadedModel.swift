@@ -74,7 +74,8 @@ package struct UnloadedModel {
             .rounded(upTo: Pack.expertAlignment)
         expertByteCount = expertCount * slotByteCount
         // Its own places have no padding between experts.
-        let unpadded = expertCount * matrices.reduce(0) { $0 + $1.rounded(upTo: WeightPlaces.matrixAlignment) }
+        let unpadded =
+            expertCount * matrices.reduce(0) { $0 + $1.rounded(upTo: WeightPlaces.matrixAlignment) }
         denseByteCount = weights.byteCount - unpadded
         canStream = expertCount > 0
     }
@@ -113,6 +114,25 @@ package struct UnloadedModel {
         var model = model
         model.weightByteCount = denseByteCount
         model.streamed = StreamedExperts(bank: bank, reader: file, verification: verification)
+        return model
+    }
+
+    /// Reads a pack's weights but for the experts, which come into memory while the engine runs already.
+    ///
+    /// - Parameter reader: for the experts; nil reads the pack's file.
+    /// - Returns: for one engine; nil when experts have no places of their own: no pack, or of mixed formats.
+    package func loadArriving(
+        verification: ExpertVerification = .first, reader: (any ExpertReader)? = nil, threads: Int,
+        _ progress: Qwen3Model.Progress = { _, _ in }
+    ) throws(EngineError) -> Qwen3Model? {
+        guard case .pack(let weights) = source, let bank, bank.isUniform else { return nil }
+        try weights.load(with: try WorkerPool(threads: threads), experts: false, progress)
+        try weights.experts.allocate()
+        let file: any ExpertReader
+        if let reader { file = reader } else { file = try DirectFile(bank.path, isReadOnce: true) }
+        var model = model
+        model.streamed = StreamedExperts(
+            bank: bank, reader: file, verification: verification, memory: weights.experts)
         return model
     }
 

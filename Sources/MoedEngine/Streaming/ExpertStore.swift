@@ -3,9 +3,8 @@ import MoedWeights
 
 /// Experts that are read while the model runs: slots in memory, threads that fill them, and the order of both.
 ///
-/// Used by the sweeping thread alone. A layer goes `begin`, then `next` until it gives nothing more; each group that
-/// `next` hands out is computed before it is called again, so a slot is never written while it is read.
-final class ExpertStore {
+/// A group that `next` hands out is computed before it is called again, so a slot is never written while it is read.
+final class ExpertStore: ExpertSupply {
     let bank: ExpertBank
     private(set) var slots: ExpertSlots
     private let memory: WeightMemory
@@ -19,9 +18,6 @@ final class ExpertStore {
 
     /// Slots that are never kept: two for each read under way, so that one can be computed meanwhile.
     static func staging(depth: Int) -> Int { 2 * depth }
-
-    /// How long to wait for the disk before looking whether somebody wants the sweep to end.
-    private static let patience = Duration.milliseconds(20)
 
     /// - Parameter count: slots.
     init(
@@ -42,7 +38,7 @@ final class ExpertStore {
         let probe = try unsafe DiskProbe.measure(bank, streamed.reader, into: bytes, slots: count)
         pool = try unsafe ExpertReadPool(
             bank, reader: streamed.reader, depth: probe.depth, slots: bytes,
-            verification: streamed.verification)
+            verification: streamed.verification, onRead: meter.read)
         slots = ExpertSlots(
             slots: count, staging: Self.staging(depth: probe.depth), layers: bank.layers,
             perLayer: bank.perLayer, policy: policy)
@@ -55,18 +51,15 @@ final class ExpertStore {
     deinit { pool.stop() }
 
     var byteCount: Int { memory.byteCount }
+    /// Experts lie in slots, never where the model says.
+    let isComplete = false
 
-    /// A layer's rows go to these experts, numbered within it.
     func begin(layer: Int, experts: [Int]) {
         guard let sparse = bank.sparseIndex[layer] else { preconditionFailure("layer \(layer) is dense") }
         ready = slots.begin(layer: sparse, experts: experts)
         pool.queue(slots.takeReads())
     }
 
-    /// Experts of the layer, numbered within it, that can be computed; empty when all are done.
-    ///
-    /// - Throws: `EngineError(.io)` naming file and expert when one cannot be read, `(.interrupted)`; the sweep is
-    ///   over then.
     func next() throws(EngineError) -> [Int] {
         finish()
         take(pool.takeEnded())
@@ -103,12 +96,11 @@ final class ExpertStore {
         for (read, error) in ended {
             if let error {
                 slots.failed(read)
-                meter.failed()
+                meter.failed(error)
                 // Of an expert that nobody waits for, too: the next sweep would need it.
                 failure = failure ?? error
                 continue
             }
-            meter.read(bank.blobs[read.key].byteCount)
             if slots.arrived(read) { ready.append(read.key) }
         }
         if !ended.isEmpty { pool.queue(slots.takeReads()) }
@@ -120,9 +112,7 @@ final class ExpertStore {
         slots.abandon()
     }
 
-    /// An expert's weights where they lie now.
-    ///
-    /// - Parameter weights: with the offsets that they have in the pack's file.
+    /// The model's weights have the offsets that they have in the pack's file.
     func place(_ weights: FeedForwardWeights, layer: Int, expert: Int) -> FeedForwardWeights {
         let key = bank.key(layer: layer, expert: expert)
         guard let slot = slots.slot(of: key) else { preconditionFailure("expert \(key) is not in memory") }

@@ -1,3 +1,4 @@
+import MoedCore
 package import MoedWeights
 import Synchronization
 
@@ -18,8 +19,11 @@ package struct StreamingFigures: Sendable, Equatable {
     package var hits = 0
     package var misses = 0
     package var bytesRead = 0
-    /// Experts that could not be read.
+    /// Bytes of all experts when each is read once, while sweeps run already; nil when they are read again and again.
+    package var loading: Int?
+    /// Experts that could not be read, and what was wrong with the last one.
     package var failures = 0
+    package var lastFailure: String?
     /// Time that the sweep had nothing to compute.
     package var waited = Duration.zero
     package var regime = ExpertCachePolicy.Regime.smallBatch
@@ -30,6 +34,9 @@ package struct StreamingFigures: Sendable, Equatable {
     package var capacity = 0
 
     package var hitRate: Double? { hits + misses > 0 ? Double(hits) / Double(hits + misses) : nil }
+
+    /// Whether experts are still on their way into memory.
+    package var isLoading: Bool { loading.map { bytesRead < $0 } ?? false }
 
     package init() {}
 }
@@ -43,8 +50,16 @@ package final class StreamingMeter: Sendable {
     package var current: StreamingFigures { figures.withLock { $0 } }
 
     func began(disk: DiskReport) { figures.withLock { $0.disk = disk } }
-    func read(_ bytes: Int) { figures.withLock { $0.bytesRead += bytes } }
-    func failed() { figures.withLock { $0.failures += 1 } }
+    /// From any thread.
+    @Sendable func read(_ bytes: Int) { figures.withLock { $0.bytesRead += bytes } }
+    func began(loading bytes: Int) { figures.withLock { $0.loading = bytes } }
+
+    func failed(_ error: EngineError) {
+        figures.withLock {
+            $0.failures += 1
+            $0.lastFailure = error.message
+        }
+    }
 
     func waits(_ body: () -> Void) {
         let start = ContinuousClock.now

@@ -37,6 +37,12 @@ package struct ExpertBank: Sendable {
 
     package var count: Int { blobs.count }
     package var layers: Int { perLayer > 0 ? count / perLayer : 0 }
+    /// Whether each expert lies at a multiple of its size, as in slots.
+    package var isUniform: Bool {
+        blobs.indices.allSatisfy {
+            blobs[$0].offset == $0 * slotByteCount && blobs[$0].byteCount == slotByteCount
+        }
+    }
     package var byteCount: Int { blobs.reduce(0) { $0 + $1.byteCount } }
 
     package func key(layer: Int, expert: Int) -> Key {

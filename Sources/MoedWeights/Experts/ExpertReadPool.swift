@@ -22,13 +22,14 @@ package final class ExpertReadPool {
     /// - Parameters:
     ///   - depth: threads.
     ///   - slots: the slots' memory, one behind the other; must be there until the pool is stopped.
+    ///   - onRead: told the bytes of each expert that was read well, by the thread that read it.
     /// - Throws: `EngineError(.outOfMemory)` when the system gives no more threads.
     package init(
         _ bank: ExpertBank, reader: any ExpertReader, depth: Int, slots: UnsafeMutableRawBufferPointer,
-        verification: ExpertVerification
+        verification: ExpertVerification, onRead: @escaping @Sendable (Int) -> Void = { _ in }
     ) throws(EngineError) {
         self.depth = depth
-        desk = unsafe ReadDesk(bank, reader, slots, verification)
+        desk = unsafe ReadDesk(bank, reader, slots, verification, onRead)
         for number in 0..<depth {
             var handle = pthread_t()
             let argument = unsafe Unmanaged.passRetained(desk).toOpaque()
@@ -51,6 +52,12 @@ package final class ExpertReadPool {
     }
 
     package func queue(_ reads: [ExpertSlots.Read]) { desk.queue(reads) }
+
+    /// To be read when nothing else is queued.
+    package func queueLater(_ reads: [ExpertSlots.Read]) { desk.queueLater(reads) }
+
+    /// What was queued for later of these experts is read as soon as what was just queued.
+    package func hasten(_ keys: Set<ExpertBank.Key>) { desk.hasten(keys) }
 
     /// What has ended since it was asked last; waits for something to end if nothing has.
     ///
@@ -79,8 +86,11 @@ private func readerMain(_ argument: UnsafeMutableRawPointer?) -> UnsafeMutableRa
     private let lock: UnsafeMutablePointer<pthread_mutex_t>
     private let hasWork: UnsafeMutablePointer<pthread_cond_t>
     private let hasEnded: UnsafeMutablePointer<pthread_cond_t>
+    private let onRead: @Sendable (Int) -> Void
     private var queued: [ExpertSlots.Read] = []
     private var next = 0
+    /// The first is the last of the array.
+    private var later: [ExpertSlots.Read] = []
     private var ended: [ExpertReadPool.Ended] = []
     private var isVerified: [Bool]
     private var isStopping = false
@@ -90,8 +100,9 @@ private func readerMain(_ argument: UnsafeMutableRawPointer?) -> UnsafeMutableRa
 
     init(
         _ bank: ExpertBank, _ reader: any ExpertReader, _ slots: UnsafeMutableRawBufferPointer,
-        _ verification: ExpertVerification
+        _ verification: ExpertVerification, _ onRead: @escaping @Sendable (Int) -> Void
     ) {
+        self.onRead = onRead
         self.bank = bank
         self.reader = reader
         unsafe self.slots = slots
@@ -136,11 +147,30 @@ private func readerMain(_ argument: UnsafeMutableRawPointer?) -> UnsafeMutableRa
         }
     }
 
+    func queueLater(_ reads: [ExpertSlots.Read]) {
+        locked {
+            later = reads.reversed() + later
+            unsafe pthread_cond_broadcast(hasWork)
+        }
+    }
+
+    func hasten(_ keys: Set<ExpertBank.Key>) {
+        guard !keys.isEmpty else { return }
+        locked {
+            let wanted = later.filter { keys.contains($0.key) }
+            guard !wanted.isEmpty else { return }
+            later.removeAll { keys.contains($0.key) }
+            queued += wanted.reversed()
+            unsafe pthread_cond_broadcast(hasWork)
+        }
+    }
+
     /// The next read to perform; nil when the pool ends.
     func take() -> ExpertSlots.Read? {
         locked {
-            while next == queued.count, !isStopping { unsafe pthread_cond_wait(hasWork, lock) }
+            while next == queued.count, later.isEmpty, !isStopping { unsafe pthread_cond_wait(hasWork, lock) }
             guard !isStopping else { return nil }
+            guard next < queued.count else { return later.removeLast() }
             let read = queued[next]
             next += 1
             if next == queued.count {
@@ -152,6 +182,7 @@ private func readerMain(_ argument: UnsafeMutableRawPointer?) -> UnsafeMutableRa
     }
 
     func finish(_ read: ExpertSlots.Read, _ error: EngineError?) {
+        if error == nil { onRead(bank.blobs[read.key].byteCount) }
         locked {
             ended.append((read, error))
             unsafe pthread_cond_signal(hasEnded)

@@ -18,26 +18,34 @@ package protocol ExpertReader: Sendable {
 
 /// A file read past the page cache, whose copies would take the memory that slots need.
 ///
-/// File systems without O_DIRECT are read the usual way, and told at once to forget what was read.
+/// File systems without O_DIRECT are read the usual way, and told at once to forget what was read. What is read once
+/// only is read the usual way too: part of it may be in the page cache.
 package final class DirectFile: ExpertReader {
     private let path: String
     private let descriptor: Int32
-    private let isDirect: Bool
+    private let forgets: Bool
     package let access: String
 
+    /// - Parameter isReadOnce: whether to use the page cache.
     /// - Throws: `EngineError(.io)` naming the file.
-    package init(_ path: String) throws(EngineError) {
+    package init(_ path: String, isReadOnce: Bool = false) throws(EngineError) {
         self.path = path
+        guard !isReadOnce else {
+            (forgets, access) = (false, "page cache")
+            descriptor = unsafe Glibc.open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+            guard descriptor >= 0 else { throw EngineError(.io, "cannot open \(path): \(Self.reason)") }
+            return
+        }
         let direct = unsafe Glibc.open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | Self.bypassesCache)
         if direct >= 0, Self.canRead(direct) {
-            (isDirect, access) = (true, "O_DIRECT")
+            (forgets, access) = (false, "O_DIRECT")
             descriptor = direct
             return
         }
         let refusal = Self.reason
         if direct >= 0 { close(direct) }
         descriptor = unsafe Glibc.open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
-        isDirect = false
+        forgets = true
         access = "buffered (the file system refuses O_DIRECT: \(refusal))"
         guard descriptor >= 0 else { throw EngineError(.io, "cannot open \(path): \(Self.reason)") }
     }
@@ -76,7 +84,7 @@ package final class DirectFile: ExpertReader {
             }
             done += result
         }
-        if !isDirect { posix_fadvise(descriptor, off_t(offset), off_t(target.count), POSIX_FADV_DONTNEED) }
+        if forgets { posix_fadvise(descriptor, off_t(offset), off_t(target.count), POSIX_FADV_DONTNEED) }
     }
 
     package var version: [Int] {

@@ -1,0 +1,103 @@
+import MoedCore
+import MoedWeights
+
+/// Experts on their way into memory while the first sweeps run: each has its own place there and is read once, those
+/// that a sweep waits for before the others.
+///
+/// One that cannot be read fails the sweeps that need it, which try it again; the others go on without it.
+final class ArrivingExperts: ExpertSupply {
+    private enum State {
+        case coming, here, failed
+    }
+
+    private let bank: ExpertBank
+    private let memory: WeightMemory
+    private let pool: ExpertReadPool
+    private let meter: StreamingMeter
+    private let interruption: Interruption
+    private var states: [State]
+    private var missingCount: Int
+    /// Of the current layer: experts that are waited for, and that can be handed out.
+    private var waiting: Set<ExpertBank.Key> = []
+    private var ready: [ExpertBank.Key] = []
+    private var failure: EngineError?
+
+    /// Reads under way at once: enough for a disk, few beside a sweep's threads.
+    private static let depth = 4
+
+    /// Begins to read all of them.
+    ///
+    /// - Parameter memory: as large as all experts, each at its offset in the file.
+    init(
+        _ streamed: StreamedExperts, into memory: WeightMemory, meter: StreamingMeter,
+        interruption: Interruption
+    ) throws(EngineError) {
+        bank = streamed.bank
+        self.memory = memory
+        self.meter = meter
+        self.interruption = interruption
+        states = Array(repeating: .coming, count: bank.count)
+        missingCount = bank.count
+        let bytes = unsafe UnsafeMutableRawBufferPointer(
+            start: memory.bytes(at: 0, count: memory.byteCount), count: memory.byteCount)
+        pool = try unsafe ExpertReadPool(
+            bank, reader: streamed.reader, depth: Self.depth, slots: bytes,
+            verification: streamed.verification, onRead: meter.read)
+        meter.began(loading: bank.byteCount)
+        pool.queueLater((0..<bank.count).map(Self.read))
+    }
+
+    /// Before the experts' memory goes.
+    deinit { pool.stop() }
+
+    /// An expert's slot is its place in the file.
+    private static func read(_ key: ExpertBank.Key) -> ExpertSlots.Read { .init(key: key, slot: key) }
+
+    let byteCount = 0
+    var isComplete: Bool { missingCount == 0 }
+
+    func begin(layer: Int, experts: [Int]) {
+        take(pool.takeEnded())
+        ready = []
+        waiting = []
+        for key in experts.map({ bank.key(layer: layer, expert: $0) }) {
+            if states[key] == .here { ready.append(key) } else { waiting.insert(key) }
+        }
+        let again = waiting.filter { states[$0] == .failed }
+        for key in again { states[key] = .coming }
+        pool.queue(again.sorted().map(Self.read))
+        pool.hasten(waiting)
+    }
+
+    func next() throws(EngineError) -> [Int] {
+        take(pool.takeEnded())
+        while ready.isEmpty, !waiting.isEmpty, failure == nil, !interruption.isWanted {
+            meter.waits { take(pool.takeEnded(waitingAtMost: Self.patience)) }
+        }
+        if let failure {
+            self.failure = nil
+            throw failure
+        }
+        if interruption.isWanted { throw EngineError(.interrupted, "the sweep was abandoned") }
+        defer { ready = [] }
+        return ready.map { $0 % bank.perLayer }
+    }
+
+    private func take(_ ended: [ExpertReadPool.Ended]) {
+        for (read, error) in ended {
+            let isWanted = waiting.remove(read.key) != nil
+            if let error {
+                states[read.key] = .failed
+                meter.failed(error)
+                if isWanted { failure = failure ?? error }
+            } else {
+                states[read.key] = .here
+                missingCount -= 1
+                if isWanted { ready.append(read.key) }
+            }
+        }
+        if isComplete { pool.stop() }
+    }
+
+    func place(_ weights: FeedForwardWeights, layer: Int, expert: Int) -> FeedForwardWeights { weights }
+}

@@ -1,0 +1,52 @@
+import Glibc
+import MoedCore
+import MoedWeights
+import Synchronization
+
+/// Handed from thread to thread by a test, used by one at a time.
+struct UncheckedBox<Value>: @unchecked Sendable {
+    let value: Value
+    init(_ value: Value) { self.value = value }
+}
+
+/// A pack's file with faults by the number of the read.
+final class FaultyReader: ExpertReader {
+    enum Fault { case error, damage, delay }
+
+    private struct State {
+        var reads = 0
+        var fault: (@Sendable (Int) -> Fault?)?
+        var isHeld = false
+        var waiting = 0
+    }
+
+    private let file: DirectFile
+    private let state = Mutex(State())
+
+    init(_ path: String) throws { file = try DirectFile(path) }
+
+    func set(_ fault: @escaping @Sendable (Int) -> Fault?) { state.withLock { $0.fault = fault } }
+    func hold() { state.withLock { $0.isHeld = true } }
+    func letGo() { state.withLock { $0.isHeld = false } }
+    func waitUntilHeld() async {
+        while state.withLock({ $0.waiting }) == 0 { try? await Task.sleep(for: .milliseconds(5)) }
+    }
+
+    var version: [Int] { file.version }
+    var access: String { "test" }
+
+    func read(into target: UnsafeMutableRawBufferPointer, at offset: Int) throws(EngineError) {
+        if state.withLock({ $0.isHeld }) {
+            state.withLock { $0.waiting += 1 }
+            while state.withLock({ $0.isHeld }) { usleep(2000) }
+        }
+        let fault = state.withLock { state in
+            state.reads += 1
+            return state.fault?(state.reads)
+        }
+        if fault == .error { throw EngineError(.io, "experts.bin: Input/output error") }
+        if fault == .delay { usleep(UInt32(target.count / 50)) }
+        try unsafe file.read(into: target, at: offset)
+        if fault == .damage { unsafe target[100] ^= 4 }
+    }
+}
