@@ -136,7 +136,9 @@ package struct ExpertSlots: Sendable {
         }
         guard !aheadDone else { return nil }
         let next = (layer + 1) % layers
-        guard Double(usedLastCount[next]) >= Self.nearlyAll * Double(perLayer) else { return nil }
+        // A sweep that uses few of this layer's will use few of the next one's.
+        let least = Self.nearlyAll * Double(perLayer)
+        guard Double(min(usedLastCount[next], usedLastCount[layer])) >= least else { return nil }
         let keys = next * perLayer..<(next + 1) * perLayer
         guard let key = keys.first(where: { usedLast[$0] && slotOf[$0] < 0 }) else {
             aheadDone = true
