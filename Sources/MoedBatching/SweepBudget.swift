@@ -40,7 +40,9 @@ package struct SweepBudget: Sendable {
         guard let timeMax, decoding > 0, sweeps > 0 else { return rowsMax }
         let (fixed, perRow) = fit
         guard perRow > 0 else { return rowsMax }
-        let allowed = (timeMax / .seconds(1) - fixed) / perRow
+        let rest = timeMax / .seconds(1) - fixed
+        // Who reads experts from a disk for longer than that anyhow waits half as long again for many rows at most.
+        let allowed = (rest > 0 ? rest : fixed / 2) / perRow
         let least = decoding + Self.prefillRowsMin
         return min(rowsMax, allowed >= Double(rowsMax) ? rowsMax : max(least, Int(allowed.rounded())))
     }

@@ -35,6 +35,13 @@ import Testing
         #expect((39...41).contains(budget.rowsAllowed(decoding: 2, rowsMax: 512)))
     }
 
+    /// 4 s for reading experts, and 2 ms a row: the bound of 2 s cannot be held, so prompts get 2 s beside them.
+    @Test func sweepsThatAreLongAnyhow() {
+        var budget = SweepBudget(timeMax: .seconds(2))
+        for rows in [10, 100, 40] { budget.record(rows: rows, took: .milliseconds(4000 + 2 * rows)) }
+        #expect((990...1010).contains(budget.rowsAllowed(decoding: 8, rowsMax: 4096)))
+    }
+
     @Test func timesThatFitNoLineStillBound() {
         var budget = SweepBudget(timeMax: .milliseconds(100))
         for (rows, time) in [(100, 50), (10, 200), (60, 100)] {
