@@ -1,0 +1,128 @@
+#!/usr/bin/env python3
+"""moed and llama.cpp with less memory than the model needs, in turns: medians of ratios.
+
+Usage: limited.py --moed MOED --llama BIN PACK MODEL.gguf [--limits 50,70] [--decode 1,16,64] [--turns N] [--json FILE]
+
+Each runs in a control group (version 1 or 2; needs root) whose memory is limited to so many percent of PACK, with the
+files out of the page cache before: llama.cpp maps its file, moed takes 97 % of the limit as its budget. Sequences decode
+behind 32 tokens each. "bound" is what the disk would give at the probe's speed if moed never waited for anything else.
+"""
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import time
+
+from compare import ENVIRONMENT, THREADS
+
+CONTEXT, DECODED = 32, 8
+
+
+class Group:
+    """A control group with a limit of bytes."""
+
+    def __init__(self, limit):
+        version1 = os.path.isdir("/sys/fs/cgroup/memory")
+        self.path = "/sys/fs/cgroup/memory/moed-limited" if version1 else "/sys/fs/cgroup/moed-limited"
+        os.makedirs(self.path, exist_ok=True)
+        self.write("memory.limit_in_bytes" if version1 else "memory.max", limit)
+        if not version1:
+            self.write("memory.swap.max", 0)
+
+    def write(self, name, value):
+        with open(f"{self.path}/{name}", "w") as file:
+            file.write(str(value))
+
+    def output(self, command):
+        return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=True,
+                              env=ENVIRONMENT, preexec_fn=lambda: self.write("cgroup.procs", os.getpid())).stdout
+
+    def remove(self):
+        for _ in range(50):
+            try:
+                return os.rmdir(self.path)
+            except OSError:  # the kernel is not done with the last process
+                time.sleep(0.1)
+
+
+def forget(paths):
+    """Takes files out of the page cache."""
+    for path in paths:
+        files = [os.path.join(path, name) for name in os.listdir(path)] if os.path.isdir(path) else [path]
+        for name in files:
+            descriptor = os.open(name, os.O_RDONLY)
+            os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+            os.close(descriptor)
+
+
+def run_llama(group, folder, model, decode):
+    lines = group.output([f"{folder}/llama-batched-bench", "-m", model, "-t", THREADS, "-tb", THREADS, "-c", "4096", "-npp",
+                          str(CONTEXT), "-ntg", str(DECODED), "-npl", decode, "-pps", "--output-format", "jsonl"])
+    return {row["pl"]: {"tokens_per_second": row["speed_tg"]}
+            for row in map(json.loads, (line for line in lines.splitlines() if line.startswith("{")))}
+
+
+def run_moed(group, moed, pack, decode):
+    report = json.loads(group.output([moed, "bench", "--model", pack, "--memory-budget", "97%", "--prefill", "", "--decode",
+                                      decode, "--context", str(CONTEXT), "--threads", THREADS, "--repeat", "3", "--json"]))
+    probe = (report["disk"] or {}).get("bytes_per_second")
+    return {run["tokens"]: run | {"probe": probe} for run in report["runs"]}
+
+
+def measure(arguments, percent, size):
+    group = Group(size * percent // 100 // 4096 * 4096)
+    turns = []
+    try:
+        for _ in range(arguments.turns):
+            forget([arguments.pack, arguments.gguf])
+            theirs = run_llama(group, arguments.llama, arguments.gguf, arguments.decode)
+            forget([arguments.pack, arguments.gguf])
+            ours = run_moed(group, arguments.moed, arguments.pack, arguments.decode)
+            turns.append((theirs, ours))
+    finally:
+        group.remove()
+    rows = []
+    for count in map(int, arguments.decode.split(",")):
+        def median(value):
+            return statistics.median(value(theirs[count], ours[count]) for theirs, ours in turns)
+        rows.append({
+            "percent": percent, "sequences": count,
+            "llama": median(lambda t, o: t["tokens_per_second"]), "moed": median(lambda t, o: o["tokens_per_second"]),
+            "ratio": median(lambda t, o: o["tokens_per_second"] / t["tokens_per_second"]),
+            "hit_rate": median(lambda t, o: o["streaming"]["hit_rate"]),
+            "disk_gb_per_second": median(lambda t, o: o["streaming"]["disk_bytes_per_second"] / 1e9),
+            "of_probe": median(lambda t, o: o["streaming"]["disk_bytes_per_second"] / o["probe"]),
+            "mb_per_token": median(lambda t, o: o["streaming"]["bytes_per_token"] / 1e6),
+            "bound": median(lambda t, o: o["probe"] / o["streaming"]["bytes_per_token"]),
+            "turns": [[t[count], o[count]] for t, o in turns]})
+    return rows
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--moed", required=True)
+    parser.add_argument("--llama", required=True, help="folder of llama-batched-bench")
+    parser.add_argument("pack")
+    parser.add_argument("gguf")
+    parser.add_argument("--limits", default="50,70", help="percent of the pack's size")
+    parser.add_argument("--decode", default="1,16,64")
+    parser.add_argument("--turns", type=int, default=3)
+    parser.add_argument("--json")
+    arguments = parser.parse_args()
+    size = sum(os.path.getsize(os.path.join(arguments.pack, name)) for name in os.listdir(arguments.pack))
+    rows = []
+    print("limit  sequences  llama.cpp    moed   ratio   bound   hits   disk GB/s   of probe   MB/token")
+    for percent in map(int, arguments.limits.split(",")):
+        for row in measure(arguments, percent, size):
+            rows.append(row)
+            print(f"{row['percent']:3} % {row['sequences']:9} {row['llama']:11.2f} {row['moed']:8.2f} {row['ratio']:7.2f}"
+                  f" {row['bound']:7.1f} {100 * row['hit_rate']:4.0f} % {row['disk_gb_per_second']:9.2f}"
+                  f" {100 * row['of_probe']:9.0f} % {row['mb_per_token']:9.1f}", flush=True)
+        if arguments.json:
+            with open(arguments.json, "w") as file:
+                json.dump(rows, file, indent=1)
+
+
+if __name__ == "__main__":
+    main()
