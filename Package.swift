@@ -39,11 +39,12 @@ let package = Package(
         .target(name: "MoedEngine", dependencies: ["MoedCore", "MoedWeights", "CMoedKernels"], swiftSettings: swift),
         .target(name: "MoedBatching", dependencies: ["MoedCore"], swiftSettings: swift),
         .target(name: "MoedSystemd", dependencies: ["CSystemd", logging], swiftSettings: swift),
+        .target(name: "MoedObservability", swiftSettings: swift),
         .target(
             name: "MoedDaemon",
             dependencies: [
                 "MoedCore", "MoedQueue", "MoedPostgres", "MoedText", "MoedWeights", "MoedEngine", "MoedBatching",
-                "MoedSystemd", "Yams", lifecycle, signals, logging,
+                "MoedObservability", "MoedSystemd", "Yams", lifecycle, signals, logging,
             ], swiftSettings: swift),
         .executableTarget(
             name: "moed",
@@ -71,10 +72,12 @@ let package = Package(
             name: "MoedBatchingTests", dependencies: ["MoedBatching", "MoedCore", "TestSupport"], swiftSettings: swift),
         .testTarget(name: "MoedSystemdTests", dependencies: ["MoedSystemd", logging], swiftSettings: swift),
         .testTarget(
+            name: "MoedObservabilityTests", dependencies: ["MoedObservability", "TestSupport"], swiftSettings: swift),
+        .testTarget(
             name: "MoedDaemonTests",
             dependencies: [
                 "MoedDaemon", "MoedCore", "MoedText", "MoedBatching", "MoedEngine", "MoedQueue", "MoedPostgres",
-                "MoedWeights", "TestSupport", logging,
+                "MoedWeights", "MoedObservability", "TestSupport", logging,
             ],
             swiftSettings: swift),
         .testTarget(

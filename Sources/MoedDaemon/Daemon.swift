@@ -29,13 +29,15 @@ package enum Daemon {
         let queueProgress = ProgressCounter(name: "database loop")
         let runner = try loadModel(settings, notifier, log)
         let (preparer, engineProgress, summary) = (runner.preparer, runner.engine.progress, runner.summary)
-        let (memory, streaming) = (runner.memory, runner.engine.streaming)
+        let (memory, streaming, batch, plan) = (
+            runner.memory, runner.engine.streaming, runner.batch, runner.plan
+        )
         try runner.engine.recordRouting(to: routingTrace)
         let report = DaemonReport()
         let inbox = Inbox()
         let loop = GenerationLoop(
             engine: runner.engine, policy: GroupPolicy(maxWait: settings.queue.maxWait),
-            prefillChunkMax: settings.engine.prefillChunk,
+            prefillChunkMax: batch.prefillChunk,
             // A drain is a night's work: what counts is when its last job ends.
             sweepTimeMax: drains ? nil : settings.engine.sweepTimeMax)
         let inference = try InferenceService(
@@ -68,21 +70,34 @@ package enum Daemon {
             .init(service: inference), .init(service: preparation),
             .init(service: host, failureTerminationBehavior: .gracefullyShutdownGroup),
         ]
-        if settings.queue.listens {
-            services.append(
-                .init(service: ListenService(conninfo: settings.database.url, inbox: inbox, log: log)))
-        }
+        let metrics = DaemonMetrics.Source(report, inference, streaming, plan)
+        services += optional(settings, inbox, metrics, log)
         services.append(.init(service: queue, successTerminationBehavior: .gracefullyShutdownGroup))
         report.update { $0.phase = .running }
         notifier.send(.ready, .status("Idle"))
-        let lines = ["ready: \(summary)", memory] + StreamingText.start(streaming.current)
-        for line in lines.compactMap(\.self) { log.notice("\(line)") }
+        for line in ["ready: \(summary)", memory, batch.text] + StreamingText.start(streaming.current) {
+            if let line { log.notice("\(line)") }
+        }
         let group = ServiceGroup(
             configuration: .init(
                 services: services, gracefulShutdownSignals: [.sigterm, .sigint], logger: quiet(log)))
         try await group.run()
         notifier.send(.status("Stopped"))
         log.notice("stopped")
+    }
+
+    /// Services that settings may leave out.
+    private static func optional(
+        _ settings: Settings, _ inbox: Inbox, _ metrics: DaemonMetrics.Source, _ log: Logger
+    ) -> [ServiceGroupConfiguration.ServiceConfiguration] {
+        var services: [any Service] = []
+        if let address = settings.statusAddress {
+            services.append(StatusService(address: address, metrics: metrics, log: log))
+        }
+        if settings.queue.listens {
+            services.append(ListenService(conninfo: settings.database.url, inbox: inbox, log: log))
+        }
+        return services.map { .init(service: $0) }
     }
 
     /// What tokens depend on beside the request.

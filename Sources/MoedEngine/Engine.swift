@@ -57,6 +57,9 @@ package final class Engine: SequenceEngine {
         blocks = KVBlocks(count: blockCount)
     }
 
+    /// Tokens of a block of keys and values.
+    package static var kvBlockTokens: Int { KVCache.blockTokens }
+
     /// Memory that the engine holds, all of it from the start; the weights may be shared with other engines.
     package var memory: EngineMemory {
         EngineMemory(

@@ -11,8 +11,12 @@ struct PlanCommand: AsyncParsableCommand {
             work side by side; tokens are taken to choose experts independently. A budget that is too small ends with
             exit code 78 and names the least one.
 
+            --workload takes jobs as `moed bench` does (a file of JSON lines, or mixed:N) through the planner that will
+            run them, and says how long they would take; answers are taken to be as long as they may be.
+
             Examples:
               moed plan --model PACK --budget 20GiB
+              moed plan --model PACK --budget 20GiB --workload tonight.jsonl --slots 128 --rows-per-sweep 2048
               moed plan --synthetic qwen3-235b-a22b --experts int4 --budget 100GiB --disk 7GB/s --cores 32 \\
                 --memory-bandwidth 240GB/s
             """)
@@ -46,6 +50,9 @@ struct PlanCommand: AsyncParsableCommand {
     @Option(help: "What the memory reads, like 240GB/s. Default: measured.")
     var memoryBandwidth: String?
 
+    @Option(help: "Jobs to be done: a file of JSON lines, or mixed:N.")
+    var workload: String?
+
     func validate() throws {
         guard (model == nil) != (synthetic == nil) else {
             throw ValidationError("either --model or --synthetic must be given")
@@ -78,7 +85,8 @@ struct PlanCommand: AsyncParsableCommand {
                     formats: FormatChoice(
                         experts: formats.experts ?? "auto", dense: formats.dense ?? "auto", group: formats.group),
                     budget: memory, slots: slots, context: context, rowsPerSweep: rowsPerSweep, cores: cores,
-                    disk: try rate(disk, "--disk"), memory: try rate(memoryBandwidth, "--memory-bandwidth")))
+                    disk: try rate(disk, "--disk"), memory: try rate(memoryBandwidth, "--memory-bandwidth"),
+                    workload: try workload.map { try WorkloadSource($0) }))
         }
     }
 }

@@ -87,4 +87,30 @@ struct BudgetTests {
         #expect(try await scene.count("state IN ('queued', 'scheduled', 'succeeded')") == 100)
         #expect(try await scene.accountingFaults() == [])
     }
+
+    /// What watches many daemons sees this one's jobs, memory and cache.
+    @Test func metricsOverHTTP() async throws {
+        let folder = try TemporaryFolder()
+        let pack = folder.path("pack")
+        let packed = try await MoedProgram.run([
+            "pack", Fixtures.sampleModel.path, pack, "--experts", "int8", "--dense", "int8", "--group", "64",
+        ])
+        #expect(packed.status == 0, "\(packed.errors)")
+        let scene = try await Scene()
+        try await scene.database.run(
+            script: "INSERT INTO moed.jobs (prompt) SELECT 'What is ' || i || ' + 17?' FROM generate_series(1, 5) AS i")
+        let socket = folder.path("s")
+        let daemon = try MoedDaemonProcess(scene.arguments(["status.listen": socket], model: pack))
+        #expect(
+            try await eventually(within: 60) {
+                try await HTTPGet.get("/metrics", socket: socket)?.body.contains("\nmoed_jobs_succeeded_total 5\n") == true
+            })
+        let text = try #require(try await HTTPGet.get("/metrics", socket: socket)?.body)
+        for name in ["moed_expert_read_bytes_total", "moed_memory_planned_bytes{use=\"kv\"}", "moed_sweeps_total"] {
+            #expect(text.contains("\n\(name) "), "\(text)")
+        }
+        #expect(try await HTTPGet.get("/healthz", socket: socket)?.body == "ok\n")
+        daemon.signal(SIGTERM)
+        #expect(try await daemon.exitCode(within: 20) == 0)
+    }
 }

@@ -78,14 +78,14 @@ import Testing
               pol_interval: 1s
               lease: soon
             engine:
-              slots: 0
+              slots: 4097
             log: {level: loud}
             """
         let found = problems(read(yaml: yaml, environment: ["MOED_QUEUE_LEESE": "1s"]))
         #expect(
             found.contains("moed.yaml:3: unknown key queue.pol_interval (did you mean queue.poll_interval?)"))
         #expect(found.contains { $0.hasPrefix("moed.yaml:4: queue.lease must be a time") })
-        #expect(found.contains { $0.hasPrefix("moed.yaml:6: engine.slots must be a whole number in 1…4096") })
+        #expect(found.contains { $0.hasPrefix("moed.yaml:6: engine.slots must be a whole number in 0…4096") })
         #expect(found.contains { $0.contains("log.level must be one of") })
         #expect(found.contains("MOED_QUEUE_LEESE: unknown variable (did you mean MOED_QUEUE_LEASE?)"))
         #expect(found.count == 5)

@@ -1,5 +1,7 @@
+import MoedCore
 import MoedDaemon
 import MoedEngine
+import TestSupport
 import Testing
 
 @Suite struct ThroughputPlanTests {
@@ -21,15 +23,17 @@ import Testing
 
     private static let rates = MachineRates(integer: 1e12, float: 1e11, memory: 50e9, disk: 1e9)
 
-    @Test(arguments: [
-        // Slots, operations, bytes, experts used; bound, seconds.
-        (nil, 1e12, 1e9, 1000, "compute", 1.0), (nil, 1e9, 10e9, 1000, "memory", 0.2),
-        // 500 of 1000 experts are kept beside 16 to read into: half a gigabyte.
-        (516, 1e11, 1e9, 1000, "disk", 0.5), (516, 6e11, 1e9, 1000, "compute", 0.6),
-        (516, 1e9, 1e9, 100, "disk", 0.05),
-    ] as [(Int?, Double, Double, Double, String, Double)])
+    @Test(
+        arguments: [
+            // Slots, operations, bytes, experts used; bound, seconds.
+            (nil, 1e12, 1e9, 1000, "compute", 1.0), (nil, 1e9, 10e9, 1000, "memory", 0.2),
+            // 500 of 1000 experts are kept beside 16 to read into: half a gigabyte.
+            (516, 1e11, 1e9, 1000, "disk", 0.5), (516, 6e11, 1e9, 1000, "compute", 0.6),
+            (516, 1e9, 1e9, 100, "disk", 0.05),
+        ] as [(Int?, Double, Double, Double, String, Double)])
     func theSlowestBinds(
-        _ slots: Int?, _ operations: Double, _ bytes: Double, _ used: Double, _ bound: String, _ seconds: Double
+        _ slots: Int?, _ operations: Double, _ bytes: Double, _ used: Double, _ bound: String,
+        _ seconds: Double
     ) throws {
         let sweep = ThroughputPlan(
             tokens: 64, cost: cost(operations: operations, bytes: bytes), plan: try plan(slots: slots),
@@ -47,7 +51,8 @@ import Testing
                 budget: .bytes(100 << 30), slots: 64, context: 512, rowsPerSweep: 512, cores: 32, disk: 7e9,
                 memory: 240e9))
         #expect(lines[0].contains("94 layers") && lines[1].contains("of 12032 experts"))
-        #expect(lines.contains { $0.hasPrefix("decode 64") } && lines.contains { $0.hasPrefix("prefill 512") })
+        #expect(
+            lines.contains { $0.hasPrefix("decode 64") } && lines.contains { $0.hasPrefix("prefill 512") })
         #expect(lines.contains { $0.contains("would hold every expert") })
         #expect(throws: ConfigurationProblem.self) {
             try Planning.report(
@@ -56,5 +61,45 @@ import Testing
                     budget: .bytes(1 << 30), slots: 64, context: 512, rowsPerSweep: 512, cores: 32, disk: 7e9,
                     memory: 240e9))
         }
+    }
+
+    /// A sweep of n rows takes n seconds, a prompt's or a token's.
+    @Test func aWorkloadGoesThroughThePlanner() throws {
+        let everything = try plan(slots: nil)
+        let engine = PlannedEngine(
+            limits: EngineLimits(
+                contextLength: 4096, kvTokens: 4096, kvBlockTokens: 32, sequencesMax: 2, rowsPerSweepMax: 64)
+        ) { rows, _, _ in
+            var plan = ThroughputPlan(
+                tokens: rows, cost: SweepCost(),
+                plan: everything, expertsUsed: 0, staging: 1, rates: Self.rates)
+            plan.compute = Double(rows)
+            return plan
+        }
+        let jobs = (0..<4).map { _ in WorkloadJob.lengths(prompt: 100, new: 11, mode: .nonThinking) }
+        let tasks = try WorkloadTasks(limits: engine.limits, vocabulary: 100, preparer: nil).tasks(jobs)
+        let forecast = try WorkloadForecast(tasks, on: engine)
+        #expect(forecast.jobs == 4 && forecast.promptTokens == 400 && forecast.generatedTokens == 44)
+        // The last token is sampled and never fed.
+        #expect(forecast.total == 4 * 110 && forecast.seconds.keys.elementsEqual([.compute]))
+        #expect((1...2).contains(forecast.meanRunning))
+        #expect(
+            forecast.lines[0].contains("4 jobs of 400 prompt and at most 44 new tokens: 7 min, 32.7 jobs/h"))
+    }
+
+    @Test func aWorkloadAtFullScale() throws {
+        func lines(_ workload: String) throws -> [String] {
+            try Planning.report(
+                .init(
+                    source: .synthetic(try SyntheticShape("qwen3-235b-a22b")), formats: .auto,
+                    budget: .bytes(100 << 30), slots: 64, context: 512, rowsPerSweep: 512, cores: 32,
+                    disk: 7e9,
+                    memory: 240e9, workload: try WorkloadSource(workload)))
+        }
+        #expect(try lines("mixed:100").contains { $0.hasPrefix("workload: 100 jobs of ") })
+        #expect(throws: ConfigurationProblem.self) { try lines("mixed:10001") }
+        let folder = try TemporaryFolder()
+        try folder.write("jobs.jsonl", Array(#"{"prompt_tokens": 50000, "new_tokens": 40}"#.utf8))
+        #expect(throws: ConfigurationProblem.self) { try lines(folder.path("jobs.jsonl")) }
     }
 }

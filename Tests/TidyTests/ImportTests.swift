@@ -14,7 +14,7 @@ struct ImportTests {
         "MoedEngine": ["MoedCore", "MoedWeights", "CMoedKernels", "COpenBLAS"],
         "MoedBatching": ["MoedCore"],
         "MoedSystemd": ["CSystemd", "Logging"],
-        "MoedObservability": ["MoedCore", "FlyingFox", "FlyingSocks"],
+        "MoedObservability": [],
         "MoedDaemon": [
             "MoedCore", "MoedPostgres", "MoedQueue", "MoedText", "MoedWeights", "MoedEngine", "MoedBatching",
             "MoedSystemd", "MoedObservability", "ServiceLifecycle", "UnixSignals", "Yams",

@@ -32,6 +32,8 @@ struct WordTests {
         "Sources/MoedEngine/Streaming/ArrivingExperts.swift": "owner of what is read",
         "Sources/MoedEngine/Streaming/DiskProbe.swift": "reads into slots",
         "Sources/MoedEngine/Streaming/ExpertStore.swift": "owner of the slots",
+        "Sources/MoedObservability/ListeningSocket.swift": "calls of the socket API",
+        "Sources/MoedObservability/StatusServer.swift": "its thread",
         "Sources/MoedPostgres/CStringArray.swift": "char ** of libpq",
         "Sources/MoedPostgres/Connection.swift": "its executor, unowned by contract",
         "Sources/MoedPostgres/ConnectionHandle.swift": "owner of PGconn",

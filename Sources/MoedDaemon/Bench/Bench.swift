@@ -45,7 +45,7 @@ package enum Bench {
         let (engine, memory) = try subject.engine(
             kvTokens: SweepBench.kvTokens(
                 prefill: options.prefill, decode: options.decode, context: options.context,
-                repeats: options.repeats, blockTokens: 32),
+                repeats: options.repeats, blockTokens: Engine.kvBlockTokens),
             slots: max(1, options.decode.max() ?? 0), rows: options.prefillChunk)
         var bench = SweepBench(engine, probe, repeats: options.repeats, show: show)
         var measurements = try options.prefill.map { try bench.prefill($0) }

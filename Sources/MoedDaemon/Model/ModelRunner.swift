@@ -7,8 +7,8 @@ import MoedWeights
 package struct ModelRunner {
     package struct Options: Sendable {
         var threads: Int
+        /// 0 chooses, here and below.
         var slots: Int
-        /// 0 chooses.
         var kvTokens: Int
         /// Nil takes the model's default.
         var kvFormat: KVFormat?
@@ -37,7 +37,10 @@ package struct ModelRunner {
     package let engine: Engine
     package let preparer: RequestPreparer
     package let summary: String
-    /// How the budget was shared out; nil without one.
+    /// How much runs together.
+    let batch: BatchShape
+    /// How the budget was shared out, and that in words; nil without one.
+    let plan: MemoryPlan?
     package let memory: String?
 
     /// Loads all weights.
@@ -63,26 +66,12 @@ package struct ModelRunner {
         if case .pack(let pack) = source { try formats.check(pack) }
         let unloaded = try UnloadedModel(
             source, experts: formats.experts ?? .bf16, dense: formats.dense ?? .bf16)
-        let context = source.configuration.contextLength
-        let slots = min(options.slots, options.rowsPerSweep)
-        let kvTokens = options.kvTokens > 0 ? options.kvTokens : max(context, slots * min(context, 2048))
-        var settings = EngineSettings(
-            threads: threads, kvTokens: kvTokens, kvFormat: options.kvFormat ?? unloaded.kvFormatDefault,
-            sharesPrefixes: options.prefixCache, sequencesMax: slots, rowsPerSweepMax: options.rowsPerSweep,
-            vocabularyLimit: text.tokenizer.vocabularySize,
-            kernels: options.cpu == "auto" ? nil : options.cpu)
-        let ledger = try options.budget.map {
-            try MemoryLedger(
-                unloaded, settings, kvTokens: kvTokens, isFixed: options.kvTokens > 0, budget: $0,
-                process: HostMemory.resident)
-        }
-        if let plan = ledger?.plan {
-            settings.kvTokens = plan.kvBlocks * (try unloaded.memoryNeeds(settings).kvBlockTokens)
-            settings.expertSlots = plan.slots ?? 0
-        }
+        let layout = try EngineLayout.chosen(
+            unloaded, options, threads: threads, vocabulary: text.tokenizer.vocabularySize)
+        let plan = layout.ledger?.plan
         let show = { progress(.loading, $0, $1) }
         let model: Qwen3Model
-        if ledger?.plan.isStreamed == true {
+        if plan?.isStreamed == true {
             model = try unloaded.loadStreamed(verification: options.verification, threads: threads, show)
         } else if options.isReadyEarly,
             let arriving = try unloaded.loadArriving(
@@ -92,11 +81,12 @@ package struct ModelRunner {
         } else {
             model = try unloaded.load(threads: threads, show)
         }
-        let engine = try Engine(model: model, settings: settings)
+        let engine = try Engine(model: model, settings: layout.settings)
         return ModelRunner(
             engine: engine,
             preparer: RequestPreparer(
                 text: text, limits: engine.limits, maxTokensDefault: options.maxTokensDefault),
-            summary: InspectText(source).oneLine, memory: ledger?.text)
+            summary: InspectText(source).oneLine, batch: layout.batch, plan: plan, memory: layout.ledger?.text
+        )
     }
 }

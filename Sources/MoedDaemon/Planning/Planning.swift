@@ -17,10 +17,13 @@ package enum Planning {
         /// Bytes per second; nil measures, where there is a pack to read.
         package var disk: Double?
         package var memory: Double?
+        /// Jobs to be done; nil looks at single sweeps only.
+        package var workload: WorkloadSource?
 
         package init(
-            source: BenchOptions.Source, formats: FormatChoice, budget: MemoryBudget, slots: Int, context: Int,
-            rowsPerSweep: Int, cores: Int?, disk: Double?, memory: Double?
+            source: BenchOptions.Source, formats: FormatChoice, budget: MemoryBudget, slots: Int,
+            context: Int,
+            rowsPerSweep: Int, cores: Int?, disk: Double?, memory: Double?, workload: WorkloadSource? = nil
         ) {
             self.source = source
             self.formats = formats
@@ -31,14 +34,9 @@ package enum Planning {
             self.cores = cores
             self.disk = disk
             self.memory = memory
+            self.workload = workload
         }
     }
-
-    /// Of the peak of integer products, what the kernels reach on the rows of a whole sweep; measured with
-    /// `moed bench`, prompts of 512 tokens.
-    private static let efficiency = 0.4
-    /// Reads under way on a disk that is not here.
-    private static let depth = 8
 
     /// - Throws: `ConfigurationProblem` naming the least budget, `EngineError` about the model.
     package static func run(_ options: Options) throws { for line in try report(options) { print(line) } }
@@ -48,7 +46,8 @@ package enum Planning {
         let settings = EngineSettings(
             threads: 1, kvTokens: 1, kvFormat: model.kvFormatDefault, sequencesMax: options.slots,
             rowsPerSweepMax: max(options.rowsPerSweep, options.slots))
-        let kvTokens = options.slots * options.context * 2
+        let tasks = try options.workload.map { try jobs($0, options, model) }
+        let kvTokens = tasks.map { kvRoom($0, options, model) } ?? options.slots * options.context * 2
         let ledger = try MemoryLedger(
             model, settings, kvTokens: kvTokens, isFixed: false,
             budget: options.budget.byteCount(of: HostMemory.available), process: HostMemory.resident)
@@ -59,10 +58,14 @@ package enum Planning {
             "sweep", "tokens/s", "seconds", "bound by", "compute s", "memory s", "disk s", "hits", "GB read",
         ])
         var plans: [ThroughputPlan] = []
-        for (kind, rows) in [("decode", 1), ("decode", min(16, options.slots)), ("decode", options.slots),
-            ("prefill", settings.rowsPerSweepMax)]
-        {
-            let sweep = self.plan(model, plan, rows: rows, isPrefill: kind == "prefill", options, rates)
+        for (kind, rows) in [
+            ("decode", 1), ("decode", min(16, options.slots)), ("decode", options.slots),
+            ("prefill", settings.rowsPerSweepMax),
+        ] {
+            let isPrefill = kind == "prefill"
+            let sweep = ThroughputPlan(
+                model, plan, rows: rows, visible: isPrefill ? rows * (rows + 1) / 2 : rows * options.context,
+                sampled: isPrefill ? 0 : rows, rates)
             plans.append(sweep)
             table.add([
                 "\(kind) \(rows)", TextTable.figure(sweep.tokensPerSecond), TextTable.figure(sweep.seconds),
@@ -73,6 +76,14 @@ package enum Planning {
         }
         lines += table.lines + [""]
         lines += advice(plan, decode: plans[2], prefill: plans[3], options)
+        if let tasks {
+            let kvTokens = plan.kvBlocks * Engine.kvBlockTokens
+            lines +=
+                try [""]
+                + forecast(tasks, kvTokens: kvTokens, options, model) { rows, visible, sampled in
+                    ThroughputPlan(model, plan, rows: rows, visible: visible, sampled: sampled, rates)
+                }.lines
+        }
         return lines
     }
 
@@ -98,12 +109,12 @@ package enum Planning {
         _ options: Options, _ model: UnloadedModel
     ) throws -> (MachineRates, origin: String) {
         let here = Host.physicalCores
-        let peaks = MachinePeaks.measure(try MachineProbe(threads: here, byteCount: 256 << 20))
-        let scale = Double(options.cores ?? here) / Double(here)
         let disk = try options.disk ?? model.probeDisk() ?? 1e9
-        let rates = MachineRates(
-            integer: (peaks.int8 > 0 ? peaks.int8 : peaks.f32) * scale * efficiency,
-            float: peaks.f32 * scale * efficiency, memory: options.memory ?? peaks.read, disk: disk)
+        var rates = try MachineRates.here(threads: here, disk: disk)
+        let scale = Double(options.cores ?? here) / Double(here)
+        rates.integer *= scale
+        rates.float *= scale
+        rates.memory = options.memory ?? rates.memory
         let told = options.cores.map { "\($0) cores like this machine's" } ?? "\(here) cores, measured"
         return (
             rates,
@@ -111,22 +122,6 @@ package enum Planning {
                 + "memory \(TextTable.figure(rates.memory / 1e9)) GB/s, disk \(TextTable.figure(disk / 1e9)) GB/s"
                 + (options.disk == nil ? " (measured where there is a pack, else assumed)" : "")
         )
-    }
-
-    private static func plan(
-        _ model: UnloadedModel, _ plan: MemoryPlan, rows: Int, isPrefill: Bool, _ options: Options,
-        _ rates: MachineRates
-    ) -> ThroughputPlan {
-        let visible = isPrefill ? rows * (rows + 1) / 2 : rows * options.context
-        let keyValueBytes = Double(plan.needs.kvBlock) / 32
-        let cost = model.sweepCost(
-            rows: rows, visible: visible, sampled: isPrefill ? 0 : rows, keyValueBytes: keyValueBytes)
-        let kind = model.configuration.experts
-        let used = kind.map {
-            Qwen3Model.expertsUsed($0, rows: rows) * Double(plan.needs.expertCount) / Double($0.count)
-        }
-        return ThroughputPlan(
-            tokens: rows, cost: cost, plan: plan, expertsUsed: used ?? 0, staging: 2 * depth, rates: rates)
     }
 
     /// What would change the figures.
@@ -140,7 +135,8 @@ package enum Planning {
         ]
         if plan.isStreamed {
             let all = plan.total - plan.experts + needs.experts
-            lines.append("a budget of \(InspectText.bytes(all)) would hold every expert: nothing would be read")
+            lines.append(
+                "a budget of \(InspectText.bytes(all)) would hold every expert: nothing would be read")
         }
         if let tokens = decode.breakEvenTokens {
             lines.append(

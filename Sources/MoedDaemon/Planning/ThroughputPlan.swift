@@ -1,4 +1,5 @@
 package import MoedEngine
+import MoedWeights
 
 /// What a machine can do, as measured or as told.
 package struct MachineRates: Sendable, Equatable {
@@ -14,6 +15,22 @@ package struct MachineRates: Sendable, Equatable {
         self.float = float
         self.memory = memory
         self.disk = disk
+    }
+}
+
+extension MachineRates {
+    /// Of the peak of integer products, what the kernels reach on the rows of a whole sweep; measured with
+    /// `moed bench`, prompts of 512 tokens.
+    private static let efficiency = 0.4
+
+    /// Of this machine, in about a second.
+    ///
+    /// - Parameter disk: bytes per second; nil for a model that reads nothing.
+    static func here(threads: Int, disk: Double?) throws -> MachineRates {
+        let peaks = MachinePeaks.measure(try MachineProbe(threads: threads, byteCount: 64 << 20))
+        return MachineRates(
+            integer: (peaks.int8 > 0 ? peaks.int8 : peaks.f32) * efficiency, float: peaks.f32 * efficiency,
+            memory: peaks.read, disk: disk ?? .infinity)
     }
 }
 
@@ -46,12 +63,32 @@ package struct ThroughputPlan: Sendable, Equatable {
     ) {
         self.tokens = tokens
         let total = Double(max(plan.needs.expertCount, 1))
-        hitRate = plan.slots.map { $0 >= plan.needs.expertCount ? 1 : max(0, Double($0 - staging)) / total } ?? 1
+        hitRate =
+            plan.slots.map { $0 >= plan.needs.expertCount ? 1 : max(0, Double($0 - staging)) / total } ?? 1
         missedBytes = expertsUsed * (1 - hitRate) * Double(plan.needs.slot)
         compute =
             cost.int8Operations / rates.integer + (cost.bf16Operations + cost.f32Operations) / rates.float
         memory = cost.bytes / rates.memory
         disk = missedBytes > 0 ? missedBytes / rates.disk : 0
+    }
+
+    /// Reads under way at once; more would not be kept waiting for.
+    private static let depth = 8
+
+    /// Of a model that is not loaded: so many rows, that attend to so many tokens in all and sample so many.
+    init(
+        _ model: UnloadedModel, _ plan: MemoryPlan, rows: Int, visible: Int, sampled: Int,
+        _ rates: MachineRates
+    ) {
+        let cost = model.sweepCost(
+            rows: rows, visible: visible, sampled: sampled,
+            keyValueBytes: Double(plan.needs.kvBlock) / Double(Engine.kvBlockTokens))
+        let used = model.configuration.experts.map {
+            Qwen3Model.expertsUsed($0, rows: rows) * Double(plan.needs.expertCount) / Double($0.count)
+        }
+        self.init(
+            tokens: rows, cost: cost, plan: plan, expertsUsed: used ?? 0, staging: 2 * Self.depth,
+            rates: rates)
     }
 
     package var seconds: Double { max(compute, memory, disk) }

@@ -48,7 +48,10 @@ package struct SettingKey: Sendable {
             + "not fit are read from a pack while it runs")
     static let engineThreads = SettingKey(
         "engine.threads", "0", "compute threads; 0 is one per physical core")
-    static let engineSlots = SettingKey("engine.slots", "32", "sequences that run together, at most")
+    static let engineSlots = SettingKey(
+        "engine.slots", "0",
+        "sequences that run together, at most; 0 is 32, or where experts are read from a disk as many as share that "
+            + "with profit")
     static let engineKVTokens = SettingKey(
         "engine.kv_tokens", "0", "tokens of KV cache over all sequences; 0 is slots × min(context, 2048)")
     static let engineKV = SettingKey(
@@ -58,10 +61,10 @@ package struct SettingKey: Sendable {
         "engine.prefix_cache", "true",
         "compute and hold equal beginnings of prompts once; results are the same")
     static let engineRowsPerSweep = SettingKey(
-        "engine.rows_per_sweep", "512", "tokens in one pass through the layers, decoding and prefill together"
-    )
+        "engine.rows_per_sweep", "0",
+        "tokens in one pass through the layers, decoding and prefill together; 0 is 512, or as above")
     static let enginePrefillChunk = SettingKey(
-        "engine.prefill_chunk", "256", "tokens of one prompt in one pass, at most")
+        "engine.prefill_chunk", "0", "tokens of one prompt in one pass, at most; 0 is 256, or as above")
     static let engineMaxSweepMS = SettingKey(
         "engine.max_sweep_ms", "2000",
         "milliseconds between two tokens of a job while prompts are read beside it, about; 0 and --drain: no bound"
@@ -93,6 +96,9 @@ package struct SettingKey: Sendable {
     )
     static let shutdownGrace = SettingKey(
         "shutdown.grace", "8s", "after SIGTERM running jobs may finish for this long, then they are released")
+    static let statusListen = SettingKey(
+        "status.listen", "",
+        "metrics (Prometheus) and health over HTTP, at 127.0.0.1:9464 say, or a Unix socket's path; empty: none")
     static let logLevel = SettingKey(
         "log.level", "info",
         "trace, debug, info, notice, warning, error; prompts and outputs are never logged")
@@ -104,6 +110,6 @@ package struct SettingKey: Sendable {
         generationMaxTokens, queuePollInterval,
         queueListen,
         queueLease, queueMaxWait, queueClaimMax, queueCheckpointInterval, queueCheckpointTokens,
-        queueRetention, shutdownGrace, logLevel,
+        queueRetention, shutdownGrace, statusListen, logLevel,
     ]
 }

@@ -1,6 +1,7 @@
 package import Logging
 package import MoedBatching
 package import MoedEngine
+package import MoedObservability
 package import MoedWeights
 
 /// The daemon's configuration, complete and checked. Read once, passed down; nothing below reads files or variables.
@@ -19,6 +20,7 @@ package struct Settings: Sendable, Equatable {
     }
     package struct Engine: Sendable, Equatable {
         package var threads: Int
+        /// 0 chooses; so it is with rows and prefill chunk.
         package var slots: Int
         package var kvTokens: Int
         /// Nil chooses by the weights.
@@ -56,6 +58,8 @@ package struct Settings: Sendable, Equatable {
     /// New tokens of a job that names no `max_tokens`; nil is the rest of the context.
     package var maxTokensDefault: Int?
     package var shutdownGrace: Duration
+    /// Nil listens nowhere.
+    package var statusAddress: StatusAddress?
     package var logLevel: Logger.Level
 }
 
@@ -93,12 +97,12 @@ extension Settings {
             memoryBudget: budget ?? .percent(100),
             engine: .init(
                 threads: reader.integer(.engineThreads, in: 0...1024),
-                slots: reader.integer(.engineSlots, in: 1...4096),
+                slots: reader.integer(.engineSlots, in: 0...4096),
                 kvTokens: reader.integer(.engineKVTokens, in: 0...1_000_000_000),
                 kvFormat: KVFormat(rawValue: reader.choice(.engineKV, of: KVFormat.words)),
                 prefixCache: reader.boolean(.enginePrefixCache),
-                rowsPerSweep: reader.integer(.engineRowsPerSweep, in: 1...16_384),
-                prefillChunk: reader.integer(.enginePrefillChunk, in: 1...16_384),
+                rowsPerSweep: reader.integer(.engineRowsPerSweep, in: 0...16_384),
+                prefillChunk: reader.integer(.enginePrefillChunk, in: 0...16_384),
                 sweepTimeMax: sweepMilliseconds == 0 ? nil : .milliseconds(sweepMilliseconds),
                 cpu: reader.choice(.engineCPU, of: ["auto", "scalar", "avx2", "avx512"])),
             queue: .init(
@@ -113,9 +117,10 @@ extension Settings {
                 retention: reader.duration(.queueRetention, in: .zero ... .seconds(315_360_000))),
             maxTokensDefault: maxTokens == 0 ? nil : maxTokens,
             shutdownGrace: reader.duration(.shutdownGrace, in: .zero ... .seconds(3600)),
+            statusAddress: statusAddress(&reader),
             logLevel: Logger.Level(
                 rawValue: reader.choice(.logLevel, of: Logger.Level.allCases.map(\.rawValue))) ?? .info)
-        if settings.engine.rowsPerSweep < settings.engine.slots {
+        if settings.engine.rowsPerSweep > 0, settings.engine.rowsPerSweep < settings.engine.slots {
             reader.report(.engineRowsPerSweep, "must be at least engine.slots (\(settings.engine.slots))")
         }
         guard reader.problems.isEmpty else { return .failure(ConfigurationProblems(reader.problems)) }
@@ -124,6 +129,16 @@ extension Settings {
 }
 
 extension Settings {
+    private static func statusAddress(_ reader: inout SettingReader) -> StatusAddress? {
+        let text = reader.text(.statusListen)
+        let address = StatusAddress(text)
+        if address == nil, !text.isEmpty {
+            reader.report(
+                .statusListen, "must be like 127.0.0.1:9464, [::1]:9464 or an absolute path, not “\(text)”")
+        }
+        return address
+    }
+
     private static func formats(_ reader: inout SettingReader) -> FormatChoice {
         FormatChoice(
             experts: reader.choice(.modelExperts, of: ["auto"] + FormatChoice.expertWords),

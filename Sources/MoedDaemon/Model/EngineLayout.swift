@@ -1,0 +1,71 @@
+import MoedEngine
+import MoedWeights
+
+/// An engine's sizes before anything is loaded: how much runs together, and how the memory is shared out for it.
+struct EngineLayout {
+    let batch: BatchShape
+    let settings: EngineSettings
+    /// Nil without a budget.
+    let ledger: MemoryLedger?
+
+    /// Chooses what the options leave open.
+    ///
+    /// - Throws: `ConfigurationProblem` when the budget is too small; `EngineError`.
+    static func chosen(
+        _ model: UnloadedModel, _ options: ModelRunner.Options, threads: Int, vocabulary: Int
+    ) throws -> EngineLayout {
+        let asked = BatchShape(
+            slots: options.slots, rowsPerSweep: options.rowsPerSweep, prefillChunk: options.prefillChunk)
+        func layoutOf(_ choice: BatchShape) throws -> EngineLayout {
+            try EngineLayout(
+                model, options, asked.filled(from: choice), threads: threads, vocabulary: vocabulary)
+        }
+        let first = try layoutOf(.inMemory)
+        guard !asked.isComplete, let plan = first.ledger?.plan, plan.isStreamed else { return first }
+        let rates = try MachineRates.here(threads: threads, disk: try model.probeDisk())
+        let context = min(model.configuration.contextLength, contextUsual)
+        let choice = try BatchShape.streamed { shape in
+            let layout: EngineLayout
+            // A shape that takes too much is none; the first one has shown that the budget is not too small for all.
+            do { layout = try layoutOf(shape) } catch is ConfigurationProblem { return nil }
+            guard let plan = layout.ledger?.plan else { return nil }
+            let sequences = max(1, min(layout.batch.slots, plan.kvBlocks * Engine.kvBlockTokens / context))
+            let rows = layout.batch.rowsPerSweep
+            return BatchShape.Forecast(
+                decode: ThroughputPlan(
+                    model, plan, rows: sequences, visible: sequences * context / 2, sampled: sequences, rates),
+                prefill: ThroughputPlan(
+                    model, plan, rows: rows, visible: rows * (rows + 1) / 2, sampled: 0, rates))
+        }
+        return try layoutOf(choice)
+    }
+
+    /// Tokens of a sequence that KV room is made for, unless its context is shorter.
+    private static let contextUsual = 2048
+
+    private init(
+        _ model: UnloadedModel, _ options: ModelRunner.Options, _ batch: BatchShape, threads: Int,
+        vocabulary: Int
+    ) throws {
+        self.batch = batch
+        let context = model.configuration.contextLength
+        let kvTokens =
+            options.kvTokens > 0
+            ? options.kvTokens : max(context, batch.slots * min(context, Self.contextUsual))
+        var settings = EngineSettings(
+            threads: threads, kvTokens: kvTokens, kvFormat: options.kvFormat ?? model.kvFormatDefault,
+            sharesPrefixes: options.prefixCache, sequencesMax: batch.slots,
+            rowsPerSweepMax: batch.rowsPerSweep,
+            vocabularyLimit: vocabulary, kernels: options.cpu == "auto" ? nil : options.cpu)
+        ledger = try options.budget.map {
+            try MemoryLedger(
+                model, settings, kvTokens: kvTokens, isFixed: options.kvTokens > 0, budget: $0,
+                process: HostMemory.resident)
+        }
+        if let plan = ledger?.plan {
+            settings.kvTokens = plan.kvBlocks * Engine.kvBlockTokens
+            settings.expertSlots = plan.slots ?? 0
+        }
+        self.settings = settings
+    }
+}

@@ -1,0 +1,138 @@
+import MoedEngine
+import MoedObservability
+import MoedWeights
+
+/// Figures of one moment as metrics. Counters begin with the process; the queue's own story is in the database.
+struct DaemonMetrics {
+    /// Where the figures are.
+    struct Source: Sendable {
+        private let report: DaemonReport
+        private let inference: InferenceService
+        private let streaming: StreamingMeter
+        private let memory: MemoryPlan?
+
+        init(
+            _ report: DaemonReport, _ inference: InferenceService, _ streaming: StreamingMeter,
+            _ memory: MemoryPlan?
+        ) {
+            (self.report, self.inference, self.streaming, self.memory) = (
+                report, inference, streaming, memory
+            )
+        }
+
+        var current: DaemonMetrics {
+            DaemonMetrics(
+                report: report.current, engine: inference.snapshot, streaming: streaming.current,
+                memory: memory,
+                resident: HostMemory.resident)
+        }
+    }
+
+    var report: DaemonReport.State
+    var engine: InferenceService.Snapshot
+    var streaming: StreamingFigures
+    /// How the memory's budget was shared out; nil without one.
+    var memory: MemoryPlan?
+    /// Bytes that the process has in memory.
+    var resident: Int
+
+    var all: [Metric] { jobs + sweeps + experts + memoryUse }
+
+    /// Healthy while jobs can be taken and answers written.
+    var health: Health {
+        switch report.phase {
+        case .loading(let percent): Health(isHealthy: false, text: "loading weights, \(percent) %")
+        case .stopping: Health(isHealthy: false, text: "stopping")
+        case .running where report.databaseLostSince != nil:
+            Health(isHealthy: false, text: "waiting for PostgreSQL")
+        case .running: Health(isHealthy: true, text: "ok")
+        }
+    }
+
+    private var jobs: [Metric] {
+        [
+            Metric("moed_build_info", .gauge, "Version.", [.init(1, [("version", Version.text)])]),
+            Metric(
+                "moed_jobs_succeeded_total", .counter, "Jobs that this process ended well.", report.succeeded),
+            Metric(
+                "moed_jobs_failed_total", .counter, "Jobs that this process ended as failed.", report.failed),
+            Metric("moed_jobs_running", .gauge, "Jobs claimed and not ended.", engine.jobs),
+            Metric(
+                "moed_jobs_queued", .gauge,
+                "Jobs waiting for these models, as of the last look; counted to a limit.",
+                report.queued),
+            Metric(
+                "moed_database_connected", .gauge, "1 while the database answers.",
+                report.databaseLostSince == nil ? 1 : 0),
+        ]
+    }
+
+    private var sweeps: [Metric] {
+        [
+            Metric("moed_sequences_running", .gauge, "Sequences in the batch.", engine.runningSequences),
+            Metric("moed_slots_free", .gauge, "Sequences that could start now.", engine.slotsFree),
+            Metric("moed_tokens_generated_total", .counter, "Tokens generated.", engine.generatedTokens),
+            Metric(
+                "moed_tokens_prefilled_total", .counter,
+                "Tokens of prompts computed; cached ones are not among them.",
+                engine.prefilledTokens),
+            Metric("moed_sweeps_total", .counter, "Passes through the model.", engine.sweeps),
+            Metric("moed_sweep_seconds", .gauge, "Time of the last one.", seconds: engine.lastSweep.duration),
+            Metric(
+                "moed_sweep_tokens", .gauge, "Tokens in the last one.",
+                engine.lastSweep.prefilledTokens + engine.lastSweep.generatedTokens),
+        ]
+    }
+
+    private var experts: [Metric] {
+        var metrics = [
+            Metric("moed_expert_read_bytes_total", .counter, "Bytes of experts read.", streaming.bytesRead),
+            Metric(
+                "moed_expert_read_failures_total", .counter,
+                "Experts that could not be read, after trying again.",
+                streaming.failures),
+            Metric(
+                "moed_expert_wait_seconds_total", .counter, "Time that sweeps had nothing to compute.",
+                seconds: streaming.waited),
+        ]
+        if let all = streaming.loading {
+            metrics.append(
+                Metric("moed_expert_load_bytes", .gauge, "Bytes of all experts to be loaded.", all))
+        }
+        guard let disk = streaming.disk else { return metrics }
+        let regimes: [ExpertCachePolicy.Regime] = [.fits, .saturated, .smallBatch]
+        return metrics + [
+            Metric("moed_expert_hits_total", .counter, "Experts needed that were in memory.", streaming.hits),
+            Metric("moed_expert_misses_total", .counter, "Experts needed that were not.", streaming.misses),
+            Metric(
+                "moed_expert_cache_regime", .gauge, "1 for the way the cache works at the moment.",
+                regimes.map { .init($0 == streaming.regime ? 1 : 0, [("regime", $0.rawValue)]) }),
+            Metric(
+                "moed_expert_cache_switches_total", .counter, "Changes of the way the cache works.",
+                streaming.switches),
+            Metric("moed_expert_cache_capacity", .gauge, "Experts that can be kept.", streaming.capacity),
+            Metric(
+                "moed_expert_distinct", .gauge, "Experts that a sweep uses, averaged over the last ones.",
+                streaming.distinct.map { [.init($0)] } ?? []),
+            Metric(
+                "moed_disk_probe_bytes_per_second", .gauge, "What the disk gave at the start.",
+                [.init(disk.bytesPerSecond)]),
+        ]
+    }
+
+    private var memoryUse: [Metric] {
+        let resident = Metric("moed_memory_resident_bytes", .gauge, "Memory of the process.", resident)
+        guard let memory else { return [resident] }
+        let parts = [
+            ("process", memory.needs.process), ("dense", memory.needs.dense),
+            ("activations", memory.needs.activations), ("kv", memory.keyValues), ("experts", memory.experts),
+        ]
+        return [
+            resident,
+            Metric("moed_memory_budget_bytes", .gauge, "What memory.budget allows.", memory.needs.budget),
+            Metric(
+                "moed_memory_planned_bytes", .gauge, "How it is shared out.",
+                parts.map { .init(Double($0.1), [("use", $0.0)]) }),
+        ]
+    }
+}
