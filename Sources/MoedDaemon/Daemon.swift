@@ -44,7 +44,8 @@ package enum Daemon {
             loop: loop, progress: sweepProgress, interruption: runner.engine.interruption,
             checkpoints: settings.queue.checkpoints,
             deliver: { outcomes in inbox.put(outcomes.map { .ended($0) }) },
-            keep: { pieces in inbox.put([.progressed(pieces)]) })
+            keep: { pieces in inbox.put([.progressed(pieces)]) },
+            stopped: { usages in inbox.put([.stopped(usages)]) })
         let (jobs, continuation) = AsyncStream.makeStream(of: ClaimedJob.self)
         let preparation = PreparationRunner(
             service: try PreparationService(

@@ -19,17 +19,20 @@ package struct MachineRates: Sendable, Equatable {
 }
 
 extension MachineRates {
-    /// Of the peak of integer products, what the kernels reach on the rows of a whole sweep; measured with
-    /// `moed bench`, prompts of 512 tokens.
-    private static let efficiency = 0.4
+    /// Of the peaks of integer products and of f32, what kernels reach in products with weights and in attention on
+    /// the rows of a whole sweep; from `moed bench`, prompts of 512 and 2048 tokens (AVX-512: Zen 5; AVX2: Milan).
+    private static func efficiency(_ kernels: String) -> (integer: Double, float: Double) {
+        kernels == "avx512" ? (0.42, 0.6) : (0.26, 0.9)
+    }
 
     /// Of this machine, in about a second.
     ///
     /// - Parameter disk: bytes per second; nil for a model that reads nothing.
     static func here(threads: Int, disk: Double?) throws -> MachineRates {
         let peaks = MachinePeaks.measure(try MachineProbe(threads: threads, byteCount: 64 << 20))
+        let part = efficiency(try KernelSet().name)
         return MachineRates(
-            integer: (peaks.int8 > 0 ? peaks.int8 : peaks.f32) * efficiency, float: peaks.f32 * efficiency,
+            integer: (peaks.int8 > 0 ? peaks.int8 : peaks.f32) * part.integer, float: peaks.f32 * part.float,
             memory: peaks.read, disk: disk ?? .infinity)
     }
 }

@@ -12,6 +12,8 @@ final class Inbox: Sendable {
         case ended(GenerationLoop.Outcome)
         /// New tokens of jobs that go on.
         case progressed([OutputPiece])
+        /// What jobs that were to be stopped had generated in vain.
+        case stopped([JobID: Usage])
         /// A job may have become claimable.
         case notified
     }

@@ -27,7 +27,7 @@ actor PreparationService {
         for await job in jobs {
             switch prepare(job) {
             case .success(let task):
-                await inference.submit([task])
+                inference.submit([task])
                 inbox.put([.prepared(job.lease.job)])
             case .failure(let error):
                 inbox.put([.refused(job.lease.job, error)])

@@ -40,7 +40,7 @@ extension QueueService {
         } else {
             log.warning(
                 "this worker was taken for dead: its \(jobs.count) jobs are others' now; registering again")
-            await inference.cancel(jobs.takeLeases().map(\.job))
+            inference.stop(jobs.takeLeases().map(\.job))
             self.worker = nil
             return try await ensureRegistered(store)
         }
@@ -62,7 +62,7 @@ extension QueueService {
     /// Stops what users have cancelled and what is past its deadline.
     func stopUnwanted(_ store: JobStore) async throws {
         guard let worker, jobs.count > 0 else { return }
-        try await giveUp(try await store.toBeStopped(worker), store)
+        giveUp(try await store.toBeStopped(worker))
     }
 
     /// Keeps new tokens of running jobs; those that the answer does not name are not ours to continue.
@@ -71,18 +71,20 @@ extension QueueService {
         guard !checkpoints.isEmpty else { return jobs.checkpointsWritten() }
         let held = try await store.checkpoint(checkpoints, computedBy: computedBy)
         jobs.checkpointsWritten()
-        try await giveUp(Set(checkpoints.map(\.lease.job)).subtracting(held).sorted(), store)
+        giveUp(Set(checkpoints.map(\.lease.job)).subtracting(held).sorted())
     }
 
     /// Stops jobs that were cancelled, came too late or were taken from this worker; what was generated is booked as
     /// wasted.
-    private func giveUp(_ ids: [JobID], _ store: JobStore) async throws {
-        var releases = ids.compactMap { jobs.giveUp($0, at: now) }
+    private func giveUp(_ ids: [JobID]) { inference.stop(ids.filter { jobs.giveUp($0, at: now) }) }
+
+    /// Releases jobs that were given up.
+    private func writeReleases(_ store: JobStore) async throws {
+        let releases = jobs.releases
         guard !releases.isEmpty else { return }
-        for (index, usage) in await inference.cancel(releases.map(\.lease.job)).enumerated() {
-            releases[index].usage = usage
-        }
-        for (release, disposition) in zip(releases, try await store.release(releases)) {
+        let dispositions = try await store.release(releases)
+        jobs.written(releases: releases.count)
+        for (release, disposition) in zip(releases, dispositions) {
             log.notice(
                 disposition == .stale
                     ? "job taken over by another worker" : "job stopped: cancelled, or past its deadline",
@@ -159,6 +161,7 @@ extension QueueService {
 
     /// Writes results and failures; what the database confirmed is forgotten, a fenced-off write is only logged.
     func writeOutcomes(_ store: JobStore) async throws {
+        try await writeReleases(store)
         guard jobs.hasWrites else { return }
         let (completions, failures) = (jobs.completions, jobs.failures)
         var dispositions: [(JobLease, Disposition)] = []

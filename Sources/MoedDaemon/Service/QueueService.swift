@@ -139,7 +139,7 @@ actor QueueService: Service {
             beatInterval: settings.queue.beatInterval, pollInterval: settings.queue.pollInterval, now: now)
         while true {
             progress.advance()
-            let wokenUp = await takeEvents()
+            let wokenUp = takeEvents()
             let due = schedule.take(now: now, wokenUp: wokenUp)
             if due.contains(.beat) { jobs.retryPostponed() }
             // After an outage the lease may be over: first it is made sure that the jobs are still ours.
@@ -170,13 +170,13 @@ actor QueueService: Service {
     }
 
     /// Takes in what other threads reported. Returns true when claiming may find work.
-    private func takeEvents() async -> Bool {
+    private func takeEvents() -> Bool {
         var wokenUp = false
         for event in inbox.takeAll() {
             switch event {
             case .prepared(let job):
                 // Cancelled or released while it was being prepared.
-                if !jobs.prepared(job) { await inference.cancel([job]) }
+                if !jobs.prepared(job) { inference.stop([job]) }
             case .refused(let job, let error):
                 log.info(
                     "job refused: \(error.code.rawValue)", metadata: ["job_id": "\(job)", "event": "refused"])
@@ -188,6 +188,7 @@ actor QueueService: Service {
                 jobs.ended(outcome, at: now, unixTime: UnixTime.now)
                 wokenUp = true
             case .progressed(let pieces): jobs.progressed(pieces)
+            case .stopped(let usages): jobs.stopped(usages)
             case .notified:
                 backlog.forget()
                 wokenUp = true
@@ -216,7 +217,7 @@ actor QueueService: Service {
         // A sweep of a streamed model may take a minute; its jobs are given back as they were before it.
         inference.interrupt()
         await inference.checkpoint()
-        _ = await takeEvents()
+        _ = takeEvents()
         try await writeOutcomes(store)
         try await writeCheckpoints(store)
         let leases = jobs.takeLeases()

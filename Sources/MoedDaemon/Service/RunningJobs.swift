@@ -22,6 +22,9 @@ package struct RunningJobs {
     private var checkpoints: [JobCheckpoint] = []
     /// Failures that the database refused.
     private var postponed: [JobFailure] = []
+    /// Given up, but perhaps in a sweep that has not ended.
+    private var stopping: [JobID: JobRelease] = [:]
+    package private(set) var releases: [JobRelease] = []
     let modelName: String
 
     package init(modelName: String) { self.modelName = modelName }
@@ -31,12 +34,17 @@ package struct RunningJobs {
     /// Whether a job is running that may share its process with no other.
     package private(set) var runsAlone = false
     package var preparingCount: Int { preparing.count }
-    package var hasWrites: Bool { !completions.isEmpty || !failures.isEmpty || !postponed.isEmpty }
+    package var hasWrites: Bool {
+        !completions.isEmpty || !failures.isEmpty || !postponed.isEmpty || !stopping.isEmpty
+            || !releases.isEmpty
+    }
     var leases: [JobLease] { held.values.map(\.lease).sorted { $0.job < $1.job } }
 
     /// All attempts that are this worker's to end, written about or not.
     package var owned: Set<JobLease> {
-        Set(leases + completions.map(\.lease) + failures.map(\.lease) + postponed.map(\.lease))
+        Set(
+            leases + completions.map(\.lease) + failures.map(\.lease) + postponed.map(\.lease)
+                + stopping.values.map(\.lease) + releases.map(\.lease))
     }
 
     package mutating func claimed(_ job: ClaimedJob, at now: Duration) {
@@ -111,15 +119,28 @@ package struct RunningJobs {
     }
 
     /// The database has confirmed these writes.
-    package mutating func written(completions: Int, failures: Int) {
+    package mutating func written(completions: Int = 0, failures: Int = 0, releases: Int = 0) {
         self.completions.removeFirst(completions)
         self.failures.removeFirst(failures)
+        self.releases.removeFirst(releases)
     }
 
-    /// Gives one unfinished job up, with the time it took; nil when it is not held any more.
-    mutating func giveUp(_ job: JobID, at now: Duration) -> JobRelease? {
+    /// Gives one unfinished job up, to be released when it is known what it generated. Returns false when it is not held
+    /// any more.
+    package mutating func giveUp(_ job: JobID, at now: Duration) -> Bool {
         preparing.remove(job)
-        return held.removeValue(forKey: job).map { JobRelease(lease: $0.lease, wall: now - $0.claimedAt) }
+        guard let job = held.removeValue(forKey: job) else { return false }
+        stopping[job.lease.job] = JobRelease(lease: job.lease, wall: now - job.claimedAt)
+        return true
+    }
+
+    /// Those jobs do not run any more.
+    package mutating func stopped(_ usages: [JobID: Usage]) {
+        for (job, usage) in usages.sorted(by: { $0.key < $1.key }) {
+            guard var release = stopping.removeValue(forKey: job) else { continue }
+            release.usage = usage
+            releases.append(release)
+        }
     }
 
     /// Gives all unfinished jobs up, for release.
