@@ -29,9 +29,8 @@ package enum Daemon {
         let queueProgress = ProgressCounter(name: "database loop")
         let runner = try loadModel(settings, notifier, log)
         let (preparer, engineProgress, summary) = (runner.preparer, runner.engine.progress, runner.summary)
-        let (memory, streaming, batch, plan) = (
-            runner.memory, runner.engine.streaming, runner.batch, runner.plan
-        )
+        let (memory, plan, batch) = (runner.memory, runner.plan, runner.batch)
+        let streaming = runner.engine.streaming
         try runner.engine.recordRouting(to: routingTrace)
         let report = DaemonReport()
         let inbox = Inbox()
@@ -71,8 +70,7 @@ package enum Daemon {
             .init(service: inference), .init(service: preparation),
             .init(service: host, failureTerminationBehavior: .gracefullyShutdownGroup),
         ]
-        let metrics = DaemonMetrics.Source(report, inference, streaming, plan)
-        services += optional(settings, inbox, metrics, log)
+        services += optional(settings, inbox, .init(report, inference, streaming, plan), log)
         services.append(.init(service: queue, successTerminationBehavior: .gracefullyShutdownGroup))
         report.update { $0.phase = .running }
         notifier.send(.ready, .status("Idle"))

@@ -69,6 +69,9 @@ package final class WeightFile: Sendable {
         }
     }
 
+    /// Lets the system give the page cache's copy away: advice, without a way to fail.
+    package func forget() { _ = posix_fadvise(descriptor, 0, 0, POSIX_FADV_DONTNEED) }
+
     private static func reason(_ code: Int32) -> String { unsafe String(cString: strerror(code)) }
 
     /// The whole of a small file.

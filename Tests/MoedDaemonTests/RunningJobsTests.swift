@@ -50,6 +50,23 @@ import Testing
         #expect(!jobs.hasWrites)
     }
 
+    /// The lease is ours until it is known what the job generated, and that is written.
+    @Test func givenUpAndReleased() {
+        var jobs = RunningJobs(modelName: "m")
+        jobs.claimed(claimed(1, token: 5), at: .seconds(1))
+        let given = [jobs.giveUp(JobID(1), at: .seconds(4)), jobs.giveUp(JobID(1), at: .seconds(4))]
+        #expect(given == [true, false])
+        #expect(jobs.count == 0 && jobs.releases.isEmpty && jobs.hasWrites)
+        #expect(jobs.owned == [JobLease(job: JobID(1), token: 5)])
+        var usage = Usage()
+        (usage.prompt, usage.answer) = (3, 2)
+        jobs.stopped([JobID(1): usage, JobID(7): Usage()])
+        #expect(jobs.releases.map(\.usage) == [usage])
+        #expect(jobs.releases.map(\.wall) == [.seconds(3)] && jobs.owned.count == 1)
+        jobs.written(releases: 1)
+        #expect(!jobs.hasWrites && jobs.owned.isEmpty)
+    }
+
     @Test func engineFailuresAreRetriedRefusalsAreNot() {
         var jobs = RunningJobs(modelName: "m")
         for id in [1, 2] as [Int64] { jobs.claimed(claimed(id), at: .zero) }

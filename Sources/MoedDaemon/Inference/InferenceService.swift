@@ -7,8 +7,8 @@ import Synchronization
 
 /// Runs the generation loop on a thread of its own (`moed-sweep`).
 ///
-/// Jobs come by ``submit(_:)`` and go by ``stop(_:)``, which wait for nothing: a sweep may take a minute, and others have
-/// leases to renew. What ended is handed to `deliver` on that thread.
+/// Jobs come by ``submit(_:)`` and go by ``stop(_:)``, which wait for nothing: a sweep may take a minute, and others
+/// have leases to renew. What ended is handed to `deliver` on that thread.
 package actor InferenceService: Service {
     /// What others may know without waiting for a sweep to end.
     package struct Snapshot: Sendable, Equatable {

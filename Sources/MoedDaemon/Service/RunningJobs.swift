@@ -125,8 +125,8 @@ package struct RunningJobs {
         self.releases.removeFirst(releases)
     }
 
-    /// Gives one unfinished job up, to be released when it is known what it generated. Returns false when it is not held
-    /// any more.
+    /// Gives one unfinished job up, to be released when it is known what it generated. Returns false when it is not
+    /// held any more.
     package mutating func giveUp(_ job: JobID, at now: Duration) -> Bool {
         preparing.remove(job)
         guard let job = held.removeValue(forKey: job) else { return false }

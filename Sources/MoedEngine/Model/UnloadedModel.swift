@@ -109,6 +109,7 @@ package struct UnloadedModel {
             throw EngineError(.invalidInput, "only the experts of a pack can be read while a model runs")
         }
         try weights.load(with: try WorkerPool(threads: threads), experts: false, progress)
+        weights.pack.forget(.dense)
         let file: any ExpertReader
         if let reader { file = reader } else { file = try DirectFile(bank.path) }
         var model = model

@@ -135,6 +135,9 @@ extension Pack {
         return unsafe Digest(UnsafeRawBufferPointer(target))
     }
 
+    /// Takes a weight file that has been read out of the page cache, whose copy would lie beside the one in memory.
+    package func forget(_ file: PackManifest.WeightFileName) { files[file]?.forget() }
+
     /// - Parameter parts: of the blob as read, in order.
     /// - Throws: `EngineError(.badCheckpoint)` when they are not what was written.
     package func check(_ blob: PackManifest.Blob, parts: [Digest]) throws(EngineError) {
