@@ -7,9 +7,9 @@ struct PlanCommand: AsyncParsableCommand {
         abstract: "What a model would do under a memory budget: the split, tokens per second, what binds.",
         discussion: """
             Nothing is loaded. The machine is measured unless described: --cores scales what its cores reach, --disk
-            and --memory-bandwidth take rates. Sweeps are bound by the slowest of computing, memory and disk, which
-            work side by side; tokens are taken to choose experts independently. A budget that is too small ends with
-            exit code 78 and names the least one.
+            and --memory-bandwidth take rates. Computing, memory and disk work side by side, and the slowest of them
+            binds a sweep; tokens are taken to choose experts independently. A budget that is too small ends with exit
+            code 78 and names the least one.
 
             --workload takes jobs as `moed bench` does (a file of JSON lines, or mixed:N) through the planner that will
             run them, and says how long they would take; answers are taken to be as long as they may be.

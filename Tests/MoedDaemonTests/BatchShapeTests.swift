@@ -17,10 +17,10 @@ import Testing
     }
 
     @Test func computingHidesBehindTheDisk() throws {
-        #expect(try chosen(room: 1000) == BatchShape(slots: 256, rowsPerSweep: 1024, prefillChunk: 1024))
+        #expect(try chosen(room: 1000) == BatchShape(slots: 256, rowsPerSweep: 2048, prefillChunk: 2048))
         // More sequences than there is room for gain nothing.
         #expect(try chosen(room: 64).slots == 64)
-        #expect(try chosen(room: 20) == BatchShape(slots: 32, rowsPerSweep: 1024, prefillChunk: 1024))
+        #expect(try chosen(room: 20) == BatchShape(slots: 32, rowsPerSweep: 2048, prefillChunk: 2048))
         #expect(try chosen(room: 20, rowsFit: 512) == .inMemory)
         #expect(try chosen(room: 20, rowsFit: 0) == .inMemory)
     }
@@ -48,7 +48,7 @@ extension ThroughputPlan {
                 kvBlocksWanted: 1,
                 experts: 10, expertCount: 10, slot: 1, slotsMin: 2))
         self.init(
-            tokens: rows, cost: SweepCost(), plan: plan, expertsUsed: 0, staging: 1,
+            tokens: rows, cost: SweepCost(), plan: plan, expertsUsed: 10, staging: 1,
             rates: MachineRates(integer: 1, float: 1, memory: 1, disk: 1))
         (self.compute, self.disk) = (compute, disk)
     }

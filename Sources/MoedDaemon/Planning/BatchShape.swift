@@ -43,7 +43,7 @@ package struct BatchShape: Sendable, Equatable {
     private static let rows = [512, 1024, 2048, 4096]
     private static let sequences = [32, 64, 128, 256]
     /// More rows and sequences take memory: they must be worth it.
-    private static let gain = 1.02
+    private static let gain = 1.1
 
     /// For a model whose experts are read from a disk: as many rows and sequences as share each reading with profit,
     /// until computing them takes as long as the disk.
