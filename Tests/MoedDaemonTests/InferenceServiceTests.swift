@@ -24,7 +24,7 @@ import Testing
         func task(_ id: Int64) -> GenerationTask {
             GenerationTask(
                 job: JobID(id), group: JobGroup(model: "", mode: .nonThinking, bucket: 5), prompt: [1, 2, 3],
-                newTokensMax: 2, makeTextStream: { NoText() })
+                newTokensMax: 2, makeTextStream: { LetterStream() })
         }
         service.submit([task(1)])
         #expect(try await eventually(within: 300) { gate.sweeps.count == 1 })
@@ -81,9 +81,4 @@ private final class HeldEngine: SequenceEngine {
         gate.pass(steps.count)
         return steps.map { $0.samples ? 7 : nil }
     }
-}
-
-private struct NoText: TokenTextStream {
-    mutating func append(_ token: TokenID) -> String { "" }
-    mutating func finish() -> String { "" }
 }

@@ -27,20 +27,24 @@ struct PackScene: Sendable {
             slots == nil
             ? try unloaded.load(threads: 2)
             : try unloaded.loadStreamed(verification: verification, reader: reader, threads: 2)
-        return try Engine(
+        return try engine(model, slots: slots ?? 0, threads: threads, rows: rows, policy: policy)
+    }
+
+    private func engine(
+        _ model: Qwen3Model, slots: Int = 0, threads: Int = 2, rows: Int = 512,
+        policy: ExpertCachePolicy.Kind = .moed
+    ) throws -> Engine {
+        try Engine(
             model: model,
             settings: EngineSettings(
                 threads: threads, kvTokens: 32 * 256, sequencesMax: 32, rowsPerSweepMax: rows,
-                expertSlots: slots ?? 0, cachePolicy: policy))
+                expertSlots: slots, cachePolicy: policy))
     }
 
     /// An engine that is ready before its experts are.
     func arriving(reader: (any ExpertReader)? = nil) throws -> Engine {
         let model = try UnloadedModel(.pack(try Pack.open(path))).loadArriving(reader: reader, threads: 2)
-        return try Engine(
-            model: try #require(model),
-            settings: EngineSettings(
-                threads: 2, kvTokens: 32 * 256, sequencesMax: 32, rowsPerSweepMax: 512))
+        return try engine(try #require(model))
     }
 
     static func bits(_ engine: Engine, _ tokens: [TokenID] = (1..<40).map { TokenID($0) }) throws

@@ -56,7 +56,7 @@ package struct ThroughputPlan: Sendable, Equatable {
     package var compute: Double
     package var memory: Double
     package var disk: Double
-    /// Whether the sweep uses nearly all experts.
+    /// Whether the sweep uses nearly all experts, as `ExpertSlots` asks before it reads ahead.
     package var readsAhead: Bool
 
     /// Of the shorter time, what is not hidden behind the longer one; measured at half and 70 % of the experts, with 64
@@ -81,7 +81,7 @@ package struct ThroughputPlan: Sendable, Equatable {
             cost.int8Operations / rates.integer + (cost.bf16Operations + cost.f32Operations) / rates.float
         memory = cost.bytes / rates.memory
         disk = missedBytes > 0 ? missedBytes / rates.disk : 0
-        readsAhead = expertsUsed >= 0.9 * total
+        readsAhead = expertsUsed >= ExpertSlots.nearlyAll * total
     }
 
     /// Reads under way at once; more would not be kept waiting for.

@@ -46,7 +46,7 @@ package struct ExpertSlots: Sendable {
     /// One is computed while the next is read.
     package static let least = 2
     /// Part of a layer's experts that must have been used for the next sweep's to count as known.
-    private static let nearlyAll = 0.9
+    package static let nearlyAll = 0.9
 
     /// - Parameters:
     ///   - staging: slots that are never kept, so that there is always room to read.
