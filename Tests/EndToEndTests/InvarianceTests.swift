@@ -46,11 +46,11 @@ struct InvarianceTests {
         } else {
             let daemons = try (0..<workers).map { _ in try scene.start(settings) }
             #expect(
-                try await eventually(within: 300) {
+                try await eventually {
                     try await scene.count("state = 'succeeded'") == Int64(Self.jobs)
                 })
             for daemon in daemons { daemon.signal(15) }
-            for daemon in daemons { #expect(try await daemon.exitCode(within: 60) == 0) }
+            for daemon in daemons { #expect(try await daemon.exitCode() == 0) }
             let shares = try await scene.database.query("SELECT DISTINCT worker FROM moed.jobs")
             #expect(shares.count == workers, "one worker did everything")
         }

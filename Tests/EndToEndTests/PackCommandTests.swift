@@ -89,13 +89,13 @@ struct PackCommandTests {
             let process = try MoedDaemonProcess(
                 ["pack", model, folder.path("pack"), "--threads", "1", "--report"] + int4)
             let partial = "pack.partial-\(process.processID)"
-            let started = try await eventually(within: 20) {
+            let started = try await eventually {
                 FileManager.default.fileExists(atPath: self.folder.path("\(partial)/experts.bin"))
                     || !process.isRunning
             }
             #expect(started)
             process.signal(SIGKILL)
-            let code = try #require(try await process.exitCode(within: 60))
+            let code = try #require(try await process.exitCode())
             guard code == -SIGKILL, try folder.names == [partial] else {
                 // It was faster than the signal.
                 for name in try folder.names { try folder.remove(name) }

@@ -78,7 +78,7 @@ struct PoolerTests {
         }
         let daemons = [try MoedDaemonProcess(arguments), try MoedDaemonProcess(arguments)]
         #expect(
-            try await eventually(within: 180) {
+            try await eventually {
                 try await scene.database.value("SELECT count(*) AS value FROM moed.worker", as: Int.self) == 2
             })
         for _ in 0..<4 {
@@ -88,11 +88,11 @@ struct PoolerTests {
                     """)
             try await Task.sleep(for: .milliseconds(400))
         }
-        #expect(try await eventually(within: 180) { try await scene.count("state = 'succeeded'") == 60 })
+        #expect(try await eventually { try await scene.count("state = 'succeeded'") == 60 })
         for daemon in daemons {
             #expect(daemon.isRunning)
             daemon.signal(SIGTERM)
-            #expect(try await daemon.exitCode(within: 60) == 0)
+            #expect(try await daemon.exitCode() == 0)
             let warnings = daemon.logText.split(separator: "\n").filter { $0.contains("pooler") }
             #expect(warnings.count == 1, "\(daemon.logText)")
         }

@@ -77,15 +77,18 @@ package final class MoedDaemonProcess {
     package func signal(_ number: Int32) { kill(process.processIdentifier, number) }
 
     /// Waits for the end. Returns the exit code, or minus the signal that ended it; nil when it did not end in time.
-    package func exitCode(within seconds: Double) async throws -> Int32? {
+    package func exitCode(within seconds: Double = 300) async throws -> Int32? {
         guard try await eventually(within: seconds, { !self.process.isRunning }) else { return nil }
         return process.terminationReason == .exit ? process.terminationStatus : -process.terminationStatus
     }
 }
 
 /// Polls until a condition holds. Returns whether it did in time.
+///
+/// The time is the patience of a failing test: on a machine that runs every other test beside it, what takes a
+/// second alone was seen to take two minutes.
 package func eventually(
-    within seconds: Double, _ condition: () async throws -> Bool
+    within seconds: Double = 300, _ condition: () async throws -> Bool
 ) async throws -> Bool {
     let clock = ContinuousClock()
     let end = clock.now.advanced(by: .seconds(seconds))
