@@ -5,7 +5,8 @@
 #define TILE_ROWS_MAX 6
 #define TILE_PANELS_MAX 6
 #define TILE_PANELS(R) ((R) == 1 ? 6 : (R) == 2 ? 3 : (R) == 3 ? 2 : 1)
-#define QUANTISED_ROWS_MAX 4
+#define QUANTISED_ROWS_MAX 6
+#define QUANTISED_ROWS_MANY 4
 #define QUANTISED_PANELS 1
 #define QUANTISED_STREAM_ROWS 0
 #define ATTENTION_TILE 2

@@ -7,6 +7,7 @@
 #define TILE_PANELS_MAX 8
 #define TILE_PANELS(R) ((R) <= 2 ? 8 : (R) <= 4 ? 6 : (R) <= 6 ? 4 : (R) <= 8 ? 3 : 2)
 #define QUANTISED_ROWS_MAX 6
+#define QUANTISED_ROWS_MANY 6
 #define QUANTISED_PANELS 4
 #define QUANTISED_STREAM_ROWS 3
 #define ATTENTION_TILE 8

@@ -1,9 +1,10 @@
-/* Peaks of arithmetic and memory. Sixteen sums hide the latency of the multipliers; an empty asm statement
- * after each round tells the compiler that the operands may have changed, so no round can be left out. */
+/* Peaks of arithmetic and memory. Twelve sums hide the latency of the multipliers and leave registers for the
+ * operands; an empty asm statement after each sum tells the compiler that an operand may have changed, so that
+ * no product can be left out or shared between sums. */
 #include "moed_probe.h"
 #include <string.h>
 
-enum { SUMS = 16 };
+enum { SUMS = 12 };
 
 #define UNROLL _Pragma("clang loop unroll(full)")
 
@@ -16,8 +17,10 @@ enum { SUMS = 16 };
         operand a = one, b = one;                                                                  \
         UNROLL for (int i = 0; i < SUMS; i++) sums[i] = zero;                                      \
         for (size_t round = 0; round < rounds; round++) {                                          \
-            UNROLL for (int i = 0; i < SUMS; i++) sums[i] = multiply_add(sums[i], a, b);           \
-            __asm__ volatile("" : "+v"(a), "+v"(b));                                               \
+            UNROLL for (int i = 0; i < SUMS; i++) {                                                \
+                sums[i] = multiply_add(sums[i], a, b);                                             \
+                __asm__ volatile("" : "+v"(a));                                                    \
+            }                                                                                      \
         }                                                                                          \
         UNROLL for (int i = 1; i < SUMS; i++) __asm__ volatile("" : "+v"(sums[0]) : "v"(sums[i])); \
         memcpy(sink, &sums[0], sizeof *sink);                                                      \

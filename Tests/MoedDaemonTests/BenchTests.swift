@@ -60,7 +60,7 @@ import Testing
     @Test func theSlowerSideBinds() {
         let peaks = MachinePeaks(int8: 100, bf16: 0, f32: 10, read: 50)
         var cost = SweepCost()
-        cost.int8Operations = 200
+        cost.int8.operations = 200
         cost.f32Operations = 10
         cost.bytes = 100
         #expect(peaks.limit(cost).seconds == 3)

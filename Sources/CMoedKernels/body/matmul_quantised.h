@@ -18,6 +18,30 @@ INLINE uint32_t load_quad(const uint8_t *source) {
     return quad;
 }
 
+/* 32 inputs of int4 weights, as group_dots. */
+INLINE void few_dots(
+    const int P, const int R, i32x16 few[QUANTISED_PANELS][QUANTISED_ROWS_MAX], const uint8_t *codes,
+    size_t panel_bytes, uint32_t turns, const activation_row *x, size_t first) {
+    for (size_t k = 0; k < 32; k += 8) {
+        u32x16 low[QUANTISED_PANELS], high[QUANTISED_PANELS];
+        if (turns >> (k / 8) & 1)
+            UNROLL for (int p = 0; p < P; p++)
+                __builtin_prefetch(codes + (P + p) * panel_bytes + k * (MOED_PANEL / 2));
+        UNROLL for (int p = 0; p < P; p++) {
+            u32x16 pair = load_codes(codes + p * panel_bytes + k * (MOED_PANEL / 2));
+            low[p] = pair & 0x0f0f0f0f;
+            high[p] = pair >> 4 & 0x0f0f0f0f;
+        }
+        UNROLL for (int r = 0; r < R; r++) {
+            uint32_t quad = load_quad(x[r].codes + first + k), next = load_quad(x[r].codes + first + k + 4);
+            UNROLL for (int p = 0; p < P; p++) {
+                few[p][r] = dot_int4(few[p][r], low[p], quad);
+                few[p][r] = dot_int4(few[p][r], high[p], next);
+            }
+        }
+    }
+}
+
 /* One group: the exact dot products of P panels' codes with R rows. Meanwhile the same place of the next P
  * panels is fetched, where there are any: without that, memory and arithmetic take turns. Tiles that share the
  * panels share this work too: this one fetches at the steps whose bit is set in `turns`. */
@@ -39,23 +63,13 @@ INLINE void group_dots(
         }
         return;
     }
-    for (size_t k = 0; k < group; k += 8) {
-        u32x16 low[QUANTISED_PANELS], high[QUANTISED_PANELS];
-        if (turns >> (k / 8) & 1)
-            UNROLL for (int p = 0; p < P; p++)
-                __builtin_prefetch(codes + (P + p) * panel_bytes + k * (MOED_PANEL / 2));
-        UNROLL for (int p = 0; p < P; p++) {
-            u32x16 pair = load_codes(codes + p * panel_bytes + k * (MOED_PANEL / 2));
-            low[p] = pair & 0x0f0f0f0f;
-            high[p] = pair >> 4 & 0x0f0f0f0f;
-        }
-        UNROLL for (int r = 0; r < R; r++) {
-            uint32_t quad = load_quad(x[r].codes + first + k), next = load_quad(x[r].codes + first + k + 4);
-            UNROLL for (int p = 0; p < P; p++) {
-                dot[p][r] = dot_int4(dot[p][r], low[p], quad);
-                dot[p][r] = dot_int4(dot[p][r], high[p], next);
-            }
-        }
+    for (size_t k = 0; k < group; k += 32) {
+        i32x16 few[QUANTISED_PANELS][QUANTISED_ROWS_MAX];
+        UNROLL for (int r = 0; r < R; r++)
+            UNROLL for (int p = 0; p < P; p++) few[p][r] = few_start(dot[p][r]);
+        few_dots(P, R, few, codes + k * (MOED_PANEL / 2), panel_bytes, turns >> k / 8, x, first + k);
+        UNROLL for (int r = 0; r < R; r++)
+            UNROLL for (int p = 0; p < P; p++) dot[p][r] = few_end(dot[p][r], few[p][r]);
     }
 }
 
@@ -104,10 +118,12 @@ INLINE void quantised_tile(
 #define QUANTISED_TILE(R) \
     case R: quantised_tile(P, R, bits, group, job, panel, row, turns); break;
 
-/* All rows on P panels, in register tiles of nearly equal size, while the panels are in the cache. */
+/* All rows on P panels, in register tiles of nearly equal size, while the panels are in the cache. For few rows
+ * the widest tile saves a pass; of many, QUANTISED_ROWS_MANY is the fastest. */
 INLINE void quantised_panels(
     const int P, const int bits, const size_t group, const moed_matmul_quantised *job, size_t panel) {
-    size_t tiles = (job->rows + QUANTISED_ROWS_MAX - 1) / QUANTISED_ROWS_MAX, row = 0;
+    size_t most = job->rows > 2 * QUANTISED_ROWS_MAX ? QUANTISED_ROWS_MANY : QUANTISED_ROWS_MAX;
+    size_t tiles = (job->rows + most - 1) / most, row = 0;
     for (size_t tile = 0; tile < tiles; tile++) {
         size_t end = (tile + 1) * job->rows / tiles;
         uint32_t turns = 0; /* of the up to 32 steps of a group */

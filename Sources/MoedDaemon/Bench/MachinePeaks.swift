@@ -53,7 +53,7 @@ package struct MachinePeaks: Sendable, Equatable {
     /// computed as f32.
     package func limit(_ cost: SweepCost) -> (seconds: Double, bound: Bound) {
         let compute =
-            cost.int8Operations / (int8 > 0 ? int8 : f32) + cost.bf16Operations / (bf16 > 0 ? bf16 : f32)
+            cost.integerOperations / (int8 > 0 ? int8 : f32) + cost.bf16Operations / (bf16 > 0 ? bf16 : f32)
             + cost.f32Operations / f32
         let memory = cost.bytes / read
         return compute > memory ? (compute, .compute) : (memory, .memory)

@@ -112,13 +112,15 @@ package enum Planning {
         let disk = try options.disk ?? model.probeDisk() ?? 1e9
         var rates = try MachineRates.here(threads: here, disk: disk)
         let scale = Double(options.cores ?? here) / Double(here)
-        rates.integer *= scale
+        rates.int8 *= scale
+        rates.int4 *= scale
         rates.float *= scale
         rates.memory = options.memory ?? rates.memory
         let told = options.cores.map { "\($0) cores like this machine's" } ?? "\(here) cores, measured"
         return (
             rates,
-            "\(told): \(TextTable.figure(rates.integer / 1e9)) Gop/s int8 reached, "
+            "\(told): \(TextTable.figure(rates.int8 / 1e9)) Gop/s reached with int8, "
+                + "\(TextTable.figure(rates.int4 / 1e9)) with int4, "
                 + "memory \(TextTable.figure(rates.memory / 1e9)) GB/s, disk \(TextTable.figure(disk / 1e9)) GB/s"
                 + (options.disk == nil ? " (measured where there is a pack, else assumed)" : "")
         )

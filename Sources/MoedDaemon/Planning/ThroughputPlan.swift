@@ -3,15 +3,17 @@ import MoedWeights
 
 /// What a machine can do, as measured or as told.
 package struct MachineRates: Sendable, Equatable {
-    /// Operations per second that the kernels reach on many rows: integer products, and f32.
-    package var integer: Double
+    /// Operations per second that the kernels reach on many rows, by the weights' format; f32 also in attention.
+    package var int8: Double
+    package var int4: Double
     package var float: Double
     /// Bytes per second of memory and of the disk that experts are read from.
     package var memory: Double
     package var disk: Double
 
-    package init(integer: Double, float: Double, memory: Double, disk: Double) {
-        self.integer = integer
+    package init(int8: Double, int4: Double, float: Double, memory: Double, disk: Double) {
+        self.int8 = int8
+        self.int4 = int4
         self.float = float
         self.memory = memory
         self.disk = disk
@@ -20,9 +22,10 @@ package struct MachineRates: Sendable, Equatable {
 
 extension MachineRates {
     /// Of the peaks of integer products and of f32, what kernels reach in products with weights and in attention on
-    /// the rows of a whole sweep; from `moed bench`, prompts of 512 and 2048 tokens (AVX-512: Zen 5; AVX2: Milan).
-    private static func efficiency(_ kernels: String) -> (integer: Double, float: Double) {
-        kernels == "avx512" ? (0.42, 0.6) : (0.26, 0.9)
+    /// the rows of a whole sweep; from `moed bench`, prompts of 512 and 2048 tokens (AVX-512: Zen 5; AVX2: Milan, 0.40
+    /// to 0.53 with int8 and 0.54 to 0.65 with int4, by the size of groups).
+    private static func efficiency(_ kernels: String) -> (int8: Double, int4: Double, float: Double) {
+        kernels == "avx512" ? (0.42, 0.42, 0.6) : (0.44, 0.62, 0.5)
     }
 
     /// Of this machine, in about a second.
@@ -31,17 +34,19 @@ extension MachineRates {
     static func here(threads: Int, disk: Double?) throws -> MachineRates {
         let peaks = MachinePeaks.measure(try MachineProbe(threads: threads, byteCount: 64 << 20))
         let part = efficiency(try KernelSet().name)
+        let integers = peaks.int8 > 0 ? peaks.int8 : peaks.f32
         return MachineRates(
-            integer: (peaks.int8 > 0 ? peaks.int8 : peaks.f32) * part.integer, float: peaks.f32 * part.float,
+            int8: integers * part.int8, int4: integers * part.int4, float: peaks.f32 * part.float,
             memory: peaks.read, disk: disk ?? .infinity)
     }
 }
 
 /// How long a sweep takes by a memory plan and a machine's rates, and what it waits for.
 ///
-/// Computing and memory work side by side: the slower one sets their time. Beside it experts are read. A sweep that
-/// uses nearly all of them reads ahead, so that only a part of the shorter time is not hidden; in a smaller one each
-/// layer's routing must be known before its experts are read, and both times add up. Tokens are taken to choose experts
+/// Computing and memory work side by side: the slower one sets their time, and a part of the shorter time is not
+/// hidden. Beside it experts are read. A sweep that uses nearly all of them reads ahead, so that of the shorter time
+/// again only a part is not hidden; in a smaller one each layer's routing must be known before its experts are read,
+/// and both times add up. Tokens are taken to choose experts
 /// independently, so a cache of a part of all experts serves that part.
 package struct ThroughputPlan: Sendable, Equatable {
     package enum Bound: String, Sendable {
@@ -59,9 +64,13 @@ package struct ThroughputPlan: Sendable, Equatable {
     /// Whether the sweep uses nearly all experts, as `ExpertSlots` asks before it reads ahead.
     package var readsAhead: Bool
 
-    /// Of the shorter time, what is not hidden behind the longer one; measured at half and 70 % of the experts, with 64
-    /// and 512 tokens a sweep.
-    private static let exposed = 0.25
+    /// Of the shorter time of computing and memory, what is not hidden behind the longer one; measured with 1 to 64
+    /// sequences (AVX2).
+    private static let exposedMemory = 0.5
+    /// As much beside the disk; measured at half and 70 % of the experts, with 64 and 512 tokens a sweep.
+    private static let exposedDisk = 0.25
+    /// Rows that a weight's loading and unpacking take the time of; measured with 1 to 64 sequences (AVX2).
+    private static let rowsPerWeight = 0.5
 
     /// - Parameters:
     ///   - tokens: rows of the sweep.
@@ -78,7 +87,8 @@ package struct ThroughputPlan: Sendable, Equatable {
             plan.slots.map { $0 >= plan.needs.expertCount ? 1 : max(0, Double($0 - staging)) / total } ?? 1
         missedBytes = expertsUsed * (1 - hitRate) * Double(plan.needs.slot)
         compute =
-            cost.int8Operations / rates.integer + (cost.bf16Operations + cost.f32Operations) / rates.float
+            Self.work(cost.int8) / rates.int8 + Self.work(cost.int4) / rates.int4
+            + (cost.bf16Operations + cost.f32Operations) / rates.float
         memory = cost.bytes / rates.memory
         disk = missedBytes > 0 ? missedBytes / rates.disk : 0
         readsAhead = expertsUsed >= ExpertSlots.nearlyAll * total
@@ -104,8 +114,8 @@ package struct ThroughputPlan: Sendable, Equatable {
     }
 
     package var seconds: Double {
-        let work = max(compute, memory)
-        return readsAhead ? max(work, disk) + Self.exposed * min(work, disk) : work + disk
+        let work = Self.beside(compute, memory, exposed: Self.exposedMemory)
+        return readsAhead ? Self.beside(work, disk, exposed: Self.exposedDisk) : work + disk
     }
     package var tokensPerSecond: Double { Double(tokens) / seconds }
     package var bound: Bound { disk >= max(compute, memory) ? .disk : compute >= memory ? .compute : .memory }
@@ -114,5 +124,15 @@ package struct ThroughputPlan: Sendable, Equatable {
     package var breakEvenTokens: Int? {
         guard bound == .disk, compute > 0 else { return nil }
         return Int((Double(tokens) * disk / compute).rounded(.up))
+    }
+
+    /// Of two things done side by side.
+    private static func beside(_ a: Double, _ b: Double, exposed: Double) -> Double {
+        max(a, b) + exposed * min(a, b)
+    }
+
+    /// Operations, and what each weight costs however few rows use it.
+    private static func work(_ products: SweepCost.Products) -> Double {
+        products.operations + 2 * rowsPerWeight * products.weights
     }
 }

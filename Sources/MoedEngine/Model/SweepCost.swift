@@ -2,22 +2,37 @@ package import MoedWeights
 
 /// What a sweep must do at least, from the shapes: for comparing with what the machine can do.
 package struct SweepCost: Sendable, Equatable {
-    /// Operations (a multiply-add is two) of products with quantised weights.
-    package var int8Operations = 0.0
-    /// With bf16 weights.
+    /// Products with quantised weights.
+    package struct Products: Sendable, Equatable {
+        /// A multiply-add is two.
+        package var operations = 0.0
+        /// Weights that take part in at least one of them.
+        package var weights = 0.0
+
+        fileprivate static func + (a: Products, b: Products) -> Products {
+            Products(operations: a.operations + b.operations, weights: a.weights + b.weights)
+        }
+    }
+
+    package var int8 = Products()
+    package var int4 = Products()
+    /// Operations with bf16 weights.
     package var bf16Operations = 0.0
     /// With f32 weights, and of attention.
     package var f32Operations = 0.0
     /// Bytes that must be read: each weight needed once, keys and values.
     package var bytes = 0.0
 
-    package var operations: Double { int8Operations + bf16Operations + f32Operations }
+    package var operations: Double { integerOperations + bf16Operations + f32Operations }
+    /// Those that instructions for 8-bit integers do.
+    package var integerOperations: Double { int8.operations + int4.operations }
 
     package init() {}
 
     package static func + (a: SweepCost, b: SweepCost) -> SweepCost {
         var sum = a
-        sum.int8Operations += b.int8Operations
+        sum.int8 = a.int8 + b.int8
+        sum.int4 = a.int4 + b.int4
         sum.bf16Operations += b.bf16Operations
         sum.f32Operations += b.f32Operations
         sum.bytes += b.bytes
@@ -26,11 +41,13 @@ package struct SweepCost: Sendable, Equatable {
 
     /// - Parameters:
     ///   - rows: rows of activations.
-    ///   - share: the part of the bytes that is read.
+    ///   - share: so many such matrices share the rows and are read.
     fileprivate mutating func multiply(_ matrix: PackedMatrix, rows: Double, share: Double = 1) {
-        let operations = 2 * rows * Double(matrix.inputs) * Double(matrix.outputs)
+        let weights = Double(matrix.inputs) * Double(matrix.outputs)
+        let operations = 2 * rows * weights
         switch matrix.format {
-        case .int8, .int4: int8Operations += operations
+        case .int8: int8 = int8 + Products(operations: operations, weights: share * weights)
+        case .int4: int4 = int4 + Products(operations: operations, weights: share * weights)
         case .bf16: bf16Operations += operations
         case .f32: f32Operations += operations
         }
