@@ -18,10 +18,11 @@ package struct MachinePeaks: Sendable, Equatable {
         self.read = read
     }
 
-    /// Each peak is the best of many passes of a few ms: what disturbs a pass is no limit of the machine.
+    /// Each peak is the best of many passes of about a ms: what disturbs a pass is no limit of the machine. All of them
+    /// take longer than the kernel needs to give each thread a core of its own.
     static func measure(_ probe: MachineProbe) -> MachinePeaks {
         func best(_ kind: MachineProbe.Kind) -> Double {
-            (0..<10).map { _ in rate { probe.compute(kind, rounds: 200_000) } }.max() ?? 0
+            (0..<100).map { _ in rate { probe.compute(kind, rounds: 200_000) } }.max() ?? 0
         }
         return MachinePeaks(int8: best(.int8), bf16: best(.bf16), f32: best(.f32), read: readRate(probe))
     }
