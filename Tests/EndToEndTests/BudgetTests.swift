@@ -9,12 +9,7 @@ import Testing
 struct BudgetTests {
     /// A daemon is killed, and the next one has other memory: it goes on in the middle, with the same tokens.
     @Test func anotherBudgetAfterARestart() async throws {
-        let folder = try TemporaryFolder()
-        let pack = folder.path("pack")
-        let packed = try await MoedProgram.run([
-            "pack", Fixtures.sampleModel.path, pack, "--experts", "int8", "--dense", "int8", "--group", "64",
-        ])
-        #expect(packed.status == 0, "\(packed.errors)")
+        let pack = try await SamplePack()
         func settings(_ budget: String) -> [String: String] {
             [
                 "engine.slots": "8", "engine.kv_tokens": "8192", "queue.checkpoint_interval": "100ms",
@@ -26,25 +21,21 @@ struct BudgetTests {
             try await scene.database.run(
                 script: """
                     INSERT INTO moed.jobs (prompt, max_tokens, seed, params)
-                    SELECT 'What is ' || i || ' + 17?', 300, i, '{"ignore_eos": true}' FROM generate_series(1, 16) AS i
+                    SELECT 'What is ' || i || ' + 17?', 100, i, '{"ignore_eos": true}' FROM generate_series(1, 16) AS i
                     """)
             return scene
         }
-        func drain(_ scene: Scene, _ budget: String) async throws -> (status: Int32, errors: String) {
-            let result = try await MoedProgram.run(
-                scene.arguments(settings(budget), model: pack, drains: true))
-            return (result.status, result.errors)
+        func drain(
+            _ scene: Scene, _ budget: String
+        ) async throws -> (status: Int32, output: String, errors: String) {
+            try await MoedProgram.run(scene.arguments(settings(budget), model: pack.path, drains: true))
         }
         let roomy = try await scene()
-        let refused = try await drain(roomy, "1MB")
-        #expect(refused.status == 78, "\(refused.errors)")
-        let words = refused.errors.split(separator: " ")
-        let place = try #require(words.firstIndex(of: "bytes"), "\(refused.errors)")
-        let least = try #require(Int(words[place - 1]))
+        let least = try SamplePack.leastBudget(try await drain(roomy, "1MB"))
         #expect(try await drain(roomy, "50%").status == 0)
 
         let scene = try await scene()
-        let daemon = try MoedDaemonProcess(scene.arguments(settings("50%"), model: pack))
+        let daemon = try MoedDaemonProcess(scene.arguments(settings("50%"), model: pack.path))
         #expect(
             try await eventually {
                 try await scene.database.value(
@@ -52,8 +43,7 @@ struct BudgetTests {
             })
         daemon.signal(SIGKILL)
         #expect(try await daemon.exitCode() == -SIGKILL)
-        // The process itself takes a little more or less each time; 800 kB are places for a quarter of the experts.
-        let tight = try await drain(scene, "\(least + 800_000)")
+        let tight = try await drain(scene, SamplePack.tight(least))
         #expect(tight.status == 0 && tight.errors.contains("experts are read by"), "\(tight.errors)")
         #expect(try await scene.texts() == roomy.texts())
         #expect(
@@ -66,20 +56,14 @@ struct BudgetTests {
     /// Experts are loaded beside the first jobs. A damaged one ends the daemon as it would have before the start: no
     /// job pays for it.
     @Test func aDamagedPackStopsTheDaemon() async throws {
-        let folder = try TemporaryFolder()
-        let packed = try await MoedProgram.run([
-            "pack", Fixtures.sampleModel.path, folder.path("pack"), "--experts", "int8", "--dense", "int8",
-            "--group",
-            "64",
-        ])
-        #expect(packed.status == 0, "\(packed.errors)")
-        try folder.flip("pack/experts.bin", at: 70_000)
+        let pack = try await SamplePack()
+        try pack.folder.flip("pack/experts.bin", at: 70_000)
         let scene = try await Scene()
         try await scene.database.run(
             script:
                 "INSERT INTO moed.jobs (prompt) SELECT 'What is ' || i || ' + 17?' FROM generate_series(1, 100) AS i"
         )
-        let result = try await MoedProgram.run(scene.arguments(model: folder.path("pack")))
+        let result = try await MoedProgram.run(scene.arguments(model: pack.path))
         #expect(result.status == 78, "\(result.errors)")
         #expect(
             result.errors.contains("moed: model.path: expert model.layers.0.mlp.experts."), "\(result.errors)"
@@ -90,23 +74,23 @@ struct BudgetTests {
 
     /// What watches many daemons sees this one's jobs, memory and cache.
     @Test func metricsOverHTTP() async throws {
-        let folder = try TemporaryFolder()
-        let pack = folder.path("pack")
-        let packed = try await MoedProgram.run([
-            "pack", Fixtures.sampleModel.path, pack, "--experts", "int8", "--dense", "int8", "--group", "64",
-        ])
-        #expect(packed.status == 0, "\(packed.errors)")
+        let pack = try await SamplePack()
         let scene = try await Scene()
         try await scene.database.run(
-            script: "INSERT INTO moed.jobs (prompt) SELECT 'What is ' || i || ' + 17?' FROM generate_series(1, 5) AS i")
-        let socket = folder.path("s")
-        let daemon = try MoedDaemonProcess(scene.arguments(["status.listen": socket], model: pack))
+            script:
+                "INSERT INTO moed.jobs (prompt) SELECT 'What is ' || i || ' + 17?' FROM generate_series(1, 5) AS i"
+        )
+        let socket = pack.folder.path("s")
+        let daemon = try MoedDaemonProcess(scene.arguments(["status.listen": socket], model: pack.path))
         #expect(
             try await eventually {
-                try await HTTPGet.get("/metrics", socket: socket)?.body.contains("\nmoed_jobs_succeeded_total 5\n") == true
+                try await HTTPGet.get("/metrics", socket: socket)?.body.contains(
+                    "\nmoed_jobs_succeeded_total 5\n") == true
             })
         let text = try #require(try await HTTPGet.get("/metrics", socket: socket)?.body)
-        for name in ["moed_expert_read_bytes_total", "moed_memory_planned_bytes{use=\"kv\"}", "moed_sweeps_total"] {
+        for name in [
+            "moed_expert_read_bytes_total", "moed_memory_planned_bytes{use=\"kv\"}", "moed_sweeps_total",
+        ] {
             #expect(text.contains("\n\(name) "), "\(text)")
         }
         #expect(try await HTTPGet.get("/healthz", socket: socket)?.body == "ok\n")

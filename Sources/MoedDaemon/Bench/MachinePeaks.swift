@@ -18,11 +18,18 @@ package struct MachinePeaks: Sendable, Equatable {
         self.read = read
     }
 
-    /// Each peak is the best of many passes of about a ms: what disturbs a pass is no limit of the machine. All of them
-    /// take longer than the kernel needs to give each thread a core of its own.
+    /// How long each peak is looked for: longer than the kernel needs to give each thread a core of its own.
+    private static let patience = Duration.milliseconds(100)
+
+    /// Each peak is the best of many passes of less than a ms: what disturbs a pass is no limit of the machine.
     static func measure(_ probe: MachineProbe) -> MachinePeaks {
         func best(_ kind: MachineProbe.Kind) -> Double {
-            (0..<100).map { _ in rate { probe.compute(kind, rounds: 200_000) } }.max() ?? 0
+            let end = ContinuousClock.now + patience
+            var best = 0.0
+            repeat {
+                best = max(best, rate { probe.compute(kind, rounds: 50_000) })
+            } while ContinuousClock.now < end
+            return best
         }
         return MachinePeaks(int8: best(.int8), bf16: best(.bf16), f32: best(.f32), read: readRate(probe))
     }

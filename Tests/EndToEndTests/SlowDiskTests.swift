@@ -1,0 +1,86 @@
+import Foundation
+import MoedCore
+import MoedPostgres
+import TestSupport
+import Testing
+
+/// A disk on which each read of an expert takes a second.
+private enum SlowDisk {
+    static let obstacle =
+        Scene.obstacle ?? (Command.find("clang") == nil ? "clang is not installed" : nil)
+
+    /// Laid over the C library.
+    private static let slowReads = """
+        #define _GNU_SOURCE
+        #include <dlfcn.h>
+        #include <stdio.h>
+        #include <string.h>
+        #include <unistd.h>
+        ssize_t pread(int file, void *buffer, size_t count, off_t offset) {
+            static ssize_t (*original)(int, void *, size_t, off_t);
+            if (!original) original = (ssize_t (*)(int, void *, size_t, off_t))dlsym(RTLD_NEXT, "pread");
+            char link[64], name[4096];
+            snprintf(link, sizeof link, "/proc/self/fd/%d", file);
+            ssize_t length = readlink(link, name, sizeof name - 1);
+            name[length > 0 ? length : 0] = 0;
+            if (strstr(name, "experts.bin")) usleep(1000000);
+            return original(file, buffer, count, offset);
+        }
+        ssize_t pread64(int file, void *buffer, size_t count, off_t offset) {
+            return pread(file, buffer, count, offset);
+        }
+        """
+
+    /// Builds it; the path for `LD_PRELOAD`.
+    static func library(in folder: TemporaryFolder) async throws -> String {
+        try folder.write("slow.c", Array(slowReads.utf8))
+        let clang = try #require(Command.find("clang"))
+        let built = try await Command.run(
+            clang, ["-shared", "-fPIC", "-O1", "-o", folder.path("slow.so"), folder.path("slow.c"), "-ldl"])
+        try #require(built.status == 0, "\(built.output)")
+        return folder.path("slow.so")
+    }
+}
+
+/// A daemon that reads its experts so slowly that a sweep would take minutes.
+@Suite(.enabled(if: SlowDisk.obstacle == nil, Comment(rawValue: SlowDisk.obstacle ?? "")))
+struct SlowDiskTests {
+    /// The lease is renewed beside the sweep, and SIGTERM does not wait for its end.
+    @Test func aLongSweepHoldsUpNeitherLeaseNorStop() async throws {
+        let pack = try await SamplePack()
+        let scene = try await Scene()
+        try await scene.database.run(
+            script: """
+                INSERT INTO moed.jobs (prompt, max_tokens, params)
+                SELECT 'What is ' || i || ' + 17?', 300, '{"ignore_eos": true}' FROM generate_series(1, 4) AS i
+                """)
+        func arguments(_ budget: String) -> [String] {
+            scene.arguments(
+                [
+                    "engine.slots": "4", "engine.kv_tokens": "4096", "engine.rows_per_sweep": "128",
+                    "engine.prefill_chunk": "128", "memory.budget": budget, "shutdown.grace": "1s",
+                ], model: pack.path)
+        }
+        let least = try SamplePack.leastBudget(try await MoedProgram.run(arguments("1MB")))
+        let daemon = try MoedDaemonProcess(
+            arguments(SamplePack.tight(least)),
+            environment: ["LD_PRELOAD": try await SlowDisk.library(in: pack.folder)])
+        #expect(try await eventually { try await scene.count("state = 'running'") == 4 }, "\(daemon.logText)")
+        func lease() async throws -> Double {
+            try #require(
+                try await scene.database.value(
+                    "SELECT extract(epoch FROM max(expires_at))::float8 AS value FROM moed.worker",
+                    as: Double.self))
+        }
+        let first = try await lease()
+        // Three leases of two seconds later: nobody else has taken the jobs, and no sweep has ended.
+        #expect(
+            try await eventually { try await lease() > first + 6 },
+            "\(daemon.logText)")
+        #expect(try await scene.count("state = 'running' AND attempt = 1") == 4)
+        daemon.signal(SIGTERM)
+        #expect(try await daemon.exitCode() == 0, "\(daemon.logText)")
+        #expect(try await scene.count("state = 'queued' AND attempt = 0") == 4)
+        #expect(try await scene.accountingFaults() == [])
+    }
+}
