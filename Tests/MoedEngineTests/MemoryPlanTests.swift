@@ -31,6 +31,13 @@ import Testing
         #expect(plan.slots == slots && plan.kvBlocks == blocks, "\(plan)")
     }
 
+    /// More KV than the least leaves the slots that it takes to read and compute at the same time.
+    @Test(arguments: [(1200, 12, 30), (1000, 10, 15), (890, 10, 4), (850, 8, 4), (730, 2, 4)])
+    func slotsThatAreUseful(_ budget: Int, _ slots: Int, _ blocks: Int) throws {
+        let plan = try plan(budget) { $0.slotsUseful = 10 }
+        #expect(plan.slots == slots && plan.kvBlocks == blocks, "\(plan)")
+    }
+
     @Test func tooLittleIsRefusedWithWhatWouldDo() throws {
         #expect(throws: MemoryPlan.Refusal(minimum: 730)) { try plan(729) }
         #expect(throws: MemoryPlan.Refusal(minimum: 2690)) { try plan(2689) { $0.slotsMin = nil } }

@@ -31,7 +31,7 @@ struct MemoryLedger {
             kvBlocksMin: isFixed ? blocks(kvTokens) : min(blocks(kvTokens), blocks(context)),
             kvBlocksWanted: blocks(kvTokens), experts: model.expertByteCount,
             expertCount: model.expertCount, slot: model.slotByteCount,
-            slotsMin: model.canStream ? ExpertSlots.least : nil)
+            slotsMin: model.canStream ? ExpertSlots.least : nil, slotsUseful: ExpertSlots.useful)
         do {
             plan = try MemoryPlan(all)
         } catch {

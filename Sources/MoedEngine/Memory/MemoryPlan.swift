@@ -19,10 +19,12 @@ package struct MemoryPlan: Sendable, Equatable {
         package var slot: Int
         /// Fewest slots to run with; nil when experts cannot be read while the model runs.
         package var slotsMin: Int?
+        /// Slots that more KV than the least is not worth: with fewer, reading and computing wait for each other.
+        package var slotsUseful: Int
 
         package init(
             budget: Int, process: Int, dense: Int, activations: Int, kvBlock: Int, kvBlocksMin: Int,
-            kvBlocksWanted: Int, experts: Int, expertCount: Int, slot: Int, slotsMin: Int?
+            kvBlocksWanted: Int, experts: Int, expertCount: Int, slot: Int, slotsMin: Int?, slotsUseful: Int = 0
         ) {
             self.budget = budget
             self.process = process
@@ -35,6 +37,7 @@ package struct MemoryPlan: Sendable, Equatable {
             self.expertCount = expertCount
             self.slot = slot
             self.slotsMin = slotsMin
+            self.slotsUseful = slotsUseful
         }
 
         fileprivate var fixed: Int { process + dense + activations }
@@ -69,9 +72,9 @@ package struct MemoryPlan: Sendable, Equatable {
             kvBlocks = Self.blocks(needs, in: free - needs.experts)
             return
         }
-        // Refused above otherwise.
-        let least = (needs.slotsMin ?? 0) * needs.slot
-        // More sequences share what each sweep reads; more slots only spare a part of it (engine.md 3.4).
+        // More sequences share what each sweep reads; more slots only spare a part of it (engine.md 3.4), once there
+        // are enough to read and compute at the same time. That the least is there was seen above.
+        let least = max(needs.slotsMin ?? 0, min(needs.slotsUseful, needs.expertCount)) * needs.slot
         kvBlocks = Self.blocks(needs, in: free - least)
         slots = min(
             needs.expertCount, max(needs.slotsMin ?? 0, (free - kvBlocks * needs.kvBlock) / max(needs.slot, 1)))
