@@ -27,6 +27,8 @@
 
 #include "body/dot_avx512.h"
 
+#include "body/dot_unsigned.h"
+
 #include "body/activations.h"
 
 #include "body/matmul_quantised.h"

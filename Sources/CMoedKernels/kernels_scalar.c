@@ -18,6 +18,8 @@
 
 #include "body/dot_plain.h"
 
+#include "body/dot_unsigned.h"
+
 #include "body/activations.h"
 
 #include "body/matmul_quantised.h"

@@ -21,7 +21,7 @@ struct BudgetTests {
             try await scene.database.run(
                 script: """
                     INSERT INTO moed.jobs (prompt, max_tokens, seed, params)
-                    SELECT 'What is ' || i || ' + 17?', 100, i, '{"ignore_eos": true}' FROM generate_series(1, 16) AS i
+                    SELECT 'What is ' || i || ' + 17?', 300, i, '{"ignore_eos": true}' FROM generate_series(1, 16) AS i
                     """)
             return scene
         }

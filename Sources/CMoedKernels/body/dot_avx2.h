@@ -1,9 +1,9 @@
-/* Dot products of four inputs with AVX2, whose byte product adds pairs with saturation at 16 bits. See
- * dot_plain.h.
+/* Dot products of four inputs with AVX2, whose byte product adds pairs with saturation at 16 bits.
+ * See dot_plain.h and dot_unsigned.h.
  *
  * Codes of 8 bits become signed weights w, of -127...127, and the product is taken as |w| * (x with the sign of
  * w), at most 2 * 127 * 127; so nothing is left to subtract. |w| is made once for all rows of a tile. Codes of
- * 4 bits stay far below: the products of 32 inputs add up in two sums of 16 bits, to at most 16 * 15 * 127. */
+ * 4 bits stay far below: the products of FEW_INPUTS add up in two sums of 16 bits, to at most 16 * 15 * 127. */
 
 INLINE i32x16 dot_start(int32_t offset) {
     (void)offset;

@@ -4,6 +4,9 @@
  * then takes one fma per group (int4: two), groups ascending: the same chain in every tile and variant. The
  * dot product of four inputs (dot_int8, dot_int4, dot_start) comes from the variant's dot_*.h. */
 
+/* The least group: int4 weights are summed in such parts. */
+enum { FEW_INPUTS = 32 };
+
 INLINE u32x16 load_codes(const uint8_t *source) {
     u32x16 codes;
     memcpy(&codes, source, sizeof codes);
@@ -18,11 +21,11 @@ INLINE uint32_t load_quad(const uint8_t *source) {
     return quad;
 }
 
-/* 32 inputs of int4 weights, as group_dots. */
+/* FEW_INPUTS of int4 weights, as group_dots. */
 INLINE void few_dots(
     const int P, const int R, i32x16 few[QUANTISED_PANELS][QUANTISED_ROWS_MAX], const uint8_t *codes,
     size_t panel_bytes, uint32_t turns, const activation_row *x, size_t first) {
-    for (size_t k = 0; k < 32; k += 8) {
+    for (size_t k = 0; k < FEW_INPUTS; k += 8) {
         u32x16 low[QUANTISED_PANELS], high[QUANTISED_PANELS];
         if (turns >> (k / 8) & 1)
             UNROLL for (int p = 0; p < P; p++)
@@ -63,11 +66,11 @@ INLINE void group_dots(
         }
         return;
     }
-    for (size_t k = 0; k < group; k += 32) {
+    for (size_t k = 0; k < group; k += FEW_INPUTS) {
         i32x16 few[QUANTISED_PANELS][QUANTISED_ROWS_MAX];
         UNROLL for (int r = 0; r < R; r++)
             UNROLL for (int p = 0; p < P; p++) few[p][r] = few_start(dot[p][r]);
-        few_dots(P, R, few, codes + k * (MOED_PANEL / 2), panel_bytes, turns >> k / 8, x, first + k);
+        few_dots(P, R, few, codes + k * (MOED_PANEL / 2), panel_bytes, turns >> (k / 8), x, first + k);
         UNROLL for (int r = 0; r < R; r++)
             UNROLL for (int p = 0; p < P; p++) dot[p][r] = few_end(dot[p][r], few[p][r]);
     }

@@ -28,7 +28,7 @@ package struct MachinePeaks: Sendable, Equatable {
             var best = 0.0
             repeat {
                 best = max(best, rate { probe.compute(kind, rounds: 50_000) })
-            } while ContinuousClock.now < end
+            } while best > 0 && ContinuousClock.now < end
             return best
         }
         return MachinePeaks(int8: best(.int8), bf16: best(.bf16), f32: best(.f32), read: readRate(probe))

@@ -46,8 +46,8 @@ extension MachineRates {
 /// Computing and memory work side by side: the slower one sets their time, and a part of the shorter time is not
 /// hidden. Beside it experts are read. A sweep that uses nearly all of them reads ahead, so that of the shorter time
 /// again only a part is not hidden; in a smaller one each layer's routing must be known before its experts are read,
-/// and both times add up. Tokens are taken to choose experts
-/// independently, so a cache of a part of all experts serves that part.
+/// and both times add up. Tokens are taken to choose experts independently, so a cache of a part of all experts serves
+/// that part.
 package struct ThroughputPlan: Sendable, Equatable {
     package enum Bound: String, Sendable {
         case compute, memory, disk
@@ -94,9 +94,6 @@ package struct ThroughputPlan: Sendable, Equatable {
         readsAhead = expertsUsed >= ExpertSlots.nearlyAll * total
     }
 
-    /// Reads under way at once; more would not be kept waiting for.
-    private static let depth = 8
-
     /// Of a model that is not loaded: so many rows, that attend to so many tokens in all and sample so many.
     init(
         _ model: UnloadedModel, _ plan: MemoryPlan, rows: Int, visible: Int, sampled: Int,
@@ -109,7 +106,7 @@ package struct ThroughputPlan: Sendable, Equatable {
             Qwen3Model.expertsUsed($0, rows: rows) * Double(plan.needs.expertCount) / Double($0.count)
         }
         self.init(
-            tokens: rows, cost: cost, plan: plan, expertsUsed: used ?? 0, staging: 2 * Self.depth,
+            tokens: rows, cost: cost, plan: plan, expertsUsed: used ?? 0, staging: 2 * ExpertSlots.readsMax,
             rates: rates)
     }
 

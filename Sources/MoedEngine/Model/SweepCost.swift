@@ -9,8 +9,9 @@ package struct SweepCost: Sendable, Equatable {
         /// Weights that take part in at least one of them.
         package var weights = 0.0
 
-        fileprivate static func + (a: Products, b: Products) -> Products {
-            Products(operations: a.operations + b.operations, weights: a.weights + b.weights)
+        fileprivate static func += (sum: inout Products, more: Products) {
+            sum.operations += more.operations
+            sum.weights += more.weights
         }
     }
 
@@ -31,8 +32,8 @@ package struct SweepCost: Sendable, Equatable {
 
     package static func + (a: SweepCost, b: SweepCost) -> SweepCost {
         var sum = a
-        sum.int8 = a.int8 + b.int8
-        sum.int4 = a.int4 + b.int4
+        sum.int8 += b.int8
+        sum.int4 += b.int4
         sum.bf16Operations += b.bf16Operations
         sum.f32Operations += b.f32Operations
         sum.bytes += b.bytes
@@ -46,8 +47,8 @@ package struct SweepCost: Sendable, Equatable {
         let weights = Double(matrix.inputs) * Double(matrix.outputs)
         let operations = 2 * rows * weights
         switch matrix.format {
-        case .int8: int8 = int8 + Products(operations: operations, weights: share * weights)
-        case .int4: int4 = int4 + Products(operations: operations, weights: share * weights)
+        case .int8: int8 += Products(operations: operations, weights: share * weights)
+        case .int4: int4 += Products(operations: operations, weights: share * weights)
         case .bf16: bf16Operations += operations
         case .f32: f32Operations += operations
         }

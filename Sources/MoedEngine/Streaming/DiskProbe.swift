@@ -7,7 +7,7 @@ struct DiskProbe {
     /// Bytes per second at that depth; 0 when there was too little to read.
     var bytesPerSecond: Double
 
-    private static let depths = [1, 2, 4, 8]
+    private static let depths = [1, 2, 4, ExpertSlots.readsMax]
     /// Per depth.
     private static let time = Duration.milliseconds(120)
     private static let bytesMax = 256 << 20

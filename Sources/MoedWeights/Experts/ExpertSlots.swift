@@ -45,9 +45,11 @@ package struct ExpertSlots: Sendable {
 
     /// One is computed while the next is read.
     package static let least = 2
-    /// Eight reads at once, as many experts read and not yet computed, and as many again that stay: with fewer slots
-    /// a fast disk stands still while experts are computed.
-    package static let useful = 32
+    /// Reads under way at once at most: no disk was seen to want more.
+    package static let readsMax = 8
+    /// Two for each read, so that one can be computed meanwhile, and as many again that stay: with fewer slots a fast
+    /// disk stands still while experts are computed.
+    package static let useful = 4 * readsMax
     /// Part of a layer's experts that must have been used for the next sweep's to count as known.
     package static let nearlyAll = 0.9
 
