@@ -105,13 +105,15 @@ extension RehearsalDatabase {
         _ = try await run("DELETE FROM moed.token_ledger WHERE job_id = \(unaccounted.rawValue)")
     }
 
-    /// Connections that wait at this instant for the lock that NOTIFY takes at commit.
+    /// Connections to this database that wait at this instant for the lock that NOTIFY takes at commit.
     package func notifyWaits() async throws(QueueError) -> Int {
-        // The lock is on “object 0 of class 1262 (pg_database)”.
+        // The lock is on “object 0 of class 1262 (pg_database)”: one for all databases of the server, so others wait
+        // for it, too.
         try await count(
             """
-            SELECT count(*) AS value FROM pg_locks
-             WHERE locktype = 'object' AND classid = 1262 AND objid = 0 AND NOT granted
+            SELECT count(*) AS value FROM pg_locks l
+              JOIN pg_stat_activity a ON a.pid = l.pid AND a.datname = current_database()
+             WHERE l.locktype = 'object' AND l.classid = 1262 AND l.objid = 0 AND NOT l.granted
             """)
     }
 
