@@ -28,6 +28,8 @@ package struct ClaimedJob: Sendable, Equatable {
     package var crashes: Int
     package var group: JobGroup
     package var tenant: String
+    /// Number of the tenant.
+    package var tenantID: Int
     /// Text of the request body, as it was stored; nil when it is longer than `RequestLimit.bodyBytesMax`.
     package var body: String?
     /// How long it was due before it was claimed.
@@ -38,14 +40,15 @@ package struct ClaimedJob: Sendable, Equatable {
     package var id: JobID { lease.job }
 
     package init(
-        lease: JobLease, attempt: Int, crashes: Int, group: JobGroup, tenant: String, body: String?,
-        waited: Duration, saved: [Int: [TokenID]] = [:]
+        lease: JobLease, attempt: Int, crashes: Int, group: JobGroup, tenant: String, tenantID: Int,
+        body: String?, waited: Duration, saved: [Int: [TokenID]] = [:]
     ) {
         self.lease = lease
         self.attempt = attempt
         self.crashes = crashes
         self.group = group
         self.tenant = tenant
+        self.tenantID = tenantID
         self.body = body
         self.waited = waited
         self.saved = saved

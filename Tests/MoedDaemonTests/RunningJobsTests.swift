@@ -8,8 +8,8 @@ import Testing
     func claimed(_ id: Int64, token: Int64 = 1, bucket: Int = 8) -> ClaimedJob {
         ClaimedJob(
             lease: JobLease(job: JobID(id), token: token), attempt: 1, crashes: 0,
-            group: JobGroup(model: "m", mode: .thinking, bucket: bucket), tenant: "default", body: "{}",
-            waited: .zero)
+            group: JobGroup(model: "m", mode: .thinking, bucket: bucket), tenant: "default", tenantID: 1,
+            body: "{}", waited: .zero)
     }
 
     func result() -> GenerationResult {

@@ -93,7 +93,7 @@ package actor SimulatedWorker {
         guard let next = known.groups.first(where: { $0.queued > 0 }) else { return 0 }
         let limit = next.group.bucket == JobGroup.quarantine ? 1 : limit
         let count = try await claim(next, limit: limit)
-        known.claimed(count, of: limit, in: next.group)
+        known.claimed(held.suffix(count), of: limit, in: next.group)
         return count
     }
 

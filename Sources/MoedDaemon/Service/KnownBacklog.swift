@@ -1,5 +1,5 @@
 package import MoedCore
-import MoedQueue
+package import MoedQueue
 
 /// What the last look at the queue found, and how long that is good for. A value: time is passed in.
 ///
@@ -28,11 +28,20 @@ package struct KnownBacklog {
         expiresAt = end + max(Self.lifetime, (end - start) * Self.restPerLook)
     }
 
-    /// Takes out what was claimed. A claim that came short, or took all that was counted, calls for a look.
-    package mutating func claimed(_ count: Int, of limit: Int, in group: JobGroup) {
+    /// Takes out what was claimed: their tenants run them now. A claim that came short, or took all that was counted,
+    /// calls for a look.
+    package mutating func claimed(_ jobs: some Collection<ClaimedJob>, of limit: Int, in group: JobGroup) {
+        for job in jobs {
+            for index in groups.indices {
+                guard let tenant = groups[index].tenants.firstIndex(where: { $0.id == job.tenantID }) else {
+                    continue
+                }
+                groups[index].tenants[tenant].running += 1
+            }
+        }
         guard let index = groups.firstIndex(where: { $0.group == group }) else { return }
-        groups[index].queued -= count
-        if count < limit || groups[index].queued <= 0 { forget() }
+        groups[index].queued -= jobs.count
+        if jobs.count < limit || groups[index].queued <= 0 { forget() }
     }
 
     /// There may be jobs that it does not know.

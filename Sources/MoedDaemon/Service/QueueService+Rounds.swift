@@ -139,7 +139,7 @@ extension QueueService {
             let limit = isQuarantine ? 1 : min(free, settings.queue.claimMax)
             let claimed = try await store.claim(
                 worker, waiting, limit: limit, maxWait: settings.queue.maxWait, computedBy: computedBy)
-            backlog.claimed(claimed.count, of: limit, in: group)
+            backlog.claimed(claimed, of: limit, in: group)
             if claimed.isEmpty {
                 exhausted.insert(group)
                 continue
