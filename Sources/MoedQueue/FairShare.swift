@@ -59,7 +59,8 @@ package struct FairShare: Sendable {
     package mutating func portions(_ jobs: Int) -> [Portion] {
         for index in tenants.indices { tenants[index].share = 0 }
         var rest = jobs
-        if let tenant = overdue?.tenant, let index = tenants.firstIndex(where: { $0.id == tenant }), rest > 0 {
+        if let tenant = overdue?.tenant, let index = tenants.firstIndex(where: { $0.id == tenant }), rest > 0
+        {
             tenants[index].share = 1
             rest -= 1
         }

@@ -143,7 +143,8 @@ extension JobStore {
         var share = FairShare(backlog, maxWait: maxWait)
         var claimed: [ClaimedJob] = []
         // What tenants deserve is nearly always there. When one has fewer jobs, the others get what it leaves.
-        for pass in 0..<Self.passesMax where claimed.count < (pass == 0 ? limit : min(limit, backlog.queued)) {
+        for pass in 0..<Self.passesMax where claimed.count < (pass == 0 ? limit : min(limit, backlog.queued))
+        {
             let portions = share.portions(limit - claimed.count)
             guard !portions.isEmpty else { break }
             let result = try await query(
@@ -152,7 +153,8 @@ extension JobStore {
                 (rank: try row.value("rank", as: Int.self), job: try Self.claimedJob(row, of: backlog.group))
             }
             let order = jobs.map { (turn: share.turn(of: $0.rank, tenant: $0.job.tenantID), job: $0.job) }
-            claimed += order.sorted { ($0.turn, $0.job.id.rawValue) < ($1.turn, $1.job.id.rawValue) }.map(\.job)
+            claimed += order.sorted { ($0.turn, $0.job.id.rawValue) < ($1.turn, $1.job.id.rawValue) }.map(
+                \.job)
             share.took(jobs.reduce(into: [:]) { $0[$1.job.tenantID, default: 0] += 1 })
         }
         return claimed

@@ -35,6 +35,10 @@ package struct MaintenanceReport: Sendable, Equatable {
 
 /// Work that any worker may do at any time; two doing it at once are harmless.
 extension JobStore {
+    /// Seconds between two folds of the usage, whichever workers they are of: it is a write that everybody's budgets
+    /// and shares can wait for.
+    private static let foldInterval = 5.0
+
     /// Does what is to be done; one statement finds out, for most of the time it is nothing.
     ///
     /// Jobs of workers that stopped long ago are not looked for: a daemon calls `rescue` itself when it starts.
@@ -45,7 +49,9 @@ extension JobStore {
                    OR EXISTS (SELECT FROM moed.worker w CROSS JOIN LATERAL (SELECT \(Self.runningOfWorker) LIMIT 1) j
                                WHERE w.stopped_at > clock_timestamp() - interval '1 hour') AS rescue,
                    EXISTS (SELECT FROM moed.job WHERE state = 'scheduled' AND run_at <= clock_timestamp()) AS promote,
-                   EXISTS (SELECT FROM moed.usage_delta) AS fold,
+                   EXISTS (SELECT FROM moed.usage_delta) AND NOT EXISTS (
+                     SELECT FROM moed.tenant_usage
+                      WHERE folded_at > clock_timestamp() - make_interval(secs => \(Self.foldInterval))) AS fold,
                    EXISTS (SELECT FROM moed.job WHERE expires_at <= clock_timestamp() AND finished_at IS NULL
                                                   AND state IN ('queued', 'scheduled')) AS expire,
                    EXISTS (SELECT FROM moed.model m CROSS JOIN LATERAL (SELECT \(Self.queued) LIMIT 1) j

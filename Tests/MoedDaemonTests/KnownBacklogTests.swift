@@ -17,10 +17,10 @@ import Testing
         #expect(KnownBacklog().needsLook(now: .zero))
     }
 
-    @Test func aLookLastsForASecondOrFiftyTimesItsOwnTime() {
+    @Test func aLookLastsForTwoSecondsOrFiftyTimesItsOwnTime() {
         let quick = Self.known(queued: 10)
-        #expect(!quick.needsLook(now: .milliseconds(1000)))
-        #expect(quick.needsLook(now: .milliseconds(1001)))
+        #expect(!quick.needsLook(now: .milliseconds(2000)))
+        #expect(quick.needsLook(now: .milliseconds(2001)))
         let slow = Self.known(queued: 10, lookTakes: .milliseconds(100))
         #expect(!slow.needsLook(now: .milliseconds(5099)))
         #expect(slow.needsLook(now: .milliseconds(5100)))

@@ -92,7 +92,9 @@ import Testing
 
     /// Beside what is urgent, and only once in the list.
     @Test func anOverdueJobTakesAPlaceOfItsTenant() {
-        let heads = [Self.head(1, urgency: -1, job: 20), Self.head(1, urgency: 3, job: 30, age: .seconds(90))]
+        let heads = [
+            Self.head(1, urgency: -1, job: 20), Self.head(1, urgency: 3, job: 30, age: .seconds(90)),
+        ]
         var share = Self.share([.init(id: 1, weight: 1)], heads: heads, maxWait: .seconds(60))
         #expect(share.portions(3).map(\.head.job) == [JobID(30), JobID(20)])
         #expect(share.portions(3).map(\.most) == [1, 2])

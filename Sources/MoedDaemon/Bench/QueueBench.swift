@@ -136,10 +136,11 @@ package struct QueueBench: Sendable {
 
     /// The statements of a second in which so many jobs ran for a second each: what part of that second they take.
     private func share(of jobs: Int) async throws -> Double {
-        let rounds = 20
+        let rounds = max(20, min(200, options.jobs / 200))
         let time = try await seconds {
             for round in 0..<rounds {
-                _ = try await worker.claimNext(limit: jobs)
+                if await worker.needsLook || round % 2 == 0 { try await worker.look() }
+                _ = try await worker.claimKnown(limit: jobs)
                 if round % 10 == 0 { try await worker.checkpointAll(tokens: 64) }
                 if round % 5 == 0 { try await worker.beat(idle: false) }
                 if round % 2 == 0 { try await worker.maintain() }

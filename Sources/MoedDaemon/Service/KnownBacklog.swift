@@ -4,10 +4,10 @@ package import MoedQueue
 /// What the last look at the queue found, and how long that is good for. A value: time is passed in.
 ///
 /// Jobs of a batch end one by one, and each end makes room for another job: a look for each would cost as much as the
-/// claim. What was added meanwhile is seen by the next look, after a second. Looks are slow while somebody holds an
+/// claim. What was added meanwhile is seen by the next look, after two seconds. Looks are slow while somebody holds an
 /// old snapshot; then they are made less often, so that they take a fiftieth of the time.
 package struct KnownBacklog {
-    private static let lifetime = Duration.seconds(1)
+    private static let lifetime = Duration.seconds(2)
     private static let restPerLook = 50
 
     package private(set) var groups: [GroupBacklog] = []
