@@ -29,11 +29,15 @@ struct EngineLayout {
             // A shape that takes too much is none; the first one has shown that the budget is not too small for all.
             do { layout = try layoutOf(shape) } catch is ConfigurationProblem { return nil }
             guard let plan = layout.ledger?.plan else { return nil }
-            let sequences = max(1, min(layout.batch.slots, plan.kvBlocks * Engine.kvBlockTokens / context))
+            func decoding(of tokens: Int, most: Int) -> ThroughputPlan {
+                let sequences = max(1, min(most, plan.kvBlocks * Engine.kvBlockTokens / tokens))
+                return ThroughputPlan(
+                    model, plan, rows: sequences, visible: sequences * tokens / 2, sampled: sequences, rates)
+            }
             let rows = layout.batch.rowsPerSweep
             return BatchShape.Forecast(
-                decode: ThroughputPlan(
-                    model, plan, rows: sequences, visible: sequences * context / 2, sampled: sequences, rates),
+                decode: decoding(of: context, most: layout.batch.longSlots),
+                short: decoding(of: min(context, contextShort), most: layout.batch.slots),
                 prefill: ThroughputPlan(
                     model, plan, rows: rows, visible: rows * (rows + 1) / 2, sampled: 0, rates))
         }
@@ -42,6 +46,8 @@ struct EngineLayout {
 
     /// Tokens of a sequence that KV room is made for, unless its context is shorter.
     private static let contextUsual = 2048
+    /// Tokens of one that many others fit beside.
+    private static let contextShort = 256
 
     private init(
         _ model: UnloadedModel, _ options: ModelRunner.Options, _ batch: BatchShape, threads: Int,
@@ -51,7 +57,7 @@ struct EngineLayout {
         let context = model.configuration.contextLength
         let kvTokens =
             options.kvTokens > 0
-            ? options.kvTokens : max(context, batch.slots * min(context, Self.contextUsual))
+            ? options.kvTokens : max(context, batch.longSlots * min(context, Self.contextUsual))
         var settings = EngineSettings(
             threads: threads, kvTokens: kvTokens, kvFormat: options.kvFormat ?? model.kvFormatDefault,
             sharesPrefixes: options.prefixCache, sequencesMax: batch.slots,

@@ -53,7 +53,8 @@ package struct SettingKey: Sendable {
         "sequences that run together, at most; 0 is 32, or where experts are read from a disk as many as share that "
             + "with profit")
     static let engineKVTokens = SettingKey(
-        "engine.kv_tokens", "0", "tokens of KV cache over all sequences; 0 is slots × min(context, 2048)")
+        "engine.kv_tokens", "0",
+        "tokens of KV cache over all sequences; 0 is room for 2048 of each, or what memory.budget leaves")
     static let engineKV = SettingKey(
         "engine.kv", "auto",
         "format of keys and values: f32, f16, int8; auto is f32 for unquantised weights, else f16")
@@ -98,7 +99,8 @@ package struct SettingKey: Sendable {
         "shutdown.grace", "8s", "after SIGTERM running jobs may finish for this long, then they are released")
     static let statusListen = SettingKey(
         "status.listen", "",
-        "metrics (Prometheus) and health over HTTP, at 127.0.0.1:9464 say, or a Unix socket's path; empty: none")
+        "metrics (Prometheus) and health over HTTP, at 127.0.0.1:9464 say, or a Unix socket's path; empty: none"
+    )
     static let logLevel = SettingKey(
         "log.level", "info",
         "trace, debug, info, notice, warning, error; prompts and outputs are never logged")
