@@ -224,9 +224,6 @@ extension JobStore {
             FROM picked p WHERE j.id = p.id AND p.rank <= p.allowed
           RETURNING j.id, j.lease_token, j.attempt, j.crashes, p.tenant_id, p.tenant, p.rank, p.resumes,
                     moed.milliseconds(greatest(j.created_at, j.run_at), j.started_at) AS waited_ms
-        ), logged AS (
-          INSERT INTO moed.job_attempt (job_id, lease_token, attempt, worker_id)
-          SELECT id, lease_token, attempt, \(worker.rawValue) FROM taken
         )
         SELECT k.id, k.lease_token, k.attempt, k.crashes, k.waited_ms, k.tenant_id, k.tenant, k.rank,
                CASE WHEN octet_length(r.body::text) <= \(RequestLimit.bodyBytesMax) THEN r.body END AS body,

@@ -35,10 +35,6 @@ package struct MaintenanceReport: Sendable, Equatable {
 
 /// Work that any worker may do at any time; two doing it at once are harmless.
 extension JobStore {
-    /// Seconds between two folds of the usage, whichever workers they are of: it is a write that everybody's budgets
-    /// and shares can wait for.
-    private static let foldInterval = 5.0
-
     /// Does what is to be done; one statement finds out, for most of the time it is nothing.
     ///
     /// Jobs of workers that stopped long ago are not looked for: a daemon calls `rescue` itself when it starts.
@@ -49,9 +45,7 @@ extension JobStore {
                    OR EXISTS (SELECT FROM moed.worker w CROSS JOIN LATERAL (SELECT \(Self.runningOfWorker) LIMIT 1) j
                                WHERE w.stopped_at > clock_timestamp() - interval '1 hour') AS rescue,
                    EXISTS (SELECT FROM moed.job WHERE state = 'scheduled' AND run_at <= clock_timestamp()) AS promote,
-                   EXISTS (SELECT FROM moed.usage_delta) AND NOT EXISTS (
-                     SELECT FROM moed.tenant_usage
-                      WHERE folded_at > clock_timestamp() - make_interval(secs => \(Self.foldInterval))) AS fold,
+                   EXISTS (SELECT FROM moed.usage_delta) AS fold,
                    EXISTS (SELECT FROM moed.job WHERE expires_at <= clock_timestamp() AND finished_at IS NULL
                                                   AND state IN ('queued', 'scheduled')) AS expire,
                    EXISTS (SELECT FROM moed.model m CROSS JOIN LATERAL (SELECT \(Self.queued) LIMIT 1) j
@@ -119,7 +113,7 @@ extension JobStore {
     private static var takeBack: SQL {
         """
         WITH lost AS MATERIALIZED (
-          SELECT j.id, j.lease_token,
+          SELECT j.id, j.lease_token, j.attempt, j.leased_by, j.started_at,
                  CASE WHEN j.cancel_requested_at IS NOT NULL THEN 'cancelled'
                       WHEN j.bucket = -1 AND j.attempt >= j.max_attempts THEN 'failed'
                       ELSE 'queued' END::moed.job_state AS state
@@ -140,8 +134,11 @@ extension JobStore {
                  format('the worker died %s times while running this job', m.crashes)
             FROM moved m WHERE m.state = 'failed'
         ), attempt AS (
-          UPDATE moed.job_attempt a SET ended_at = clock_timestamp(), outcome = 'lost'
-            FROM lost l WHERE a.job_id = l.id AND a.lease_token = l.lease_token
+          \(attemptsEnd(
+              """
+              SELECT l.id, l.lease_token, l.attempt, l.leased_by, l.started_at, clock_timestamp(), 'lost', NULL, NULL
+                FROM lost l
+              """))
         ), checkpoint AS (
           DELETE FROM moed.job_checkpoint k USING lost l WHERE k.job_id = l.id AND l.state <> 'queued'
         )

@@ -31,7 +31,7 @@ extension JobStore {
             ), done AS (
               UPDATE moed.job j SET state = 'succeeded', finished_at = clock_timestamp(), leased_by = NULL
                 FROM c WHERE j.id = c.job_id AND j.state::text = 'running' AND j.lease_token = c.lease_token
-              RETURNING j.id, j.lease_token, j.tenant_id, j.model_id, j.mode
+              RETURNING j.id, j.lease_token, j.tenant_id, j.model_id, j.mode, j.attempt, j.started_at, j.finished_at
             ), result AS (
               INSERT INTO moed.job_result (job_id, lease_token, finish_reason, content, reasoning, body, seed, warnings)
               SELECT d.id, d.lease_token, c.finish_reason, c.content, c.reasoning, c.body::json, c.seed,
@@ -44,8 +44,12 @@ extension JobStore {
                      c.cached, c.thinking, c.injected, c.answer, c.recomputed, c.wall_ms
                 FROM done d JOIN c ON c.job_id = d.id
             ), attempt AS (
-              UPDATE moed.job_attempt a SET ended_at = clock_timestamp(), outcome = 'succeeded'
-                FROM done d WHERE a.job_id = d.id AND a.lease_token = d.lease_token
+              \(attemptsEnd(
+                  """
+                  SELECT d.id, d.lease_token, d.attempt, o.leased_by, d.started_at, d.finished_at, 'succeeded', NULL,
+                         NULL
+                    FROM done d JOIN moed.job o ON o.id = d.id
+                  """))
             ), checkpoint AS (DELETE FROM moed.job_checkpoint k USING done d WHERE k.job_id = d.id)
             SELECT id, lease_token FROM done
             """
@@ -70,7 +74,7 @@ extension JobStore {
               AS c(job_id, lease_token, code, message, param, retryable,
                    prompt, cached, thinking, injected, answer, recomputed, wall_ms)
             ), next AS MATERIALIZED (
-              SELECT c.*, j.tenant_id, j.model_id, j.mode,
+              SELECT c.*, j.tenant_id, j.model_id, j.mode, j.attempt, j.leased_by, j.started_at,
                      CASE WHEN j.cancel_requested_at IS NOT NULL THEN 'cancelled'
                           WHEN c.retryable AND j.attempt < j.max_attempts THEN 'scheduled'
                           ELSE 'failed' END::moed.job_state AS state,
@@ -95,10 +99,12 @@ extension JobStore {
                      n.cached, n.thinking, n.injected, n.answer, n.recomputed, n.wall_ms
                 FROM next n WHERE n.prompt + n.thinking + n.injected + n.answer + n.recomputed > 0
             ), attempt AS (
-              UPDATE moed.job_attempt a
-                 SET ended_at = clock_timestamp(), error_code = n.code, error_message = n.message,
-                     outcome = CASE n.state WHEN 'scheduled' THEN 'retried' ELSE n.state::text END
-                FROM next n WHERE a.job_id = n.job_id AND a.lease_token = n.lease_token
+              \(attemptsEnd(
+                  """
+                  SELECT n.job_id, n.lease_token, n.attempt, n.leased_by, n.started_at, clock_timestamp(),
+                         CASE n.state WHEN 'scheduled' THEN 'retried' ELSE n.state::text END, n.code, n.message
+                    FROM next n
+                  """))
             ), checkpoint AS (
               DELETE FROM moed.job_checkpoint k USING next n WHERE k.job_id = n.job_id AND n.state <> 'scheduled'
             )
@@ -125,7 +131,7 @@ extension JobStore {
                 \(usage.recomputed), \(usage.wall))
               AS c(job_id, lease_token, prompt, cached, thinking, injected, answer, recomputed, wall_ms)
             ), next AS MATERIALIZED (
-              SELECT c.*, j.tenant_id, j.model_id, j.mode, j.expires_at,
+              SELECT c.*, j.tenant_id, j.model_id, j.mode, j.attempt, j.leased_by, j.started_at, j.expires_at,
                      CASE WHEN j.cancel_requested_at IS NOT NULL THEN 'cancelled'
                           WHEN j.expires_at <= clock_timestamp() THEN 'failed'
                           ELSE 'queued' END::moed.job_state AS state
@@ -151,16 +157,31 @@ extension JobStore {
                      n.cached, n.thinking, n.injected, n.answer, n.recomputed, n.wall_ms
                 FROM next n WHERE n.prompt + n.thinking + n.injected + n.answer + n.recomputed > 0
             ), attempt AS (
-              UPDATE moed.job_attempt a
-                 SET ended_at = clock_timestamp(),
-                     outcome = CASE n.state WHEN 'queued' THEN 'released' ELSE n.state::text END,
-                     error_code = CASE n.state WHEN 'failed' THEN 'expired' END
-                FROM next n WHERE a.job_id = n.job_id AND a.lease_token = n.lease_token
+              \(attemptsEnd(
+                  """
+                  SELECT n.job_id, n.lease_token, n.attempt, n.leased_by, n.started_at, clock_timestamp(),
+                         CASE n.state WHEN 'queued' THEN 'released' ELSE n.state::text END,
+                         CASE n.state WHEN 'failed' THEN 'expired' END, NULL FROM next n
+                  """))
             ), checkpoint AS (
               DELETE FROM moed.job_checkpoint k USING next n WHERE k.job_id = n.job_id AND n.state <> 'queued'
             )
             SELECT id, lease_token FROM done
             """
+    }
+
+    /// Writes attempts that have ended into the history; a daemon of an older version wrote its row at the beginning.
+    ///
+    /// - Parameter attempts: a query for job, token, number, worker, beginning, end, outcome, code and message.
+    static func attemptsEnd(_ attempts: SQL) -> SQL {
+        """
+        INSERT INTO moed.job_attempt AS a
+          (job_id, lease_token, attempt, worker_id, started_at, ended_at, outcome, error_code, error_message)
+        \(attempts)
+        ON CONFLICT (job_id, lease_token) DO UPDATE
+           SET ended_at = excluded.ended_at, outcome = excluded.outcome, error_code = excluded.error_code,
+               error_message = excluded.error_message
+        """
     }
 
     /// Runs a fenced statement over the items in portions and finds out what became of each.

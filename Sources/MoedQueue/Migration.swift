@@ -28,13 +28,15 @@ package struct Migration: Sendable, Equatable {
         Migration(version: 9, name: "m0009_deadlines", PackageResources.m0009_deadlines_sql),
         Migration(version: 10, name: "m0010_throughput", PackageResources.m0010_throughput_sql),
         Migration(version: 11, name: "m0011_compatibility", PackageResources.m0011_compatibility_sql),
+        Migration(version: 12, name: "m0012_attempts", PackageResources.m0012_attempts_sql, worksSince: 11),
     ]
 
     /// Roles, grants and row security: run after the migrations where they are wanted, as often as one likes, and
     /// not recorded in `moed.migration`.
     package static let roles = Migration(version: 0, name: "roles", PackageResources.roles_sql)
 
-    private init(version: Int, name: String, _ bytes: [UInt8]) {
-        self.init(version: version, name: name, sql: String(decoding: bytes, as: UTF8.self))
+    private init(version: Int, name: String, _ bytes: [UInt8], worksSince: Int? = nil) {
+        self.init(
+            version: version, name: name, sql: String(decoding: bytes, as: UTF8.self), worksSince: worksSince)
     }
 }

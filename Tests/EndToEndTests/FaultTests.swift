@@ -62,8 +62,6 @@ struct FaultTests {
                 SELECT moed.enqueue(prompt => 'What is 2 + 2?', max_tokens => 20);
                 UPDATE moed.job SET state = 'running', attempt = 1, started_at = now(), leased_by = (SELECT id FROM moed.worker),
                        lease_token = nextval('moed.lease_token_seq');
-                INSERT INTO moed.job_attempt (job_id, lease_token, attempt, worker_id)
-                SELECT id, lease_token, attempt, leased_by FROM moed.job;
                 COMMIT;
                 SELECT pg_terminate_backend(pid) FROM pg_stat_activity
                  WHERE datname = current_database() AND application_name = 'moed'

@@ -20,7 +20,10 @@ extension ChaosScenario {
             let beside = try await worker.serve(rate: rate, batch: 64, for: duration)
             await held.end()
             let part = Double(beside.jobs) / (rate * Double(trial.size))
-            await trial.check(part >= 0.95, "\(TextTable.percent(part)) of the jobs were served in time")
+            let served = "\(TextTable.percent(part)) of the jobs were served in time"
+            // A busy machine may stand still for a second: of a few seconds nothing can be said but that jobs went on.
+            await trial.check(trial.size < 60 ? beside.jobs > 0 : part >= 0.95, served)
+            await trial.note(served)
             for (name, times) in [("before", before.times), ("beside", beside.times)] {
                 let sample = Sample(times.claim)
                 await trial.note(

@@ -17,9 +17,13 @@ package enum QueueInvariants {
          WHERE j.state = 'running'
            AND NOT EXISTS (SELECT FROM moed.worker w WHERE w.id = j.leased_by AND w.stopped_at IS NULL)
         UNION ALL
-        SELECT 'an open attempt that does not fit the state: ' || j.id FROM moed.job j
-         WHERE (SELECT count(*) FROM moed.job_attempt a WHERE a.job_id = j.id AND a.ended_at IS NULL)
-               <> CASE j.state WHEN 'running' THEN 1 ELSE 0 END
+        SELECT 'a history that does not fit the state: ' || j.id FROM moed.job j
+         WHERE j.lease_token > 0
+           AND (j.state = 'running') = EXISTS (SELECT FROM moed.job_attempt a
+                                                WHERE a.job_id = j.id AND a.lease_token = j.lease_token)
+        UNION ALL
+        SELECT 'an attempt without an end: ' || a.job_id FROM moed.job_attempt a
+         WHERE a.ended_at IS NULL OR a.outcome IS NULL
         UNION ALL
         SELECT 'a job without a request: ' || j.id FROM moed.job j
          WHERE NOT EXISTS (SELECT FROM moed.job_request q WHERE q.job_id = j.id)
