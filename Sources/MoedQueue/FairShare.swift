@@ -33,6 +33,10 @@ package struct FairShare: Sendable {
         }
     }
 
+    /// As each head had a job when it was looked at, no more heads than jobs are needed, but for some that are empty by
+    /// now. A claim locks what each of them has to give.
+    private static let headsSpare = 2
+
     private var tenants: [Tenant]
     /// Head of the job that has been ready for longest, when it has waited too long.
     private var overdue: GroupBacklog.Head?
@@ -95,7 +99,8 @@ package struct FairShare: Sendable {
             add(passed, 1)
             rest -= 1
         }
-        for head in tenant.heads where head != passed && rest > 0 { add(head, rest) }
+        guard rest > 0 else { return portions }
+        for head in tenant.heads.filter({ $0 != passed }).prefix(rest + Self.headsSpare) { add(head, rest) }
         return portions
     }
 

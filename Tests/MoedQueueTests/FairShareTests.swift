@@ -72,6 +72,14 @@ import Testing
         #expect(share.portions(4).allSatisfy { $0.most == 4 && $0.tenantMost == 4 })
     }
 
+    /// Were all of a tenant's thousand priorities asked for its share, a claim would lock a thousand times as much.
+    @Test func noMoreHeadsAreAskedThanAreNeeded() {
+        let heads = (0..<1000).map { Self.head(1, urgency: $0, job: Int64($0)) }
+        var share = Self.share([.init(id: 1, weight: 1)], heads: heads)
+        #expect(share.portions(1).map(\.head) == Array(heads[..<3]))
+        #expect(share.portions(64).map(\.head) == Array(heads[..<66]))
+    }
+
     /// One a claim, whatever its priority, and although it is not its tenant's turn.
     @Test func anOverdueJobIsFirst() {
         let heads = [

@@ -123,11 +123,13 @@ extension QueueService {
         guard let worker else { return }
         let policy = GroupPolicy(maxWait: settings.queue.maxWait)
         var exhausted: Set<JobGroup> = []
+        var isFresh = false
         var free = inference.snapshot.slotsFree - jobs.preparingCount
         while free > 0 {
             if backlog.needsLook(now: now) {
                 let asked = now
                 backlog.looked(try await store.backlog(models: models), from: asked, to: now)
+                isFresh = true
             }
             let open = backlog.groups.filter { !exhausted.contains($0.group) }
             guard let group = policy.next(after: currentGroup, among: open),
@@ -141,7 +143,8 @@ extension QueueService {
                 worker, waiting, limit: limit, maxWait: settings.queue.maxWait, computedBy: computedBy)
             backlog.claimed(claimed, of: limit, in: group)
             if claimed.isEmpty {
-                exhausted.insert(group)
+                // Heads of an older look may be empty: the claim that came short calls for another one.
+                if isFresh { exhausted.insert(group) }
                 continue
             }
             currentGroup = group
