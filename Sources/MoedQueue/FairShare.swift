@@ -20,7 +20,7 @@ package struct FairShare: Sendable {
         var weight: Double
         var runningMax: Int
         var had: Double
-        /// Most urgent first; taken out of the running when it is known to be empty.
+        /// Most urgent first.
         var heads: [GroupBacklog.Head]
         /// Of the claim under way.
         var share = 0
