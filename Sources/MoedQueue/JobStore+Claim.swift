@@ -48,14 +48,15 @@ extension JobStore {
               SELECT j.tenant_id, sum(j.jobs) AS jobs FROM moed.worker w CROSS JOIN LATERAL (
                 SELECT q.tenant_id, count(*) AS jobs \(Self.runningOfWorker) GROUP BY q.tenant_id) j
                WHERE w.stopped_at IS NULL GROUP BY j.tenant_id
+            ), sharing AS MATERIALIZED (
+              SELECT t.id, concat_ws(':', t.id, t.weight, coalesce(t.max_running, 0), coalesce(b.jobs, 0),
+                                     t.recent_jobs, t.recent_tokens) AS tenant
+                FROM moed.tenants t LEFT JOIN busy b ON b.tenant_id = t.id
+               WHERE t.id IN (SELECT h.tenant_id FROM head h) AND t.may_start
             ), open AS MATERIALIZED (
-              SELECT h.*, m.name, \(Self.age("h.due")) AS age_ms,
-                     concat_ws(':', t.id, t.weight, coalesce(t.max_running, 0), coalesce(b.jobs, 0), t.recent_jobs,
-                               t.recent_tokens) AS tenant
-                FROM head h
+              SELECT h.*, m.name, s.tenant, \(Self.age("h.due")) AS age_ms
+                FROM head h JOIN sharing s ON s.id = h.tenant_id
                 JOIN moed.model m ON m.id = h.model_id AND m.paused_at IS NULL
-                JOIN moed.tenants t ON t.id = h.tenant_id AND t.may_start
-                LEFT JOIN busy b ON b.tenant_id = h.tenant_id
                WHERE m.name = ANY (\(SQLArray(models.map { $0.withoutNUL })))
             ), active AS (
               SELECT o.model_id, o.mode, o.bucket, o.name, max(o.age_ms) AS age_ms,

@@ -61,6 +61,28 @@ struct ClaimTests {
         await queue.close()
     }
 
+    /// What a tenant was served lately fades as one looks: it is read once, for all of its priorities.
+    @Test func aLookNamesATenantOnce() async throws {
+        let queue = try await Queue()
+        let worker = try await queue.worker()
+        try await queue.add(4, tenant: "a")
+        let done = try await queue.store.claim(worker, Queue.group, limit: 2)
+        _ = try await queue.store.complete(done.map { JobCompletion($0.lease) })
+        try await queue.store.foldUsage()
+        for priority in 1...3 { try await queue.add(1, tenant: "a", priority: priority) }
+        try await queue.add(1, tenant: "b")
+        let held = try await queue.store.claim(worker, Queue.group, limit: 1)
+        let backlog = try #require(try await queue.store.backlog(models: ["default"]).first)
+        #expect(held.map(\.tenant) == ["b"])
+        #expect(backlog.heads.map(\.urgency) == [-3, -2, -1, 0])
+        #expect(backlog.heads.allSatisfy { $0.tenant == backlog.tenants.first?.id })
+        #expect(backlog.tenants.count == 1)
+        #expect(backlog.tenants.first?.recentJobs ?? 0 > 1.9)
+        let urgent = try await queue.store.claim(worker, backlog, limit: 4)
+        #expect(urgent.map(\.tenant) == ["a", "a", "a", "a"])
+        await queue.close()
+    }
+
     @Test func twoWorkersNeverShareAJob() async throws {
         let queue = try await Queue()
         let all = try await queue.add(600)
