@@ -36,20 +36,20 @@ struct BudgetTests {
 
         let scene = try await scene()
         let daemon = try MoedDaemonProcess(scene.arguments(settings("50%"), model: pack.path))
-        #expect(
-            try await eventually {
-                try await scene.database.value(
-                    "SELECT count(DISTINCT job_id) AS value FROM moed.job_checkpoint", as: Int64.self) == 8
-            })
+        // How many there are at once is a matter of luck: those of a job go when it ends.
+        let kept: SQL = "SELECT count(DISTINCT job_id) AS value FROM moed.job_checkpoint"
+        #expect(try await eventually { try await scene.database.value(kept, as: Int64.self) ?? 0 > 0 })
         daemon.signal(SIGKILL)
         #expect(try await daemon.exitCode() == -SIGKILL)
+        let unfinished = try await scene.database.value(kept, as: Int64.self) ?? 0
+        #expect(unfinished > 0)
         let tight = try await drain(scene, SamplePack.tight(least))
         #expect(tight.status == 0 && tight.errors.contains("experts are read by"), "\(tight.errors)")
         #expect(try await scene.texts() == roomy.texts())
         #expect(
             try await scene.database.value(
                 "SELECT count(*) AS value FROM moed.token_ledger WHERE kind = 'final' AND recomputed_tokens > 0",
-                as: Int64.self) == 8)
+                as: Int64.self) == unfinished)
         #expect(try await scene.accountingFaults() == [])
     }
 
