@@ -55,6 +55,11 @@ package struct ClaimedJob: Sendable, Equatable {
     }
 }
 
+extension Collection where Element == ClaimedJob {
+    /// How many there are of each tenant, by its number.
+    package var countByTenant: [Int: Int] { reduce(into: [:]) { $0[$1.tenantID, default: 0] += 1 } }
+}
+
 /// A finished job, to be written.
 package struct JobCompletion: Sendable {
     package var lease: JobLease

@@ -154,9 +154,10 @@ extension JobStore {
                 (rank: try row.value("rank", as: Int.self), job: try Self.claimedJob(row, of: backlog.group))
             }
             let order = jobs.map { (turn: share.turn(of: $0.rank, tenant: $0.job.tenantID), job: $0.job) }
-            claimed += order.sorted { ($0.turn, $0.job.id.rawValue) < ($1.turn, $1.job.id.rawValue) }.map(
-                \.job)
-            share.took(jobs.reduce(into: [:]) { $0[$1.job.tenantID, default: 0] += 1 })
+                .sorted { ($0.turn, $0.job.id.rawValue) < ($1.turn, $1.job.id.rawValue) }
+                .map(\.job)
+            claimed += order
+            share.took(order.countByTenant)
         }
         return claimed
     }

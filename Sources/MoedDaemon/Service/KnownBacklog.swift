@@ -31,12 +31,10 @@ package struct KnownBacklog {
     /// Takes out what was claimed: their tenants run them now. A claim that came short, or took all that was counted,
     /// calls for a look.
     package mutating func claimed(_ jobs: some Collection<ClaimedJob>, of limit: Int, in group: JobGroup) {
-        for job in jobs {
-            for index in groups.indices {
-                guard let tenant = groups[index].tenants.firstIndex(where: { $0.id == job.tenantID }) else {
-                    continue
-                }
-                groups[index].tenants[tenant].running += 1
+        let counts = jobs.countByTenant
+        for index in groups.indices {
+            for tenant in groups[index].tenants.indices {
+                groups[index].tenants[tenant].running += counts[groups[index].tenants[tenant].id] ?? 0
             }
         }
         guard let index = groups.firstIndex(where: { $0.group == group }) else { return }
