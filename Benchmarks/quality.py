@@ -26,6 +26,7 @@ MOED_FORMATS = {
     "int8 group 32": ["--experts", "int8", "--dense", "int8", "--group", "32"],
     "int8 group 64": ["--experts", "int8", "--dense", "int8"],
     "int4 experts, int8 dense": ["--experts", "int4", "--dense", "int8"],
+    "int4 throughout": ["--experts", "int4", "--dense", "int4"],
     "int4 group 32, int8 dense": ["--experts", "int4", "--dense", "int8", "--group", "32"],
 }
 # llama.cpp's Q4_0 quantises attention too; the third row keeps it at 8 bits as moed's int4 does.

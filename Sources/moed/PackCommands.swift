@@ -6,15 +6,15 @@ struct FormatOptions: ParsableArguments {
     @Option(help: "Format of the experts: bf16 (as stored), int8 or int4. Default: the pack's, or bf16.")
     var experts: String?
 
-    @Option(help: "Format of all other matrices but the routers: bf16 or int8. Default: the pack's, or bf16.")
+    @Option(help: "Format of all other matrices but the routers: bf16, int8 or int4. Default: the pack's, or bf16.")
     var dense: String?
 
     @Option(help: "Inputs that share a scale in int8 and int4: 32, 64 or 128.")
     var group = FormatChoice.groupDefault
 
     func validate() throws {
-        try Self.check("--experts", experts, FormatChoice.expertWords)
-        try Self.check("--dense", dense, FormatChoice.denseWords)
+        try Self.check("--experts", experts, FormatChoice.words)
+        try Self.check("--dense", dense, FormatChoice.words)
         try Self.check("--group", "\(group)", FormatChoice.groupWords)
     }
 
@@ -59,7 +59,7 @@ struct PackCommand: AsyncParsableCommand {
         guard formats.experts != nil else {
             throw ValidationError("--experts bf16, int8 or int4 must be given")
         }
-        guard formats.dense != nil else { throw ValidationError("--dense bf16 or int8 must be given") }
+        guard formats.dense != nil else { throw ValidationError("--dense bf16, int8 or int4 must be given") }
         guard (0...1024).contains(threads) else { throw ValidationError("--threads must be in 0…1024") }
     }
 

@@ -99,7 +99,7 @@ import Testing
         #expect(chosen.formats == FormatChoice(experts: "int4", dense: "int8", group: 128))
         #expect(chosen.packCache == "/var/cache/moed")
         #expect(chosen.formats != FormatChoice(experts: "int4", dense: "int8", group: 64))
-        for (key, value) in [("experts", "int5"), ("dense", "int4"), ("group", "48"), ("experts", "INT4")] {
+        for (key, value) in [("experts", "int5"), ("dense", "int2"), ("group", "48"), ("experts", "INT4")] {
             let found = problems(read(yaml: "model: {path: /m, \(key): \(value)}"))
             #expect(found.count == 1 && found[0].contains("model.\(key) must be one of"), "\(found)")
         }

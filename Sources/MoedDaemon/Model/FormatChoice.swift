@@ -6,16 +6,15 @@ package struct FormatChoice: Sendable, Equatable {
     package var experts: WeightFormat?
     package var dense: WeightFormat?
 
-    package static let expertWords = ["bf16", "int8", "int4"]
-    package static let denseWords = ["bf16", "int8"]
+    package static let words = ["bf16", "int8", "int4"]
     package static let groupWords = WeightFormat.groups.map(String.init)
     package static let groupDefault = 64
     /// As the directory has it.
     package static let auto = FormatChoice(experts: "auto", dense: "auto")
 
     /// - Parameters:
-    ///   - experts: one of `expertWords`; any other word leaves it to the directory.
-    ///   - dense: one of `denseWords`, likewise.
+    ///   - experts: one of `words`; any other word leaves it to the directory.
+    ///   - dense: one of `words`, likewise.
     package init(experts: String, dense: String, group: Int = groupDefault) {
         func format(_ word: String) -> WeightFormat? {
             switch word {

@@ -32,7 +32,7 @@ package struct SettingKey: Sendable {
         "model.experts", "auto",
         "format of the experts: bf16 (as stored), int8, int4; auto is the pack's, or bf16")
     static let modelDense = SettingKey(
-        "model.dense", "auto", "format of all other matrices but the routers: bf16, int8; auto as above")
+        "model.dense", "auto", "format of all other matrices but the routers: bf16, int8, int4; auto as above")
     static let modelGroup = SettingKey(
         "model.group", "64", "inputs that share a scale in int8 and int4: 32, 64 or 128")
     static let modelPackCache = SettingKey(

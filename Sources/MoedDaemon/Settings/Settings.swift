@@ -141,8 +141,8 @@ extension Settings {
 
     private static func formats(_ reader: inout SettingReader) -> FormatChoice {
         FormatChoice(
-            experts: reader.choice(.modelExperts, of: ["auto"] + FormatChoice.expertWords),
-            dense: reader.choice(.modelDense, of: ["auto"] + FormatChoice.denseWords),
+            experts: reader.choice(.modelExperts, of: ["auto"] + FormatChoice.words),
+            dense: reader.choice(.modelDense, of: ["auto"] + FormatChoice.words),
             group: Int(reader.choice(.modelGroup, of: FormatChoice.groupWords)) ?? FormatChoice.groupDefault)
     }
 }
