@@ -9,51 +9,12 @@ behind 32 tokens each. "bound" is what the disk would give at the probe's speed 
 """
 import argparse
 import json
-import os
 import statistics
-import subprocess
-import time
 
 from compare import ENVIRONMENT, THREADS
+from limits import Group, forget, share
 
 CONTEXT, DECODED = 32, 8
-
-
-class Group:
-    """A control group with a limit of bytes."""
-
-    def __init__(self, limit):
-        version1 = os.path.isdir("/sys/fs/cgroup/memory")
-        self.path = "/sys/fs/cgroup/memory/moed-limited" if version1 else "/sys/fs/cgroup/moed-limited"
-        os.makedirs(self.path, exist_ok=True)
-        self.write("memory.limit_in_bytes" if version1 else "memory.max", limit)
-        if not version1:
-            self.write("memory.swap.max", 0)
-
-    def write(self, name, value):
-        with open(f"{self.path}/{name}", "w") as file:
-            file.write(str(value))
-
-    def output(self, command):
-        return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=True,
-                              env=ENVIRONMENT, preexec_fn=lambda: self.write("cgroup.procs", os.getpid())).stdout
-
-    def remove(self):
-        for _ in range(50):
-            try:
-                return os.rmdir(self.path)
-            except OSError:  # the kernel is not done with the last process
-                time.sleep(0.1)
-
-
-def forget(paths):
-    """Takes files out of the page cache."""
-    for path in paths:
-        files = [os.path.join(path, name) for name in os.listdir(path)] if os.path.isdir(path) else [path]
-        for name in files:
-            descriptor = os.open(name, os.O_RDONLY)
-            os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
-            os.close(descriptor)
 
 
 def run_llama(group, folder, model, decode):
@@ -70,18 +31,15 @@ def run_moed(group, moed, pack, decode):
     return {run["tokens"]: run | {"probe": probe} for run in report["runs"]}
 
 
-def measure(arguments, percent, size):
-    group = Group(size * percent // 100 // 4096 * 4096)
+def measure(arguments, percent):
     turns = []
-    try:
+    with Group(share(arguments.pack, percent), ENVIRONMENT) as group:
         for _ in range(arguments.turns):
             forget([arguments.pack, arguments.gguf])
             theirs = run_llama(group, arguments.llama, arguments.gguf, arguments.decode)
             forget([arguments.pack, arguments.gguf])
             ours = run_moed(group, arguments.moed, arguments.pack, arguments.decode)
             turns.append((theirs, ours))
-    finally:
-        group.remove()
     rows = []
     for count in map(int, arguments.decode.split(",")):
         def median(value):
@@ -110,11 +68,10 @@ def main():
     parser.add_argument("--turns", type=int, default=3)
     parser.add_argument("--json")
     arguments = parser.parse_args()
-    size = sum(os.path.getsize(os.path.join(arguments.pack, name)) for name in os.listdir(arguments.pack))
     rows = []
     print("limit  sequences  llama.cpp    moed   ratio   bound   hits   disk GB/s   of probe   MB/token")
     for percent in map(int, arguments.limits.split(",")):
-        for row in measure(arguments, percent, size):
+        for row in measure(arguments, percent):
             rows.append(row)
             print(f"{row['percent']:3} % {row['sequences']:9} {row['llama']:11.2f} {row['moed']:8.2f} {row['ratio']:7.2f}"
                   f" {row['bound']:7.1f} {100 * row['hit_rate']:4.0f} % {row['disk_gb_per_second']:9.2f}"
