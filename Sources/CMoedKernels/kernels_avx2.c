@@ -9,6 +9,7 @@
 #define QUANTISED_ROWS_MANY 4
 #define QUANTISED_PANELS 1
 #define QUANTISED_STREAM_ROWS 0
+#define UNROLL_STEPS
 #define ATTENTION_TILE 2
 
 #include "kernels_internal.h"

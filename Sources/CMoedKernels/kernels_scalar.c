@@ -8,6 +8,7 @@
 #define QUANTISED_ROWS_MANY 2
 #define QUANTISED_PANELS 1
 #define QUANTISED_STREAM_ROWS 0
+#define UNROLL_STEPS
 #define ATTENTION_TILE 1
 
 #include "body/vector.h"

@@ -24,12 +24,9 @@ INLINE uint32_t load_quad(const uint8_t *source) {
 /* FEW_INPUTS of int4 weights, as group_dots. */
 INLINE void few_dots(
     const int P, const int R, i32x16 few[QUANTISED_PANELS][QUANTISED_ROWS_MAX], const uint8_t *codes,
-    size_t panel_bytes, uint32_t turns, const activation_row *x, size_t first) {
-    for (size_t k = 0; k < FEW_INPUTS; k += 8) {
+    size_t panel_bytes, const activation_row *x, size_t first) {
+    UNROLL_STEPS for (size_t k = 0; k < FEW_INPUTS; k += 8) {
         u32x16 low[QUANTISED_PANELS], high[QUANTISED_PANELS];
-        if (turns >> (k / 8) & 1)
-            UNROLL for (int p = 0; p < P; p++)
-                __builtin_prefetch(codes + (P + p) * panel_bytes + k * (MOED_PANEL / 2));
         UNROLL for (int p = 0; p < P; p++) {
             u32x16 pair = load_codes(codes + p * panel_bytes + k * (MOED_PANEL / 2));
             low[p] = pair & 0x0f0f0f0f;
@@ -45,19 +42,14 @@ INLINE void few_dots(
     }
 }
 
-/* One group: the exact dot products of P panels' codes with R rows. Meanwhile the same place of the next P
- * panels is fetched, where there are any: without that, memory and arithmetic take turns. Tiles that share the
- * panels share this work too: this one fetches at the steps whose bit is set in `turns`. */
+/* One group: the exact dot products of P panels' codes with R rows. */
 INLINE void group_dots(
     const int P, const int R, const int bits, const size_t group,
     i32x16 dot[QUANTISED_PANELS][QUANTISED_ROWS_MAX], const uint8_t *codes, size_t panel_bytes,
-    uint32_t turns, const activation_row *x, size_t first) {
+    const activation_row *x, size_t first) {
     if (bits == 8) {
-        for (size_t k = 0; k < group; k += 4) {
+        UNROLL_STEPS for (size_t k = 0; k < group; k += 4) {
             u32x16 w[QUANTISED_PANELS];
-            if (turns >> (k / 4) & 1)
-                UNROLL for (int p = 0; p < P; p++)
-                    __builtin_prefetch(codes + (P + p) * panel_bytes + k * MOED_PANEL);
             UNROLL for (int p = 0; p < P; p++) w[p] = load_codes(codes + p * panel_bytes + k * MOED_PANEL);
             UNROLL for (int r = 0; r < R; r++) {
                 uint32_t quad = load_quad(x[r].codes + first + k);
@@ -70,15 +62,18 @@ INLINE void group_dots(
         i32x16 few[QUANTISED_PANELS][QUANTISED_ROWS_MAX];
         UNROLL for (int r = 0; r < R; r++)
             UNROLL for (int p = 0; p < P; p++) few[p][r] = few_start(dot[p][r]);
-        few_dots(P, R, few, codes + k * (MOED_PANEL / 2), panel_bytes, turns >> (k / 8), x, first + k);
+        few_dots(P, R, few, codes + k * (MOED_PANEL / 2), panel_bytes, x, first + k);
         UNROLL for (int r = 0; r < R; r++)
             UNROLL for (int p = 0; p < P; p++) dot[p][r] = few_end(dot[p][r], few[p][r]);
     }
 }
 
+/* All groups of P panels for R rows. Meanwhile the same place of the next P panels is fetched, where there are any:
+ * without that, memory and arithmetic take turns. Scales and minima too: streams so short that no processor foresees
+ * them. The `turns` tiles that share the panels share this work: this one fetches the cache lines of its `turn`. */
 INLINE void quantised_tile(
     const int P, const int R, const int bits, const size_t group, const moed_matmul_quantised *job,
-    size_t panel, size_t row, uint32_t turns) {
+    size_t panel, size_t row, size_t turn, size_t turns) {
     const size_t K = job->inputs, groups = (K + group - 1) / group;
     const size_t panel_bytes = moed_panel_bytes(bits, K, group);
     const uint8_t *codes = (const uint8_t *)job->weights + panel * panel_bytes;
@@ -97,7 +92,16 @@ INLINE void quantised_tile(
             UNROLL for (int p = 0; p < P; p++)
                 dot[p][r] = bits == 8 ? dot_start(x[r].offsets[g]) : splat_int(0);
         const uint8_t *start = codes + g * group * MOED_PANEL * bits / 8;
-        group_dots(P, R, bits, group, dot, start, panel_bytes, turns, x, g * group);
+        for (size_t line = turn; line < group * bits / 8 * MOED_PANEL / 64; line += turns)
+            UNROLL for (int p = 0; p < P; p++) __builtin_prefetch(start + (P + p) * panel_bytes + line * 64);
+        if (g % turns == turn) {
+            const uint8_t *next = scales + P * panel_bytes + g * number_bytes;
+            UNROLL for (int p = 0; p < P; p++) {
+                __builtin_prefetch(next + p * panel_bytes);
+                if (bits == 4) __builtin_prefetch(next + p * panel_bytes + minima);
+            }
+        }
+        group_dots(P, R, bits, group, dot, start, panel_bytes, x, g * group);
         UNROLL for (int p = 0; p < P; p++) {
             const uint8_t *numbers = scales + p * panel_bytes + g * number_bytes;
             f32x16 scale = load_bf16(numbers);
@@ -119,7 +123,7 @@ INLINE void quantised_tile(
 }
 
 #define QUANTISED_TILE(R) \
-    case R: quantised_tile(P, R, bits, group, job, panel, row, turns); break;
+    case R: quantised_tile(P, R, bits, group, job, panel, row, tile, tiles); break;
 
 /* All rows on P panels, in register tiles of nearly equal size, while the panels are in the cache. For few rows
  * the widest tile saves a pass; of many, QUANTISED_ROWS_MANY is the fastest. */
@@ -129,8 +133,6 @@ INLINE void quantised_panels(
     size_t tiles = (job->rows + most - 1) / most, row = 0;
     for (size_t tile = 0; tile < tiles; tile++) {
         size_t end = (tile + 1) * job->rows / tiles;
-        uint32_t turns = 0; /* of the up to 32 steps of a group */
-        for (size_t step = tile; step < 32; step += tiles) turns |= 1u << step;
         switch (end - row) {
             QUANTISED_TILE(1) QUANTISED_TILE(2)
 #if QUANTISED_ROWS_MAX > 2
