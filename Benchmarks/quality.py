@@ -26,7 +26,7 @@ MOED_FORMATS = {
     "int8 group 32": ["--experts", "int8", "--dense", "int8", "--group", "32"],
     "int8 group 64": ["--experts", "int8", "--dense", "int8"],
     "int4 experts, int8 dense": ["--experts", "int4", "--dense", "int8"],
-    "int4 throughout": ["--experts", "int4", "--dense", "int4"],
+    "int4 experts, int4/32 dense": ["--experts", "int4", "--dense", "int4/32"],
     "int4 group 32, int8 dense": ["--experts", "int4", "--dense", "int8", "--group", "32"],
 }
 # llama.cpp's Q4_0 quantises attention too; the third row keeps it at 8 bits as moed's int4 does.
@@ -129,7 +129,7 @@ def compare(name, model, sequences, work, build, program, moed):
         rows.append(("llama.cpp", label, *divergence(reference, llama_logprobs(program, file, sequences, vocabulary))))
     print(f"{name}: {len(reference)} positions")
     for engine, label, mean, same in rows:
-        print(f"  {engine:10} {label:26} KL {mean:.6f}   same best token {100 * same:.2f} %", flush=True)
+        print(f"  {engine:10} {label:27} KL {mean:.6f}   same best token {100 * same:.2f} %", flush=True)
 
 
 def accuracy(moed, formats, prompts):
@@ -153,7 +153,7 @@ def tasks(moed, prompts):
     print(f"sample model's tasks solved: {len(prompts)} prompts, greedy")
     for label, formats in ({"unquantised": []} | MOED_FORMATS).items():
         shares = accuracy(moed, formats, prompts)
-        print(f"  {label:26} " + "   ".join(f"{mode} {100 * share:.1f} %" for mode, share in shares.items()), flush=True)
+        print(f"  {label:27} " + "   ".join(f"{mode} {100 * share:.1f} %" for mode, share in shares.items()), flush=True)
 
 
 def main(source, build, moed, work):

@@ -20,7 +20,10 @@ struct PackCommandTests {
         return try #require(try JSONValue(parsing: result.output)["choices"])
     }
 
-    @Test(arguments: [["--experts", "bf16", "--dense", "bf16"], ["--experts", "int4", "--dense", "int8"]])
+    @Test(arguments: [
+        ["--experts", "bf16", "--dense", "bf16"], ["--experts", "int4", "--dense", "int8"],
+        ["--experts", "int4", "--dense", "int4/32"],
+    ])
     func packsAnswerLikeTheirCheckpoint(_ formats: [String]) async throws {
         let packed = try await MoedProgram.run(["pack", model, folder.path("pack"), "--report"] + formats)
         #expect(packed.status == 0 && packed.output.contains("mlp.experts.gate_proj"), "\(packed.errors)")

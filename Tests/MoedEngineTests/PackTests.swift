@@ -88,9 +88,12 @@ import Testing
         try expectSame(
             try Qwen3Model.load(opened, experts: format, dense: format, threads: 1),
             try Qwen3Model.load(try Pack.open(folder.path("pack")), threads: 1), [0, 3, 1])
-        // Of f32 weights “as stored” is f32.
-        let stored = try Pack.open(folder.path("pack")).manifest.blobs.first?.format
-        #expect(stored == (format == .bf16 ? "f32" : "\(format)"))
+        // Of f32 weights “as stored” is f32; embeddings have no fewer than eight bits.
+        let pack = try Pack.open(folder.path("pack"))
+        let stored = format == .bf16 ? WeightFormat.f32 : format
+        #expect(try pack.format(of: "model.layers.0.self_attn.q_proj") == "\(stored)")
+        let embedding = stored.bits == 4 ? WeightFormat.int8(group: 32) : stored
+        #expect(try pack.format(of: "model.embed_tokens") == "\(embedding)")
     }
 
     @Test func threadsLeaveNoTrace() throws {

@@ -6,7 +6,9 @@ package struct FormatChoice: Sendable, Equatable {
     package var experts: WeightFormat?
     package var dense: WeightFormat?
 
-    package static let words = ["bf16", "int8", "int4"]
+    /// A quantised format with its group, or without, for `group`.
+    package static let words =
+        ["bf16", "int8", "int4"] + ["int8", "int4"].flatMap { word in groupWords.map { "\(word)/\($0)" } }
     package static let groupWords = WeightFormat.groups.map(String.init)
     package static let groupDefault = 64
     /// As the directory has it.
@@ -15,14 +17,10 @@ package struct FormatChoice: Sendable, Equatable {
     /// - Parameters:
     ///   - experts: one of `words`; any other word leaves it to the directory.
     ///   - dense: one of `words`, likewise.
+    ///   - group: of the formats that do not name theirs.
     package init(experts: String, dense: String, group: Int = groupDefault) {
         func format(_ word: String) -> WeightFormat? {
-            switch word {
-            case "bf16": .bf16
-            case "int8": .int8(group: group)
-            case "int4": .int4(group: group)
-            default: nil
-            }
+            WeightFormat(word) ?? WeightFormat("\(word)/\(group)")
         }
         self.experts = format(experts)
         self.dense = format(dense)

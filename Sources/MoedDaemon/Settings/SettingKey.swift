@@ -32,9 +32,12 @@ package struct SettingKey: Sendable {
         "model.experts", "auto",
         "format of the experts: bf16 (as stored), int8, int4; auto is the pack's, or bf16")
     static let modelDense = SettingKey(
-        "model.dense", "auto", "format of all other matrices but the routers: bf16, int8, int4; auto as above")
+        "model.dense", "auto",
+        "format of all other matrices but the routers: bf16, int8, int4 (embeddings stay int8); auto as above"
+    )
     static let modelGroup = SettingKey(
-        "model.group", "64", "inputs that share a scale in int8 and int4: 32, 64 or 128")
+        "model.group", "64",
+        "inputs that share a scale in int8 and int4: 32, 64 or 128; int4/32 names its own")
     static let modelPackCache = SettingKey(
         "model.pack_cache", "",
         "directory where a checkpoint is packed on first use, and found again; empty packs nothing")

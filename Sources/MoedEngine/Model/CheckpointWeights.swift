@@ -56,7 +56,7 @@ final class CheckpointWeights: WeightSource {
 
     /// - Parameters:
     ///   - experts: format of the experts; `.bf16` leaves them as stored (f32 for f16 and f32 checkpoints).
-    ///   - dense: the same for all other matrices but the routers.
+    ///   - dense: the same for all other matrices; see `WeightRole`.
     init(_ checkpoint: Checkpoint, experts: WeightFormat, dense: WeightFormat) {
         self.checkpoint = checkpoint
         expertFormat = experts
@@ -71,8 +71,8 @@ final class CheckpointWeights: WeightSource {
     func matrix(
         _ name: String, _ outputs: Int, _ inputs: Int, _ role: WeightRole
     ) throws(EngineError) -> PackedMatrix {
-        let wanted = role == .router ? WeightFormat.bf16 : denseFormat
-        let tensor = try tensor(name, outputs, inputs, wanted, in: dense, at: dense.byteCount)
+        let format = role.format(dense: denseFormat)
+        let tensor = try tensor(name, outputs, inputs, format, in: dense, at: dense.byteCount)
         let matrix = tensor.matrix
         let offset = try dense.reserve(matrix.byteCount, alignment: WeightPlaces.matrixAlignment)
         blobs.append(

@@ -20,8 +20,22 @@ protocol WeightSource: AnyObject {
 /// What decides a matrix's format.
 enum WeightRole {
     case dense
+    /// Has eight bits where the others have four: a token's row is looked up, which costs no time, and what is wrong in
+    /// it goes through every layer. Where embeddings are tied this is the output matrix too.
+    case embedding
     /// The router is never quantised: it is small, and a wrong expert costs more than a wrong weight.
     case router
+
+    /// The format of such a matrix.
+    ///
+    /// - Parameter dense: as asked for, of all but experts.
+    func format(dense: WeightFormat) -> WeightFormat {
+        switch (self, dense) {
+        case (.router, _): .bf16
+        case (.embedding, .int4(let group)): .int8(group: group)
+        default: dense
+        }
+    }
 }
 
 /// Which weights a model has and what they are called in a checkpoint.
@@ -30,7 +44,7 @@ struct ModelAssembly<Source: WeightSource> {
 
     func model() throws(EngineError) -> Qwen3Model {
         let c = source.configuration
-        let embedding = try source.matrix("model.embed_tokens", c.vocabulary, c.hidden, .dense)
+        let embedding = try source.matrix("model.embed_tokens", c.vocabulary, c.hidden, .embedding)
         let output =
             c.tiedEmbeddings ? embedding : try source.matrix("lm_head", c.vocabulary, c.hidden, .dense)
         var layers: [Qwen3Model.Layer] = []

@@ -42,8 +42,8 @@ final class PackWeights: WeightSource {
     func matrix(
         _ name: String, _ outputs: Int, _ inputs: Int, _ role: WeightRole
     ) throws(EngineError) -> PackedMatrix {
-        let format = try formats(
-            of: name, count: 1, declared: role == .router ? "bf16" : pack.manifest.dense)[0]
+        let declared = role.format(dense: try declared(pack.manifest.dense))
+        let format = try formats(of: name, count: 1, declared: declared)[0]
         let matrix = PackedMatrix(
             outputs: outputs, inputs: inputs, format: format, memory: dense, offset: dense.byteCount)
         let offset = try dense.reserve(matrix.byteCount, alignment: WeightPlaces.matrixAlignment)
@@ -53,7 +53,8 @@ final class PackWeights: WeightSource {
 
     func expert(_ name: String, intermediate: Int) throws(EngineError) -> FeedForwardWeights {
         let shapes = WeightPlaces.expertMatrices(hidden: configuration.hidden, intermediate: intermediate)
-        let formats = try formats(of: name, count: shapes.count, declared: pack.manifest.experts)
+        let formats = try formats(
+            of: name, count: shapes.count, declared: try declared(pack.manifest.experts))
         let start = experts.byteCount
         var end = start
         var matrices: [PackedMatrix] = []
@@ -72,7 +73,7 @@ final class PackWeights: WeightSource {
     ///
     /// - Parameter declared: what matrices of this kind are; each of the same format if that is a quantised one.
     private func formats(
-        of name: String, count: Int, declared: String
+        of name: String, count: Int, declared: WeightFormat
     ) throws(EngineError) -> [WeightFormat] {
         let text = try pack.format(of: name)
         let names = text.split(separator: "+").map(String.init)
@@ -80,13 +81,17 @@ final class PackWeights: WeightSource {
         guard formats.count == names.count, formats.count == 1 || formats.count == count else {
             throw pack.error(inManifest: "blob \(name) is of unknown format “\(text.prefix(100))”")
         }
-        guard let declared = WeightFormat(declared) else {
-            throw pack.error(inManifest: "unknown format “\(declared.prefix(100))”")
-        }
         for format in formats where declared.group != nil ? format != declared : format.group != nil {
             throw pack.error(inManifest: "blob \(name) is \(format), but such matrices are \(declared)")
         }
         return formats.count == count ? formats : Array(repeating: formats[0], count: count)
+    }
+
+    private func declared(_ text: String) throws(EngineError) -> WeightFormat {
+        guard let format = WeightFormat(text) else {
+            throw pack.error(inManifest: "unknown format “\(text.prefix(100))”")
+        }
+        return format
     }
 
     /// Notes what to read to the memory reserved last.

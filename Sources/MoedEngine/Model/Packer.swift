@@ -6,7 +6,7 @@ package struct Packer {
     package struct Options: Sendable, Equatable {
         /// `.bf16` leaves the weights as stored: bf16, or f32 for f16 and f32 checkpoints.
         package var experts: WeightFormat
-        /// Of all matrices but experts and routers.
+        /// Of all other matrices; see `WeightRole`.
         package var dense: WeightFormat
         package var threads: Int
         /// Compares every packed weight with its original.

@@ -10,7 +10,7 @@ extension Qwen3Model {
     ///
     /// - Parameters:
     ///   - experts: format of the experts.
-    ///   - dense: of all other matrices but the routers, which are bf16.
+    ///   - dense: of all other matrices; see `WeightRole`.
     ///   - seed: the same seed gives the same weights.
     /// - Throws: `EngineError(.outOfMemory)`.
     package static func synthetic(
@@ -46,7 +46,7 @@ final class SyntheticWeights: WeightSource {
     func matrix(
         _ name: String, _ outputs: Int, _ inputs: Int, _ role: WeightRole
     ) throws(EngineError) -> PackedMatrix {
-        try place(outputs, inputs, role == .router ? .bf16 : denseFormat, Self.deviation(of: name))
+        try place(outputs, inputs, role.format(dense: denseFormat), Self.deviation(of: name))
     }
 
     func expert(_ name: String, intermediate: Int) throws(EngineError) -> FeedForwardWeights {

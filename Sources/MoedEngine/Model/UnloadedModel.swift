@@ -28,7 +28,7 @@ package struct UnloadedModel {
     ///
     /// - Parameters:
     ///   - experts: format of a checkpoint's experts; a pack has formats of its own.
-    ///   - dense: the same for all other matrices but the routers.
+    ///   - dense: the same for all other matrices; see `WeightRole`.
     /// - Throws: `EngineError` naming file, tensor or blob, and reason.
     package init(
         _ directory: ModelDirectory, experts: WeightFormat = .bf16, dense: WeightFormat = .bf16
@@ -57,7 +57,7 @@ package struct UnloadedModel {
     ///
     /// - Parameters:
     ///   - experts: format of the experts.
-    ///   - dense: of all other matrices but the routers, which are bf16.
+    ///   - dense: of all other matrices; see `WeightRole`.
     package init(
         shape: ModelConfiguration, experts: WeightFormat, dense: WeightFormat
     ) throws(EngineError) {
