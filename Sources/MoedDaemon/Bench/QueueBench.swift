@@ -111,7 +111,12 @@ package struct QueueBench: Sendable {
         return times
     }
 
-    /// All jobs go through in five portions: enqueued, claimed, completed, and pruned when the next one is done.
+    /// Jobs a second at which tables must not grow: autovacuum looks once a minute, and has not come yet when a fifth
+    /// of the jobs was gone in half of that.
+    static let sustainedRate = 2000.0
+
+    /// All jobs go through in five portions: enqueued, claimed, completed, and pruned when the next one is done, which
+    /// begins no sooner than at the sustained rate.
     private func flow() async throws -> QueueBenchReport.Flow {
         let portion = max(1, options.jobs / 5)
         try await database.makeBodies(portion / Self.tenants.count, padding: Self.bodyBytes)
@@ -127,7 +132,11 @@ package struct QueueBench: Sendable {
                 try await worker.maintain()
             }
             if round == 0 { firstBytes = try await database.tableBytes() }
-            if round < 4 { try await worker.prune(olderThan: clock.now - start) }
+            if round < 4 {
+                try await worker.prune(olderThan: clock.now - start)
+                try await Task.sleep(
+                    until: start + .seconds(Double(portion) / Self.sustainedRate), clock: clock)
+            }
         }
         return .init(
             jobsPerSecond: Double(done) / time, firstBytes: firstBytes,
