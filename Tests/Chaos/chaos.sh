@@ -7,5 +7,6 @@ cd "$(dirname "$0")/../.."
 moed=${MOED_BINARY:-.build-static/release/moed}
 (source Tests/server.sh && "$moed" chaos --database "host=$home user=moed dbname=postgres")
 Tests/Chaos/client-types.sh
+Tests/Chaos/polling.sh
 Tests/Chaos/kills.sh
 MOED_PROPERTY_STEPS=${MOED_PROPERTY_STEPS:-1000000} swift test --filter RandomScheduleTests

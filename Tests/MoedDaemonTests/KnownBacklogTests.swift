@@ -17,13 +17,21 @@ import Testing
         #expect(KnownBacklog().needsLook(now: .zero))
     }
 
-    @Test func aLookLastsForTwoSecondsOrFiftyTimesItsOwnTime() {
+    /// Shorter than the usual poll, or each second one would look at nothing.
+    @Test func aLookLastsForASecondAndAHalfOrFiftyTimesItsOwnTime() {
         let quick = Self.known(queued: 10)
-        #expect(!quick.needsLook(now: .milliseconds(2000)))
-        #expect(quick.needsLook(now: .milliseconds(2001)))
+        #expect(!quick.needsLook(now: .milliseconds(1500)))
+        #expect(quick.needsLook(now: .milliseconds(1501)))
         let slow = Self.known(queued: 10, lookTakes: .milliseconds(100))
         #expect(!slow.needsLook(now: .milliseconds(5099)))
         #expect(slow.needsLook(now: .milliseconds(5100)))
+    }
+
+    /// Without notifications a job waits for the poll, and no longer.
+    @Test func thatThereWasNothingIsNotKept() {
+        let empty = Self.known(queued: 0)
+        #expect(!empty.needsLook(now: .milliseconds(50)))
+        #expect(empty.needsLook(now: .milliseconds(51)))
     }
 
     private static func jobs(_ count: Int, tenant: Int = 1) -> [ClaimedJob] {

@@ -4,10 +4,12 @@ package import MoedQueue
 /// What the last look at the queue found, and how long that is good for. A value: time is passed in.
 ///
 /// Jobs of a batch end one by one, and each end makes room for another job: a look for each would cost as much as the
-/// claim. What was added meanwhile is seen by the next look, after two seconds. Looks are slow while somebody holds an
-/// old snapshot; then they are made less often, so that they take a fiftieth of the time.
+/// claim. What was added meanwhile is seen by the next look, a second and a half later: a poll of two seconds always
+/// looks. That there was nothing is not kept: then a worker has free places, and jobs of which nobody told it wait for
+/// its next poll. Looks are slow while somebody holds an old snapshot; then they are made less often, so that they take
+/// a fiftieth of the time.
 package struct KnownBacklog {
-    private static let lifetime = Duration.seconds(2)
+    private static let lifetime = Duration.milliseconds(1500)
     private static let restPerLook = 50
 
     package private(set) var groups: [GroupBacklog] = []
@@ -25,7 +27,7 @@ package struct KnownBacklog {
     package mutating func looked(_ groups: [GroupBacklog], from start: Duration, to end: Duration) {
         self.groups = groups
         isAtLeast = groups.contains { $0.queued >= JobStore.backlogCountMax }
-        expiresAt = end + max(Self.lifetime, (end - start) * Self.restPerLook)
+        expiresAt = end + max(queued > 0 ? Self.lifetime : .zero, (end - start) * Self.restPerLook)
     }
 
     /// Takes out what was claimed: their tenants run them now. A claim that came short, or took all that was counted,
