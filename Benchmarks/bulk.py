@@ -10,11 +10,10 @@ private one. llama.cpp has no queue: llama-batched-bench runs so many sequences 
 prompt, and its best number of sequences is what to compare with.
 """
 import argparse
-import json
 import os
 import subprocess
 
-from compare import ENVIRONMENT, THREADS
+from compare import ENVIRONMENT, batched_bench
 from limits import Group, forget, share
 
 PROMPT, NEW = 256, 64
@@ -63,10 +62,8 @@ def run_llama(arguments):
     with Group(share(arguments.pack, arguments.limit), ENVIRONMENT) as group:
         for count in map(int, arguments.sequences.split(",")):
             forget([model])
-            lines = group.output([f"{folder}/llama-batched-bench", "-m", model, "-t", THREADS, "-tb", THREADS, "-c",
-                                  str(count * (PROMPT + NEW)), "-b", "2048", "-ub", "2048", "-npp", str(PROMPT), "-ntg",
-                                  str(NEW), "-npl", str(count), "--output-format", "jsonl"]).splitlines()
-            row = json.loads(next(line for line in lines if line.startswith("{")))
+            [row] = batched_bench(group.output, folder, model, count * (PROMPT + NEW), PROMPT, NEW, count, "-b", "2048",
+                                  "-ub", "2048")
             print(f"{count} sequences: prompts {row['speed_pp']:.1f} tokens/s, decode {row['speed_tg']:.1f},"
                   f" {row['t']:.0f} s, {3600 * count / row['t']:.0f} jobs an hour", flush=True)
 

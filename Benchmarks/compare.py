@@ -24,15 +24,20 @@ def output(command):
     return subprocess.run(command, capture_output=True, text=True, check=True, env=ENVIRONMENT).stdout
 
 
+def batched_bench(run, folder, model, context, prompt, decoded, sequences, *options):
+    """The rows of llama-batched-bench, one for each number of sequences; `run` gives a command's output."""
+    lines = run([f"{folder}/llama-batched-bench", "-m", model, "-t", THREADS, "-tb", THREADS, "-c", str(context), "-npp",
+                 str(prompt), "-ntg", str(decoded), "-npl", str(sequences), *options, "--output-format", "jsonl"])
+    return [json.loads(line) for line in lines.splitlines() if line.startswith("{")]
+
+
 def run_llama(folder, model, kind, count):
     """Tokens per second."""
     if kind == "p":
         return json.loads(output([f"{folder}/llama-bench", "-m", model, "-t", THREADS, "-p", str(count), "-n", "0",
                                   "-r", "2", "-o", "json"]))[0]["avg_ts"]
-    lines = output([f"{folder}/llama-batched-bench", "-m", model, "-t", THREADS, "-tb", THREADS, "-c", "32768", "-b", "2048",
-                    "-ub", "512", "-npp", str(CONTEXT), "-ntg", str(DECODED), "-npl", str(count), "-pps",
-                    "--output-format", "jsonl"])
-    return json.loads(next(line for line in lines.splitlines() if line.startswith("{")))["speed_tg"]
+    [row] = batched_bench(output, folder, model, 32768, CONTEXT, DECODED, count, "-b", "2048", "-ub", "512", "-pps")
+    return row["speed_tg"]
 
 
 def run_moed(moed, pack, kind, count):

@@ -11,17 +11,15 @@ import argparse
 import json
 import statistics
 
-from compare import ENVIRONMENT, THREADS
+from compare import ENVIRONMENT, THREADS, batched_bench
 from limits import Group, forget, share
 
 CONTEXT, DECODED = 32, 8
 
 
 def run_llama(group, folder, model, decode):
-    lines = group.output([f"{folder}/llama-batched-bench", "-m", model, "-t", THREADS, "-tb", THREADS, "-c", "4096", "-npp",
-                          str(CONTEXT), "-ntg", str(DECODED), "-npl", decode, "-pps", "--output-format", "jsonl"])
-    return {row["pl"]: {"tokens_per_second": row["speed_tg"]}
-            for row in map(json.loads, (line for line in lines.splitlines() if line.startswith("{")))}
+    rows = batched_bench(group.output, folder, model, 4096, CONTEXT, DECODED, decode, "-pps")
+    return {row["pl"]: {"tokens_per_second": row["speed_tg"]} for row in rows}
 
 
 def run_moed(group, moed, pack, decode):

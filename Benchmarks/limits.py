@@ -38,13 +38,10 @@ class Group:
         return self.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL).stdout
 
 
-def size_of(pack):
-    return sum(os.path.getsize(os.path.join(pack, name)) for name in os.listdir(pack))
-
-
 def share(pack, percent):
     """So many percent of a pack's bytes, in whole pages."""
-    return size_of(pack) * percent // 100 // 4096 * 4096
+    size = sum(os.path.getsize(os.path.join(pack, name)) for name in os.listdir(pack))
+    return size * percent // 100 // 4096 * 4096
 
 
 def forget(paths):

@@ -101,7 +101,11 @@ import Testing
         #expect(chosen.formats != FormatChoice(experts: "int4", dense: "int8", group: 64))
         let mixed = try read(yaml: "model: {path: /m, experts: int4, dense: int4/32}").get().model
         #expect(mixed.formats.experts == .int4(group: 64) && mixed.formats.dense == .int4(group: 32))
-        for (key, value) in [("experts", "int5"), ("dense", "int4/48"), ("dense", "int2"), ("group", "48"), ("experts", "INT4")] {
+        for (key, value) in [
+            ("experts", "int5"), ("dense", "int4/48"), ("dense", "int2"), ("group", "48"),
+            ("experts", "INT4"),
+            ("dense", "f32"),
+        ] {
             let found = problems(read(yaml: "model: {path: /m, \(key): \(value)}"))
             #expect(found.count == 1 && found[0].contains("model.\(key) must be one of"), "\(found)")
         }

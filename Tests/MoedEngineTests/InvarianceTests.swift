@@ -28,7 +28,7 @@ import Testing
         #endif
     }
 
-    static let formats: [TestFormats] = [.stored, .int8, .int4, .int4Experts, .int4Throughout]
+    static let formats: [TestFormats] = [.stored, .int8, .int4, .int4Experts, .int4Dense]
 
     static func engine(
         threads: Int = 1, rows: Int = 512, kernels: String? = nil, _ formats: TestFormats = .stored

@@ -18,15 +18,14 @@ import Testing
         return plan
     }
 
-    @Test(
-        arguments: [
-            // Everything, with all the KV that is wanted.
-            (5000, nil, 30), (2950, nil, 30),
-            // The experts first, then as much KV as is left.
-            (2940, nil, 29), (2690, nil, 4),
-            // Not all experts: KV first, the rest are slots.
-            (2689, 86, 30), (1000, 2, 30), (1010, 3, 30), (990, 2, 30), (980, 2, 29), (730, 2, 4),
-        ] as [(Int, Int?, Int)])
+    @Test(arguments: [
+        // Everything, with all the KV that is wanted.
+        (5000, nil, 30), (2950, nil, 30),
+        // The experts first, then as much KV as is left.
+        (2940, nil, 29), (2690, nil, 4),
+        // Not all experts: KV first, the rest are slots.
+        (2689, 86, 30), (1000, 2, 30), (1010, 3, 30), (990, 2, 30), (980, 2, 29), (730, 2, 4),
+    ] as [(Int, Int?, Int)])
     func shares(_ budget: Int, _ slots: Int?, _ blocks: Int) throws {
         let plan = try plan(budget)
         #expect(plan.slots == slots && plan.kvBlocks == blocks, "\(plan)")

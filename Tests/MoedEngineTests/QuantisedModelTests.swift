@@ -21,8 +21,8 @@ import Testing
         Limit(formats: .int8, divergence: 0.003, changed: 0.03),
         Limit(formats: .int4Experts, divergence: 0.02, changed: 0.1),
         Limit(formats: .int4, divergence: 0.02, changed: 0.1),
-        // On four prompts, as in debug builds, 0.052; on all of them 0.03.
-        Limit(formats: .int4Throughout, divergence: 0.08, changed: 0.2),
+        // On four prompts, as in debug builds, 0.052; `Benchmarks/quality.py` has 0.028 on all of them.
+        Limit(formats: .int4Dense, divergence: 0.08, changed: 0.2),
     ]
 
     @Test(arguments: limits) func staysCloseToTheStoredModel(_ limit: Limit) throws {

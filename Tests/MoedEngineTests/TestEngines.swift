@@ -27,7 +27,7 @@ struct TestFormats: CustomStringConvertible {
     static let stored = TestFormats(experts: .bf16, dense: .bf16)
     static let int8 = TestFormats(experts: .int8(group: 64), dense: .int8(group: 64))
     static let int4 = TestFormats(experts: .int4(group: 32), dense: .int8(group: 128))
-    static let int4Throughout = TestFormats(experts: .int4(group: 64), dense: .int4(group: 32))
+    static let int4Dense = TestFormats(experts: .int4(group: 64), dense: .int4(group: 32))
     static let int4Experts = TestFormats(experts: .int4(group: 64), dense: .bf16)
 
     var description: String { "experts \(experts), dense \(dense)" }

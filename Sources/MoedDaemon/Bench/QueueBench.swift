@@ -148,6 +148,7 @@ package struct QueueBench: Sendable {
         let rounds = max(20, min(200, options.jobs / 200))
         let time = try await seconds {
             for round in 0..<rounds {
+                // At most twice in three seconds.
                 if await worker.needsLook || round % 3 != 2 { try await worker.look() }
                 _ = try await worker.claimKnown(limit: jobs)
                 if round % 10 == 0 { try await worker.checkpointAll(tokens: 64) }

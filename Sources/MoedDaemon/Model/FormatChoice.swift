@@ -20,7 +20,8 @@ package struct FormatChoice: Sendable, Equatable {
     ///   - group: of the formats that do not name theirs.
     package init(experts: String, dense: String, group: Int = groupDefault) {
         func format(_ word: String) -> WeightFormat? {
-            WeightFormat(word) ?? WeightFormat("\(word)/\(group)")
+            guard Self.words.contains(word) else { return nil }
+            return WeightFormat(word) ?? WeightFormat("\(word)/\(group)")
         }
         self.experts = format(experts)
         self.dense = format(dense)
