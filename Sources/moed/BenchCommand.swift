@@ -27,7 +27,8 @@ struct BenchCommand: AsyncParsableCommand {
 
             --queue measures the queue on a PostgreSQL of yours, without a model: wakeup, claim, enqueue, jobs that do
             nothing, table growth. It makes a database of its own on that server and drops it afterwards (the role needs
-            CREATEDB). A million jobs take about half an hour; --jobs 20000 gives a first look.
+            CREATEDB). A million jobs take about half an hour; --jobs 20000 gives a first look, but not of table growth:
+            autovacuum looks once a minute.
 
             Examples:
               moed bench --queue --database "host=/run/postgresql" --jobs 100000
