@@ -10,6 +10,23 @@ package enum HostMemory {
     /// Bytes that this process has in memory; 0 where the system does not say.
     package static var resident: Int { bytes(of: "VmRSS:", in: read("/proc/self/status")) ?? 0 }
 
+    /// Bytes that this process takes as it stands, the same from start to start: what it has written to, and all code
+    /// of the program and its libraries, of which more or less is in memory.
+    static var committed: Int {
+        guard let written = bytes(of: "RssAnon:", in: read("/proc/self/status")) else { return resident }
+        return written + codeBytes(read("/proc/self/maps") ?? "")
+    }
+
+    /// Bytes of the mappings that code is run from, lines like `7f1c80000000-7f1c80021000 r-xp 00001000 …`.
+    package static func codeBytes(_ maps: String) -> Int {
+        maps.split(separator: "\n").map { line in
+            let words = line.split(separator: " ", maxSplits: 2)
+            guard words.count > 2, words[1].contains("x") else { return 0 }
+            let ends = words[0].split(separator: "-").compactMap { Int($0, radix: 16) }
+            return ends.count == 2 ? ends[1] - ends[0] : 0
+        }.reduce(0, +)
+    }
+
     /// Files of the kernel; one that is not there says nothing.
     private static func read(_ path: String) -> String? {
         (try? WholeFile.read(path, bytesMax: 1 << 20)).map { String(decoding: $0, as: UTF8.self) }

@@ -32,4 +32,15 @@ import Testing
         #expect(limit("4:memory:/elsewhere/on/the/host\n") == nil)
         #expect(limit("") == nil)
     }
+
+    @Test func bytesOfCode() {
+        let maps = """
+            55d000000000-55d000400000 r--p 00000000 fe:00 12   /usr/bin/moed
+            55d000400000-55d000a00000 r-xp 00400000 fe:00 12   /usr/bin/moed
+            7f1c80000000-7f1c80021000 rw-p 00000000 00:00 0
+            7f1c80100000-7f1c80180000 r-xp 00001000 fe:00 14   /usr/lib/libpq.so.5
+            """
+        #expect(HostMemory.codeBytes(maps) == 0x600000 + 0x80000)
+        #expect(HostMemory.codeBytes("") == 0)
+    }
 }

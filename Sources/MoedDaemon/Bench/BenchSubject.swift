@@ -80,7 +80,7 @@ struct BenchSubject {
             settings.kvFormat = unloaded.kvFormatDefault
             let ledger = try MemoryLedger(
                 unloaded, settings, kvTokens: kvTokens, isFixed: true, budget: budget,
-                process: HostMemory.resident)
+                process: HostMemory.committed)
             memory = ledger.text
             settings.expertSlots = ledger.plan.slots ?? 0
             model =

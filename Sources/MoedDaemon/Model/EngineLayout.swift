@@ -4,7 +4,7 @@ import MoedWeights
 /// An engine's sizes before anything is loaded: how much runs together, and how the memory is shared out for it.
 struct EngineLayout {
     let batch: BatchShape
-    let settings: EngineSettings
+    private(set) var settings: EngineSettings
     /// Nil without a budget.
     let ledger: MemoryLedger?
 
@@ -66,7 +66,7 @@ struct EngineLayout {
         ledger = try options.budget.map {
             try MemoryLedger(
                 model, settings, kvTokens: kvTokens, isFixed: options.kvTokens > 0, budget: $0,
-                process: HostMemory.resident)
+                process: HostMemory.committed)
         }
         if let plan = ledger?.plan {
             settings.kvTokens = plan.kvBlocks * Engine.kvBlockTokens

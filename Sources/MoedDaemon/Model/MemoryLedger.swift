@@ -16,7 +16,7 @@ struct MemoryLedger {
     ///   - kvTokens: KV room wanted.
     ///   - isFixed: whether less will not do.
     ///   - budget: bytes.
-    ///   - process: bytes that the process has in memory.
+    ///   - process: bytes that the process takes before there is a model.
     /// - Throws: `ConfigurationProblem` naming the least budget; `EngineError`.
     init(
         _ model: UnloadedModel, _ settings: EngineSettings, kvTokens: Int, isFixed: Bool, budget: Int,

@@ -50,7 +50,7 @@ package enum Planning {
         let kvTokens = tasks.map { kvRoom($0, options, model) } ?? options.slots * options.context * 2
         let ledger = try MemoryLedger(
             model, settings, kvTokens: kvTokens, isFixed: false,
-            budget: options.budget.byteCount(of: HostMemory.available), process: HostMemory.resident)
+            budget: options.budget.byteCount(of: HostMemory.available), process: HostMemory.committed)
         let (rates, origin) = try rates(options, model)
         let plan = ledger.plan
         var lines = [name, ledger.text, origin, ""]
