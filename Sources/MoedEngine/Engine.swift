@@ -47,8 +47,8 @@ package final class Engine: SequenceEngine {
                     streamed, into: memory, meter: streaming, interruption: interruption)
             }
             return try ExpertStore(
-                streamed, slots: settings.expertSlots, policy: settings.cachePolicy, meter: streaming,
-                interruption: interruption)
+                streamed, slots: settings.expertSlots, policy: settings.cachePolicy, disk: settings.disk,
+                meter: streaming, interruption: interruption)
         }
         forward = try ForwardPass(
             model, compute, rowsMax: settings.rowsPerSweepMax, kvBlocks: blockCount,

@@ -21,6 +21,8 @@ package struct EngineSettings: Sendable, Equatable {
     package var expertSlots: Int
     /// Which experts stay there.
     package var cachePolicy: ExpertCachePolicy.Kind
+    /// What their disk gives; nil asks it at the start.
+    package var disk: DiskProbe?
 
     package init(
         threads: Int, kvTokens: Int, kvFormat: KVFormat = .f32, sharesPrefixes: Bool = true,

@@ -10,7 +10,7 @@ struct ImportTests {
         "MoedPostgres": ["CLibPQ"],
         "MoedQueue": ["MoedCore", "MoedPostgres"],
         "MoedText": ["MoedCore"],
-        "MoedWeights": ["MoedCore", "CMoedKernels"],
+        "MoedWeights": ["MoedCore", "CReadRing"],
         "MoedEngine": ["MoedCore", "MoedWeights", "CMoedKernels", "COpenBLAS"],
         "MoedBatching": ["MoedCore"],
         "MoedSystemd": ["CSystemd", "Logging"],
@@ -21,7 +21,7 @@ struct ImportTests {
             "Logging",
         ],
         "moed": ["MoedDaemon", "ArgumentParser"],
-        "CLibPQ": [], "CSystemd": [], "COpenBLAS": [], "CMoedKernels": [],
+        "CLibPQ": [], "CSystemd": [], "COpenBLAS": [], "CMoedKernels": [], "CReadRing": [],
     ]
 
     /// NFC: on Linux only Foundation has it. One file of MoedText wraps it.

@@ -110,7 +110,7 @@ package struct BenchReport: Sendable {
             ],
             "disk": disk.map {
                 [
-                    "access": .string($0.access), "depth": .integer(Int64($0.depth)),
+                    "access": .string($0.access), "method": .string($0.method), "depth": .integer(Int64($0.depth)),
                     "bytes_per_second": .double($0.bytesPerSecond),
                 ]
             } ?? .null,

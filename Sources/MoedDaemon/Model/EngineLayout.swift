@@ -22,7 +22,8 @@ struct EngineLayout {
         }
         let first = try layoutOf(.inMemory)
         guard !asked.isComplete, let plan = first.ledger?.plan, plan.isStreamed else { return first }
-        let rates = try MachineRates.here(threads: threads, disk: try model.probeDisk())
+        let disk = try model.probeDisk()
+        let rates = try MachineRates.here(threads: threads, disk: disk?.bytesPerSecond)
         let context = min(model.configuration.contextLength, contextUsual)
         let choice = try BatchShape.streamed { shape in
             let layout: EngineLayout
@@ -41,7 +42,9 @@ struct EngineLayout {
                 prefill: ThroughputPlan(
                     model, plan, rows: rows, visible: rows * (rows + 1) / 2, sampled: 0, rates))
         }
-        return try layoutOf(choice)
+        var layout = try layoutOf(choice)
+        layout.settings.disk = disk
+        return layout
     }
 
     /// Tokens of a sequence that KV room is made for, unless its context is shorter.

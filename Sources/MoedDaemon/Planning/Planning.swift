@@ -109,7 +109,7 @@ package enum Planning {
         _ options: Options, _ model: UnloadedModel
     ) throws -> (MachineRates, origin: String) {
         let here = Host.physicalCores
-        let disk = try options.disk ?? model.probeDisk() ?? 1e9
+        let disk = try options.disk ?? model.probeDisk()?.bytesPerSecond ?? 1e9
         var rates = try MachineRates.here(threads: here, disk: disk)
         let scale = Double(options.cores ?? here) / Double(here)
         rates.int8 *= scale

@@ -51,7 +51,7 @@ package struct StreamingText: Sendable {
 
     /// How experts are read, found at the start.
     package static func disk(_ report: DiskReport) -> String {
-        "experts are read by \(report.access), \(report.depth) at a time, "
+        "experts are read by \(report.access) and \(report.method), \(report.depth) at a time, "
             + "\((report.bytesPerSecond / 1e7).rounded() / 100) GB/s in the probe"
     }
 }

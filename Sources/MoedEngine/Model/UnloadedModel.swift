@@ -137,10 +137,10 @@ package struct UnloadedModel {
         return model
     }
 
-    /// What the disk gives when a pack's experts are read, bytes per second; nil where there are none.
+    /// What the disk gives when a pack's experts are read; nil where there are none.
     ///
     /// - Throws: `EngineError` when they cannot be read.
-    package func probeDisk() throws(EngineError) -> Double? {
+    package func probeDisk() throws(EngineError) -> DiskProbe? {
         guard let bank else { return nil }
         return try DiskProbe.measure(bank, try DirectFile(bank.path))
     }

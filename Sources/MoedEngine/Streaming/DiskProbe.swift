@@ -2,10 +2,10 @@ import MoedCore
 import MoedWeights
 
 /// Finds how many reads at once are best here: some disks are saturated by one, others want many.
-struct DiskProbe {
+package struct DiskProbe: Sendable, Equatable {
     var depth: Int
     /// Bytes per second at that depth; 0 when there was too little to read.
-    var bytesPerSecond: Double
+    package var bytesPerSecond: Double
 
     private static let depths = [1, 2, 4, ExpertSlots.readsMax]
     /// Per depth.
@@ -14,6 +14,12 @@ struct DiskProbe {
     /// A deeper queue must be worth its slots.
     private static let gain = 1.05
 
+    /// More reads than half the slots could not all be under way while others are computed.
+    private static func fits(_ depth: Int, slots: Int) -> Bool { depth == 1 || 4 * depth <= slots }
+
+    /// Whether so many slots are enough for what was found best.
+    func fits(slots: Int) -> Bool { Self.fits(depth, slots: slots) }
+
     /// Reads experts from all over the file into the slots, which nobody uses yet.
     ///
     /// - Throws: `EngineError` when an expert cannot be read.
@@ -21,21 +27,20 @@ struct DiskProbe {
         _ bank: ExpertBank, _ reader: any ExpertReader, into memory: UnsafeMutableRawBufferPointer, slots: Int
     ) throws(EngineError) -> DiskProbe {
         var best = DiskProbe(depth: 1, bytesPerSecond: 0)
-        // More threads than half the slots could not all read while others compute.
-        for (round, depth) in depths.enumerated() where depth == 1 || 4 * depth <= slots {
+        for (round, depth) in depths.enumerated() where fits(depth, slots: slots) {
             let rate = try unsafe rate(bank, reader, memory, depth: depth, round: round)
             if rate > best.bytesPerSecond * gain { best = DiskProbe(depth: depth, bytesPerSecond: rate) }
         }
         return best
     }
 
-    /// The same with memory of its own: bytes per second at the best depth.
-    static func measure(_ bank: ExpertBank, _ reader: any ExpertReader) throws(EngineError) -> Double {
+    /// The same with memory of its own.
+    static func measure(_ bank: ExpertBank, _ reader: any ExpertReader) throws(EngineError) -> DiskProbe {
         let slots = 32
         let memory = try AlignedMemory(byteCount: slots * bank.slotByteCount, purpose: "probing the disk")
         let bytes = unsafe UnsafeMutableRawBufferPointer(start: memory.base, count: memory.byteCount)
         let probe = try unsafe measure(bank, reader, into: bytes, slots: slots)
-        return withExtendedLifetime(memory) { probe.bytesPerSecond }
+        return withExtendedLifetime(memory) { probe }
     }
 
     private static func rate(
@@ -58,7 +63,9 @@ struct DiskProbe {
                 if let error { throw error }
                 done += 1
                 bytes += bank.blobs[read.key].byteCount
-                if ContinuousClock.now - start < time, bytes < bytesMax, queued < bank.count { queue(read.slot) }
+                if ContinuousClock.now - start < time, bytes < bytesMax, queued < bank.count {
+                    queue(read.slot)
+                }
             }
         }
         let elapsed = ContinuousClock.now - start

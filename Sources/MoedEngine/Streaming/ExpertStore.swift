@@ -19,10 +19,12 @@ final class ExpertStore: ExpertSupply {
     /// Slots that are never kept: two for each read under way, so that one can be computed meanwhile.
     static func staging(depth: Int) -> Int { 2 * depth }
 
-    /// - Parameter count: slots.
+    /// - Parameters:
+    ///   - count: slots.
+    ///   - known: what the disk gives, where it was asked before.
     init(
-        _ streamed: StreamedExperts, slots count: Int, policy: ExpertCachePolicy.Kind, meter: StreamingMeter,
-        interruption: Interruption
+        _ streamed: StreamedExperts, slots count: Int, policy: ExpertCachePolicy.Kind, disk known: DiskProbe?,
+        meter: StreamingMeter, interruption: Interruption
     ) throws(EngineError) {
         bank = streamed.bank
         self.meter = meter
@@ -35,7 +37,12 @@ final class ExpertStore: ExpertSupply {
         try memory.allocate()
         let bytes = unsafe UnsafeMutableRawBufferPointer(
             start: memory.bytes(at: base, count: memory.byteCount), count: memory.byteCount)
-        let probe = try unsafe DiskProbe.measure(bank, streamed.reader, into: bytes, slots: count)
+        let probe: DiskProbe
+        if let known, known.fits(slots: count) {
+            probe = known
+        } else {
+            probe = try unsafe DiskProbe.measure(bank, streamed.reader, into: bytes, slots: count)
+        }
         pool = try unsafe ExpertReadPool(
             bank, reader: streamed.reader, depth: probe.depth, slots: bytes,
             verification: streamed.verification, onRead: meter.read)
@@ -44,7 +51,8 @@ final class ExpertStore: ExpertSupply {
             perLayer: bank.perLayer, policy: policy)
         meter.began(
             disk: DiskReport(
-                access: streamed.reader.access, depth: probe.depth, bytesPerSecond: probe.bytesPerSecond))
+                access: streamed.reader.access, method: pool.method, depth: probe.depth,
+                bytesPerSecond: probe.bytesPerSecond))
     }
 
     /// Before the slots' memory goes.

@@ -6,6 +6,8 @@ import Synchronization
 package struct DiskReport: Sendable, Equatable {
     /// “O_DIRECT”, or why not.
     package var access: String
+    /// “io_uring”, or how else reads are under way together.
+    package var method: String
     /// Reads under way at once.
     package var depth: Int
     /// Of the probe, with that depth; 0 when there was too little to read.

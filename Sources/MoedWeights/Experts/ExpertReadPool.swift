@@ -9,18 +9,23 @@ package enum ExpertVerification: String, Sendable, CaseIterable {
     case never
 }
 
-/// Threads that read experts into slots: as many reads are under way as there are threads.
+/// Reads experts into slots, several at once: by one thread through io_uring where the kernel allows it, else by as
+/// many threads as reads are under way.
 ///
 /// Used from one thread, which queues reads and takes what has ended, in the order in which it ended.
 package final class ExpertReadPool {
     package typealias Ended = (read: ExpertSlots.Read, error: EngineError?)
 
+    /// Reads under way at once.
     package let depth: Int
+    /// “io_uring”, or how else the reads are made.
+    package let method: String
     private let desk: ReadDesk
+    private let ring: ReadRing?
     private var handles: [pthread_t] = []
 
     /// - Parameters:
-    ///   - depth: threads.
+    ///   - depth: reads under way at once.
     ///   - slots: the slots' memory, one behind the other; must be there until the pool is stopped.
     ///   - onRead: told the bytes of each expert that was read well, by the thread that read it.
     /// - Throws: `EngineError(.outOfMemory)` when the system gives no more threads.
@@ -30,11 +35,13 @@ package final class ExpertReadPool {
     ) throws(EngineError) {
         self.depth = depth
         desk = unsafe ReadDesk(bank, reader, slots, verification, onRead)
-        for number in 0..<depth {
+        ring = reader.ring(depth: depth)
+        method = ring == nil ? "reading threads" : "io_uring"
+        for number in 0..<(ring == nil ? depth : 1) {
             var handle = pthread_t()
-            let argument = unsafe Unmanaged.passRetained(desk).toOpaque()
+            let argument = unsafe Unmanaged.passRetained(ReadingThread(desk: desk, ring: ring)).toOpaque()
             guard unsafe pthread_create(&handle, nil, readerMain, argument) == 0 else {
-                unsafe Unmanaged<ReadDesk>.fromOpaque(argument).release()
+                unsafe Unmanaged<ReadingThread>.fromOpaque(argument).release()
                 stop()
                 throw EngineError(.outOfMemory, "cannot start reading thread \(number)")
             }
@@ -47,14 +54,22 @@ package final class ExpertReadPool {
     /// Waits for the reads that are under way; no others are begun.
     package func stop() {
         desk.stop()
+        ring?.wake()
         for handle in handles { pthread_join(handle, nil) }
         handles = []
     }
 
-    package func queue(_ reads: [ExpertSlots.Read]) { desk.queue(reads) }
+    package func queue(_ reads: [ExpertSlots.Read]) {
+        guard !reads.isEmpty else { return }
+        desk.queue(reads)
+        ring?.wake()
+    }
 
     /// To be read when nothing else is queued.
-    package func queueLater(_ reads: [ExpertSlots.Read]) { desk.queueLater(reads) }
+    package func queueLater(_ reads: [ExpertSlots.Read]) {
+        desk.queueLater(reads)
+        ring?.wake()
+    }
 
     /// What was queued for later of these experts is read as soon as what was just queued.
     package func hasten(_ keys: Set<ExpertBank.Key>) { desk.hasten(keys) }
@@ -68,174 +83,25 @@ package final class ExpertReadPool {
     package func takeEnded() -> [Ended] { desk.takeEnded(nil) }
 }
 
-/// A reading thread from start to end; `argument` is a retained `ReadDesk`.
-private func readerMain(_ argument: UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? {
-    guard let argument = unsafe argument else { return nil }
-    let desk = unsafe Unmanaged<ReadDesk>.fromOpaque(argument).takeRetainedValue()
-    while let read = desk.take() { desk.finish(read, desk.perform(read)) }
-    return nil
+/// What a reading thread works with.
+private final class ReadingThread {
+    private let desk: ReadDesk
+    private let ring: ReadRing?
+
+    init(desk: ReadDesk, ring: ReadRing?) {
+        self.desk = desk
+        self.ring = ring
+    }
+
+    func run() {
+        if let ring { return ring.serve(desk) }
+        while let read = desk.take() { desk.finish(read, desk.perform(read)) }
+    }
 }
 
-/// Where reads are handed out and come back; all state is under the lock.
-@safe private final class ReadDesk {
-    private let bank: ExpertBank
-    private let reader: any ExpertReader
-    private let slots: UnsafeMutableRawBufferPointer
-    private let verification: ExpertVerification
-    private let version: [Int]
-    private let lock: UnsafeMutablePointer<pthread_mutex_t>
-    private let hasWork: UnsafeMutablePointer<pthread_cond_t>
-    private let hasEnded: UnsafeMutablePointer<pthread_cond_t>
-    private let onRead: @Sendable (Int) -> Void
-    private var queued: [ExpertSlots.Read] = []
-    private var next = 0
-    /// The first is the last of the array.
-    private var later: [ExpertSlots.Read] = []
-    private var ended: [ExpertReadPool.Ended] = []
-    private var isVerified: [Bool]
-    private var isStopping = false
-
-    /// Tries, and microseconds between them: a disk may hiccup, a file that is cut short stays so.
-    private static let pauses: [UInt32] = [20_000, 200_000]
-
-    init(
-        _ bank: ExpertBank, _ reader: any ExpertReader, _ slots: UnsafeMutableRawBufferPointer,
-        _ verification: ExpertVerification, _ onRead: @escaping @Sendable (Int) -> Void
-    ) {
-        self.onRead = onRead
-        self.bank = bank
-        self.reader = reader
-        unsafe self.slots = slots
-        self.verification = verification
-        version = reader.version
-        isVerified = Array(repeating: false, count: bank.count)
-        unsafe lock = .allocate(capacity: 1)
-        unsafe hasWork = .allocate(capacity: 1)
-        unsafe hasEnded = .allocate(capacity: 1)
-        unsafe pthread_mutex_init(lock, nil)
-        unsafe pthread_cond_init(hasWork, nil)
-        unsafe pthread_cond_init(hasEnded, nil)
-    }
-
-    deinit {
-        unsafe pthread_cond_destroy(hasEnded)
-        unsafe pthread_cond_destroy(hasWork)
-        unsafe pthread_mutex_destroy(lock)
-        unsafe hasEnded.deallocate()
-        unsafe hasWork.deallocate()
-        unsafe lock.deallocate()
-    }
-
-    private func locked<Result>(_ body: () -> Result) -> Result {
-        unsafe pthread_mutex_lock(lock)
-        defer { unsafe pthread_mutex_unlock(lock) }
-        return body()
-    }
-
-    func stop() {
-        locked {
-            isStopping = true
-            unsafe pthread_cond_broadcast(hasWork)
-        }
-    }
-
-    func queue(_ reads: [ExpertSlots.Read]) {
-        guard !reads.isEmpty else { return }
-        locked {
-            queued += reads
-            unsafe pthread_cond_broadcast(hasWork)
-        }
-    }
-
-    func queueLater(_ reads: [ExpertSlots.Read]) {
-        locked {
-            later = reads.reversed() + later
-            unsafe pthread_cond_broadcast(hasWork)
-        }
-    }
-
-    func hasten(_ keys: Set<ExpertBank.Key>) {
-        guard !keys.isEmpty else { return }
-        locked {
-            let wanted = later.filter { keys.contains($0.key) }
-            guard !wanted.isEmpty else { return }
-            later.removeAll { keys.contains($0.key) }
-            queued += wanted.reversed()
-            unsafe pthread_cond_broadcast(hasWork)
-        }
-    }
-
-    /// The next read to perform; nil when the pool ends.
-    func take() -> ExpertSlots.Read? {
-        locked {
-            while next == queued.count, later.isEmpty, !isStopping { unsafe pthread_cond_wait(hasWork, lock) }
-            guard !isStopping else { return nil }
-            guard next < queued.count else { return later.removeLast() }
-            let read = queued[next]
-            next += 1
-            if next == queued.count {
-                queued.removeAll(keepingCapacity: true)
-                next = 0
-            }
-            return read
-        }
-    }
-
-    func finish(_ read: ExpertSlots.Read, _ error: EngineError?) {
-        if error == nil { onRead(bank.blobs[read.key].byteCount) }
-        locked {
-            ended.append((read, error))
-            unsafe pthread_cond_signal(hasEnded)
-        }
-    }
-
-    func takeEnded(_ limit: Duration?) -> [ExpertReadPool.Ended] {
-        locked {
-            if let limit, ended.isEmpty {
-                var until = timespec()
-                unsafe clock_gettime(CLOCK_REALTIME, &until)
-                let nanoseconds = until.tv_nsec + Int(limit.components.attoseconds / 1_000_000_000)
-                until.tv_sec += Int(limit.components.seconds) + nanoseconds / 1_000_000_000
-                until.tv_nsec = nanoseconds % 1_000_000_000
-                // A moment too early or too late does no harm: the caller asks again.
-                unsafe pthread_cond_timedwait(hasEnded, lock, &until)
-            }
-            defer { ended.removeAll(keepingCapacity: true) }
-            return ended
-        }
-    }
-
-    /// Reads an expert to its slot and checks it, trying again where that may help. Nil is success.
-    func perform(_ read: ExpertSlots.Read) -> EngineError? {
-        var error = attempt(read)
-        for pause in Self.pauses {
-            guard error != nil, !locked({ isStopping }) else { break }
-            usleep(pause)
-            error = attempt(read)
-        }
-        return error
-    }
-
-    private func attempt(_ read: ExpertSlots.Read) -> EngineError? {
-        let blob = bank.blobs[read.key]
-        let start = read.slot * bank.slotByteCount
-        let target = unsafe UnsafeMutableRawBufferPointer(rebasing: slots[start..<start + blob.byteCount])
-        do throws(EngineError) { try unsafe reader.read(into: target, at: blob.offset) } catch {
-            return bank.error(read.key, error.code, error.message)
-        }
-        // Looked at after the read: what was written before it shows.
-        let mustVerify =
-            switch verification {
-            case .never: false
-            case .always: true
-            case .first: !locked { isVerified[read.key] } || reader.version != version
-            }
-        guard mustVerify else { return nil }
-        guard unsafe Digest(parts: [Digest(UnsafeRawBufferPointer(target))]) == blob.digest else {
-            return bank.error(
-                read.key, .io, "its digest does not match: the file is damaged or was overwritten")
-        }
-        locked { isVerified[read.key] = true }
-        return nil
-    }
+/// A reading thread from start to end; `argument` is a retained `ReadingThread`.
+private func readerMain(_ argument: UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? {
+    guard let argument = unsafe argument else { return nil }
+    unsafe Unmanaged<ReadingThread>.fromOpaque(argument).takeRetainedValue().run()
+    return nil
 }

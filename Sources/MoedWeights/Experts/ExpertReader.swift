@@ -14,6 +14,13 @@ package protocol ExpertReader: Sendable {
 
     /// How the file is read, for people: “O_DIRECT”, or why not.
     var access: String { get }
+
+    /// Makes so many reads at once; nil when they are to be made by `read(into:at:)`, each on a thread.
+    func ring(depth: Int) -> ReadRing?
+}
+
+extension ExpertReader {
+    package func ring(depth: Int) -> ReadRing? { nil }
 }
 
 /// A file read past the page cache, whose copies would take the memory that slots need.
@@ -23,6 +30,7 @@ package protocol ExpertReader: Sendable {
 package final class DirectFile: ExpertReader {
     private let path: String
     private let descriptor: Int32
+    private let isDirect: Bool
     private let forgets: Bool
     package let access: String
 
@@ -31,21 +39,21 @@ package final class DirectFile: ExpertReader {
     package init(_ path: String, isReadOnce: Bool = false) throws(EngineError) {
         self.path = path
         guard !isReadOnce else {
-            (forgets, access) = (false, "page cache")
+            (isDirect, forgets, access) = (false, false, "page cache")
             descriptor = unsafe Glibc.open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
             guard descriptor >= 0 else { throw EngineError(.io, "cannot open \(path): \(Self.reason)") }
             return
         }
         let direct = unsafe Glibc.open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | Self.bypassesCache)
         if direct >= 0, Self.canRead(direct) {
-            (forgets, access) = (false, "O_DIRECT")
+            (isDirect, forgets, access) = (true, false, "O_DIRECT")
             descriptor = direct
             return
         }
         let refusal = Self.reason
         if direct >= 0 { close(direct) }
         descriptor = unsafe Glibc.open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
-        forgets = true
+        (isDirect, forgets) = (false, true)
         access = "buffered (the file system refuses O_DIRECT: \(refusal))"
         guard descriptor >= 0 else { throw EngineError(.io, "cannot open \(path): \(Self.reason)") }
     }
@@ -85,6 +93,11 @@ package final class DirectFile: ExpertReader {
             done += result
         }
         if forgets { posix_fadvise(descriptor, off_t(offset), off_t(target.count), POSIX_FADV_DONTNEED) }
+    }
+
+    /// Reads through the page cache would only be made by threads of the kernel.
+    package func ring(depth: Int) -> ReadRing? {
+        isDirect ? ReadRing(self, descriptor: descriptor, depth: depth) : nil
     }
 
     package var version: [Int] {

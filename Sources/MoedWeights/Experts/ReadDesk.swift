@@ -1,0 +1,188 @@
+import Glibc
+import MoedCore
+
+/// Where reads are handed out to the threads that make them, and come back; all state is under the lock.
+@safe final class ReadDesk {
+    private let bank: ExpertBank
+    private let reader: any ExpertReader
+    private let slots: UnsafeMutableRawBufferPointer
+    private let verification: ExpertVerification
+    private let version: [Int]
+    private let lock: UnsafeMutablePointer<pthread_mutex_t>
+    private let hasWork: UnsafeMutablePointer<pthread_cond_t>
+    private let hasEnded: UnsafeMutablePointer<pthread_cond_t>
+    private let onRead: @Sendable (Int) -> Void
+    private var queued: [ExpertSlots.Read] = []
+    private var next = 0
+    /// The first is the last of the array.
+    private var later: [ExpertSlots.Read] = []
+    private var ended: [ExpertReadPool.Ended] = []
+    private var isVerified: [Bool]
+    private var isStopping = false
+
+    /// Tries, and microseconds between them: a disk may hiccup, a file that is cut short stays so.
+    private static let pauses: [UInt32] = [20_000, 200_000]
+
+    init(
+        _ bank: ExpertBank, _ reader: any ExpertReader, _ slots: UnsafeMutableRawBufferPointer,
+        _ verification: ExpertVerification, _ onRead: @escaping @Sendable (Int) -> Void
+    ) {
+        self.onRead = onRead
+        self.bank = bank
+        self.reader = reader
+        unsafe self.slots = slots
+        self.verification = verification
+        version = reader.version
+        isVerified = Array(repeating: false, count: bank.count)
+        unsafe lock = .allocate(capacity: 1)
+        unsafe hasWork = .allocate(capacity: 1)
+        unsafe hasEnded = .allocate(capacity: 1)
+        unsafe pthread_mutex_init(lock, nil)
+        unsafe pthread_cond_init(hasWork, nil)
+        unsafe pthread_cond_init(hasEnded, nil)
+    }
+
+    deinit {
+        unsafe pthread_cond_destroy(hasEnded)
+        unsafe pthread_cond_destroy(hasWork)
+        unsafe pthread_mutex_destroy(lock)
+        unsafe hasEnded.deallocate()
+        unsafe hasWork.deallocate()
+        unsafe lock.deallocate()
+    }
+
+    private func locked<Result>(_ body: () -> Result) -> Result {
+        unsafe pthread_mutex_lock(lock)
+        defer { unsafe pthread_mutex_unlock(lock) }
+        return body()
+    }
+
+    func stop() {
+        locked {
+            isStopping = true
+            unsafe pthread_cond_broadcast(hasWork)
+        }
+    }
+
+    func queue(_ reads: [ExpertSlots.Read]) {
+        locked {
+            queued += reads
+            unsafe pthread_cond_broadcast(hasWork)
+        }
+    }
+
+    func queueLater(_ reads: [ExpertSlots.Read]) {
+        locked {
+            later = reads.reversed() + later
+            unsafe pthread_cond_broadcast(hasWork)
+        }
+    }
+
+    func hasten(_ keys: Set<ExpertBank.Key>) {
+        guard !keys.isEmpty else { return }
+        locked {
+            let wanted = later.filter { keys.contains($0.key) }
+            guard !wanted.isEmpty else { return }
+            later.removeAll { keys.contains($0.key) }
+            queued += wanted.reversed()
+            unsafe pthread_cond_broadcast(hasWork)
+        }
+    }
+
+    /// The next read to perform, waited for; nil when the pool ends.
+    func take() -> ExpertSlots.Read? {
+        locked {
+            while next == queued.count, later.isEmpty, !isStopping { unsafe pthread_cond_wait(hasWork, lock) }
+            return nextRead()
+        }
+    }
+
+    /// The next read to perform, if there is one and the pool goes on.
+    func takeAtOnce() -> ExpertSlots.Read? { locked { nextRead() } }
+
+    var isStopped: Bool { locked { isStopping } }
+
+    /// Under the lock.
+    private func nextRead() -> ExpertSlots.Read? {
+        guard !isStopping else { return nil }
+        guard next < queued.count else { return later.popLast() }
+        let read = queued[next]
+        next += 1
+        if next == queued.count {
+            queued.removeAll(keepingCapacity: true)
+            next = 0
+        }
+        return read
+    }
+
+    /// Where a read goes, and where in the file it begins.
+    func place(of read: ExpertSlots.Read) -> (target: UnsafeMutableRawBufferPointer, offset: Int) {
+        let blob = bank.blobs[read.key]
+        let start = read.slot * bank.slotByteCount
+        let target = unsafe UnsafeMutableRawBufferPointer(rebasing: slots[start..<start + blob.byteCount])
+        return unsafe (target, blob.offset)
+    }
+
+    func finish(_ read: ExpertSlots.Read, _ error: EngineError?) {
+        if error == nil { onRead(bank.blobs[read.key].byteCount) }
+        locked {
+            ended.append((read, error))
+            unsafe pthread_cond_signal(hasEnded)
+        }
+    }
+
+    func takeEnded(_ limit: Duration?) -> [ExpertReadPool.Ended] {
+        locked {
+            if let limit, ended.isEmpty {
+                var until = timespec()
+                unsafe clock_gettime(CLOCK_REALTIME, &until)
+                let nanoseconds = until.tv_nsec + Int(limit.components.attoseconds / 1_000_000_000)
+                until.tv_sec += Int(limit.components.seconds) + nanoseconds / 1_000_000_000
+                until.tv_nsec = nanoseconds % 1_000_000_000
+                // A moment too early or too late does no harm: the caller asks again.
+                unsafe pthread_cond_timedwait(hasEnded, lock, &until)
+            }
+            defer { ended.removeAll(keepingCapacity: true) }
+            return ended
+        }
+    }
+
+    /// Reads an expert to its slot and checks it, trying again where that may help. Nil is success.
+    func perform(_ read: ExpertSlots.Read) -> EngineError? {
+        var error = attempt(read)
+        for pause in Self.pauses {
+            guard error != nil, !locked({ isStopping }) else { break }
+            usleep(pause)
+            error = attempt(read)
+        }
+        return error
+    }
+
+    private func attempt(_ read: ExpertSlots.Read) -> EngineError? {
+        let (target, offset) = unsafe place(of: read)
+        do throws(EngineError) { try unsafe reader.read(into: target, at: offset) } catch {
+            return bank.error(read.key, error.code, error.message)
+        }
+        return verify(read)
+    }
+
+    /// Checks what has been read whole. Nil is success.
+    func verify(_ read: ExpertSlots.Read) -> EngineError? {
+        // Looked at after the read: what was written before it shows.
+        let mustVerify =
+            switch verification {
+            case .never: false
+            case .always: true
+            case .first: !locked { isVerified[read.key] } || reader.version != version
+            }
+        guard mustVerify else { return nil }
+        let (target, _) = unsafe place(of: read)
+        guard unsafe Digest(parts: [Digest(UnsafeRawBufferPointer(target))]) == bank.blobs[read.key].digest
+        else {
+            return bank.error(
+                read.key, .io, "its digest does not match: the file is damaged or was overwritten")
+        }
+        locked { isVerified[read.key] = true }
+        return nil
+    }
+}
