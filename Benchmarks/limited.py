@@ -5,10 +5,12 @@ Usage: limited.py --moed MOED --llama BIN PACK MODEL.gguf [--limits 50,70] [--de
 
 Each runs in a control group (version 1 or 2; needs root) whose memory is limited to so many percent of PACK, with the
 files out of the page cache before: llama.cpp maps its file, moed takes 97 % of the limit as its budget. Sequences decode
-behind 32 tokens each. "bound" is what the disk would give at the probe's speed if moed never waited for anything else.
+behind 32 tokens each. "bound" is what the disk would give at the probe's speed if moed never waited for anything else,
+"plan" what `moed plan` says under the same limit, measuring the machine by itself.
 """
 import argparse
 import json
+import math
 import statistics
 
 from compare import ENVIRONMENT, THREADS, batched_bench
@@ -29,6 +31,14 @@ def run_moed(group, moed, pack, decode):
     return {run["tokens"]: run | {"probe": probe} for run in report["runs"]}
 
 
+def run_plan(group, moed, pack, decode):
+    """Tokens per second by number of sequences."""
+    context, most = CONTEXT + DECODED // 2, max(map(int, decode.split(",")))
+    text = group.output([moed, "plan", "--model", pack, "--budget", "97%", "--slots", str(most), "--context", str(context)])
+    rows = (line.split() for line in text.splitlines() if line.startswith("decode "))
+    return {int(row[1]): float(row[2].replace(",", "")) for row in rows}
+
+
 def measure(arguments, percent):
     turns = []
     with Group(share(arguments.pack, percent), ENVIRONMENT) as group:
@@ -37,6 +47,9 @@ def measure(arguments, percent):
             theirs = run_llama(group, arguments.llama, arguments.gguf, arguments.decode)
             forget([arguments.pack, arguments.gguf])
             ours = run_moed(group, arguments.moed, arguments.pack, arguments.decode)
+            for count, speed in run_plan(group, arguments.moed, arguments.pack, arguments.decode).items():
+                if count in ours:
+                    ours[count]["plan"] = speed
             turns.append((theirs, ours))
     rows = []
     for count in map(int, arguments.decode.split(",")):
@@ -46,6 +59,7 @@ def measure(arguments, percent):
             "percent": percent, "sequences": count,
             "llama": median(lambda t, o: t["tokens_per_second"]), "moed": median(lambda t, o: o["tokens_per_second"]),
             "ratio": median(lambda t, o: o["tokens_per_second"] / t["tokens_per_second"]),
+            "plan": median(lambda t, o: o.get("plan", math.nan)),
             "hit_rate": median(lambda t, o: o["streaming"]["hit_rate"]),
             "disk_gb_per_second": median(lambda t, o: o["streaming"]["disk_bytes_per_second"] / 1e9),
             "of_probe": median(lambda t, o: o["streaming"]["disk_bytes_per_second"] / o["probe"]),
@@ -67,12 +81,12 @@ def main():
     parser.add_argument("--json")
     arguments = parser.parse_args()
     rows = []
-    print("limit  sequences  llama.cpp    moed   ratio   bound   hits   disk GB/s   of probe   MB/token")
+    print("limit  sequences  llama.cpp    moed   ratio    plan   bound   hits   disk GB/s   of probe   MB/token")
     for percent in map(int, arguments.limits.split(",")):
         for row in measure(arguments, percent):
             rows.append(row)
             print(f"{row['percent']:3} % {row['sequences']:9} {row['llama']:11.2f} {row['moed']:8.2f} {row['ratio']:7.2f}"
-                  f" {row['bound']:7.1f} {100 * row['hit_rate']:4.0f} % {row['disk_gb_per_second']:9.2f}"
+                  f" {row['plan']:7.2f} {row['bound']:7.1f} {100 * row['hit_rate']:4.0f} % {row['disk_gb_per_second']:9.2f}"
                   f" {100 * row['of_probe']:9.0f} % {row['mb_per_token']:9.1f}", flush=True)
         if arguments.json:
             with open(arguments.json, "w") as file:

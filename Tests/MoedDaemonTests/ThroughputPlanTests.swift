@@ -21,7 +21,9 @@ import Testing
         return cost
     }
 
-    private static let rates = MachineRates(int8: 1e12, int4: 2e12, float: 1e11, memory: 50e9, disk: 1e9)
+    private static let rates = MachineRates(
+        int8: 1e12, int4: 2e12, float: 1e11, rowsPerWeight: 0.5, inputsPerScaling: 16, memory: 50e9,
+        disk: 1e9)
 
     @Test(
         arguments: [
@@ -56,6 +58,18 @@ import Testing
         }
         let added = try compute(rows: 100) - compute(rows: 99)
         #expect(try compute(rows: 1) > 1.25 * added && compute(rows: 100) < 101 * added)
+    }
+
+    /// Scaling a group's sum takes as long as the products of 16 more inputs.
+    @Test func smallGroupsTakeLonger() throws {
+        func compute(group: Double) throws -> Double {
+            var cost = SweepCost()
+            cost.int8 = .init(operations: 2e12, scalings: 1e12 / group)
+            return try ThroughputPlan(
+                tokens: 1, cost: cost, plan: plan(slots: nil), expertsUsed: 0, staging: 1, rates: Self.rates
+            ).compute
+        }
+        #expect(try abs(compute(group: 32) - 3) < 1e-9 && abs(compute(group: 128) - 2.25) < 1e-9)
     }
 
     /// Hardware that is not here: the whole of the largest model.

@@ -119,7 +119,7 @@ package enum Planning {
         let told = options.cores.map { "\($0) cores like this machine's" } ?? "\(here) cores, measured"
         return (
             rates,
-            "\(told): \(TextTable.figure(rates.int8 / 1e9)) Gop/s reached with int8, "
+            "\(told): up to \(TextTable.figure(rates.int8 / 1e9)) Gop/s with int8, "
                 + "\(TextTable.figure(rates.int4 / 1e9)) with int4, "
                 + "memory \(TextTable.figure(rates.memory / 1e9)) GB/s, disk \(TextTable.figure(disk / 1e9)) GB/s"
                 + (options.disk == nil ? " (measured where there is a pack, else assumed)" : "")

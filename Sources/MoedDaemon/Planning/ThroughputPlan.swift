@@ -3,29 +3,46 @@ import MoedWeights
 
 /// What a machine can do, as measured or as told.
 package struct MachineRates: Sendable, Equatable {
-    /// Operations per second that the kernels reach on many rows, by the weights' format; f32 also in attention.
+    /// Operations per second that the kernels would reach on many rows and in large groups, by the weights' format;
+    /// f32 also in attention.
     package var int8: Double
     package var int4: Double
     package var float: Double
+    /// Rows that a weight's loading and unpacking take the time of.
+    package var rowsPerWeight: Double
+    /// Inputs whose products take the time of scaling a group's sum.
+    package var inputsPerScaling: Double
     /// Bytes per second of memory and of the disk that experts are read from.
     package var memory: Double
     package var disk: Double
 
-    package init(int8: Double, int4: Double, float: Double, memory: Double, disk: Double) {
+    package init(
+        int8: Double, int4: Double, float: Double, rowsPerWeight: Double, inputsPerScaling: Double,
+        memory: Double,
+        disk: Double
+    ) {
         self.int8 = int8
         self.int4 = int4
         self.float = float
+        self.rowsPerWeight = rowsPerWeight
+        self.inputsPerScaling = inputsPerScaling
         self.memory = memory
         self.disk = disk
     }
 }
 
 extension MachineRates {
-    /// Of the peaks of integer products and of f32, what kernels reach in products with weights and in attention on
-    /// the rows of a whole sweep; from `moed bench`, prompts of 512 and 2048 tokens (AVX-512: Zen 5; AVX2: Milan, 0.40
-    /// to 0.53 with int8 and 0.54 to 0.65 with int4, by the size of groups).
-    private static func efficiency(_ kernels: String) -> (int8: Double, int4: Double, float: Double) {
-        kernels == "avx512" ? (0.42, 0.42, 0.6) : (0.44, 0.62, 0.5)
+    /// Parts of the peaks of integer products and of f32, and what is not part of a product: `rowsPerWeight` and
+    /// `inputsPerScaling`. From `moed bench`, prompts of 512 and 2048 tokens and 1, 16 and 64 sequences (AVX-512: Zen 5,
+    /// int8 in groups of 32, int4 of 64 and 128; AVX2: Milan, all sizes of groups).
+    private struct Efficiency {
+        let (int8, int4, float): (Double, Double, Double)
+        let (rowsPerWeight, inputsPerScaling): (Double, Double)
+
+        init(_ kernels: String) {
+            (int8, int4, float) = kernels == "avx512" ? (0.8, 0.8, 0.6) : (0.55, 0.74, 0.5)
+            (rowsPerWeight, inputsPerScaling) = kernels == "avx512" ? (6, 15) : (0.7, 12)
+        }
     }
 
     /// Of this machine, in about a second.
@@ -33,11 +50,17 @@ extension MachineRates {
     /// - Parameter disk: bytes per second; nil for a model that reads nothing.
     static func here(threads: Int, disk: Double?) throws -> MachineRates {
         let peaks = MachinePeaks.measure(try MachineProbe(threads: threads, byteCount: 64 << 20))
-        let part = efficiency(try KernelSet().name)
+        let part = Efficiency(try KernelSet().name)
         let integers = peaks.int8 > 0 ? peaks.int8 : peaks.f32
         return MachineRates(
             int8: integers * part.int8, int4: integers * part.int4, float: peaks.f32 * part.float,
-            memory: peaks.read, disk: disk ?? .infinity)
+            rowsPerWeight: part.rowsPerWeight,
+            inputsPerScaling: part.inputsPerScaling, memory: peaks.read, disk: disk ?? .infinity)
+    }
+
+    /// Operations, and as many as what each weight and each group costs besides would be.
+    fileprivate func work(_ products: SweepCost.Products) -> Double {
+        products.operations + 2 * (rowsPerWeight * products.weights + inputsPerScaling * products.scalings)
     }
 }
 
@@ -65,12 +88,10 @@ package struct ThroughputPlan: Sendable, Equatable {
     package var readsAhead: Bool
 
     /// Of the shorter time of computing and memory, what is not hidden behind the longer one; measured with 1 to 64
-    /// sequences (AVX2).
+    /// sequences.
     private static let exposedMemory = 0.5
     /// As much beside the disk; measured at half and 70 % of the experts, with 64 and 512 tokens a sweep.
     private static let exposedDisk = 0.25
-    /// Rows that a weight's loading and unpacking take the time of; measured with 1 to 64 sequences (AVX2).
-    private static let rowsPerWeight = 0.5
 
     /// - Parameters:
     ///   - tokens: rows of the sweep.
@@ -87,7 +108,7 @@ package struct ThroughputPlan: Sendable, Equatable {
             plan.slots.map { $0 >= plan.needs.expertCount ? 1 : max(0, Double($0 - staging)) / total } ?? 1
         missedBytes = expertsUsed * (1 - hitRate) * Double(plan.needs.slot)
         compute =
-            Self.work(cost.int8) / rates.int8 + Self.work(cost.int4) / rates.int4
+            rates.work(cost.int8) / rates.int8 + rates.work(cost.int4) / rates.int4
             + (cost.bf16Operations + cost.f32Operations) / rates.float
         memory = cost.bytes / rates.memory
         disk = missedBytes > 0 ? missedBytes / rates.disk : 0
@@ -126,10 +147,5 @@ package struct ThroughputPlan: Sendable, Equatable {
     /// Of two things done side by side.
     private static func beside(_ a: Double, _ b: Double, exposed: Double) -> Double {
         max(a, b) + exposed * min(a, b)
-    }
-
-    /// Operations, and what each weight costs however few rows use it.
-    private static func work(_ products: SweepCost.Products) -> Double {
-        products.operations + 2 * rowsPerWeight * products.weights
     }
 }

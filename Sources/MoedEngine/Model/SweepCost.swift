@@ -8,10 +8,19 @@ package struct SweepCost: Sendable, Equatable {
         package var operations = 0.0
         /// Weights that take part in at least one of them.
         package var weights = 0.0
+        /// Sums of a group's products that are scaled.
+        package var scalings = 0.0
+
+        package init(operations: Double = 0, weights: Double = 0, scalings: Double = 0) {
+            self.operations = operations
+            self.weights = weights
+            self.scalings = scalings
+        }
 
         fileprivate static func += (sum: inout Products, more: Products) {
             sum.operations += more.operations
             sum.weights += more.weights
+            sum.scalings += more.scalings
         }
     }
 
@@ -46,9 +55,13 @@ package struct SweepCost: Sendable, Equatable {
     fileprivate mutating func multiply(_ matrix: PackedMatrix, rows: Double, share: Double = 1) {
         let weights = Double(matrix.inputs) * Double(matrix.outputs)
         let operations = 2 * rows * weights
+        func products(_ group: Int) -> Products {
+            Products(
+                operations: operations, weights: share * weights, scalings: rows * weights / Double(group))
+        }
         switch matrix.format {
-        case .int8: int8 += Products(operations: operations, weights: share * weights)
-        case .int4: int4 += Products(operations: operations, weights: share * weights)
+        case .int8(let group): int8 += products(group)
+        case .int4(let group): int4 += products(group)
         case .bf16: bf16Operations += operations
         case .f32: f32Operations += operations
         }
