@@ -33,8 +33,8 @@ package struct MachineRates: Sendable, Equatable {
 
 extension MachineRates {
     /// Parts of the peaks of integer products and of f32, and what is not part of a product: `rowsPerWeight` and
-    /// `inputsPerScaling`. From `moed bench`, prompts of 512 and 2048 tokens and 1, 16 and 64 sequences (AVX-512: Zen 5,
-    /// int8 in groups of 32, int4 of 64 and 128; AVX2: Milan, all sizes of groups).
+    /// `inputsPerScaling`. From `moed bench`, prompts of 512 and 2048 tokens and 1, 16 and 64 sequences (AVX-512: Zen
+    /// 5, int8 in groups of 32, int4 of 64 and 128; AVX2: Milan, all sizes of groups).
     private struct Efficiency {
         let (int8, int4, float): (Double, Double, Double)
         let (rowsPerWeight, inputsPerScaling): (Double, Double)
@@ -69,8 +69,8 @@ extension MachineRates {
 /// Computing and memory work side by side: the slower one sets their time, and a part of the shorter time is not
 /// hidden. Beside it experts are read. A sweep that uses nearly all of them reads ahead, so that of the shorter time
 /// again only a part is not hidden; in a smaller one each layer's routing must be known before its experts are read,
-/// and both times add up. Tokens are taken to choose experts independently, so a cache of a part of all experts serves
-/// that part.
+/// and both times add up, with half an expert's reading in each layer, whose last ones come when nothing else is left
+/// to do. Tokens are taken to choose experts independently, so a cache of a part of all experts serves that part.
 package struct ThroughputPlan: Sendable, Equatable {
     package enum Bound: String, Sendable {
         case compute, memory, disk
@@ -98,9 +98,11 @@ package struct ThroughputPlan: Sendable, Equatable {
     ///   - cost: what they must do at least.
     ///   - plan: of the memory.
     ///   - expertsUsed: of all layers.
+    ///   - layers: that have experts.
     ///   - staging: slots that are not kept.
     package init(
-        tokens: Int, cost: SweepCost, plan: MemoryPlan, expertsUsed: Double, staging: Int, rates: MachineRates
+        tokens: Int, cost: SweepCost, plan: MemoryPlan, expertsUsed: Double, layers: Int, staging: Int,
+        rates: MachineRates
     ) {
         self.tokens = tokens
         let total = Double(max(plan.needs.expertCount, 1))
@@ -111,8 +113,9 @@ package struct ThroughputPlan: Sendable, Equatable {
             rates.work(cost.int8) / rates.int8 + rates.work(cost.int4) / rates.int4
             + (cost.bf16Operations + cost.f32Operations) / rates.float
         memory = cost.bytes / rates.memory
-        disk = missedBytes > 0 ? missedBytes / rates.disk : 0
         readsAhead = expertsUsed >= ExpertSlots.nearlyAll * total
+        let lone = readsAhead ? 0 : 0.5 * Double(layers * plan.needs.slot)
+        disk = missedBytes > 0 ? (missedBytes + min(lone, missedBytes)) / rates.disk : 0
     }
 
     /// Of a model that is not loaded: so many rows, that attend to so many tokens in all and sample so many.
@@ -123,12 +126,13 @@ package struct ThroughputPlan: Sendable, Equatable {
         let cost = model.sweepCost(
             rows: rows, visible: visible, sampled: sampled,
             keyValueBytes: Double(plan.needs.kvBlock) / Double(Engine.kvBlockTokens))
+        let layers = model.configuration.experts.map { plan.needs.expertCount / $0.count } ?? 0
         let used = model.configuration.experts.map {
-            Qwen3Model.expertsUsed($0, rows: rows) * Double(plan.needs.expertCount) / Double($0.count)
+            Qwen3Model.expertsUsed($0, rows: rows) * Double(layers)
         }
         self.init(
-            tokens: rows, cost: cost, plan: plan, expertsUsed: used ?? 0, staging: 2 * ExpertSlots.readsMax,
-            rates: rates)
+            tokens: rows, cost: cost, plan: plan, expertsUsed: used ?? 0, layers: layers,
+            staging: 2 * ExpertSlots.readsMax, rates: rates)
     }
 
     package var seconds: Double {

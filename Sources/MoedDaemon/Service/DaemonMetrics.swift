@@ -23,8 +23,7 @@ struct DaemonMetrics {
         var current: DaemonMetrics {
             DaemonMetrics(
                 report: report.current, engine: inference.snapshot, streaming: streaming.current,
-                memory: memory,
-                resident: HostMemory.resident)
+                memory: memory)
         }
     }
 
@@ -33,8 +32,6 @@ struct DaemonMetrics {
     var streaming: StreamingFigures
     /// How the memory's budget was shared out; nil without one.
     var memory: MemoryPlan?
-    /// Bytes that the process has in memory.
-    var resident: Int
 
     var all: [Metric] { jobs + sweeps + experts + memoryUse }
 
@@ -121,7 +118,9 @@ struct DaemonMetrics {
     }
 
     private var memoryUse: [Metric] {
-        let resident = Metric("moed_memory_resident_bytes", .gauge, "Memory of the process.", resident)
+        let resident = Metric(
+            "moed_memory_resident_bytes", .gauge, "Memory of the process.",
+            HostMemory.resident)
         guard let memory else { return [resident] }
         let parts = [
             ("process", memory.needs.process), ("dense", memory.needs.dense),
