@@ -44,6 +44,32 @@ import Testing
         }
     }
 
+    /// Beside the first sweep only what it needs is read, and what was under way before.
+    @Test func theFirstSweepIsNotHeldUp() async throws {
+        try await onOwnThread { [scene] in
+            let reader = try FaultyReader(scene.experts)
+            reader.set { _ in .delay }
+            reader.hold()
+            let engine = try scene.arriving(reader: reader)
+            let pack = try Pack.open(scene.path)
+            let bank = try ExpertBank(pack, blobs: pack.manifest.blobs.filter { $0.file == .experts })
+            var wanted = Set<Int>()
+            engine.observeRouting { layer, _, experts in
+                for expert in experts {
+                    wanted.insert(bank.blobs[bank.key(layer: layer, expert: expert)].offset)
+                }
+                if layer == 0 { reader.letGo() }
+            }
+            _ = try engine.logits([5])
+            engine.observeRouting(nil)
+            let last = try #require(reader.offsets.lastIndex { wanted.contains($0) })
+            // Four were under way when the sweep began, and some may have begun before it was noticed.
+            #expect(
+                last < wanted.count + 4 + 8 && wanted.count < bank.count / 2, "\(last) of \(wanted.count)")
+            while engine.streaming.current.isLoading { usleep(2000) }
+        }
+    }
+
     /// Sweeps that need an unreadable expert fail and name it; when it can be read, they succeed.
     @Test func aDiskThatStaysBroken() async throws {
         try await onOwnThread { [scene] in

@@ -15,6 +15,7 @@ final class FaultyReader: ExpertReader {
 
     private struct State {
         var reads = 0
+        var offsets: [Int] = []
         var fault: (@Sendable (Int) -> Fault?)?
         var isHeld = false
         var waiting = 0
@@ -26,6 +27,8 @@ final class FaultyReader: ExpertReader {
     init(_ path: String) throws { file = try DirectFile(path) }
 
     func set(_ fault: @escaping @Sendable (Int) -> Fault?) { state.withLock { $0.fault = fault } }
+    /// Where the reads so far began, in order.
+    var offsets: [Int] { state.withLock { $0.offsets } }
     func hold() { state.withLock { $0.isHeld = true } }
     func letGo() { state.withLock { $0.isHeld = false } }
     func waitUntilHeld() async {
@@ -42,6 +45,7 @@ final class FaultyReader: ExpertReader {
         }
         let fault = state.withLock { state in
             state.reads += 1
+            state.offsets.append(offset)
             return state.fault?(state.reads)
         }
         if fault == .error { throw EngineError(.io, "experts.bin: Input/output error") }

@@ -37,7 +37,8 @@ package enum Filters {
         routingTrace: String? = nil
     ) throws {
         let runner = try load(
-            model, slots: maxBatch, kvTokens: kvTokens, maxTokens: maxTokens == 0 ? nil : maxTokens)
+            model, slots: maxBatch, kvTokens: kvTokens, maxTokens: maxTokens == 0 ? nil : maxTokens,
+            isReadyEarly: true)
         try runner.engine.recordRouting(to: routingTrace)
         let loop = GenerationLoop(
             engine: runner.engine, policy: GroupPolicy(maxWait: .seconds(60)),
@@ -46,6 +47,9 @@ package enum Filters {
             loop: loop, preparer: runner.preparer, modelName: lastComponent(model.directory), slots: maxBatch,
             showsIDs: showsIDs)
         try filter.run()
+        if let damage = StreamingText.damage(runner.engine.streaming.current) {
+            throw EngineError(.io, damage)
+        }
     }
 
     static func lastComponent(_ path: String) -> String {
@@ -53,7 +57,7 @@ package enum Filters {
     }
 
     private static func load(
-        _ model: ModelSelection, slots: Int, kvTokens: Int, maxTokens: Int? = nil
+        _ model: ModelSelection, slots: Int, kvTokens: Int, maxTokens: Int? = nil, isReadyEarly: Bool = false
     ) throws -> ModelRunner {
         Host.ignoreBrokenPipes()
         var meter = LoadMeter(isShown: Host.isTerminal(2))
@@ -65,7 +69,7 @@ package enum Filters {
                 rowsPerSweep: max(512, slots, model.prefillChunk),
                 prefillChunk: model.prefillChunk, cpu: Host.environment["MOED_CPU"] ?? "auto",
                 maxTokensDefault: maxTokens, formats: model.formats,
-                budget: model.budget?.byteCount(of: HostMemory.available)),
+                budget: model.budget?.byteCount(of: HostMemory.available), isReadyEarly: isReadyEarly),
             progress: { meter.show($0, done: $1, of: $2) })
     }
 }

@@ -41,6 +41,7 @@ package struct LineFilter {
     static func errorLine(_ error: any Error) -> JSONValue {
         switch error {
         case let error as RequestError: ChatCompletion.error(error)
+        case let error as EngineError where error.code != .invalidInput: ChatCompletion.error(error)
         case let error as JSONError: ChatCompletion.error(RequestError(.invalidJSON, error.description))
         default: ChatCompletion.error(RequestError(.invalidValue, "\(error)"))
         }

@@ -49,10 +49,23 @@ package enum ChatCompletion {
 
     /// OpenAI's error object.
     package static func error(_ error: RequestError) -> JSONValue {
+        errorObject(
+            error.message, type: "invalid_request_error", param: error.param, code: error.code.rawValue)
+    }
+
+    /// An error of the engine's, which the request is not to blame for.
+    package static func error(_ error: EngineError) -> JSONValue {
+        errorObject(error.message, type: "server_error", param: nil, code: "engine_error")
+    }
+
+    private static func errorObject(_ message: String, type: String, param: String?, code: String)
+        -> JSONValue
+    {
         [
             "error": [
-                "message": .string(error.message), "type": "invalid_request_error",
-                "param": error.param.map { .string($0) } ?? .null, "code": .string(error.code.rawValue),
+                "message": .string(message), "type": .string(type),
+                "param": param.map { .string($0) } ?? .null,
+                "code": .string(code),
             ]
         ]
     }

@@ -39,7 +39,12 @@ package struct StreamingText: Sendable {
     }
 
     /// What is wrong with a model whose experts could not all be loaded.
-    package var damage: String? { now.loading != nil ? now.lastFailure : nil }
+    package var damage: String? { Self.damage(now) }
+
+    /// The same at one moment.
+    static func damage(_ figures: StreamingFigures) -> String? {
+        figures.loading != nil ? figures.lastFailure : nil
+    }
 
     /// How experts come into memory, for the log.
     static func start(_ figures: StreamingFigures) -> [String?] {

@@ -2,7 +2,8 @@ import MoedCore
 import MoedWeights
 
 /// Experts on their way into memory while the first sweeps run: each has its own place there and is read once, those
-/// that a sweep waits for before the others.
+/// that a sweep waits for before the others. Beside the first sweep nothing else is read, so that the first token comes
+/// soon.
 ///
 /// One that cannot be read fails the sweeps that need it, which try it again; the others go on without it.
 final class ArrivingExperts: ExpertSupply {
@@ -21,6 +22,8 @@ final class ArrivingExperts: ExpertSupply {
     private var waiting: Set<ExpertBank.Key> = []
     private var ready: [ExpertBank.Key] = []
     private var failure: EngineError?
+    private var hasSwept = false
+    private var isLastLayer = false
 
     /// Reads under way at once: enough for a disk, few beside a sweep's threads.
     private static let depth = 4
@@ -57,6 +60,8 @@ final class ArrivingExperts: ExpertSupply {
     var isComplete: Bool { missingCount == 0 }
 
     func begin(layer: Int, experts: [Int]) {
+        if !hasSwept { pool.holdLater(true) }
+        isLastLayer = bank.sparseIndex[layer] == bank.layers - 1
         take(pool.takeEnded())
         ready = []
         waiting = []
@@ -70,6 +75,22 @@ final class ArrivingExperts: ExpertSupply {
     }
 
     func next() throws(EngineError) -> [Int] {
+        do throws(EngineError) {
+            let group = try nextGroup()
+            if group.isEmpty, isLastLayer { sweepEnded() }
+            return group
+        } catch {
+            sweepEnded()
+            throw error
+        }
+    }
+
+    private func sweepEnded() {
+        if !hasSwept { pool.holdLater(false) }
+        hasSwept = true
+    }
+
+    private func nextGroup() throws(EngineError) -> [Int] {
         take(pool.takeEnded())
         while ready.isEmpty, !waiting.isEmpty, failure == nil, !interruption.isWanted {
             meter.waits { take(pool.takeEnded(waitingAtMost: Self.patience)) }

@@ -71,6 +71,12 @@ package final class ExpertReadPool {
         ring?.wake()
     }
 
+    /// Whether what was queued for later waits until it is hastened or let go.
+    package func holdLater(_ isHeld: Bool) {
+        desk.holdLater(isHeld)
+        ring?.wake()
+    }
+
     /// What was queued for later of these experts is read as soon as what was just queued.
     package func hasten(_ keys: Set<ExpertBank.Key>) { desk.hasten(keys) }
 

@@ -16,6 +16,7 @@ import MoedCore
     private var next = 0
     /// The first is the last of the array.
     private var later: [ExpertSlots.Read] = []
+    private var holdsLater = false
     private var ended: [ExpertReadPool.Ended] = []
     private var isVerified: [Bool]
     private var isStopping = false
@@ -78,6 +79,13 @@ import MoedCore
         }
     }
 
+    func holdLater(_ isHeld: Bool) {
+        locked {
+            holdsLater = isHeld
+            unsafe pthread_cond_broadcast(hasWork)
+        }
+    }
+
     func hasten(_ keys: Set<ExpertBank.Key>) {
         guard !keys.isEmpty else { return }
         locked {
@@ -92,7 +100,9 @@ import MoedCore
     /// The next read to perform, waited for; nil when the pool ends.
     func take() -> ExpertSlots.Read? {
         locked {
-            while next == queued.count, later.isEmpty, !isStopping { unsafe pthread_cond_wait(hasWork, lock) }
+            while next == queued.count, later.isEmpty || holdsLater, !isStopping {
+                unsafe pthread_cond_wait(hasWork, lock)
+            }
             return nextRead()
         }
     }
@@ -105,7 +115,7 @@ import MoedCore
     /// Under the lock.
     private func nextRead() -> ExpertSlots.Read? {
         guard !isStopping else { return nil }
-        guard next < queued.count else { return later.popLast() }
+        guard next < queued.count else { return holdsLater ? nil : later.popLast() }
         let read = queued[next]
         next += 1
         if next == queued.count {
