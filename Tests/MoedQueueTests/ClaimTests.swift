@@ -276,7 +276,8 @@ struct ClaimTests {
             #expect(claimed.count == 64)
             _ = try await store.complete(claimed.map { JobCompletion($0.lease) })
         }
-        let (first, last) = (pages.prefix(10).max() ?? 0, pages.suffix(10).max() ?? 0)
+        // Of ten, since autovacuum may read beside one of them.
+        let (first, last) = (pages.prefix(10).sorted()[5], pages.suffix(10).sorted()[5])
         #expect(first > 0 && last < first + first / 2, "\(pages)")
         await holder.close()
         await connection.close()
