@@ -6,7 +6,8 @@ Usage: limited.py --moed MOED --llama BIN PACK MODEL.gguf [--limits 50,70] [--de
 Each runs in a control group (version 1 or 2; needs root) whose memory is limited to so many percent of PACK, with the
 files out of the page cache before: llama.cpp maps its file, moed takes 97 % of the limit as its budget. Sequences decode
 behind 32 tokens each. "bound" is what the disk would give at the probe's speed if moed never waited for anything else,
-"plan" what `moed plan` says under the same limit, measuring the machine by itself.
+"plan" what `moed plan` says under the same limit, measuring the machine by itself; "then" is the disk's rate while anything was
+being read, as a part of the probe's.
 """
 import argparse
 import json
@@ -63,6 +64,7 @@ def measure(arguments, percent):
             "hit_rate": median(lambda t, o: o["streaming"]["hit_rate"]),
             "disk_gb_per_second": median(lambda t, o: o["streaming"]["disk_bytes_per_second"] / 1e9),
             "of_probe": median(lambda t, o: o["streaming"]["disk_bytes_per_second"] / o["probe"]),
+            "of_probe_reading": median(lambda t, o: o["streaming"]["disk_bytes_per_second_reading"] / o["probe"]),
             "mb_per_token": median(lambda t, o: o["streaming"]["bytes_per_token"] / 1e6),
             "bound": median(lambda t, o: o["probe"] / o["streaming"]["bytes_per_token"]),
             "turns": [[t[count], o[count]] for t, o in turns]})
@@ -81,13 +83,13 @@ def main():
     parser.add_argument("--json")
     arguments = parser.parse_args()
     rows = []
-    print("limit  sequences  llama.cpp    moed   ratio    plan   bound   hits   disk GB/s   of probe   MB/token")
+    print("limit  sequences  llama.cpp    moed   ratio    plan   bound   hits   disk GB/s   of probe   then   MB/token")
     for percent in map(int, arguments.limits.split(",")):
         for row in measure(arguments, percent):
             rows.append(row)
             print(f"{row['percent']:3} % {row['sequences']:9} {row['llama']:11.2f} {row['moed']:8.2f} {row['ratio']:7.2f}"
                   f" {row['plan']:7.2f} {row['bound']:7.1f} {100 * row['hit_rate']:4.0f} % {row['disk_gb_per_second']:9.2f}"
-                  f" {100 * row['of_probe']:9.0f} % {row['mb_per_token']:9.1f}", flush=True)
+                  f" {100 * row['of_probe']:9.0f} % {100 * row['of_probe_reading']:4.0f} % {row['mb_per_token']:9.1f}", flush=True)
         if arguments.json:
             with open(arguments.json, "w") as file:
                 json.dump(rows, file, indent=1)

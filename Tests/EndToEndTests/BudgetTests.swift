@@ -21,7 +21,7 @@ struct BudgetTests {
             try await scene.database.run(
                 script: """
                     INSERT INTO moed.jobs (prompt, max_tokens, seed, params)
-                    SELECT 'What is ' || i || ' + 17?', 300, i, '{"ignore_eos": true}' FROM generate_series(1, 16) AS i
+                    SELECT 'What is ' || i || ' + 17?', 300, i, '{"ignore_eos": true}' FROM generate_series(1, 32) AS i
                     """)
             return scene
         }
@@ -35,14 +35,18 @@ struct BudgetTests {
         #expect(try await drain(roomy, "50%").status == 0)
 
         let scene = try await scene()
-        let daemon = try MoedDaemonProcess(scene.arguments(settings("50%"), model: pack.path))
-        // How many there are at once is a matter of luck: those of a job go when it ends.
+        // How many there are at once is a matter of luck, for those of a job go when it ends: eight run together, and
+        // on a busy machine they may have ended before the signal comes.
         let kept: SQL = "SELECT count(DISTINCT job_id) AS value FROM moed.job_checkpoint"
-        #expect(try await eventually { try await scene.database.value(kept, as: Int64.self) ?? 0 > 0 })
-        daemon.signal(SIGKILL)
-        #expect(try await daemon.exitCode() == -SIGKILL)
-        let unfinished = try await scene.database.value(kept, as: Int64.self) ?? 0
-        #expect(unfinished > 0)
+        var unfinished: Int64 = 0
+        for _ in 0..<4 where unfinished == 0 {
+            let daemon = try MoedDaemonProcess(scene.arguments(settings("50%"), model: pack.path))
+            #expect(try await eventually { try await scene.database.value(kept, as: Int64.self) ?? 0 > 0 })
+            daemon.signal(SIGKILL)
+            #expect(try await daemon.exitCode() == -SIGKILL)
+            unfinished = try await scene.database.value(kept, as: Int64.self) ?? 0
+        }
+        try #require(unfinished > 0)
         let tight = try await drain(scene, SamplePack.tight(least))
         #expect(tight.status == 0 && tight.errors.contains("experts are read by"), "\(tight.errors)")
         #expect(try await scene.texts() == roomy.texts())

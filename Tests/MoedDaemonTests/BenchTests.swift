@@ -50,6 +50,16 @@ import Testing
         }
     }
 
+    /// The disk's rate over all of the time, and over the time that it was asked for something.
+    @Test func ratesOfReading() throws {
+        var figures = StreamingFigures()
+        (figures.hits, figures.misses, figures.bytesRead) = (3, 1, 600)
+        figures.reading = .milliseconds(1500)
+        let use = try #require(StreamingUse(before: StreamingFigures(), now: figures, seconds: 2, tokens: 10))
+        #expect(use.bytesPerSecond == 300 && use.bytesPerReadingSecond == 400 && use.hitRate == 0.75)
+        #expect(StreamingUse(before: figures, now: figures, seconds: 2, tokens: 10) == nil)
+    }
+
     @Test func medianAndSpread() {
         #expect(Sample([3, 1, 2]).median == 2)
         #expect(Sample([4, 1, 2, 3]).median == 2.5)

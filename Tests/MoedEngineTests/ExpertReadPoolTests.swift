@@ -74,7 +74,9 @@ import Testing
                 #expect(memory.slot(key % Self.slots, of: bank.slotByteCount) == whole)
             }
             // Long enough that nobody is busy when the next round comes.
+            let reading = pool.readingTime
             usleep(20_000)
+            #expect(reading > .zero && pool.readingTime == reading)
         }
         #expect(arrived.count == bank.count)
     }

@@ -11,6 +11,8 @@ package struct StreamingUse: Sendable, Equatable {
     package var seconds: Double
     /// Seconds without anything to compute.
     package var waited: Double
+    /// Seconds with at least one read under way.
+    package var reading: Double
     package var tokens: Int
     package var regime: String
 
@@ -21,6 +23,7 @@ package struct StreamingUse: Sendable, Equatable {
         guard needed > 0 else { return nil }
         bytes = now.bytesRead - before.bytesRead
         waited = (now.waited - before.waited).seconds
+        reading = (now.reading - before.reading).seconds
         regime = now.regime.rawValue
         self.seconds = seconds
         self.tokens = tokens
@@ -28,14 +31,19 @@ package struct StreamingUse: Sendable, Equatable {
 
     package var hitRate: Double { Double(hits) / Double(needed) }
     package var bytesPerSecond: Double { Double(bytes) / seconds }
+    /// While anything was read.
+    package var bytesPerReadingSecond: Double { reading > 0 ? Double(bytes) / reading : 0 }
     package var bytesPerToken: Double { Double(bytes) / Double(tokens) }
 
-    static let header = ["disk GB/s", "of probe", "hits", "MB/token", "waiting", "regime"]
+    static let header = [
+        "disk GB/s", "of probe", "reading", "of probe then", "hits", "MB/token", "waiting", "regime",
+    ]
 
     /// - Parameter probe: bytes per second that the disk gave at the start.
     func columns(probe: Double) -> [String] {
         [
             TextTable.figure(bytesPerSecond / 1e9), TextTable.percent(bytesPerSecond / probe),
+            TextTable.percent(reading / seconds), TextTable.percent(bytesPerReadingSecond / probe),
             TextTable.percent(hitRate), TextTable.figure(bytesPerToken / 1e6),
             TextTable.percent(waited / seconds), regime,
         ]
@@ -45,6 +53,8 @@ package struct StreamingUse: Sendable, Equatable {
         [
             "disk_bytes_per_second": .double(bytesPerSecond), "hit_rate": .double(hitRate),
             "bytes_read": .integer(Int64(bytes)), "bytes_per_token": .double(bytesPerToken),
+            "reading": .double(reading / seconds),
+            "disk_bytes_per_second_reading": .double(bytesPerReadingSecond),
             "waiting": .double(waited / seconds), "regime": .string(regime),
         ]
     }

@@ -97,6 +97,11 @@ struct DaemonMetrics {
                 Metric("moed_expert_load_bytes", .gauge, "Bytes of all experts to be loaded.", all))
         }
         guard let disk = streaming.disk else { return metrics }
+        metrics.append(
+            Metric(
+                "moed_expert_reading_seconds_total", .counter,
+                "Time that at least one expert was being read.",
+                seconds: streaming.reading))
         let regimes: [ExpertCachePolicy.Regime] = [.fits, .saturated, .smallBatch]
         return metrics + [
             Metric("moed_expert_hits_total", .counter, "Experts needed that were in memory.", streaming.hits),

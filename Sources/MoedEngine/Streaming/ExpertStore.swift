@@ -86,7 +86,7 @@ final class ExpertStore: ExpertSupply {
         }
         handedOut = ready
         ready = []
-        if handedOut.isEmpty { meter.layerEnded(slots) }
+        if handedOut.isEmpty { meter.layerEnded(slots, reading: pool.readingTime) }
         return handedOut.map { $0 % bank.perLayer }
     }
 

@@ -28,6 +28,8 @@ package struct StreamingFigures: Sendable, Equatable {
     package var lastFailure: String?
     /// Time that the sweep had nothing to compute.
     package var waited = Duration.zero
+    /// Time that at least one read was under way, up to the last layer.
+    package var reading = Duration.zero
     package var regime = ExpertCachePolicy.Regime.smallBatch
     /// Changes of the regime.
     package var switches = 0
@@ -70,8 +72,9 @@ package final class StreamingMeter: Sendable {
         figures.withLock { $0.waited += time }
     }
 
-    func layerEnded(_ slots: ExpertSlots) {
+    func layerEnded(_ slots: ExpertSlots, reading: Duration) {
         figures.withLock {
+            $0.reading = reading
             ($0.hits, $0.misses) = (slots.hits, slots.misses)
             ($0.distinct, $0.capacity) = (slots.policy.distinct, slots.policy.capacity)
             if $0.regime != slots.policy.regime {

@@ -80,6 +80,9 @@ package final class ExpertReadPool {
     /// What was queued for later of these experts is read as soon as what was just queued.
     package func hasten(_ keys: Set<ExpertBank.Key>) { desk.hasten(keys) }
 
+    /// Time that at least one read was under way, verifying included.
+    package var readingTime: Duration { desk.readingTime }
+
     /// What has ended since it was asked last; waits for something to end if nothing has.
     ///
     /// - Parameter limit: waits no longer than this.

@@ -20,6 +20,10 @@ import MoedCore
     private var ended: [ExpertReadPool.Ended] = []
     private var isVerified: [Bool]
     private var isStopping = false
+    /// Reads that were handed out and have not come back, since when there are any, and the time before that.
+    private var underWay = 0
+    private var readingSince = ContinuousClock.now
+    private var timeRead = Duration.zero
 
     /// Tries, and microseconds between them: a disk may hiccup, a file that is cut short stays so.
     private static let pauses: [UInt32] = [20_000, 200_000]
@@ -112,9 +116,20 @@ import MoedCore
 
     var isStopped: Bool { locked { isStopping } }
 
+    /// Time that at least one read was under way, verifying included.
+    var readingTime: Duration {
+        locked { underWay > 0 ? timeRead + (ContinuousClock.now - readingSince) : timeRead }
+    }
+
     /// Under the lock.
     private func nextRead() -> ExpertSlots.Read? {
-        guard !isStopping else { return nil }
+        guard !isStopping, let read = nextQueued() else { return nil }
+        if underWay == 0 { readingSince = .now }
+        underWay += 1
+        return read
+    }
+
+    private func nextQueued() -> ExpertSlots.Read? {
         guard next < queued.count else { return holdsLater ? nil : later.popLast() }
         let read = queued[next]
         next += 1
@@ -136,6 +151,8 @@ import MoedCore
     func finish(_ read: ExpertSlots.Read, _ error: EngineError?) {
         if error == nil { onRead(bank.blobs[read.key].byteCount) }
         locked {
+            underWay -= 1
+            if underWay == 0 { timeRead += ContinuousClock.now - readingSince }
             ended.append((read, error))
             unsafe pthread_cond_signal(hasEnded)
         }
