@@ -250,6 +250,8 @@ struct ClaimTests {
     @Test func aHeldSnapshotMakesClaimsNoDearer() async throws {
         let queue = try await Queue()
         let worker = try await queue.worker()
+        // Its reads would be counted too, and its statistics be others.
+        try await queue.database.run(script: "ALTER TABLE moed.job SET (autovacuum_enabled = false)")
         // Statistics as of a moment when nothing runs, after much has run.
         try await queue.add(8000)
         for _ in 0..<2 {
@@ -276,8 +278,7 @@ struct ClaimTests {
             #expect(claimed.count == 64)
             _ = try await store.complete(claimed.map { JobCompletion($0.lease) })
         }
-        // Of ten, since autovacuum may read beside one of them.
-        let (first, last) = (pages.prefix(10).sorted()[5], pages.suffix(10).sorted()[5])
+        let (first, last) = (pages.prefix(10).max() ?? 0, pages.suffix(10).max() ?? 0)
         #expect(first > 0 && last < first + first / 2, "\(pages)")
         await holder.close()
         await connection.close()
