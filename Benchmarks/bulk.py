@@ -45,15 +45,21 @@ class Server:
         return subprocess.run(["psql", "-XqAt", "-v", "ON_ERROR_STOP=1", self.database, "-c", text],
                               stdout=subprocess.PIPE, text=True, check=True).stdout
 
+    def enqueue(self, moed, text):
+        subprocess.run([moed, "migrate", "--database", self.database], stdout=subprocess.DEVNULL, check=True)
+        self.sql(text)
+
+    def drain(self, run, moed, pack, *settings):
+        """`run` runs a command; the settings are KEY=VALUE."""
+        run([moed, "run", "--database", self.database, "--model", pack, "--drain", "--no-progress", "--set", "log.level=notice",
+             *(word for pair in settings for word in ("--set", pair))])
+
 
 def run_moed(arguments):
     with Server() as server, Group(share(arguments.pack, arguments.limit), ENVIRONMENT) as group:
-        subprocess.run([arguments.moed, "migrate", "--database", server.database], stdout=subprocess.DEVNULL, check=True)
-        server.sql(ENQUEUE % arguments.jobs)
+        server.enqueue(arguments.moed, ENQUEUE % arguments.jobs)
         forget([arguments.pack])
-        settings = [word for pair in ["memory.budget=97%", "log.level=notice", *arguments.settings] for word in ("--set", pair)]
-        group.run([arguments.moed, "run", "--database", server.database, "--model", arguments.pack, "--drain",
-                   "--no-progress", *settings])
+        server.drain(group.run, arguments.moed, arguments.pack, "memory.budget=97%", *arguments.settings)
         print(server.sql(RESULT), end="")
 
 

@@ -8,6 +8,7 @@ so many sequences run together in either. The daemon's time runs from the first 
 engine's is that of the faster admission.
 """
 import argparse
+import functools
 import json
 import random
 import subprocess
@@ -35,12 +36,9 @@ def mixed_jobs(count):
 
 def through_the_queue(arguments, jobs):
     with Server() as server:
-        subprocess.run([arguments.moed, "migrate", "--database", server.database], stdout=subprocess.DEVNULL, check=True)
-        server.sql(ENQUEUE % json.dumps(jobs))
-        settings = [f"engine.slots={arguments.sequences}", f"engine.threads={THREADS}", "log.level=notice"]
-        subprocess.run([arguments.moed, "run", "--database", server.database, "--model", arguments.pack, "--drain",
-                        "--no-progress", *(word for pair in settings for word in ("--set", pair))],
-                       env=ENVIRONMENT, check=True)
+        server.enqueue(arguments.moed, ENQUEUE % json.dumps(jobs))
+        server.drain(functools.partial(subprocess.run, env=ENVIRONMENT, check=True), arguments.moed, arguments.pack,
+                     f"engine.slots={arguments.sequences}", f"engine.threads={THREADS}")
         return json.loads(server.sql(RESULT))
 
 

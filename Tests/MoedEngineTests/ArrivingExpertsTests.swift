@@ -51,8 +51,7 @@ import Testing
             reader.set { _ in .delay }
             reader.hold()
             let engine = try scene.arriving(reader: reader)
-            let pack = try Pack.open(scene.path)
-            let bank = try ExpertBank(pack, blobs: pack.manifest.blobs.filter { $0.file == .experts })
+            let bank = try scene.bank()
             var wanted = Set<Int>()
             engine.observeRouting { layer, _, experts in
                 for expert in experts {
@@ -105,9 +104,7 @@ import Testing
     @Test func theWantedFirst() async throws {
         let reader = try FaultyReader(scene.experts)
         reader.hold()
-        let bank = try ExpertBank(
-            try Pack.open(scene.path),
-            blobs: try Pack.open(scene.path).manifest.blobs.filter { $0.file == .experts })
+        let bank = try scene.bank()
         #expect(bank.isUniform)
         let memory = UnsafeMutableRawBufferPointer.allocate(
             byteCount: 10 * bank.slotByteCount, alignment: Pack.expertAlignment)

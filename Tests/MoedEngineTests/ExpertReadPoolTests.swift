@@ -21,8 +21,7 @@ import Testing
     init() throws {
         folder = try TemporaryFolder()
         scene = try PackScene(folder)
-        let pack = try Pack.open(scene.path)
-        bank = try ExpertBank(pack, blobs: pack.manifest.blobs.filter { $0.file == .experts })
+        bank = try scene.bank()
         memory = SlotMemory(byteCount: Self.slots * bank.slotByteCount)
     }
 
@@ -43,8 +42,8 @@ import Testing
 
     /// Reads them all, each to the slot that its number gives, and hands each to `body` while it lies there.
     private func readAll(
-        _ pool: ExpertReadPool, _ keys: Range<Int>, _ body: (ExpertBank.Key, EngineError?) -> Void
-    ) {
+        _ pool: ExpertReadPool, _ keys: Range<Int>, _ body: (ExpertBank.Key, EngineError?) throws -> Void
+    ) rethrows {
         var next = keys.lowerBound
         var busy = Set<Int>()
         while next < keys.upperBound || !busy.isEmpty {
@@ -54,7 +53,7 @@ import Testing
                 next += 1
             }
             for (read, error) in pool.takeEnded(waitingAtMost: .seconds(10)) {
-                body(read.key, error)
+                try body(read.key, error)
                 busy.remove(read.slot)
             }
         }
@@ -67,10 +66,10 @@ import Testing
         var whole: [UInt8] = Array(repeating: 0, count: bank.slotByteCount)
         var arrived = Set<Int>()
         for _ in 0..<3 {
-            readAll(pool, 0..<bank.count) { key, error in
+            try readAll(pool, 0..<bank.count) { key, error in
                 #expect(error == nil)
                 arrived.insert(key)
-                try? file.read(bank.blobs[key].byteCount, at: bank.blobs[key].offset, into: &whole)
+                try file.read(bank.blobs[key].byteCount, at: bank.blobs[key].offset, into: &whole)
                 #expect(memory.slot(key % Self.slots, of: bank.slotByteCount) == whole)
             }
             // Long enough that nobody is busy when the next round comes.

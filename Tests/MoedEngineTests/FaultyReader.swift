@@ -14,7 +14,6 @@ final class FaultyReader: ExpertReader {
     enum Fault { case error, damage, delay }
 
     private struct State {
-        var reads = 0
         var offsets: [Int] = []
         var fault: (@Sendable (Int) -> Fault?)?
         var isHeld = false
@@ -44,9 +43,8 @@ final class FaultyReader: ExpertReader {
             while state.withLock({ $0.isHeld }) { usleep(2000) }
         }
         let fault = state.withLock { state in
-            state.reads += 1
             state.offsets.append(offset)
-            return state.fault?(state.reads)
+            return state.fault?(state.offsets.count)
         }
         if fault == .error { throw EngineError(.io, "experts.bin: Input/output error") }
         if fault == .delay { usleep(UInt32(target.count / 50)) }

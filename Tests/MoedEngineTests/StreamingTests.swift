@@ -17,6 +17,11 @@ struct PackScene: Sendable {
 
     var experts: String { "\(path)/experts.bin" }
 
+    func bank() throws -> ExpertBank {
+        let pack = try Pack.open(path)
+        return try ExpertBank(pack, blobs: pack.manifest.blobs.filter { $0.file == .experts })
+    }
+
     /// - Parameter slots: nil loads everything.
     func engine(
         slots: Int?, threads: Int = 2, rows: Int = 512, policy: ExpertCachePolicy.Kind = .moed,

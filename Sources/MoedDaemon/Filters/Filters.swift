@@ -47,7 +47,7 @@ package enum Filters {
             loop: loop, preparer: runner.preparer, modelName: lastComponent(model.directory), slots: maxBatch,
             showsIDs: showsIDs)
         try filter.run()
-        if let damage = StreamingText.damage(runner.engine.streaming.current) {
+        if let damage = runner.engine.streaming.current.damage {
             throw EngineError(.io, damage)
         }
     }

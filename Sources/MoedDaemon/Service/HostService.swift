@@ -59,7 +59,7 @@ struct HostService: Service {
             if let change = read.change { log.notice("\(change)") }
             if let failure = read.failure { log.error("\(failure)") }
             // Found later than before it was ready, but the same: jobs wait for a sound model.
-            if let damage = read.damage { throw ConfigurationProblem("model.path: \(damage)") }
+            if let damage = read.now.damage { throw ConfigurationProblem("model.path: \(damage)") }
             figures = read.now
             let text = StatusText(
                 report: state, engine: engine, tokensPerSecond: rate, streaming: read.status,

@@ -38,14 +38,6 @@ package struct StreamingText: Sendable {
         return "\(now.failures) reads of experts failed so far; the last one: \(reason)"
     }
 
-    /// What is wrong with a model whose experts could not all be loaded.
-    package var damage: String? { Self.damage(now) }
-
-    /// The same at one moment.
-    static func damage(_ figures: StreamingFigures) -> String? {
-        figures.loading != nil ? figures.lastFailure : nil
-    }
-
     /// How experts come into memory, for the log.
     static func start(_ figures: StreamingFigures) -> [String?] {
         let loading = figures.loading.map {

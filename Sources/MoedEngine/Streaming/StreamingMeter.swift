@@ -42,6 +42,9 @@ package struct StreamingFigures: Sendable, Equatable {
     /// Whether experts are still on their way into memory.
     package var isLoading: Bool { loading.map { bytesRead < $0 } ?? false }
 
+    /// What is wrong with a model whose experts could not all be loaded.
+    package var damage: String? { loading != nil ? lastFailure : nil }
+
     package init() {}
 }
 

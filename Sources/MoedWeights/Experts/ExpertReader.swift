@@ -30,31 +30,34 @@ extension ExpertReader {
 package final class DirectFile: ExpertReader {
     private let path: String
     private let descriptor: Int32
-    private let isDirect: Bool
-    private let forgets: Bool
-    package let access: String
+    private let way: Way
+
+    private enum Way: Equatable {
+        case pageCache, direct
+        /// Buffered for this reason, and forgotten at once.
+        case forgotten(String)
+    }
 
     /// - Parameter isReadOnce: whether to use the page cache.
     /// - Throws: `EngineError(.io)` naming the file.
     package init(_ path: String, isReadOnce: Bool = false) throws(EngineError) {
         self.path = path
         guard !isReadOnce else {
-            (isDirect, forgets, access) = (false, false, "page cache")
+            way = .pageCache
             descriptor = unsafe Glibc.open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
             guard descriptor >= 0 else { throw EngineError(.io, "cannot open \(path): \(Self.reason)") }
             return
         }
         let direct = unsafe Glibc.open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | Self.bypassesCache)
         if direct >= 0, Self.canRead(direct) {
-            (isDirect, forgets, access) = (true, false, "O_DIRECT")
+            way = .direct
             descriptor = direct
             return
         }
         let refusal = Self.reason
         if direct >= 0 { close(direct) }
         descriptor = unsafe Glibc.open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
-        (isDirect, forgets) = (false, true)
-        access = "buffered (the file system refuses O_DIRECT: \(refusal))"
+        way = .forgotten(refusal)
         guard descriptor >= 0 else { throw EngineError(.io, "cannot open \(path): \(Self.reason)") }
     }
 
@@ -92,12 +95,22 @@ package final class DirectFile: ExpertReader {
             }
             done += result
         }
-        if forgets { posix_fadvise(descriptor, off_t(offset), off_t(target.count), POSIX_FADV_DONTNEED) }
+        if case .forgotten = way {
+            posix_fadvise(descriptor, off_t(offset), off_t(target.count), POSIX_FADV_DONTNEED)
+        }
+    }
+
+    package var access: String {
+        switch way {
+        case .pageCache: "page cache"
+        case .direct: "O_DIRECT"
+        case .forgotten(let refusal): "buffered (the file system refuses O_DIRECT: \(refusal))"
+        }
     }
 
     /// Reads through the page cache would only be made by threads of the kernel.
     package func ring(depth: Int) -> ReadRing? {
-        isDirect ? ReadRing(self, descriptor: descriptor, depth: depth) : nil
+        way == .direct ? ReadRing(self, descriptor: descriptor, depth: depth) : nil
     }
 
     package var version: [Int] {
