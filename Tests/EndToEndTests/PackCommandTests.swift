@@ -100,10 +100,15 @@ struct PackCommandTests {
                 for name in try folder.names { try folder.remove(name) }
                 continue
             }
+            let inspected = try await MoedProgram.run(["inspect", folder.path(partial), "--verify"])
+            if inspected.status == 0 {
+                // Killed between manifest and renaming: everything is there.
+                try folder.remove(partial)
+                continue
+            }
             killed += 1
             // Nothing takes for a pack what is left.
-            let inspected = try await MoedProgram.run(["inspect", folder.path(partial)])
-            #expect(inspected.status == 1 && inspected.errors.contains("manifest.json"))
+            #expect(inspected.status == 1 && inspected.errors.contains("manifest.json"), "\(inspected)")
         }
         #expect(killed > 0)
         #expect(try await MoedProgram.run(["pack", model, folder.path("pack")] + int4).status == 0)

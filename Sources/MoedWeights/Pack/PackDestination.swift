@@ -3,8 +3,9 @@ package import MoedCore
 
 /// A pack being written: a directory beside its place, renamed to it when everything is on disk.
 ///
-/// Whatever ends the process before that leaves `NAME.partial-…`, which nothing reads and the next run removes. The
-/// open directory carries a lock, so that a run never removes what another one is writing.
+/// Whatever ends the process before that leaves `NAME.partial-…`, which has no manifest before all its weights are on
+/// disk, so that nothing takes it for a pack, and which the next run removes. The open directory carries a lock, so
+/// that a run never removes what another one is writing.
 package final class PackDestination {
     package let path: String
     package let partialPath: String
