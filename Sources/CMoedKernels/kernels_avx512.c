@@ -10,7 +10,7 @@
 #define QUANTISED_ROWS_MAX 6
 #define QUANTISED_ROWS_MANY 6
 #define QUANTISED_PANELS 2
-#define QUANTISED_STREAM_ROWS 3
+#define QUANTISED_STREAM_ROWS(bits) ((bits) == 8 ? 6 : 3)
 #define UNROLL_STEPS _Pragma("clang loop unroll_count(8)")
 #define ATTENTION_TILE 8
 

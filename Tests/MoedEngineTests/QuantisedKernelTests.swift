@@ -185,18 +185,33 @@ private struct PanelNumbers {
         Int(matrix.bytes[output / 16 * panelBytes + offset])
     }
 
+    /// Where a group's block starts, how many groups are in it, and which of them it is.
+    private func block(_ group: Int) -> (start: Int, groups: Int, index: Int) {
+        let bits = matrix.format.bits
+        let most = bits == 8 ? 2 : 1
+        let first = group / most * most
+        let groupBytes = matrix.group * 2 * bits + (bits == 8 ? 32 : 64)
+        return (first * groupBytes, min(most, groups - first), group - first)
+    }
+
     /// −127…127 or 0…15.
     func code(_ output: Int, _ k: Int) -> Int {
-        if matrix.format.bits == 8 { return byte(output, k / 4 * 64 + output % 16 * 4 + k % 4) - 128 }
-        let pair = byte(output, k / 8 * 64 + output % 16 * 4 + k % 4)
+        let bits = matrix.format.bits
+        let block = block(k / matrix.group)
+        let start = block.start + block.index * matrix.group * 2 * bits
+        let k = k % matrix.group
+        if bits == 8 { return byte(output, start + k / 4 * 64 + output % 16 * 4 + k % 4) - 128 }
+        let pair = byte(output, start + k / 8 * 64 + output % 16 * 4 + k % 4)
         return k % 8 < 4 ? pair & 15 : pair >> 4
     }
 
-    func scale(_ output: Int, _ group: Int) -> Float { number(output, group) }
-    func minimum(_ output: Int, _ group: Int) -> Float { number(output, groups + group) }
+    func scale(_ output: Int, _ group: Int) -> Float { number(output, group, 0) }
+    func minimum(_ output: Int, _ group: Int) -> Float { number(output, group, 1) }
 
-    private func number(_ output: Int, _ index: Int) -> Float {
-        let start = groups * matrix.group * 16 * matrix.format.bits / 8 + (index * 16 + output % 16) * 2
+    private func number(_ output: Int, _ group: Int, _ which: Int) -> Float {
+        let block = block(group)
+        let numbers = block.start + block.groups * matrix.group * 2 * matrix.format.bits
+        let start = numbers + (block.index + which) * 32 + output % 16 * 2
         return Float(bitPattern: UInt32(byte(output, start) | byte(output, start + 1) << 8) << 16)
     }
 }

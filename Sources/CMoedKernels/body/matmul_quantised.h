@@ -4,8 +4,14 @@
  * then takes one fma per group (int4: two), groups ascending: the same chain in every tile and variant. The
  * dot product of four inputs (dot_int8, dot_int4, dot_start) comes from the variant's dot_*.h. */
 
-/* The least group: int4 weights are summed in such parts. */
-enum { FEW_INPUTS = 32 };
+enum {
+    /* The least group: int4 weights are summed in such parts. */
+    FEW_INPUTS = 32,
+    /* Of a panel's scales for one group, or its minima. */
+    NUMBER_BYTES = MOED_PANEL * sizeof(uint16_t),
+    /* Bytes: a thread's share of what memory has under way at once, measured. */
+    FETCH_AHEAD = 3072,
+};
 
 INLINE u32x16 load_codes(const uint8_t *source) {
     u32x16 codes;
@@ -68,17 +74,48 @@ INLINE void group_dots(
     }
 }
 
-/* All groups of P panels for R rows. Meanwhile the same place of the next P panels is fetched, where there are any:
- * without that, memory and arithmetic take turns. Scales and minima too: streams so short that no processor foresees
- * them. The `turns` tiles that share the panels share this work: this one fetches the cache lines of its `turn`. */
+/* Group g's part of the sums of P panels and R rows. */
+INLINE void add_group(
+    const int P, const int R, const int bits, const size_t group,
+    f32x16 sum[QUANTISED_PANELS][QUANTISED_ROWS_MAX], const uint8_t *codes, const uint8_t *scales,
+    size_t panel_bytes, const activation_row *x, size_t g) {
+    i32x16 dot[QUANTISED_PANELS][QUANTISED_ROWS_MAX];
+    UNROLL for (int r = 0; r < R; r++)
+        UNROLL for (int p = 0; p < P; p++) dot[p][r] = bits == 8 ? dot_start(x[r].offsets[g]) : splat_int(0);
+    group_dots(P, R, bits, group, dot, codes, panel_bytes, x, g * group);
+    UNROLL for (int p = 0; p < P; p++, scales += panel_bytes) {
+        f32x16 scale = load_bf16(scales);
+        UNROLL for (int r = 0; r < R; r++) {
+            f32x16 total = __builtin_convertvector(dot[p][r], f32x16);
+            sum[p][r] = fma16(scale * splat(x[r].scales[g]), total, sum[p][r]);
+            if (bits == 4)
+                sum[p][r] = fma16(load_bf16(scales + NUMBER_BYTES), splat(x[r].sums[g]), sum[p][r]);
+        }
+    }
+}
+
+/* Fetches what is to be read after a block of P panels, since otherwise memory and arithmetic take turns. A panel that
+ * is read once is part of one stream with those behind it: what comes FETCH_AHEAD later. When more panels or tiles
+ * share the work, the same block of the next P panels; the `turns` tiles fetch the cache lines of their `turn`. */
+INLINE void fetch(
+    const int P, const uint8_t *block, const size_t bytes, size_t panel_bytes, size_t turn, size_t turns) {
+    if (P == 1 && turns == 1) {
+        UNROLL for (size_t line = 0; line < bytes; line += 64) __builtin_prefetch(block + FETCH_AHEAD + line);
+    } else {
+        for (size_t line = turn * 64; line < bytes; line += turns * 64)
+            UNROLL for (int p = 0; p < P; p++) __builtin_prefetch(block + (P + p) * panel_bytes + line);
+    }
+}
+
+/* All groups of P panels for R rows, block by block; of `turns` tiles that share the panels this is number `turn`. */
 INLINE void quantised_tile(
     const int P, const int R, const int bits, const size_t group, const moed_matmul_quantised *job,
     size_t panel, size_t row, size_t turn, size_t turns) {
     const size_t K = job->inputs, groups = (K + group - 1) / group;
     const size_t panel_bytes = moed_panel_bytes(bits, K, group);
-    const uint8_t *codes = (const uint8_t *)job->weights + panel * panel_bytes;
-    const uint8_t *scales = codes + groups * group * MOED_PANEL * bits / 8;
-    const size_t number_bytes = MOED_PANEL * sizeof(uint16_t), minima = groups * number_bytes;
+    const size_t together = moed_block_groups(bits), code_bytes = group * bits / 8 * MOED_PANEL;
+    const size_t scale_bytes = NUMBER_BYTES * (bits == 4 ? 2 : 1), bytes = together * (code_bytes + scale_bytes);
+    const uint8_t *block = (const uint8_t *)job->weights + panel * panel_bytes;
     activation_row x[QUANTISED_ROWS_MAX];
     f32x16 sum[QUANTISED_PANELS][QUANTISED_ROWS_MAX];
     UNROLL for (int r = 0; r < R; r++) {
@@ -86,32 +123,15 @@ INLINE void quantised_tile(
         x[r] = activation_parts(start, K, group);
         UNROLL for (int p = 0; p < P; p++) sum[p][r] = splat(0);
     }
-    for (size_t g = 0; g < groups; g++) {
-        i32x16 dot[QUANTISED_PANELS][QUANTISED_ROWS_MAX];
-        UNROLL for (int r = 0; r < R; r++)
-            UNROLL for (int p = 0; p < P; p++)
-                dot[p][r] = bits == 8 ? dot_start(x[r].offsets[g]) : splat_int(0);
-        const uint8_t *start = codes + g * group * MOED_PANEL * bits / 8;
-        for (size_t line = turn; line < group * bits / 8 * MOED_PANEL / 64; line += turns)
-            UNROLL for (int p = 0; p < P; p++) __builtin_prefetch(start + (P + p) * panel_bytes + line * 64);
-        if (g % turns == turn) {
-            const uint8_t *next = scales + P * panel_bytes + g * number_bytes;
-            UNROLL for (int p = 0; p < P; p++) {
-                __builtin_prefetch(next + p * panel_bytes);
-                if (bits == 4) __builtin_prefetch(next + p * panel_bytes + minima);
-            }
-        }
-        group_dots(P, R, bits, group, dot, start, panel_bytes, x, g * group);
-        UNROLL for (int p = 0; p < P; p++) {
-            const uint8_t *numbers = scales + p * panel_bytes + g * number_bytes;
-            f32x16 scale = load_bf16(numbers);
-            UNROLL for (int r = 0; r < R; r++) {
-                f32x16 total = __builtin_convertvector(dot[p][r], f32x16);
-                sum[p][r] = fma16(scale * splat(x[r].scales[g]), total, sum[p][r]);
-                if (bits == 4) sum[p][r] = fma16(load_bf16(numbers + minima), splat(x[r].sums[g]), sum[p][r]);
-            }
-        }
+    size_t g = 0;
+    for (; g + together <= groups; g += together, block += bytes) {
+        fetch(P, block, bytes, panel_bytes, turn, turns);
+        const uint8_t *scales = block + together * code_bytes;
+        UNROLL for (size_t i = 0; i < together; i++)
+            add_group(
+                P, R, bits, group, sum, block + i * code_bytes, scales + i * scale_bytes, panel_bytes, x, g + i);
     }
+    if (g < groups) add_group(P, R, bits, group, sum, block, block + code_bytes, panel_bytes, x, g);
     UNROLL for (int r = 0; r < R; r++) {
         float *out = job->out + indexed(job->out_rows, row + r) * job->out_stride;
         UNROLL for (int p = 0; p < P; p++) {
@@ -149,7 +169,7 @@ INLINE void quantised_panels(
 INLINE void quantised_group(const int bits, const size_t group, const moed_matmul_quantised *job) {
     size_t panel = job->panel_begin;
     /* For few rows the memory is what limits: it is fastest when read as one stream. */
-    if (job->rows > QUANTISED_STREAM_ROWS)
+    if (job->rows > QUANTISED_STREAM_ROWS(bits))
         for (; panel + QUANTISED_PANELS <= job->panel_end; panel += QUANTISED_PANELS)
             quantised_panels(QUANTISED_PANELS, bits, group, job, panel);
     for (; panel < job->panel_end; panel++) quantised_panels(1, bits, group, job, panel);

@@ -131,8 +131,6 @@ INLINE u32x16 quad_codes(const f32x16 *x, size_t k, size_t count, grid to, f32x1
 INLINE void quantise(
     uint8_t *panel, const float *source, size_t rows, size_t columns, const int bits, size_t group) {
     size_t groups = (columns + group - 1) / group;
-    uint16_t *scales = (uint16_t *)(panel + groups * group * MOED_PANEL * (size_t)bits / 8);
-    uint16_t *minima = scales + groups * MOED_PANEL;
     memset(panel, 0, moed_panel_bytes(bits, columns, group));
     for (size_t g = 0; g < groups; g++) {
         f32x16 x[MOED_GROUP_MAX];
@@ -144,12 +142,14 @@ INLINE void quantise(
         }
         grid to = bits == 8 ? best_grid_int8(x, count) : best_grid_int4(x, count);
         f32x16 inverse = grid_inverse(to);
-        store_bf16(scales + g * MOED_PANEL, to.scale);
-        if (bits == 4) store_bf16(minima + g * MOED_PANEL, to.minimum);
+        moed_group_place place = moed_group_at(bits, columns, group, g);
+        uint16_t *scales = (uint16_t *)(panel + place.scales);
+        store_bf16(scales, to.scale);
+        if (bits == 4) store_bf16(scales + MOED_PANEL, to.minimum);
         for (size_t k = 0; k < group; k += bits == 8 ? 4 : 8) {
             u32x16 quad = quad_codes(x, k, count, to, inverse, bits);
             if (bits == 4) quad |= quad_codes(x, k + 4, count, to, inverse, bits) << 4;
-            memcpy(panel + (g * group + k) * MOED_PANEL * (size_t)bits / 8, &quad, sizeof quad);
+            memcpy(panel + place.codes + k * MOED_PANEL * (size_t)bits / 8, &quad, sizeof quad);
         }
     }
 }

@@ -10,11 +10,12 @@
  * Quantised panels hold codes and, for every group of 32, 64 or 128 inputs, a scale a row:
  *   int8: weight = scale * (code - 128), codes 1...255;
  *   int4: weight = scale * code + minimum, codes 0...15.
- * One panel is one contiguous blob, all little-endian; K' is K rounded up to whole groups:
- *   codes   int8 [K' / 4][16 rows][4 inputs] bytes;
- *           int4 [K' / 8][16 rows][4] bytes: inputs 8j...8j + 3 in low nibbles, 8j + 4...8j + 7 in high;
- *   scales  bf16 [K' / group][16 rows];
- *   minima  bf16 [K' / group][16 rows], int4 only;
+ * One panel is one contiguous blob, all little-endian, read from its first byte to its last: blocks of whole groups
+ * that fill whole cache lines, two groups of int8 (the last one of an odd number has its block alone) or one of int4:
+ *   codes   int8 [groups][group / 4][16 rows][4 inputs] bytes;
+ *           int4 [group / 8][16 rows][4] bytes: inputs 8j...8j + 3 in low nibbles, 8j + 4...8j + 7 in high;
+ *   scales  bf16 [groups][16 rows];
+ *   minima  bf16 [16 rows], int4 only;
  *   zeros up to a multiple of 64 bytes.
  * Inputs past K and rows past N have code 128 (int8) or 0 (int4); such rows' scales and minima are 0. At
  * group 64 that makes 8.25 and 4.5 bits a weight.
@@ -165,6 +166,15 @@ ptrdiff_t moed_pack_f16(float *_Nonnull panel, const uint16_t *_Nonnull source, 
 
 /* Bytes of a quantised panel; bits are 4 or 8, group 32, 64 or 128. */
 size_t moed_panel_bytes(int bits, size_t columns, size_t group);
+
+/* Where a group's numbers lie in a quantised panel, in bytes from its start. */
+typedef struct moed_group_place {
+    size_t codes;  /* bits * group * 2 bytes */
+    size_t scales; /* 16 bf16; of int4 16 minima follow */
+} moed_group_place;
+
+/* The place of group `index` of a panel of `columns` inputs. */
+moed_group_place moed_group_at(int bits, size_t columns, size_t group, size_t index);
 
 /* Bytes of one quantised activation row, a multiple of 64. */
 size_t moed_activation_bytes(size_t columns, size_t group);

@@ -113,18 +113,20 @@ final class SyntheticWeights: WeightSource {
             }
             return
         }
-        let codeBytes =
-            (matrix.inputs + group - 1) / group * group * WeightFormat.panelOutputs * matrix.format.bits / 8
         // Odd codes only: code 0 does not occur in int8. Nibbles may have any value.
         let bits: UInt64 = matrix.format.bits == 8 ? 0x0101 * everywhere : 0
-        unsafe moed_fill_random(panel, codeBytes, seed, .max, bits)
         let codeDeviation: Float = matrix.format.bits == 8 ? 73.9 : 4.61
         let scale = deviation / codeDeviation
-        let numbers = (matrix.inputs + group - 1) / group * WeightFormat.panelOutputs
-        let words = unsafe (panel + codeBytes).assumingMemoryBound(to: UInt16.self)
-        for index in 0..<numbers {
-            unsafe words[index] = bf16(scale)
-            if matrix.format.bits == 4 { unsafe words[numbers + index] = bf16(-7.5 * scale) }
+        let width = WeightFormat.panelOutputs
+        for index in 0..<(matrix.inputs + group - 1) / group {
+            let place = moed_group_at(Int32(matrix.format.bits), matrix.inputs, group, index)
+            let codeBytes = group * width * matrix.format.bits / 8
+            unsafe moed_fill_random(panel + place.codes, codeBytes, seed &+ UInt64(index) << 48, .max, bits)
+            let words = unsafe (panel + place.scales).assumingMemoryBound(to: UInt16.self)
+            for row in 0..<width {
+                unsafe words[row] = bf16(scale)
+                if matrix.format.bits == 4 { unsafe words[width + row] = bf16(-7.5 * scale) }
+            }
         }
     }
 
