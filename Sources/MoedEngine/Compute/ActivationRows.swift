@@ -41,7 +41,7 @@ extension Compute {
     /// The first `rows` rows, on all threads.
     func quantise(_ x: ActivationRows, rows: Int, inputs: Int, group: Int?) {
         guard group != nil else { return }
-        pool.parallelFor(rows, cost: rows * inputs) { row in
+        pool.parallelFor(rows, cost: rows * inputs * 50) { row in
             quantise(x, rows: row..<row + 1, columns: 0..<inputs, inputs: inputs, group: group)
         }
     }

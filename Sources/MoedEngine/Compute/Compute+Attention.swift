@@ -75,7 +75,7 @@ extension Compute {
         precondition(queryNorm.count == shape.headDim && keyNorm.count == shape.headDim)
         precondition(rows <= queries.rows && queries.columns == shape.heads * shape.headDim)
         precondition(keys.columns == shape.keyValueHeads * shape.headDim && values.columns == keys.columns)
-        pool.parallelFor(rows, cost: rows * (queries.columns + keys.columns) * 4) { row in
+        pool.parallelFor(rows, cost: rows * (queries.columns + keys.columns) * 75) { row in
             normAndRotate(queries, row, shape.heads, queryNorm, shape)
             normAndRotate(keys, row, shape.keyValueHeads, keyNorm, shape)
             let part = sweep.parts[sweep.partOfRow[row]]

@@ -99,7 +99,7 @@ extension Compute {
         rows: Int
     ) {
         precondition(experts <= logits.columns && ids.columns == weights.columns && ids.columns <= experts)
-        pool.parallelFor(rows, cost: rows * experts * (ids.columns + 8)) { row in
+        pool.parallelFor(rows, cost: rows * experts * (ids.columns + 8) * 40) { row in
             unsafe kernels.table.pointee.route(
                 ids.row(row), weights.row(row), logits.row(row), experts, ids.columns, renormalise ? 1 : 0)
         }
@@ -111,7 +111,7 @@ extension Compute {
     ) {
         let ranks = weights.columns
         precondition(rows * ranks <= y.rows && rows <= out.rows && y.columns == out.columns)
-        pool.parallelFor(rows, cost: rows * ranks * out.columns) { row in
+        pool.parallelFor(rows, cost: rows * ranks * out.columns * 12) { row in
             unsafe kernels.table.pointee.combine(
                 out.row(row), y.row(row * ranks), y.stride, weights.row(row), ranks, out.columns)
         }

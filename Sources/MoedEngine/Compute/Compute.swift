@@ -128,7 +128,7 @@ struct Compute {
         let target = out.floats
         precondition(x.columns >= weight.count && target.columns >= weight.count)
         precondition(source.count <= target.rows)
-        pool.parallelFor(source.count, cost: source.count * weight.count * 2) { row in
+        pool.parallelFor(source.count, cost: source.count * weight.count * 75) { row in
             unsafe kernels.table.pointee.rms_norm(
                 target.row(row), target.stride, x.row(source[row]), x.stride, weight, 1, weight.count, epsilon
             )
@@ -140,7 +140,7 @@ struct Compute {
     /// x += delta on the first `rows` rows.
     func add(_ delta: RowBuffer<Float>, to x: RowBuffer<Float>, rows: Int) {
         precondition(rows <= x.rows && rows <= delta.rows && x.columns == delta.columns)
-        pool.parallelFor(rows, cost: rows * x.columns) { row in
+        pool.parallelFor(rows, cost: rows * x.columns * 3) { row in
             unsafe kernels.table.pointee.add(x.row(row), delta.row(row), x.columns)
         }
     }

@@ -6,7 +6,7 @@ import Synchronization
 ///
 /// The calling thread takes part, so a pool of one has no other threads. Which thread runs which item is left
 /// to chance; items write to places of their own, so no result depends on it. Between loops the threads look
-/// for work for a few microseconds, then sleep.
+/// for work for some fifty microseconds, then sleep.
 package final class WorkerPool {
     package let threads: Int
     private let shared = SharedLoop()
@@ -62,9 +62,10 @@ package final class WorkerPool {
     ///
     /// Called from one thread at a time, and not from within a loop.
     ///
-    /// - Parameter cost: multiply-adds of the whole loop, roughly.
+    /// - Parameter cost: of the whole loop, in multiply-adds of a matrix product, some sixty of which a core does in a
+    ///   nanosecond; other loops' factors are measured.
     package func parallelFor(_ count: Int, cost: Int = .max, _ body: (Int) -> Void) {
-        // Waking a thread takes about 5 µs, in which one core does some 300,000 multiply-adds.
+        // A thread that is told of a loop and tells of its end takes some 5 µs.
         guard threads > 1, count > 1, cost > 300_000 else {
             for index in 0..<count { body(index) }
             return
@@ -117,8 +118,9 @@ private func workerMain(_ argument: UnsafeMutableRawPointer?) -> UnsafeMutableRa
     private let lock: UnsafeMutablePointer<pthread_mutex_t>
     private let wake: UnsafeMutablePointer<pthread_cond_t>
 
-    /// About ten microseconds: the time between two loops of a sweep.
-    private static let spins = 20_000
+    /// Some fifty microseconds: longer than one thread works alone between two loops of a sweep. Waking a thread that
+    /// sleeps takes as long in a virtual machine, and of the one who wakes it ten.
+    private static let spins = 500_000
 
     init() {
         unsafe lock = .allocate(capacity: 1)
