@@ -1,7 +1,7 @@
 #if defined(__x86_64__)
 /* AVX-512: 32 registers of 16 floats; 24 sums, up to 6 weights and a broadcast. With few rows more panels
  * keep the multipliers busy: 8 chains cover the latency of 4 cycles on two ports. A quantised tile has integer and
- * float sums: of two panels and six rows both stay in registers. */
+ * float sums: of two panels and six rows, or of one and twelve, both stay in registers. */
 #define NAME "avx512"
 #define TABLE moed_kernels_avx512
 #define TILE_ROWS_MAX 12
@@ -10,7 +10,7 @@
 #define QUANTISED_ROWS_MAX 6
 #define QUANTISED_ROWS_MANY 6
 #define QUANTISED_PANELS 2
-#define QUANTISED_STREAM_ROWS(bits) ((bits) == 8 ? 6 : 3)
+#define QUANTISED_STREAM_ROWS 12
 #define UNROLL_STEPS _Pragma("clang loop unroll_count(8)")
 #define ATTENTION_TILE 8
 

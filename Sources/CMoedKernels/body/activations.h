@@ -1,29 +1,24 @@
 /* Activations as the integer products read them: int8 codes with one scale per row and group of inputs. */
 
-/* Parts of one quantised activation row: codes, then per group scale, -128 * (sum of codes), scale * sum. */
-typedef struct activation_row {
-    const uint8_t *codes;
-    const float *scales;
-    const int32_t *offsets;
-    const float *sums;
-} activation_row;
+/* Where the parts of a quantised activation row lie, in bytes from its start: codes, then per group scale,
+ * -128 * (sum of codes), scale * sum. Rows of a product share these distances, so one register a row is enough. */
+typedef struct activation_parts {
+    size_t scales, offsets, sums;
+} activation_parts;
 
-INLINE activation_row activation_parts(const void *row, size_t columns, size_t group) {
-    size_t groups = (columns + group - 1) / group;
-    const uint8_t *codes = row;
-    const float *scales = (const float *)(codes + (groups * group + 63) / 64 * 64);
-    return (activation_row){
-        codes, scales, (const int32_t *)(scales + groups), scales + groups * 2};
+INLINE activation_parts parts_of(size_t columns, size_t group) {
+    size_t groups = (columns + group - 1) / group, scales = (groups * group + 63) / 64 * 64;
+    return (activation_parts){scales, scales + groups * sizeof(float), scales + groups * 2 * sizeof(float)};
 }
 
 /* A row of activations to codes -127...127 with a scale per group. A group with a value that is infinite or
  * not a number has codes 0 and a scale that is not a number, so that its outputs are none either. */
 static void quantise_row(
     void *out, const float *x, size_t columns, size_t group, size_t begin, size_t end) {
-    activation_row to = activation_parts(out, columns, group);
-    uint8_t *codes = (uint8_t *)to.codes;
-    float *scales = (float *)to.scales, *sums = (float *)to.sums;
-    int32_t *offsets = (int32_t *)to.offsets;
+    activation_parts to = parts_of(columns, group);
+    uint8_t *codes = out;
+    float *scales = (float *)(codes + to.scales), *sums = (float *)(codes + to.sums);
+    int32_t *offsets = (int32_t *)(codes + to.offsets);
     for (size_t g = begin / group; g * group < end; g++) {
         size_t first = g * group, count = columns - first < group ? columns - first : group;
         i32x16 most = splat_int(0), total = splat_int(0);

@@ -9,8 +9,8 @@ enum {
     FEW_INPUTS = 32,
     /* Of a panel's scales for one group, or its minima. */
     NUMBER_BYTES = MOED_PANEL * sizeof(uint16_t),
-    /* Bytes: a thread's share of what memory has under way at once, measured. */
-    FETCH_AHEAD = 3072,
+    /* Bytes: the shortest that is far enough for any number of rows, measured. */
+    FETCH_AHEAD = 6144,
 };
 
 INLINE u32x16 load_codes(const uint8_t *source) {
@@ -27,10 +27,16 @@ INLINE uint32_t load_quad(const uint8_t *source) {
     return quad;
 }
 
+INLINE float load_float(const uint8_t *source) {
+    float value;
+    memcpy(&value, source, sizeof value);
+    return value;
+}
+
 /* FEW_INPUTS of int4 weights, as group_dots. */
 INLINE void few_dots(
-    const int P, const int R, i32x16 few[QUANTISED_PANELS][QUANTISED_ROWS_MAX], const uint8_t *codes,
-    size_t panel_bytes, const activation_row *x, size_t first) {
+    const int P, const int R, i32x16 few[QUANTISED_PANELS][QUANTISED_STREAM_ROWS], const uint8_t *codes,
+    size_t panel_bytes, const uint8_t *const *x, size_t first) {
     UNROLL_STEPS for (size_t k = 0; k < FEW_INPUTS; k += 8) {
         u32x16 low[QUANTISED_PANELS], high[QUANTISED_PANELS];
         UNROLL for (int p = 0; p < P; p++) {
@@ -39,7 +45,7 @@ INLINE void few_dots(
             high[p] = pair >> 4 & 0x0f0f0f0f;
         }
         UNROLL for (int r = 0; r < R; r++) {
-            uint32_t quad = load_quad(x[r].codes + first + k), next = load_quad(x[r].codes + first + k + 4);
+            uint32_t quad = load_quad(x[r] + first + k), next = load_quad(x[r] + first + k + 4);
             UNROLL for (int p = 0; p < P; p++) {
                 few[p][r] = dot_int4(few[p][r], low[p], quad);
                 few[p][r] = dot_int4(few[p][r], high[p], next);
@@ -51,21 +57,21 @@ INLINE void few_dots(
 /* One group: the exact dot products of P panels' codes with R rows. */
 INLINE void group_dots(
     const int P, const int R, const int bits, const size_t group,
-    i32x16 dot[QUANTISED_PANELS][QUANTISED_ROWS_MAX], const uint8_t *codes, size_t panel_bytes,
-    const activation_row *x, size_t first) {
+    i32x16 dot[QUANTISED_PANELS][QUANTISED_STREAM_ROWS], const uint8_t *codes, size_t panel_bytes,
+    const uint8_t *const *x, size_t first) {
     if (bits == 8) {
         UNROLL_STEPS for (size_t k = 0; k < group; k += 4) {
             u32x16 w[QUANTISED_PANELS];
             UNROLL for (int p = 0; p < P; p++) w[p] = load_codes(codes + p * panel_bytes + k * MOED_PANEL);
             UNROLL for (int r = 0; r < R; r++) {
-                uint32_t quad = load_quad(x[r].codes + first + k);
+                uint32_t quad = load_quad(x[r] + first + k);
                 UNROLL for (int p = 0; p < P; p++) dot[p][r] = dot_int8(dot[p][r], w[p], quad);
             }
         }
         return;
     }
     for (size_t k = 0; k < group; k += FEW_INPUTS) {
-        i32x16 few[QUANTISED_PANELS][QUANTISED_ROWS_MAX];
+        i32x16 few[QUANTISED_PANELS][QUANTISED_STREAM_ROWS];
         UNROLL for (int r = 0; r < R; r++)
             UNROLL for (int p = 0; p < P; p++) few[p][r] = few_start(dot[p][r]);
         few_dots(P, R, few, codes + k * (MOED_PANEL / 2), panel_bytes, x, first + k);
@@ -77,29 +83,31 @@ INLINE void group_dots(
 /* Group g's part of the sums of P panels and R rows. */
 INLINE void add_group(
     const int P, const int R, const int bits, const size_t group,
-    f32x16 sum[QUANTISED_PANELS][QUANTISED_ROWS_MAX], const uint8_t *codes, const uint8_t *scales,
-    size_t panel_bytes, const activation_row *x, size_t g) {
-    i32x16 dot[QUANTISED_PANELS][QUANTISED_ROWS_MAX];
+    f32x16 sum[QUANTISED_PANELS][QUANTISED_STREAM_ROWS], const uint8_t *codes, const uint8_t *scales,
+    size_t panel_bytes, const uint8_t *const *x, const activation_parts parts, size_t g) {
+    i32x16 dot[QUANTISED_PANELS][QUANTISED_STREAM_ROWS];
     UNROLL for (int r = 0; r < R; r++)
-        UNROLL for (int p = 0; p < P; p++) dot[p][r] = bits == 8 ? dot_start(x[r].offsets[g]) : splat_int(0);
+        UNROLL for (int p = 0; p < P; p++)
+            dot[p][r] = bits == 8 ? dot_start((int32_t)load_quad(x[r] + parts.offsets + g * 4)) : splat_int(0);
     group_dots(P, R, bits, group, dot, codes, panel_bytes, x, g * group);
     UNROLL for (int p = 0; p < P; p++, scales += panel_bytes) {
         f32x16 scale = load_bf16(scales);
         UNROLL for (int r = 0; r < R; r++) {
             f32x16 total = __builtin_convertvector(dot[p][r], f32x16);
-            sum[p][r] = fma16(scale * splat(x[r].scales[g]), total, sum[p][r]);
+            sum[p][r] = fma16(scale * splat(load_float(x[r] + parts.scales + g * 4)), total, sum[p][r]);
             if (bits == 4)
-                sum[p][r] = fma16(load_bf16(scales + NUMBER_BYTES), splat(x[r].sums[g]), sum[p][r]);
+                sum[p][r] = fma16(
+                    load_bf16(scales + NUMBER_BYTES), splat(load_float(x[r] + parts.sums + g * 4)), sum[p][r]);
         }
     }
 }
 
-/* Fetches what is to be read after a block of P panels, since otherwise memory and arithmetic take turns. A panel that
- * is read once is part of one stream with those behind it: what comes FETCH_AHEAD later. When more panels or tiles
- * share the work, the same block of the next P panels; the `turns` tiles fetch the cache lines of their `turn`. */
+/* Fetches what is to be read after a block of P panels, since otherwise memory and arithmetic take turns. Where one
+ * tile has all rows, its panel is part of one stream with those behind it: what comes FETCH_AHEAD later. Otherwise the
+ * same block of the next P panels; the `turns` tiles that share them fetch the cache lines of their `turn`. */
 INLINE void fetch(
     const int P, const uint8_t *block, const size_t bytes, size_t panel_bytes, size_t turn, size_t turns) {
-    if (P == 1 && turns == 1) {
+    if (turns == 1) {
         UNROLL for (size_t line = 0; line < bytes; line += 64) __builtin_prefetch(block + FETCH_AHEAD + line);
     } else {
         for (size_t line = turn * 64; line < bytes; line += turns * 64)
@@ -116,11 +124,11 @@ INLINE void quantised_tile(
     const size_t together = moed_block_groups(bits), code_bytes = group * bits / 8 * MOED_PANEL;
     const size_t scale_bytes = NUMBER_BYTES * (bits == 4 ? 2 : 1), bytes = together * (code_bytes + scale_bytes);
     const uint8_t *block = (const uint8_t *)job->weights + panel * panel_bytes;
-    activation_row x[QUANTISED_ROWS_MAX];
-    f32x16 sum[QUANTISED_PANELS][QUANTISED_ROWS_MAX];
+    const activation_parts parts = parts_of(K, group);
+    const uint8_t *x[QUANTISED_STREAM_ROWS];
+    f32x16 sum[QUANTISED_PANELS][QUANTISED_STREAM_ROWS];
     UNROLL for (int r = 0; r < R; r++) {
-        const char *start = (const char *)job->x + indexed(job->x_rows, row + r) * job->x_stride;
-        x[r] = activation_parts(start, K, group);
+        x[r] = (const uint8_t *)job->x + indexed(job->x_rows, row + r) * job->x_stride;
         UNROLL for (int p = 0; p < P; p++) sum[p][r] = splat(0);
     }
     size_t g = 0;
@@ -129,9 +137,10 @@ INLINE void quantised_tile(
         const uint8_t *scales = block + together * code_bytes;
         UNROLL for (size_t i = 0; i < together; i++)
             add_group(
-                P, R, bits, group, sum, block + i * code_bytes, scales + i * scale_bytes, panel_bytes, x, g + i);
+                P, R, bits, group, sum, block + i * code_bytes, scales + i * scale_bytes, panel_bytes, x, parts,
+                g + i);
     }
-    if (g < groups) add_group(P, R, bits, group, sum, block, block + code_bytes, panel_bytes, x, g);
+    if (g < groups) add_group(P, R, bits, group, sum, block, block + code_bytes, panel_bytes, x, parts, g);
     UNROLL for (int r = 0; r < R; r++) {
         float *out = job->out + indexed(job->out_rows, row + r) * job->out_stride;
         UNROLL for (int p = 0; p < P; p++) {
@@ -144,12 +153,16 @@ INLINE void quantised_tile(
 
 #define QUANTISED_TILE(R) \
     case R: quantised_tile(P, R, bits, group, job, panel, row, tile, tiles); break;
+#define STREAM_TILE(R) \
+    case R: if (P == 1) quantised_tile(1, R, bits, group, job, panel, row, tile, tiles); break;
 
-/* All rows on P panels, in register tiles of nearly equal size, while the panels are in the cache. For few rows
- * the widest tile saves a pass; of many, QUANTISED_ROWS_MANY is the fastest. */
+/* All rows on P panels, in register tiles of nearly equal size, while the panels are in the cache: one tile if it can
+ * be; else for few rows the widest tile saves a pass, and of many QUANTISED_ROWS_MANY is the fastest. */
 INLINE void quantised_panels(
     const int P, const int bits, const size_t group, const moed_matmul_quantised *job, size_t panel) {
-    size_t most = job->rows > 2 * QUANTISED_ROWS_MAX ? QUANTISED_ROWS_MANY : QUANTISED_ROWS_MAX;
+    size_t most = job->rows <= QUANTISED_STREAM_ROWS      ? QUANTISED_STREAM_ROWS
+                  : job->rows <= 2 * QUANTISED_ROWS_MAX ? QUANTISED_ROWS_MAX
+                                                        : QUANTISED_ROWS_MANY;
     size_t tiles = (job->rows + most - 1) / most, row = 0;
     for (size_t tile = 0; tile < tiles; tile++) {
         size_t end = (tile + 1) * job->rows / tiles;
@@ -161,6 +174,9 @@ INLINE void quantised_panels(
 #if QUANTISED_ROWS_MAX > 4
             QUANTISED_TILE(5) QUANTISED_TILE(6)
 #endif
+#if QUANTISED_STREAM_ROWS > 6
+            STREAM_TILE(7) STREAM_TILE(8) STREAM_TILE(9) STREAM_TILE(10) STREAM_TILE(11) STREAM_TILE(12)
+#endif
         }
         row = end;
     }
@@ -168,8 +184,8 @@ INLINE void quantised_panels(
 
 INLINE void quantised_group(const int bits, const size_t group, const moed_matmul_quantised *job) {
     size_t panel = job->panel_begin;
-    /* For few rows the memory is what limits: it is fastest when read as one stream. */
-    if (job->rows > QUANTISED_STREAM_ROWS(bits))
+    /* For few rows the memory is what limits: it is fastest when read once, as one stream. */
+    if (job->rows > QUANTISED_STREAM_ROWS)
         for (; panel + QUANTISED_PANELS <= job->panel_end; panel += QUANTISED_PANELS)
             quantised_panels(QUANTISED_PANELS, bits, group, job, panel);
     for (; panel < job->panel_end; panel++) quantised_panels(1, bits, group, job, panel);
