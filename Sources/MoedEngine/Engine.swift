@@ -156,7 +156,7 @@ package final class Engine: SequenceEngine {
     /// Nil when the logits overflowed: no token would be better than another.
     private func sample(_ row: Int, for sequence: OpenSequence) -> TokenID? {
         forward.logits.withRow(row, first: vocabularyLimit) { logits in
-            for index in logits.indices where !logits[index].isFinite { return nil }
+            guard LogitScan.allFinite(logits.span) else { return nil }
             return Sampler.sample(
                 &logits, sequence.opening.sampling, history: sequence.history,
                 choice: sequence.opening.choice,

@@ -29,6 +29,7 @@ struct WordTests {
         "Sources/MoedEngine/Model/Packer.swift": "packs into a buffer",
         "Sources/MoedEngine/Model/PanelMaker.swift": "calls of the C packers",
         "Sources/MoedEngine/Model/SyntheticWeights.swift": "fills weights in place",
+        "Sources/MoedEngine/Sampling/LogitScan.swift": "calls of the C scans",
         "Sources/MoedEngine/Streaming/ArrivingExperts.swift": "owner of what is read",
         "Sources/MoedEngine/Streaming/DiskProbe.swift": "reads into slots",
         "Sources/MoedEngine/Streaming/ExpertStore.swift": "owner of the slots",

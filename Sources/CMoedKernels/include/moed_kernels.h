@@ -191,6 +191,12 @@ ptrdiff_t moed_quantise_panel(
 void moed_dequantise_row(
     float *_Nonnull out, const void *_Nonnull panel, size_t row, size_t columns, int bits, size_t group);
 
+/* The first index in begin..<count with x above the threshold, or count. What is not a number is above nothing. */
+size_t moed_first_above(const float *_Nonnull x, size_t begin, size_t count, float threshold);
+
+/* 1 unless some x is infinite or not a number. */
+int moed_all_finite(const float *_Nonnull x, size_t count);
+
 /* out[i] = source[i * stride] as f32; stride 16 reads one row out of a panel. */
 void moed_widen_bf16(float *_Nonnull out, const uint16_t *_Nonnull source, size_t stride, size_t count);
 void moed_widen_f16(float *_Nonnull out, const uint16_t *_Nonnull source, size_t stride, size_t count);

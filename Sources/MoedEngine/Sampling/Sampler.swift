@@ -22,9 +22,11 @@ package enum Sampler {
     package static func greedy(_ logits: Span<Float>) -> TokenID {
         var best = -Float.infinity
         var id = 0
-        for index in logits.indices where logits[index] > best {
+        var start = 0
+        while let index = LogitScan.first(above: best, in: logits, from: start) {
             best = logits[index]
             id = index
+            start = index + 1
         }
         return TokenID(id)
     }

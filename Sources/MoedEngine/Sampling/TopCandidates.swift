@@ -20,12 +20,19 @@ enum TopCandidates {
         guard count <= scanMax else { return Array(sorted(logits).prefix(count)) }
         var best: [Candidate] = []
         best.reserveCapacity(count + 1)
-        for index in logits.indices {
-            let logit = logits[index]
-            // Ids rise, so an equal logit comes after those already there.
-            guard !logit.isNaN, best.count < count || (best.last.map { logit > $0.logit } ?? false) else {
-                continue
+        var next = 0
+        while next < logits.count {
+            if best.count == count {
+                // Ids rise, so an equal logit comes after those already there.
+                guard let last = best.last,
+                    let index = LogitScan.first(above: last.logit, in: logits, from: next)
+                else { break }
+                next = index
             }
+            let index = next
+            let logit = logits[index]
+            next += 1
+            if logit.isNaN { continue }
             var low = 0
             var high = best.count
             while low < high {

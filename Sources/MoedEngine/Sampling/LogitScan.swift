@@ -1,0 +1,21 @@
+import CMoedKernels
+
+/// Questions about all of a row's logits, answered 16 at a time: a vocabulary is long, and every token of every
+/// sequence asks them.
+enum LogitScan {
+    /// The first index from `start` on whose logit is above `threshold`; what is not a number is above nothing.
+    static func first(above threshold: Float, in logits: Span<Float>, from start: Int = 0) -> Int? {
+        let index = unsafe logits.withUnsafeBufferPointer { buffer in
+            unsafe buffer.baseAddress.map { unsafe moed_first_above($0, start, buffer.count, threshold) }
+        }
+        guard let index, index < logits.count else { return nil }
+        return index
+    }
+
+    /// Whether none is infinite or not a number.
+    static func allFinite(_ logits: Span<Float>) -> Bool {
+        unsafe logits.withUnsafeBufferPointer { buffer in
+            unsafe buffer.baseAddress.map { unsafe moed_all_finite($0, buffer.count) != 0 } ?? true
+        }
+    }
+}
