@@ -22,21 +22,36 @@ struct Compute {
     /// activations that the item makes.
     private static let itemPanels = 8
 
-    /// out[r, n] = Σ x[r, k] · w[n, k]; x `[rows, inputs]`, out `[rows, outputs]`.
+    /// out[r, n] = Σ x[r, k] · w[n, k]; x `[rows, inputs]`, w `[outputs, inputs]`, out `[rows, outputs]`.
+    struct Product {
+        let weights: PackedMatrix
+        let out: RowBuffer<Float>
+    }
+
+    /// Products of one `x` with several matrices, in one loop: fewer ends at which a thread waits for the other.
     ///
     /// - Precondition: the rows of `x` are quantised when the weights are.
-    func multiply(_ x: ActivationRows, _ weights: PackedMatrix, into out: RowBuffer<Float>, rows: Int) {
-        precondition(rows <= out.rows)
+    func multiply(_ x: ActivationRows, _ products: [Product], rows: Int) {
+        precondition(products.allSatisfy { rows <= $0.out.rows })
         let rowItems = (rows + Self.itemRows - 1) / Self.itemRows
         // With many rows the items of one share take turns on its panels, which should stay in the cache.
-        let size = rowItems > 1 ? Self.itemPanels : share(of: weights.panels, matrices: 1)
-        let panelItems = (weights.panels + size - 1) / size
-        let cost = rows * weights.inputs * weights.outputs
-        pool.parallelFor(panelItems * rowItems, cost: cost) { item in
-            let panels = part(item / rowItems, of: weights.panels, size)
+        let allPanels = products.reduce(0) { $0 + $1.weights.panels }
+        let size = rowItems > 1 ? Self.itemPanels : share(of: allPanels, matrices: 1)
+        let panelItems = products.map { ($0.weights.panels + size - 1) / size }
+        let cost = products.reduce(0) { $0 + rows * $1.weights.inputs * $1.weights.outputs }
+        pool.parallelFor(panelItems.reduce(0, +) * rowItems, cost: cost) { item in
+            var panelItem = item / rowItems
+            var index = 0
+            while panelItem >= panelItems[index] {
+                panelItem -= panelItems[index]
+                index += 1
+            }
+            let product = products[index]
+            let panels = part(panelItem, of: product.weights.panels, size)
             let part = part(item % rowItems, of: rows, Self.itemRows)
             multiply(
-                x, part.lowerBound, nil, weights, panels, into: out, part.lowerBound, nil, rows: part.count)
+                x, part.lowerBound, nil, product.weights, panels, into: product.out, part.lowerBound, nil,
+                rows: part.count)
         }
     }
 

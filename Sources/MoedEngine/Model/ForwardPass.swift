@@ -117,9 +117,12 @@ final class ForwardPass {
 
     /// delta = output · attention(rotate(norm(query · x)), rotate(norm(key · x)), value · x), x = normed.
     private func attention(_ weights: Qwen3Model.Attention, _ sweep: Sweep, layer: Int) {
-        compute.multiply(normed, weights.query, into: queries, rows: sweep.rows)
-        compute.multiply(normed, weights.key, into: keys, rows: sweep.rows)
-        compute.multiply(normed, weights.value, into: values, rows: sweep.rows)
+        compute.multiply(
+            normed,
+            [
+                .init(weights: weights.query, out: queries), .init(weights: weights.key, out: keys),
+                .init(weights: weights.value, out: values),
+            ], rows: sweep.rows)
         compute.prepare(
             queries, keys, values, queryNorm: weights.queryNorm, keyNorm: weights.keyNorm, sweep.attention,
             shape,
@@ -127,7 +130,7 @@ final class ForwardPass {
         compute.attend(queries, sweep.attention, shape, cache: cache, layer: layer, into: attended.floats)
         compute.quantise(
             attended, rows: sweep.rows, inputs: weights.output.inputs, group: weights.output.format.group)
-        compute.multiply(attended, weights.output, into: delta, rows: sweep.rows)
+        compute.multiply(attended, [.init(weights: weights.output, out: delta)], rows: sweep.rows)
     }
 
     /// delta = feed-forward(normed).
@@ -160,7 +163,7 @@ final class ForwardPass {
     func computeLogits(of rows: [Int]) {
         precondition(rows.count <= Self.logitRowsMax)
         normaliseFinally(rows)
-        compute.multiply(finalRows, model.output, into: logits, rows: rows.count)
+        compute.multiply(finalRows, [.init(weights: model.output, out: logits)], rows: rows.count)
     }
 
     /// The final norm of those rows, for observers.
