@@ -61,7 +61,9 @@ extension ThroughputPlan {
                 experts: 10, expertCount: 10, slot: 1, slotsMin: 2))
         self.init(
             tokens: rows, cost: SweepCost(), plan: plan, expertsUsed: 10, layers: 1, staging: 1,
-            rates: MachineRates(int8: 1, int4: 1, float: 1, rowsPerWeight: 0, inputsPerScaling: 0, memory: 1, disk: 1))
+            rates: MachineRates(
+                int8: .init(rate: 1, rowsPerWeight: 0), int4: .init(rate: 1, rowsPerWeight: 0), float: 1,
+                inputsPerScaling: 0, exposed: 0.5, memory: 1, disk: 1))
         (self.compute, self.disk) = (compute, disk)
     }
 }

@@ -22,8 +22,8 @@ import Testing
     }
 
     private static let rates = MachineRates(
-        int8: 1e12, int4: 2e12, float: 1e11, rowsPerWeight: 0.5, inputsPerScaling: 16, memory: 50e9,
-        disk: 1e9)
+        int8: .init(rate: 1e12, rowsPerWeight: 0.5), int4: .init(rate: 2e12, rowsPerWeight: 0.5), float: 1e11,
+        inputsPerScaling: 16, exposed: 0.5, memory: 50e9, disk: 1e9)
 
     @Test(
         arguments: [

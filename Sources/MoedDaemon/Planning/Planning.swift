@@ -110,17 +110,17 @@ package enum Planning {
     ) throws -> (MachineRates, origin: String) {
         let here = Host.physicalCores
         let disk = try options.disk ?? model.probeDisk()?.bytesPerSecond ?? 1e9
-        var rates = try MachineRates.here(threads: here, disk: disk)
+        var rates = try MachineRates.here(threads: here, disk: disk, probeBytes: 256 << 20)
         let scale = Double(options.cores ?? here) / Double(here)
-        rates.int8 *= scale
-        rates.int4 *= scale
+        rates.int8.rate *= scale
+        rates.int4.rate *= scale
         rates.float *= scale
         rates.memory = options.memory ?? rates.memory
         let told = options.cores.map { "\($0) cores like this machine's" } ?? "\(here) cores, measured"
         return (
             rates,
-            "\(told): up to \(TextTable.figure(rates.int8 / 1e9)) Gop/s with int8, "
-                + "\(TextTable.figure(rates.int4 / 1e9)) with int4, "
+            "\(told): up to \(TextTable.figure(rates.int8.rate / 1e9)) Gop/s with int8, "
+                + "\(TextTable.figure(rates.int4.rate / 1e9)) with int4, "
                 + "memory \(TextTable.figure(rates.memory / 1e9)) GB/s, disk \(TextTable.figure(disk / 1e9)) GB/s"
                 + (options.disk == nil ? " (measured where there is a pack, else assumed)" : "")
         )

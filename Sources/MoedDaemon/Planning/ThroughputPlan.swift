@@ -3,64 +3,88 @@ import MoedWeights
 
 /// What a machine can do, as measured or as told.
 package struct MachineRates: Sendable, Equatable {
-    /// Operations per second that the kernels would reach on many rows and in large groups, by the weights' format;
-    /// f32 also in attention.
-    package var int8: Double
-    package var int4: Double
+    /// Products with quantised weights of one format.
+    package struct Products: Sendable, Equatable {
+        /// Operations per second that the kernels would reach on many rows and in large groups.
+        package var rate: Double
+        /// Rows that a weight's loading and unpacking take the time of.
+        package var rowsPerWeight: Double
+
+        package init(rate: Double, rowsPerWeight: Double) {
+            self.rate = rate
+            self.rowsPerWeight = rowsPerWeight
+        }
+    }
+
+    package var int8: Products
+    package var int4: Products
+    /// Operations per second with f32 weights, and of attention.
     package var float: Double
-    /// Rows that a weight's loading and unpacking take the time of.
-    package var rowsPerWeight: Double
     /// Inputs whose products take the time of scaling a group's sum.
     package var inputsPerScaling: Double
+    /// Of the shorter time of computing and memory, what is not hidden behind the longer one.
+    package var exposed: Double
     /// Bytes per second of memory and of the disk that experts are read from.
     package var memory: Double
     package var disk: Double
 
     package init(
-        int8: Double, int4: Double, float: Double, rowsPerWeight: Double, inputsPerScaling: Double,
-        memory: Double,
-        disk: Double
+        int8: Products, int4: Products, float: Double, inputsPerScaling: Double, exposed: Double,
+        memory: Double, disk: Double
     ) {
         self.int8 = int8
         self.int4 = int4
         self.float = float
-        self.rowsPerWeight = rowsPerWeight
         self.inputsPerScaling = inputsPerScaling
+        self.exposed = exposed
         self.memory = memory
         self.disk = disk
     }
 }
 
 extension MachineRates {
-    /// Parts of the peaks of integer products and of f32, and what is not part of a product: `rowsPerWeight` and
-    /// `inputsPerScaling`. From `moed bench`, prompts of 512 and 2048 tokens and 1, 16 and 64 sequences (AVX-512: Zen
-    /// 5, int8 in groups of 32, int4 of 64 and 128; AVX2: Milan, all sizes of groups).
+    /// Parts of the peaks of integer products and of f32, and what else `MachineRates` has. From `moed bench`, prompts
+    /// of 512 and 2048 tokens and 1, 16 and 64 sequences (AVX-512: Zen 5, int8 in groups of 32, int4 of 64; AVX2:
+    /// Milan, all sizes of groups).
     private struct Efficiency {
-        let (int8, int4, float): (Double, Double, Double)
-        let (rowsPerWeight, inputsPerScaling): (Double, Double)
+        let (int8, int4): (Products, Products)
+        let (float, inputsPerScaling, exposed): (Double, Double, Double)
 
         init(_ kernels: String) {
-            (int8, int4, float) = kernels == "avx512" ? (0.8, 0.8, 0.6) : (0.55, 0.74, 0.5)
-            (rowsPerWeight, inputsPerScaling) = kernels == "avx512" ? (6, 15) : (0.7, 12)
+            if kernels == "avx512" {
+                int8 = Products(rate: 0.85, rowsPerWeight: 2.5)
+                int4 = Products(rate: 0.8, rowsPerWeight: 4)
+                (float, inputsPerScaling, exposed) = (0.6, 15, 0.6)
+            } else {
+                int8 = Products(rate: 0.55, rowsPerWeight: 0.7)
+                int4 = Products(rate: 0.74, rowsPerWeight: 0.7)
+                (float, inputsPerScaling, exposed) = (0.5, 12, 0.5)
+            }
         }
     }
 
     /// Of this machine, in about a second.
     ///
-    /// - Parameter disk: bytes per second; nil for a model that reads nothing.
-    static func here(threads: Int, disk: Double?) throws -> MachineRates {
-        let peaks = MachinePeaks.measure(try MachineProbe(threads: threads, byteCount: 64 << 20))
+    /// - Parameters:
+    ///   - disk: bytes per second; nil for a model that reads nothing.
+    ///   - probeBytes: of memory to read; of little, a large cache keeps a part, and memory seems faster than it is.
+    static func here(threads: Int, disk: Double?, probeBytes: Int = 64 << 20) throws -> MachineRates {
+        let peaks = MachinePeaks.measure(try MachineProbe(threads: threads, byteCount: probeBytes))
         let part = Efficiency(try KernelSet().name)
         let integers = peaks.int8 > 0 ? peaks.int8 : peaks.f32
+        func products(_ part: Products) -> Products {
+            Products(rate: integers * part.rate, rowsPerWeight: part.rowsPerWeight)
+        }
         return MachineRates(
-            int8: integers * part.int8, int4: integers * part.int4, float: peaks.f32 * part.float,
-            rowsPerWeight: part.rowsPerWeight,
-            inputsPerScaling: part.inputsPerScaling, memory: peaks.read, disk: disk ?? .infinity)
+            int8: products(part.int8), int4: products(part.int4), float: peaks.f32 * part.float,
+            inputsPerScaling: part.inputsPerScaling, exposed: part.exposed, memory: peaks.read,
+            disk: disk ?? .infinity)
     }
 
-    /// Operations, and as many as what each weight and each group costs besides would be.
-    fileprivate func work(_ products: SweepCost.Products) -> Double {
-        products.operations + 2 * (rowsPerWeight * products.weights + inputsPerScaling * products.scalings)
+    /// Seconds of operations, and of what each weight and each group costs besides.
+    fileprivate func seconds(_ products: SweepCost.Products, _ kernel: Products) -> Double {
+        let besides = kernel.rowsPerWeight * products.weights + inputsPerScaling * products.scalings
+        return (products.operations + 2 * besides) / kernel.rate
     }
 }
 
@@ -84,13 +108,12 @@ package struct ThroughputPlan: Sendable, Equatable {
     package var compute: Double
     package var memory: Double
     package var disk: Double
+    private var exposed: Double
     /// Whether the sweep uses nearly all experts, as `ExpertSlots` asks before it reads ahead.
     package var readsAhead: Bool
 
-    /// Of the shorter time of computing and memory, what is not hidden behind the longer one; measured with 1 to 64
-    /// sequences.
-    private static let exposedMemory = 0.5
-    /// As much beside the disk; measured at half and 70 % of the experts, with 64 and 512 tokens a sweep.
+    /// Of the shorter time of work and disk, what is not hidden behind the longer one; measured at half and 70 % of
+    /// the experts, with 64 and 512 tokens a sweep.
     private static let exposedDisk = 0.25
 
     /// - Parameters:
@@ -110,9 +133,10 @@ package struct ThroughputPlan: Sendable, Equatable {
             plan.slots.map { $0 >= plan.needs.expertCount ? 1 : max(0, Double($0 - staging)) / total } ?? 1
         missedBytes = expertsUsed * (1 - hitRate) * Double(plan.needs.slot)
         compute =
-            rates.work(cost.int8) / rates.int8 + rates.work(cost.int4) / rates.int4
+            rates.seconds(cost.int8, rates.int8) + rates.seconds(cost.int4, rates.int4)
             + (cost.bf16Operations + cost.f32Operations) / rates.float
         memory = cost.bytes / rates.memory
+        exposed = rates.exposed
         readsAhead = expertsUsed >= ExpertSlots.nearlyAll * total
         let lone = readsAhead ? 0 : 0.5 * Double(layers * plan.needs.slot)
         disk = missedBytes > 0 ? (missedBytes + min(lone, missedBytes)) / rates.disk : 0
@@ -136,7 +160,7 @@ package struct ThroughputPlan: Sendable, Equatable {
     }
 
     package var seconds: Double {
-        let work = Self.beside(compute, memory, exposed: Self.exposedMemory)
+        let work = Self.beside(compute, memory, exposed: exposed)
         return readsAhead ? Self.beside(work, disk, exposed: Self.exposedDisk) : work + disk
     }
     package var tokensPerSecond: Double { Double(tokens) / seconds }
