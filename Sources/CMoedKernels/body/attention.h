@@ -31,7 +31,7 @@ INLINE void add_scores(query *to, block_share *share, f32x16 low, f32x16 high) {
     high = select16(load(index + 16) < end, high, nothing);
     float top = max_lanes(max16(low, high));
     if (!(top > to->top)) top = to->top;
-    share->fade = exp1(to->top - top);
+    share->fade = top == to->top ? 1 : exp1(to->top - top);
     low = exp16(low - splat(top));
     high = exp16(high - splat(top));
     to->total = to->total * share->fade + sum_lanes(low + high);
@@ -41,9 +41,10 @@ INLINE void add_scores(query *to, block_share *share, f32x16 low, f32x16 high) {
 }
 
 /* For each of R queries and C vectors of 16 d from `d` on: sum = sum * fade, then one fma chain over its tokens.
- * Tokens that all of them see are widened once for all. */
+ * Tokens that all of them see are widened once for all; `next` is where the next block's values begin, or NULL. */
 INLINE void add_values(
-    const int R, const int C, const int format, const block_share *shares, float *sums, kv_block block, size_t d) {
+    const int R, const int C, const int format, const block_share *shares, float *sums, kv_block block,
+    const char *next, size_t d) {
     f32x16 total[ATTENTION_TILE][2];
     size_t common = MOED_KV_BLOCK;
     UNROLL for (int r = 0; r < R; r++) {
@@ -52,6 +53,7 @@ INLINE void add_values(
             total[r][c] = load(sums + r * block.width + d + c * MOED_PANEL) * splat(shares[r].fade);
     }
     for (size_t t = 0; t < common; t++) {
+        if (next && format != MOED_KV_INT8) __builtin_prefetch(next + (d + t) * 64);
         f32x16 value[2];
         UNROLL for (int c = 0; c < C; c++) value[c] = load_value(format, block, t, d + c * MOED_PANEL);
         UNROLL for (int r = 0; r < R; r++)
@@ -67,17 +69,14 @@ INLINE void add_values(
         UNROLL for (int c = 0; c < C; c++) store(sums + r * block.width + d + c * MOED_PANEL, total[r][c]);
 }
 
-/* One block's share of R queries. Meanwhile the next block is fetched, a line of keys and one of values a step. */
+/* One block's share of R queries. Meanwhile the next block is fetched, its keys beside these and its values too. */
 INLINE void attend(
     const int R, const int format, query *queries, float *sums, kv_block block, const char *next, size_t start,
     const moed_attention *job) {
     f32x16 low[ATTENTION_TILE], high[ATTENTION_TILE];
     UNROLL for (int r = 0; r < R; r++) low[r] = high[r] = splat(0);
     for (size_t d = 0; d < job->head_dim; d++) {
-        if (next) {
-            __builtin_prefetch(next + d * 64);
-            if (format != MOED_KV_INT8) __builtin_prefetch(next + (job->head_dim + d) * 64);
-        }
+        if (next) __builtin_prefetch(next + d * 64);
         f32x16 first = load_keys(format, block, d, 0), second = load_keys(format, block, d, 16);
         UNROLL for (int r = 0; r < R; r++) {
             f32x16 value = splat(queries[r].q[d]);
@@ -93,9 +92,10 @@ INLINE void attend(
         if (shares[r].tokens > MOED_KV_BLOCK) shares[r].tokens = MOED_KV_BLOCK;
         if (shares[r].tokens > 0) add_scores(&queries[r], &shares[r], low[r] * scale, high[r] * scale);
     }
+    const char *values = next ? next + job->head_dim * 64 : NULL;
     size_t d = 0;
-    for (; d + 32 <= block.width; d += 32) add_values(R, 2, format, shares, sums, block, d);
-    for (; d < block.width; d += 16) add_values(R, 1, format, shares, sums, block, d);
+    for (; d + 32 <= block.width; d += 32) add_values(R, 2, format, shares, sums, block, values, d);
+    for (; d < block.width; d += 16) add_values(R, 1, format, shares, sums, block, values, d);
 }
 
 /* All blocks for queries first..<first + count, of which there are at most ATTENTION_QUERIES: a block is used for
