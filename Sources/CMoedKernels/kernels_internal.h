@@ -9,7 +9,12 @@ extern const moed_kernels moed_kernels_avx2;
 extern const moed_kernels moed_kernels_avx512;
 #endif
 
-/* Groups in a block of a quantised panel. */
-static inline size_t moed_block_groups(int bits) { return bits == 8 ? 2 : 1; }
+/* The parts of a quantised panel in bytes: the rows' units, and of a group codes and numbers (scales, int4: minima). */
+enum { MOED_UNITS_BYTES = MOED_PANEL * sizeof(float) };
+static inline size_t moed_codes_bytes(int bits, size_t group) { return group * MOED_PANEL * (size_t)bits / 8; }
+static inline size_t moed_numbers_bytes(int bits) { return bits == 8 ? MOED_PANEL : 2 * MOED_PANEL; }
+
+/* Groups in a block of a quantised panel: their numbers fill a cache line. */
+static inline size_t moed_block_groups(int bits) { return 64 / moed_numbers_bytes(bits); }
 
 #endif

@@ -5,25 +5,22 @@
 
 size_t moed_panel_bytes(int bits, size_t columns, size_t group) {
     size_t groups = (columns + group - 1) / group;
-    size_t codes = groups * group * MOED_PANEL * (size_t)bits / 8;
-    size_t numbers = groups * MOED_PANEL * sizeof(uint16_t) * (bits == 4 ? 2 : 1);
-    return (codes + numbers + 63) / 64 * 64;
+    size_t all = groups * (moed_codes_bytes(bits, group) + moed_numbers_bytes(bits));
+    return MOED_UNITS_BYTES + (all + 63) / 64 * 64;
 }
 
 moed_group_place moed_group_at(int bits, size_t columns, size_t group, size_t index) {
     size_t groups = (columns + group - 1) / group, most = moed_block_groups(bits);
     size_t first = index / most * most, here = groups - first < most ? groups - first : most;
-    size_t codes = group * MOED_PANEL * (size_t)bits / 8;
-    size_t numbers = MOED_PANEL * sizeof(uint16_t) * (bits == 4 ? 2 : 1);
-    size_t block = first * (codes + numbers);
+    size_t codes = moed_codes_bytes(bits, group), numbers = moed_numbers_bytes(bits);
+    size_t block = MOED_UNITS_BYTES + first * (codes + numbers);
     return (moed_group_place){
         .codes = block + (index - first) * codes, .scales = block + here * codes + (index - first) * numbers};
 }
 
 size_t moed_activation_bytes(size_t columns, size_t group) {
     size_t groups = (columns + group - 1) / group;
-    size_t codes = (groups * group + 63) / 64 * 64;
-    return (codes + groups * 3 * sizeof(float) + 63) / 64 * 64;
+    return (groups * (group + 16) + 63) / 64 * 64;
 }
 
 ptrdiff_t moed_quantise_panel(
@@ -35,29 +32,23 @@ ptrdiff_t moed_quantise_panel(
     return -1;
 }
 
-static float f32_of_bf16(uint16_t half) {
-    uint32_t bits = (uint32_t)half << 16;
-    float value;
-    memcpy(&value, &bits, sizeof value);
-    return value;
-}
-
 void moed_dequantise_row(
     float *out, const void *panel, size_t row, size_t columns, int bits, size_t group) {
     const uint8_t *bytes = panel;
+    float unit;
+    memcpy(&unit, bytes + row * sizeof unit, sizeof unit);
     for (size_t k = 0; k < columns; k++) {
         moed_group_place place = moed_group_at(bits, columns, group, k / group);
         size_t at = k % group;
-        uint16_t scale, minimum;
-        memcpy(&scale, bytes + place.scales + row * sizeof scale, sizeof scale);
+        int scale = bytes[place.scales + row];
         if (bits == 8) {
             int code = bytes[place.codes + (at / 4 * MOED_PANEL + row) * 4 + at % 4];
-            out[k] = f32_of_bf16(scale) * (float)(code - 128);
+            out[k] = unit * (float)(scale * (code - 128));
         } else {
-            memcpy(&minimum, bytes + place.scales + (MOED_PANEL + row) * sizeof minimum, sizeof minimum);
+            int minimum = (int8_t)bytes[place.scales + MOED_PANEL + row];
             int pair = bytes[place.codes + (at / 8 * MOED_PANEL + row) * 4 + at % 4];
             int code = at % 8 < 4 ? pair & 15 : pair >> 4;
-            out[k] = fmaf(f32_of_bf16(scale), (float)code, f32_of_bf16(minimum));
+            out[k] = unit * (float)(scale * code + MOED_MINIMUM_UNITS * minimum);
         }
     }
 }

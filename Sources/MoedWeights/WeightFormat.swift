@@ -37,9 +37,9 @@ package enum WeightFormat: Sendable, Hashable {
         guard let group else { return Self.panelOutputs * inputs * bits / 8 }
         let groups = (inputs + group - 1) / group
         let codes = groups * group * Self.panelOutputs * bits / 8
-        // A bf16 scale per output and group, and for int4 a bf16 minimum.
-        let numbers = groups * Self.panelOutputs * (bits == 4 ? 4 : 2)
-        return (codes + numbers + 63) / 64 * 64
+        // A byte per output and group, the scale, and for int4 another, the minimum; and their unit, four bytes.
+        let numbers = groups * Self.panelOutputs * (bits == 4 ? 2 : 1)
+        return 4 * Self.panelOutputs + (codes + numbers + 63) / 64 * 64
     }
 
     package static func panels(outputs: Int) -> Int { (outputs + panelOutputs - 1) / panelOutputs }

@@ -46,15 +46,20 @@ struct QuantisedRow {
     let group: Int
 
     private var groups: Int { (columns + group - 1) / group }
-    private func word(_ index: Int) -> UInt32 {
-        let start = (groups * group + 63) / 64 * 64 + index * 4
-        return (0..<4).reduce(0) { $0 | UInt32(bytes[start + $1]) << (8 * UInt32($1)) }
+    /// Behind the codes of each group.
+    private func words(_ index: Int) -> [UInt32] {
+        (0..<groups).map { g in
+            let start = g * (group + 16) + group + index * 4
+            return (0..<4).reduce(0) { $0 | UInt32(bytes[start + $1]) << (8 * UInt32($1)) }
+        }
     }
 
-    var codes: [Int] { (0..<groups * group).map { Int(Int8(bitPattern: bytes[$0])) } }
-    var scales: [Float] { (0..<groups).map { Float(bitPattern: word($0)) } }
-    var offsets: [Int] { (0..<groups).map { Int(Int32(bitPattern: word(groups + $0))) } }
-    var sums: [Float] { (0..<groups).map { Float(bitPattern: word(2 * groups + $0)) } }
+    var codes: [Int] {
+        (0..<groups * group).map { Int(Int8(bitPattern: bytes[$0 / group * (group + 16) + $0 % group])) }
+    }
+    var scales: [Float] { words(0).map { Float(bitPattern: $0) } }
+    var offsets: [Int] { words(1).map { Int(Int32(bitPattern: $0)) } }
+    var sums: [Float] { words(2).map { Float(bitPattern: $0) } }
 }
 
 extension KernelCalls {

@@ -9,7 +9,7 @@ import Testing
     static let sizes = [1, 31, 64, 129, 300]
 
     /// What the header promises, in plain arithmetic: integer sums in each group, then one fma (int4: two)
-    /// per group.
+    /// per group, at the end the unit.
     private static func expected(_ x: [Float], _ matrix: QuantisedMatrix, rows: Int) throws -> [Float] {
         let kernels = try #require(KernelCalls("scalar"))
         let (inputs, group) = (matrix.inputs, matrix.group)
@@ -22,14 +22,13 @@ import Testing
                 for g in 0..<(inputs + group - 1) / group {
                     let columns = g * group..<min((g + 1) * group, inputs)
                     let dot = columns.reduce(0) { $0 + codes[$1] * numbers.code(output, $1) }
-                    let scale = numbers.scale(output, g) * scales[g]
-                    sum.addProduct(scale, Float(dot))
+                    sum.addProduct(Float(dot) * Float(numbers.scale(output, g)), scales[g])
                     if matrix.format.bits == 4 {
                         let total = columns.reduce(0) { $0 + codes[$1] }
-                        sum.addProduct(numbers.minimum(output, g), scales[g] * Float(total))
+                        sum.addProduct(Float(numbers.minimum(output, g)), 16 * scales[g] * Float(total))
                     }
                 }
-                return sum
+                return sum * numbers.unit(output)
             }
         }
     }
@@ -141,7 +140,7 @@ import Testing
             }
             #expect(row.codes[part.upperBound..<(g + 1) * group].allSatisfy { $0 == 0 })
             let sum = row.codes[g * group..<(g + 1) * group].reduce(0, +)
-            #expect(row.offsets[g] == -128 * sum && row.sums[g] == row.scales[g] * Float(sum))
+            #expect(row.offsets[g] == -128 * sum && row.sums[g] == 16 * row.scales[g] * Float(sum))
         }
     }
 
@@ -188,10 +187,10 @@ private struct PanelNumbers {
     /// Where a group's block starts, how many groups are in it, and which of them it is.
     private func block(_ group: Int) -> (start: Int, groups: Int, index: Int) {
         let bits = matrix.format.bits
-        let most = bits == 8 ? 2 : 1
+        let most = bits == 8 ? 4 : 2
         let first = group / most * most
-        let groupBytes = matrix.group * 2 * bits + (bits == 8 ? 32 : 64)
-        return (first * groupBytes, min(most, groups - first), group - first)
+        let groupBytes = matrix.group * 2 * bits + (bits == 8 ? 16 : 32)
+        return (64 + first * groupBytes, min(most, groups - first), group - first)
     }
 
     /// −127…127 or 0…15.
@@ -205,13 +204,22 @@ private struct PanelNumbers {
         return k % 8 < 4 ? pair & 15 : pair >> 4
     }
 
-    func scale(_ output: Int, _ group: Int) -> Float { number(output, group, 0) }
-    func minimum(_ output: Int, _ group: Int) -> Float { number(output, group, 1) }
+    func unit(_ output: Int) -> Float {
+        let bits = (0..<4).reduce(UInt32(0)) {
+            $0 | UInt32(byte(output, output % 16 * 4 + $1)) << UInt32(8 * $1)
+        }
+        return Float(bitPattern: bits)
+    }
 
-    private func number(_ output: Int, _ group: Int, _ which: Int) -> Float {
+    func scale(_ output: Int, _ group: Int) -> Int { byte(output, numbers(group) + output % 16) }
+
+    func minimum(_ output: Int, _ group: Int) -> Int {
+        Int(Int8(bitPattern: UInt8(byte(output, numbers(group) + 16 + output % 16))))
+    }
+
+    private func numbers(_ group: Int) -> Int {
         let block = block(group)
-        let numbers = block.start + block.groups * matrix.group * 2 * matrix.format.bits
-        let start = numbers + (block.index + which) * 32 + output % 16 * 2
-        return Float(bitPattern: UInt32(byte(output, start) | byte(output, start + 1) << 8) << 16)
+        let bits = matrix.format.bits
+        return block.start + block.groups * matrix.group * 2 * bits + block.index * (bits == 8 ? 16 : 32)
     }
 }

@@ -21,15 +21,17 @@ import Testing
         Limit(formats: .int8, divergence: 0.003, changed: 0.03),
         Limit(formats: .int4Experts, divergence: 0.02, changed: 0.1),
         Limit(formats: .int4, divergence: 0.02, changed: 0.1),
-        // On four prompts, as in debug builds, 0.052; `Benchmarks/quality.py` has 0.028 on all of them.
         Limit(formats: .int4Dense, divergence: 0.08, changed: 0.2),
     ]
+
+    /// Fewer say little: where two experts are nearly as probable, one token can outweigh all others.
+    private static let promptsLeast = 48
 
     @Test(arguments: limits) func staysCloseToTheStoredModel(_ limit: Limit) throws {
         let stored = try Self.sampleEngine(.stored)
         let quantised = try Self.sampleEngine(limit.formats)
         #expect(quantised.model.weightByteCount < stored.model.weightByteCount)
-        let prompts = Array(try SamplePrompt.all().prefix(SampleModelTests.promptsMax))
+        let prompts = Array(try SamplePrompt.all().prefix(max(SampleModelTests.promptsMax, Self.promptsLeast)))
         var (divergence, tokens, changed) = (0.0, 0, 0)
         for prompt in prompts {
             let ids = prompt.promptIDs + prompt.outputIDs

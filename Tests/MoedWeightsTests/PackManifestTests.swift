@@ -66,12 +66,12 @@ import Testing
     }
 
     @Test func otherVersionsAreRefusedBeforeAllElse() throws {
-        let newer = try #require(error(#"{"format": "moed-pack", "version": 3, "news": []}"#))
+        let newer = try #require(error(#"{"format": "moed-pack", "version": 4, "news": []}"#))
         #expect(newer.code == .unsupportedModel)
-        #expect(newer.message.contains("here/manifest.json: version is 3") && newer.message.contains("newer"))
-        let older = try #require(error(try text("version", 1)))
+        #expect(newer.message.contains("here/manifest.json: version is 4") && newer.message.contains("newer"))
+        let older = try #require(error(try text("version", 2)))
         #expect(older.code == .unsupportedModel)
-        #expect(older.message.contains("version is 1") && older.message.contains("pack the checkpoint again"))
+        #expect(older.message.contains("version is 2") && older.message.contains("pack the checkpoint again"))
         #expect(try #require(error(try text("version", 0))).message.contains("version"))
         let foreign = try #require(error(#"{"format": "gguf", "version": 1}"#))
         #expect(foreign.message.contains("no pack of moed"))

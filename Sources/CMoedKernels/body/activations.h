@@ -1,25 +1,19 @@
 /* Activations as the integer products read them: int8 codes with one scale per row and group of inputs. */
 
-/* Where the parts of a quantised activation row lie, in bytes from its start: codes, then per group scale,
- * -128 * (sum of codes), scale * sum. Rows of a product share these distances, so one register a row is enough. */
-typedef struct activation_parts {
-    size_t scales, offsets, sums;
-} activation_parts;
-
-INLINE activation_parts parts_of(size_t columns, size_t group) {
-    size_t groups = (columns + group - 1) / group, scales = (groups * group + 63) / 64 * 64;
-    return (activation_parts){scales, scales + groups * sizeof(float), scales + groups * 2 * sizeof(float)};
-}
+/* A quantised activation row is one record for each group of inputs: the codes, then these. */
+typedef struct group_numbers {
+    float scale;
+    int32_t offset; /* -128 * (sum of codes) */
+    float sum;      /* MOED_MINIMUM_UNITS * scale * (sum of codes) */
+    float none;
+} group_numbers;
 
 /* A row of activations to codes -127...127 with a scale per group. A group with a value that is infinite or
  * not a number has codes 0 and a scale that is not a number, so that its outputs are none either. */
 static void quantise_row(
     void *out, const float *x, size_t columns, size_t group, size_t begin, size_t end) {
-    activation_parts to = parts_of(columns, group);
-    uint8_t *codes = out;
-    float *scales = (float *)(codes + to.scales), *sums = (float *)(codes + to.sums);
-    int32_t *offsets = (int32_t *)(codes + to.offsets);
     for (size_t g = begin / group; g * group < end; g++) {
+        uint8_t *codes = (uint8_t *)out + g * (group + sizeof(group_numbers));
         size_t first = g * group, count = columns - first < group ? columns - first : group;
         i32x16 most = splat_int(0), total = splat_int(0);
         for (size_t k = 0; k < count; k += MOED_PANEL) {
@@ -37,12 +31,12 @@ static void quantise_row(
             i32x16 code = (i32x16)(value * splat(inverse) + shifter) - (i32x16)shifter;
             total += code;
             i8x16 narrow = __builtin_convertvector(code, i8x16);
-            memcpy(codes + first + k, &narrow, sizeof narrow);
+            memcpy(codes + k, &narrow, sizeof narrow);
         }
         int32_t sum = 0;
         for (int lane = 0; lane < MOED_PANEL; lane++) sum += total[lane];
-        scales[g] = !finite ? NAN : inverse > 0 ? largest / 127.0f : 0;
-        offsets[g] = -128 * sum;
-        sums[g] = scales[g] * (float)sum;
+        float scale = !finite ? NAN : inverse > 0 ? largest / 127.0f : 0;
+        group_numbers numbers = {scale, -128 * sum, MOED_MINIMUM_UNITS * scale * (float)sum, 0};
+        memcpy(codes + group, &numbers, sizeof numbers);
     }
 }

@@ -1,16 +1,17 @@
 /* Matrix product of quantised weight panels with quantised activation rows.
  *
  * Within a group of inputs the products are added as 32-bit integers, exactly, so in any order. Each output
- * then takes one fma per group (int4: two), groups ascending: the same chain in every tile and variant. The
+ * then takes one fma per group (int4: two), groups ascending, and at the end its row's unit: the same chain in every
+ * tile and variant. The
  * dot product of four inputs (dot_int8, dot_int4, dot_start) comes from the variant's dot_*.h. */
 
 enum {
     /* The least group: int4 weights are summed in such parts. */
     FEW_INPUTS = 32,
-    /* Of a panel's scales for one group, or its minima. */
-    NUMBER_BYTES = MOED_PANEL * sizeof(uint16_t),
-    /* Bytes: the shortest that is far enough for any number of rows, measured. */
-    FETCH_AHEAD = 6144,
+    /* How far ahead a stream of weights is fetched, in bytes: so much, and for each row. Measured. */
+    FETCH_AHEAD = 2560,
+    FETCH_AHEAD_ROW_INT8 = 512,
+    FETCH_AHEAD_ROW_INT4 = 320,
 };
 
 INLINE u32x16 load_codes(const uint8_t *source) {
@@ -19,7 +20,17 @@ INLINE u32x16 load_codes(const uint8_t *source) {
     return codes;
 }
 
-INLINE f32x16 load_bf16(const uint8_t *source) { return weights_bf16(source, 0); }
+INLINE f32x16 load_scales(const uint8_t *source) {
+    u8x16 scales;
+    memcpy(&scales, source, sizeof scales);
+    return __builtin_convertvector(scales, f32x16);
+}
+
+INLINE f32x16 load_minima(const uint8_t *source) {
+    i8x16 minima;
+    memcpy(&minima, source, sizeof minima);
+    return __builtin_convertvector(minima, f32x16);
+}
 
 INLINE uint32_t load_quad(const uint8_t *source) {
     uint32_t quad;
@@ -36,7 +47,7 @@ INLINE float load_float(const uint8_t *source) {
 /* FEW_INPUTS of int4 weights, as group_dots. */
 INLINE void few_dots(
     const int P, const int R, i32x16 few[QUANTISED_PANELS][QUANTISED_STREAM_ROWS], const uint8_t *codes,
-    size_t panel_bytes, const uint8_t *const *x, size_t first) {
+    size_t panel_bytes, const uint8_t *const *x, size_t at) {
     UNROLL_STEPS for (size_t k = 0; k < FEW_INPUTS; k += 8) {
         u32x16 low[QUANTISED_PANELS], high[QUANTISED_PANELS];
         UNROLL for (int p = 0; p < P; p++) {
@@ -45,7 +56,7 @@ INLINE void few_dots(
             high[p] = pair >> 4 & 0x0f0f0f0f;
         }
         UNROLL for (int r = 0; r < R; r++) {
-            uint32_t quad = load_quad(x[r] + first + k), next = load_quad(x[r] + first + k + 4);
+            uint32_t quad = load_quad(x[r] + at + k), next = load_quad(x[r] + at + k + 4);
             UNROLL for (int p = 0; p < P; p++) {
                 few[p][r] = dot_int4(few[p][r], low[p], quad);
                 few[p][r] = dot_int4(few[p][r], high[p], next);
@@ -58,13 +69,13 @@ INLINE void few_dots(
 INLINE void group_dots(
     const int P, const int R, const int bits, const size_t group,
     i32x16 dot[QUANTISED_PANELS][QUANTISED_STREAM_ROWS], const uint8_t *codes, size_t panel_bytes,
-    const uint8_t *const *x, size_t first) {
+    const uint8_t *const *x, size_t at) {
     if (bits == 8) {
         UNROLL_STEPS for (size_t k = 0; k < group; k += 4) {
             u32x16 w[QUANTISED_PANELS];
             UNROLL for (int p = 0; p < P; p++) w[p] = load_codes(codes + p * panel_bytes + k * MOED_PANEL);
             UNROLL for (int r = 0; r < R; r++) {
-                uint32_t quad = load_quad(x[r] + first + k);
+                uint32_t quad = load_quad(x[r] + at + k);
                 UNROLL for (int p = 0; p < P; p++) dot[p][r] = dot_int8(dot[p][r], w[p], quad);
             }
         }
@@ -74,44 +85,48 @@ INLINE void group_dots(
         i32x16 few[QUANTISED_PANELS][QUANTISED_STREAM_ROWS];
         UNROLL for (int r = 0; r < R; r++)
             UNROLL for (int p = 0; p < P; p++) few[p][r] = few_start(dot[p][r]);
-        few_dots(P, R, few, codes + k * (MOED_PANEL / 2), panel_bytes, x, first + k);
+        few_dots(P, R, few, codes + k * (MOED_PANEL / 2), panel_bytes, x, at + k);
         UNROLL for (int r = 0; r < R; r++)
             UNROLL for (int p = 0; p < P; p++) dot[p][r] = few_end(dot[p][r], few[p][r]);
     }
 }
 
-/* Group g's part of the sums of P panels and R rows. */
+/* A group's part of the sums of P panels and R rows, whose records of it are `at` bytes from their start. */
 INLINE void add_group(
     const int P, const int R, const int bits, const size_t group,
-    f32x16 sum[QUANTISED_PANELS][QUANTISED_STREAM_ROWS], const uint8_t *codes, const uint8_t *scales,
-    size_t panel_bytes, const uint8_t *const *x, const activation_parts parts, size_t g) {
+    f32x16 sum[QUANTISED_PANELS][QUANTISED_STREAM_ROWS], const uint8_t *codes, const uint8_t *numbers,
+    size_t panel_bytes, const uint8_t *const *x, size_t at) {
+    const size_t of = at + group;
     i32x16 dot[QUANTISED_PANELS][QUANTISED_STREAM_ROWS];
     UNROLL for (int r = 0; r < R; r++)
         UNROLL for (int p = 0; p < P; p++)
-            dot[p][r] = bits == 8 ? dot_start((int32_t)load_quad(x[r] + parts.offsets + g * 4)) : splat_int(0);
-    group_dots(P, R, bits, group, dot, codes, panel_bytes, x, g * group);
-    UNROLL for (int p = 0; p < P; p++, scales += panel_bytes) {
-        f32x16 scale = load_bf16(scales);
+            dot[p][r] = bits == 8 ? dot_start((int32_t)load_quad(x[r] + of + offsetof(group_numbers, offset)))
+                                  : splat_int(0);
+    group_dots(P, R, bits, group, dot, codes, panel_bytes, x, at);
+    UNROLL for (int p = 0; p < P; p++, numbers += panel_bytes) {
+        f32x16 scale = load_scales(numbers);
         UNROLL for (int r = 0; r < R; r++) {
-            f32x16 total = __builtin_convertvector(dot[p][r], f32x16);
-            sum[p][r] = fma16(scale * splat(load_float(x[r] + parts.scales + g * 4)), total, sum[p][r]);
-            if (bits == 4)
-                sum[p][r] = fma16(
-                    load_bf16(scales + NUMBER_BYTES), splat(load_float(x[r] + parts.sums + g * 4)), sum[p][r]);
+            f32x16 total = __builtin_convertvector(dot[p][r], f32x16) * scale;
+            sum[p][r] = fma16(total, splat(load_float(x[r] + of + offsetof(group_numbers, scale))), sum[p][r]);
         }
+        if (bits == 8) continue;
+        f32x16 minimum = load_minima(numbers + MOED_PANEL);
+        UNROLL for (int r = 0; r < R; r++)
+            sum[p][r] = fma16(minimum, splat(load_float(x[r] + of + offsetof(group_numbers, sum))), sum[p][r]);
     }
 }
 
-/* Fetches what is to be read after a block of P panels, since otherwise memory and arithmetic take turns. Where one
- * tile has all rows, its panel is part of one stream with those behind it: what comes FETCH_AHEAD later. Otherwise the
- * same block of the next P panels; the `turns` tiles that share them fetch the cache lines of their `turn`. */
+/* Fetches what is to be read after `bytes` of P panels, since otherwise memory and arithmetic take turns. A single
+ * panel is part of one stream with those behind it: what comes `ahead` later. Of several the same part of the next P
+ * panels; the `turns` tiles that share them fetch the cache lines of their `turn`. */
 INLINE void fetch(
-    const int P, const uint8_t *block, const size_t bytes, size_t panel_bytes, size_t turn, size_t turns) {
-    if (turns == 1) {
-        UNROLL for (size_t line = 0; line < bytes; line += 64) __builtin_prefetch(block + FETCH_AHEAD + line);
+    const int P, const size_t ahead, const uint8_t *from, const size_t bytes, size_t panel_bytes, size_t turn,
+    size_t turns) {
+    if (P == 1) {
+        UNROLL for (size_t line = 0; line < bytes; line += 64) __builtin_prefetch(from + ahead + line);
     } else {
         for (size_t line = turn * 64; line < bytes; line += turns * 64)
-            UNROLL for (int p = 0; p < P; p++) __builtin_prefetch(block + (P + p) * panel_bytes + line);
+            UNROLL for (int p = 0; p < P; p++) __builtin_prefetch(from + (P + p) * panel_bytes + line);
     }
 }
 
@@ -121,32 +136,36 @@ INLINE void quantised_tile(
     size_t panel, size_t row, size_t turn, size_t turns) {
     const size_t K = job->inputs, groups = (K + group - 1) / group;
     const size_t panel_bytes = moed_panel_bytes(bits, K, group);
-    const size_t together = moed_block_groups(bits), code_bytes = group * bits / 8 * MOED_PANEL;
-    const size_t scale_bytes = NUMBER_BYTES * (bits == 4 ? 2 : 1), bytes = together * (code_bytes + scale_bytes);
-    const uint8_t *block = (const uint8_t *)job->weights + panel * panel_bytes;
-    const activation_parts parts = parts_of(K, group);
+    const size_t together = moed_block_groups(bits), code_bytes = moed_codes_bytes(bits, group);
+    const size_t number_bytes = moed_numbers_bytes(bits);
+    const size_t ahead = FETCH_AHEAD + (size_t)R * (bits == 8 ? FETCH_AHEAD_ROW_INT8 : FETCH_AHEAD_ROW_INT4);
+    const uint8_t *units = (const uint8_t *)job->weights + panel * panel_bytes, *codes = units + MOED_UNITS_BYTES;
     const uint8_t *x[QUANTISED_STREAM_ROWS];
     f32x16 sum[QUANTISED_PANELS][QUANTISED_STREAM_ROWS];
     UNROLL for (int r = 0; r < R; r++) {
         x[r] = (const uint8_t *)job->x + indexed(job->x_rows, row + r) * job->x_stride;
         UNROLL for (int p = 0; p < P; p++) sum[p][r] = splat(0);
     }
-    size_t g = 0;
-    for (; g + together <= groups; g += together, block += bytes) {
-        fetch(P, block, bytes, panel_bytes, turn, turns);
-        const uint8_t *scales = block + together * code_bytes;
-        UNROLL for (size_t i = 0; i < together; i++)
-            add_group(
-                P, R, bits, group, sum, block + i * code_bytes, scales + i * scale_bytes, panel_bytes, x, parts,
-                g + i);
+    for (size_t g = 0, at = 0; g < groups; g += together) {
+        const size_t here = groups - g < together ? groups - g : together;
+        const uint8_t *numbers = codes + here * code_bytes;
+        fetch(P, ahead, numbers, 64, panel_bytes, turn, turns);
+        for (size_t i = 0; i < here; i++) {
+            fetch(P, ahead, codes, code_bytes, panel_bytes, turn, turns);
+            add_group(P, R, bits, group, sum, codes, numbers, panel_bytes, x, at);
+            codes += code_bytes;
+            numbers += number_bytes;
+            at += group + sizeof(group_numbers);
+        }
+        codes = numbers;
     }
-    if (g < groups) add_group(P, R, bits, group, sum, block, block + code_bytes, panel_bytes, x, parts, g);
     UNROLL for (int r = 0; r < R; r++) {
         float *out = job->out + indexed(job->out_rows, row + r) * job->out_stride;
         UNROLL for (int p = 0; p < P; p++) {
             size_t column = (panel + p) * MOED_PANEL;
-            if (column + MOED_PANEL <= job->outputs) store(out + column, sum[p][r]);
-            else store_part(out + column, sum[p][r], job->outputs - column);
+            f32x16 total = sum[p][r] * load((const float *)(units + p * panel_bytes));
+            if (column + MOED_PANEL <= job->outputs) store(out + column, total);
+            else store_part(out + column, total, job->outputs - column);
         }
     }
 }

@@ -7,18 +7,19 @@
  * Words: a panel is 16 weight rows interleaved, element (n, k) at [n / 16][k][n % 16], the last panel filled
  * up with zeros. Strides are counted in elements. Buffers need no alignment beyond their element's.
  *
- * Quantised panels hold codes and, for every group of 32, 64 or 128 inputs, a scale a row:
- *   int8: weight = scale * (code - 128), codes 1...255;
- *   int4: weight = scale * code + minimum, codes 0...15.
- * One panel is one contiguous blob, all little-endian, read from its first byte to its last: blocks of whole groups
- * that fill whole cache lines, two groups of int8 (the last one of an odd number has its block alone) or one of int4:
- *   codes   int8 [groups][group / 4][16 rows][4 inputs] bytes;
- *           int4 [group / 8][16 rows][4] bytes: inputs 8j...8j + 3 in low nibbles, 8j + 4...8j + 7 in high;
- *   scales  bf16 [groups][16 rows];
- *   minima  bf16 [16 rows], int4 only;
+ * Quantised panels hold codes and, for every group of 32, 64 or 128 inputs, a scale a row, in units of that row:
+ *   int8: weight = unit * scale * (code - 128), codes 1...255, scales 0...255;
+ *   int4: weight = unit * (scale * code + 16 * minimum), codes 0...15, minima -127...127 (MOED_MINIMUM_UNITS).
+ * One panel is one contiguous blob, all little-endian, read from its first byte to its last:
+ *   units   f32 [16 rows];
+ *   blocks of groups that fill whole cache lines, four groups of int8 or two of int4 (the last block may have fewer):
+ *     codes   int8 [groups][group / 4][16 rows][4 inputs] bytes;
+ *             int4 [groups][group / 8][16 rows][4] bytes: inputs 8j...8j + 3 in low nibbles, 8j + 4...8j + 7 in high;
+ *     numbers int8 [groups][16 rows] bytes: scales;
+ *             int4 [groups][2][16 rows] bytes: scales, then minima (with sign);
  *   zeros up to a multiple of 64 bytes.
- * Inputs past K and rows past N have code 128 (int8) or 0 (int4); such rows' scales and minima are 0. At
- * group 64 that makes 8.25 and 4.5 bits a weight.
+ * Inputs past K and rows past N have code 128 (int8) or 0 (int4); such rows' units are 0. At 2048 inputs and group 32
+ * that makes 8.27 and 4.52 bits a weight.
  */
 #ifndef MOED_KERNELS_H
 #define MOED_KERNELS_H
@@ -30,6 +31,8 @@
 enum { MOED_PANEL = 16 };
 /* Inputs that share a scale at most. */
 enum { MOED_GROUP_MAX = 128 };
+/* Units in a step of int4's minima: on bell-shaped weights they then need no larger unit than the scales. */
+enum { MOED_MINIMUM_UNITS = 16 };
 /* Tokens per KV block, counted from position 0 of a sequence. */
 enum { MOED_KV_BLOCK = 32 };
 /* Largest head size that attention has room for. */
@@ -55,8 +58,9 @@ typedef struct moed_matmul {
 
 /* As moed_matmul, of quantised weights and activation rows. Within each group the products of codes are summed
  * as integers; each output is then one fma chain over the groups, in ascending order:
- * int8: out = fma(scale of w * scale of x, sum, out), sum = sum over k of x[k] * (w[k] - 128);
- * int4: the same with w[k], then out = fma(minimum, scale of x * sum of x, out). */
+ * int8: out = fma(scale of w * sum, scale of x, out), sum = sum over k of x[k] * (w[k] - 128);
+ * int4: the same with w[k], then out = fma(minimum, 16 * scale of x * sum of x, out);
+ * and at the end out = unit * out. */
 typedef struct moed_matmul_quantised {
     float *_Nonnull out;
     size_t out_stride;
@@ -170,7 +174,7 @@ size_t moed_panel_bytes(int bits, size_t columns, size_t group);
 /* Where a group's numbers lie in a quantised panel, in bytes from its start. */
 typedef struct moed_group_place {
     size_t codes;  /* bits * group * 2 bytes */
-    size_t scales; /* 16 bf16; of int4 16 minima follow */
+    size_t scales; /* 16 bytes; of int4 16 minima follow */
 } moed_group_place;
 
 /* The place of group `index` of a panel of `columns` inputs. */
@@ -179,8 +183,8 @@ moed_group_place moed_group_at(int bits, size_t columns, size_t group, size_t in
 /* Bytes of one quantised activation row, a multiple of 64. */
 size_t moed_activation_bytes(size_t columns, size_t group);
 
-/* Quantises `rows` (at most 16) rows of `columns` floats into one panel, looking for the scale (and minimum)
- * of each row and group with the smallest squared error. Gives the same bytes on every processor.
+/* Quantises `rows` (at most 16) rows of `columns` floats into one panel, looking for the unit of each row, and the
+ * scale (and minimum) of each row and group with the smallest squared error. Gives the same bytes on every processor.
  * Returns the index of the first element that is not a number or larger than 2^60 (so that sums
  * of squares stay finite), or -1; the panel is then
  * not written. */

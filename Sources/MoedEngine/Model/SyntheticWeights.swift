@@ -95,8 +95,8 @@ final class SyntheticWeights: WeightSource {
         }
     }
 
-    /// Codes of all values alike, under one scale; unquantised weights have one of the two exponents next to
-    /// the deviation wanted, and random signs and fractions.
+    /// Codes of all values alike, under one scale in the middle of its range; unquantised weights have one of the
+    /// two exponents next to the deviation wanted, and random signs and fractions.
     private static func fill(
         _ panel: UnsafeMutableRawPointer, _ matrix: PackedMatrix, _ deviation: Float, _ seed: UInt64
     ) {
@@ -116,19 +116,21 @@ final class SyntheticWeights: WeightSource {
         // Odd codes only: code 0 does not occur in int8. Nibbles may have any value.
         let bits: UInt64 = matrix.format.bits == 8 ? 0x0101 * everywhere : 0
         let codeDeviation: Float = matrix.format.bits == 8 ? 73.9 : 4.61
-        let scale = deviation / codeDeviation
+        let scale: UInt8 = 128
+        // Minus half of the largest code.
+        let minimum = -Int8(Int(scale) * 15 / 2 / Int(MOED_MINIMUM_UNITS))
         let width = WeightFormat.panelOutputs
+        let units = unsafe panel.assumingMemoryBound(to: Float.self)
+        for row in 0..<width { unsafe units[row] = deviation / codeDeviation / Float(scale) }
         for index in 0..<(matrix.inputs + group - 1) / group {
             let place = moed_group_at(Int32(matrix.format.bits), matrix.inputs, group, index)
             let codeBytes = group * width * matrix.format.bits / 8
             unsafe moed_fill_random(panel + place.codes, codeBytes, seed &+ UInt64(index) << 48, .max, bits)
-            let words = unsafe (panel + place.scales).assumingMemoryBound(to: UInt16.self)
+            let numbers = unsafe (panel + place.scales).assumingMemoryBound(to: UInt8.self)
             for row in 0..<width {
-                unsafe words[row] = bf16(scale)
-                if matrix.format.bits == 4 { unsafe words[width + row] = bf16(-7.5 * scale) }
+                unsafe numbers[row] = scale
+                if matrix.format.bits == 4 { unsafe numbers[width + row] = UInt8(bitPattern: minimum) }
             }
         }
     }
-
-    private static func bf16(_ value: Float) -> UInt16 { UInt16(value.bitPattern >> 16) }
 }

@@ -9,7 +9,7 @@ package struct PackManifest: Sendable, Equatable {
     /// Says that a directory is a pack of ours.
     package static let mark = "moed-pack"
     /// Rises with every change of the files or of the kernels' weight layout.
-    package static let version = 2
+    package static let version = 3
 
     /// The two weight files.
     package enum WeightFileName: String, Sendable, CaseIterable {
