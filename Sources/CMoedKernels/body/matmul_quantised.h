@@ -116,21 +116,16 @@ INLINE void add_group(
     }
 }
 
-/* Fetches what is to be read after `bytes` of P panels, since otherwise memory and arithmetic take turns. A single
- * panel is part of one stream with those behind it: what comes `ahead` later. Of several the same part of the next P
- * panels; the `turns` tiles that share them fetch the cache lines of their `turn`. */
-INLINE void fetch(
-    const int P, const size_t ahead, const uint8_t *from, const size_t bytes, size_t panel_bytes, size_t turn,
-    size_t turns) {
-    if (P == 1) {
-        UNROLL for (size_t line = 0; line < bytes; line += 64) __builtin_prefetch(from + ahead + line);
-    } else {
-        for (size_t line = turn * 64; line < bytes; line += turns * 64)
-            UNROLL for (int p = 0; p < P; p++) __builtin_prefetch(from + (P + p) * panel_bytes + line);
-    }
+/* What is read later is fetched while there is arithmetic to do, since otherwise memory and arithmetic take turns:
+ * always in rising order, which the hardware sees and goes on with. Gives the first line that is not fetched yet. */
+INLINE size_t fetch(const uint8_t *from, size_t line, size_t end) {
+    for (; line < end; line += 64) __builtin_prefetch(from + line);
+    return line;
 }
 
-/* All groups of P panels for R rows, block by block; of `turns` tiles that share the panels this is number `turn`. */
+/* All groups of P panels for R rows, block by block. A single panel is part of one stream with those behind it, of
+ * which what comes `ahead` later is fetched; of several the next P panels, of which each of the `turns` tiles that
+ * share these fetches its part (`turn`), as much with each group. */
 INLINE void quantised_tile(
     const int P, const int R, const int bits, const size_t group, const moed_matmul_quantised *job,
     size_t panel, size_t row, size_t turn, size_t turns) {
@@ -146,12 +141,15 @@ INLINE void quantised_tile(
         x[r] = (const uint8_t *)job->x + indexed(job->x_rows, row + r) * job->x_stride;
         UNROLL for (int p = 0; p < P; p++) sum[p][r] = splat(0);
     }
-    for (size_t g = 0, at = 0; g < groups; g += together) {
+    const size_t share = P * panel_bytes / turns, step = share / groups;
+    const uint8_t *next = units + P * panel_bytes + turn * share;
+    for (size_t g = 0, at = 0, fetched = 0; g < groups;) {
         const size_t here = groups - g < together ? groups - g : together;
         const uint8_t *numbers = codes + here * code_bytes;
-        fetch(P, ahead, numbers, 64, panel_bytes, turn, turns);
-        for (size_t i = 0; i < here; i++) {
-            fetch(P, ahead, codes, code_bytes, panel_bytes, turn, turns);
+        if (P == 1) fetch(numbers + ahead, 0, 64);
+        for (size_t i = 0; i < here; i++, g++) {
+            if (P == 1) fetch(codes + ahead, 0, code_bytes);
+            else fetched = fetch(next, fetched, (g + 1) * step);
             add_group(P, R, bits, group, sum, codes, numbers, panel_bytes, x, at);
             codes += code_bytes;
             numbers += number_bytes;
