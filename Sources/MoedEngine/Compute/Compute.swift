@@ -36,7 +36,8 @@ struct Compute {
         let rowItems = (rows + Self.itemRows - 1) / Self.itemRows
         // With many rows the items of one share take turns on its panels, which should stay in the cache.
         let allPanels = products.reduce(0) { $0 + $1.weights.panels }
-        let size = rowItems > 1 ? Self.itemPanels : share(of: allPanels, matrices: 1)
+        let onePerThread = max(1, (allPanels + pool.threads - 1) / pool.threads)
+        let size = rowItems > 1 ? Self.itemPanels : min(share(of: allPanels, matrices: 1), onePerThread)
         let panelItems = products.map { ($0.weights.panels + size - 1) / size }
         let cost = products.reduce(0) { $0 + rows * $1.weights.inputs * $1.weights.outputs }
         pool.parallelFor(panelItems.reduce(0, +) * rowItems, cost: cost) { item in

@@ -4,12 +4,13 @@ import Synchronization
 
 /// Compute threads that share out the items of one loop at a time.
 ///
-/// The calling thread takes part, so a pool of one has no other threads. Which thread runs which item is left
-/// to chance; items write to places of their own, so no result depends on it. Between loops the threads look
-/// for work for some fifty microseconds, then sleep.
+/// The calling thread takes part, so a pool of one has no other threads. Each thread begins with a share of its own, of
+/// neighbouring items: what one fetches ahead is often what the next one reads. A thread that is done helps the others,
+/// so which one runs which item is left to chance; items write to places of their own, so no result depends on it.
+/// Between loops the threads look for work for some fifty microseconds, then sleep.
 package final class WorkerPool {
     package let threads: Int
-    private let shared = SharedLoop()
+    private let shared: SharedLoop
     private var handles: [pthread_t] = []
 
     /// More than any machine has; a larger number is a mistake.
@@ -21,6 +22,7 @@ package final class WorkerPool {
             throw EngineError(.invalidInput, "\(threads) compute threads: must be 1…\(Self.threadsMax)")
         }
         self.threads = threads
+        shared = SharedLoop(threads: threads)
         for number in 1..<threads {
             guard let handle = Self.start(number, shared) else {
                 stop()
@@ -98,7 +100,7 @@ private func workerMain(_ argument: UnsafeMutableRawPointer?) -> UnsafeMutableRa
     guard let argument = unsafe argument else { return nil }
     let start = unsafe Unmanaged<ThreadStart>.fromOpaque(argument).takeRetainedValue()
     WorkerPool.nameThisThread("moed-compute-\(start.number)")
-    start.shared.work()
+    start.shared.work(start.number)
     return nil
 }
 
@@ -110,7 +112,9 @@ private func workerMain(_ argument: UnsafeMutableRawPointer?) -> UnsafeMutableRa
     private let isOpen = Atomic<Bool>(false)
     /// Threads inside the current loop, or just looking whether they may join.
     private let inside = Atomic<Int>(0)
-    private let next = Atomic<Int>(0)
+    /// The next item of each thread's share, `countersApart` counters apart: a cache line each.
+    private let next: UnsafeMutablePointer<Atomic<Int>>
+    private let threads: Int
     /// Written by the caller only while the loop is closed and nobody is inside; read by those inside.
     private var body: ((Int) -> Void)?
     private var count = 0
@@ -121,8 +125,12 @@ private func workerMain(_ argument: UnsafeMutableRawPointer?) -> UnsafeMutableRa
     /// Some fifty microseconds: longer than one thread works alone between two loops of a sweep. Waking a thread that
     /// sleeps takes as long in a virtual machine, and of the one who wakes it ten.
     private static let spins = 500_000
+    private static let countersApart = 8
 
-    init() {
+    init(threads: Int) {
+        self.threads = threads
+        unsafe next = .allocate(capacity: threads * Self.countersApart)
+        for index in 0..<threads * Self.countersApart { unsafe (next + index).initialize(to: Atomic(0)) }
         unsafe lock = .allocate(capacity: 1)
         unsafe wake = .allocate(capacity: 1)
         unsafe pthread_mutex_init(lock, nil)
@@ -134,16 +142,20 @@ private func workerMain(_ argument: UnsafeMutableRawPointer?) -> UnsafeMutableRa
         unsafe pthread_mutex_destroy(lock)
         unsafe wake.deallocate()
         unsafe lock.deallocate()
+        unsafe next.deinitialize(count: threads * Self.countersApart)
+        unsafe next.deallocate()
     }
 
     /// Does not wait for threads that are still asleep when the items run out.
     func run(_ count: Int, _ body: @escaping (Int) -> Void) {
         self.body = body
         self.count = count
-        next.store(0, ordering: .relaxed)
+        for thread in 0..<threads {
+            unsafe next[thread * Self.countersApart].store(share(thread).lowerBound, ordering: .relaxed)
+        }
         isOpen.store(true, ordering: .sequentiallyConsistent)
         advance()
-        takeItems(count, body)
+        takeItems(0, body)
         // Either a thread sees that the loop is closed, or it is seen to be inside: both sides write first.
         isOpen.store(false, ordering: .sequentiallyConsistent)
         while inside.load(ordering: .sequentiallyConsistent) > 0 { sched_yield() }
@@ -162,22 +174,31 @@ private func workerMain(_ argument: UnsafeMutableRawPointer?) -> UnsafeMutableRa
         unsafe pthread_mutex_unlock(lock)
     }
 
-    private func takeItems(_ count: Int, _ body: (Int) -> Void) {
-        while true {
-            let index = next.add(1, ordering: .relaxed).oldValue
-            if index >= count { return }
-            body(index)
+    private func share(_ thread: Int) -> Range<Int> {
+        count * thread / threads..<count * (thread + 1) / threads
+    }
+
+    /// First the thread's own share, then what is left of the others'.
+    private func takeItems(_ thread: Int, _ body: (Int) -> Void) {
+        for turn in 0..<threads {
+            let owner = (thread + turn) % threads
+            let end = share(owner).upperBound
+            while true {
+                let index = unsafe next[owner * Self.countersApart].add(1, ordering: .relaxed).oldValue
+                if index >= end { break }
+                body(index)
+            }
         }
     }
 
-    /// A helper's life.
-    func work() {
+    /// The life of helper `number`.
+    func work(_ number: Int) {
         var seen = 0
         while true {
             seen = waitForRound(after: seen)
             if stopping.load(ordering: .acquiring) { return }
             inside.add(1, ordering: .sequentiallyConsistent)
-            if isOpen.load(ordering: .sequentiallyConsistent), let body { takeItems(count, body) }
+            if isOpen.load(ordering: .sequentiallyConsistent), let body { takeItems(number, body) }
             inside.subtract(1, ordering: .sequentiallyConsistent)
         }
     }
