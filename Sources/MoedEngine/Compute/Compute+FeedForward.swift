@@ -29,19 +29,24 @@ extension Compute {
         var byteCount: Int { gate.byteCount + up.byteCount }
     }
 
-    /// A share of one network's outputs, small enough to keep all threads busy to the end.
-    private struct Item {
-        var part: ExpertRows
-        var panels: Range<Int>
+    /// Work items of networks of one shape: pieces of a network's panels, small enough to keep all threads busy to the
+    /// end.
+    private struct Items {
+        let networks: Int
+        let panels: Int
+        let size: Int
+
+        private var pieces: Int { (panels + size - 1) / size }
+        var count: Int { networks * pieces }
+
+        subscript(index: Int) -> (network: Int, panels: Range<Int>) {
+            let (network, piece) = index.quotientAndRemainder(dividingBy: pieces)
+            return (network, piece * size..<min((piece + 1) * size, panels))
+        }
     }
 
-    private func items(_ parts: [ExpertRows], panels: Int) -> [Item] {
-        let size = share(of: panels, matrices: parts.count)
-        return parts.flatMap { part in
-            stride(from: 0, to: panels, by: size).map {
-                Item(part: part, panels: $0..<min($0 + size, panels))
-            }
-        }
+    private func items(networks: Int, panels: Int) -> Items {
+        Items(networks: networks, panels: panels, size: share(of: panels, matrices: networks))
     }
 
     /// Runs each network on its rows: row i of the intermediate buffers reads x at `source[i]` (or i) and
@@ -57,11 +62,11 @@ extension Compute {
         let rows = parts.reduce(0) { $0 + $1.rows.count }
         let cost = rows * first.gate.inputs * first.gate.outputs
 
-        let upItems = items(parts, panels: first.gate.panels)
+        let upItems = items(networks: parts.count, panels: first.gate.panels)
         pool.parallelFor(upItems.count, cost: 2 * cost) { index in
             let item = upItems[index]
-            let network = networks[item.part.expert]
-            let rows = item.part.rows
+            let network = networks[parts[item.network].expert]
+            let rows = parts[item.network].rows
             let from = source.map { RowIndex(buffer: $0, first: rows.lowerBound) }
             let xRow = source == nil ? rows.lowerBound : 0
             let firstRow = rows.lowerBound
@@ -81,13 +86,13 @@ extension Compute {
                 group: network.down.format.group)
         }
 
-        let downItems = items(parts, panels: first.down.panels)
+        let downItems = items(networks: parts.count, panels: first.down.panels)
         pool.parallelFor(downItems.count, cost: cost) { index in
             let item = downItems[index]
-            let rows = item.part.rows
+            let rows = parts[item.network].rows
             let to = target.map { RowIndex(buffer: $0, first: rows.lowerBound) }
             multiply(
-                scratch.gate, rows.lowerBound, nil, networks[item.part.expert].down, item.panels,
+                scratch.gate, rows.lowerBound, nil, networks[parts[item.network].expert].down, item.panels,
                 into: out, target == nil ? rows.lowerBound : 0, to, rows: rows.count)
         }
     }

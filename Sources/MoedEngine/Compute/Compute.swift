@@ -30,22 +30,26 @@ struct Compute {
 
     /// Products of one `x` with several matrices, in one loop: fewer ends at which a thread waits for the other.
     ///
+    /// - Parameter products: kept by the caller, or a `CollectionOfOne`: nothing is allocated for a sweep's products.
     /// - Precondition: the rows of `x` are quantised when the weights are.
-    func multiply(_ x: ActivationRows, _ products: [Product], rows: Int) {
+    func multiply<Products: RandomAccessCollection<Product>>(
+        _ x: ActivationRows, _ products: Products, rows: Int
+    ) {
         precondition(products.allSatisfy { rows <= $0.out.rows })
         let rowItems = (rows + Self.itemRows - 1) / Self.itemRows
         // With many rows the items of one share take turns on its panels, which should stay in the cache.
         let allPanels = products.reduce(0) { $0 + $1.weights.panels }
         let onePerThread = max(1, (allPanels + pool.threads - 1) / pool.threads)
         let size = rowItems > 1 ? Self.itemPanels : min(share(of: allPanels, matrices: 1), onePerThread)
-        let panelItems = products.map { ($0.weights.panels + size - 1) / size }
+        let panelItems = { (product: Product) in (product.weights.panels + size - 1) / size }
         let cost = products.reduce(0) { $0 + rows * $1.weights.inputs * $1.weights.outputs }
-        pool.parallelFor(panelItems.reduce(0, +) * rowItems, cost: cost) { item in
+        let items = products.reduce(0) { $0 + panelItems($1) * rowItems }
+        pool.parallelFor(items, cost: cost) { item in
             var panelItem = item / rowItems
-            var index = 0
-            while panelItem >= panelItems[index] {
-                panelItem -= panelItems[index]
-                index += 1
+            var index = products.startIndex
+            while panelItem >= panelItems(products[index]) {
+                panelItem -= panelItems(products[index])
+                index = products.index(after: index)
             }
             let product = products[index]
             let panels = part(panelItem, of: product.weights.panels, size)

@@ -16,6 +16,8 @@ final class ForwardPass {
     private let queries: RowBuffer<Float>
     private let keys: RowBuffer<Float>
     private let values: RowBuffer<Float>
+    /// Queries, keys and values of each layer, products of one input.
+    private let projections: [[Compute.Product]]
     private let attended: ActivationRows
     private let shape: Compute.AttentionShape
     private let dense: Compute.Intermediate?
@@ -49,6 +51,12 @@ final class ForwardPass {
         queries = try rows(c.heads * c.headDim, "queries")
         keys = try rows(c.keyValueHeads * c.headDim, "keys")
         values = try rows(c.keyValueHeads * c.headDim, "values")
+        projections = model.layers.map { [queries, keys, values] in
+            [
+                .init(weights: $0.attention.query, out: queries), .init(weights: $0.attention.key, out: keys),
+                .init(weights: $0.attention.value, out: values),
+            ]
+        }
         attended = try activations(c.heads * c.headDim, "attention outputs")
         shape = Compute.AttentionShape(
             heads: c.heads, keyValueHeads: c.keyValueHeads, headDim: c.headDim, epsilon: c.normEpsilon,
@@ -117,12 +125,7 @@ final class ForwardPass {
 
     /// delta = output · attention(rotate(norm(query · x)), rotate(norm(key · x)), value · x), x = normed.
     private func attention(_ weights: Qwen3Model.Attention, _ sweep: Sweep, layer: Int) {
-        compute.multiply(
-            normed,
-            [
-                .init(weights: weights.query, out: queries), .init(weights: weights.key, out: keys),
-                .init(weights: weights.value, out: values),
-            ], rows: sweep.rows)
+        compute.multiply(normed, projections[layer], rows: sweep.rows)
         compute.prepare(
             queries, keys, values, queryNorm: weights.queryNorm, keyNorm: weights.keyNorm, sweep.attention,
             shape,
@@ -130,7 +133,8 @@ final class ForwardPass {
         compute.attend(queries, sweep.attention, shape, cache: cache, layer: layer, into: attended.floats)
         compute.quantise(
             attended, rows: sweep.rows, inputs: weights.output.inputs, group: weights.output.format.group)
-        compute.multiply(attended, [.init(weights: weights.output, out: delta)], rows: sweep.rows)
+        compute.multiply(
+            attended, CollectionOfOne(.init(weights: weights.output, out: delta)), rows: sweep.rows)
     }
 
     /// delta = feed-forward(normed).
@@ -163,7 +167,8 @@ final class ForwardPass {
     func computeLogits(of rows: [Int]) {
         precondition(rows.count <= Self.logitRowsMax)
         normaliseFinally(rows)
-        compute.multiply(finalRows, [.init(weights: model.output, out: logits)], rows: rows.count)
+        compute.multiply(
+            finalRows, CollectionOfOne(.init(weights: model.output, out: logits)), rows: rows.count)
     }
 
     /// The final norm of those rows, for observers.

@@ -66,7 +66,7 @@ final class MixtureOfExperts {
         rows: Int, _ compute: Compute, progress: () -> Void,
         show: (TraceTensor.Name, () -> [Float]) -> Void
     ) throws(EngineError) {
-        compute.multiply(x, [.init(weights: router, out: logits)], rows: rows)
+        compute.multiply(x, CollectionOfOne(.init(weights: router, out: logits)), rows: rows)
         show(.routerLogits) { logits.copy(rows: rows) }
         compute.route(
             logits, experts: experts.count, ids: ids, weights: weights, renormalise: experts.renormalises,
