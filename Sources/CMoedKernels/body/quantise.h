@@ -103,7 +103,7 @@ INLINE grid best_in_units(const f32x16 *x, size_t count, grid wanted, f32x16 uni
     f32x16 inverse = select16(unit > splat(0), splat(1) / unit, splat(0)), error = splat(INFINITY);
     f32x16 step = unit * splat(MOED_MINIMUM_UNITS);
     grid best = {splat(0), splat(0)};
-    for (int more = -2; more <= (bits == 8 ? 13 : 2); more++) {
+    for (int more = bits == 8 ? -2 : -4; more <= (bits == 8 ? 13 : 8); more++) {
         f32x16 scale = nearest(wanted.scale * inverse) + splat((float)more);
         scale = min16(max16(scale, splat(0)), splat(255));
         f32x16 below = wanted.minimum + (wanted.scale - scale * unit) * splat((low + high) / 2);
