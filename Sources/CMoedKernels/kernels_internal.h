@@ -9,6 +9,14 @@ extern const moed_kernels moed_kernels_avx2;
 extern const moed_kernels moed_kernels_avx512;
 #endif
 
+/* A quantised activation row is one record for each group of inputs: the codes, then these. */
+typedef struct group_numbers {
+    float scale;
+    int32_t offset; /* -128 * (sum of codes) */
+    float sum;      /* MOED_MINIMUM_UNITS * scale * (sum of codes) */
+    float none;
+} group_numbers;
+
 /* The parts of a quantised panel in bytes: the rows' units, and of a group codes and numbers (scales, int4: minima). */
 enum { MOED_UNITS_BYTES = MOED_PANEL * sizeof(float) };
 static inline size_t moed_codes_bytes(int bits, size_t group) { return group * MOED_PANEL * (size_t)bits / 8; }

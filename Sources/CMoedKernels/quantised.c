@@ -20,7 +20,7 @@ moed_group_place moed_group_at(int bits, size_t columns, size_t group, size_t in
 
 size_t moed_activation_bytes(size_t columns, size_t group) {
     size_t groups = (columns + group - 1) / group;
-    return (groups * (group + 16) + 63) / 64 * 64;
+    return (groups * (group + sizeof(group_numbers)) + 63) / 64 * 64;
 }
 
 ptrdiff_t moed_quantise_panel(

@@ -19,6 +19,7 @@ import Testing
             format.byteCount(outputs: 768, inputs: 2048) * 8 * 100 / (768 * 2048)
         }
         #expect(bits(.int8(group: 32)) == 826 && bits(.int8(group: 64)) == 814)
+        #expect(bits(.int8(group: 128)) == 807)
         #expect(bits(.int4(group: 32)) == 451 && bits(.int4(group: 64)) == 426)
         #expect(bits(.bf16) == 1600 && bits(.f32) == 3200)
         #expect(WeightFormat("int4/48") == nil && WeightFormat("") == nil)

@@ -1,13 +1,5 @@
 /* Activations as the integer products read them: int8 codes with one scale per row and group of inputs. */
 
-/* A quantised activation row is one record for each group of inputs: the codes, then these. */
-typedef struct group_numbers {
-    float scale;
-    int32_t offset; /* -128 * (sum of codes) */
-    float sum;      /* MOED_MINIMUM_UNITS * scale * (sum of codes) */
-    float none;
-} group_numbers;
-
 /* A row of activations to codes -127...127 with a scale per group. A group with a value that is infinite or
  * not a number has codes 0 and a scale that is not a number, so that its outputs are none either. */
 static void quantise_row(

@@ -2,8 +2,7 @@
  *
  * Within a group of inputs the products are added as 32-bit integers, exactly, so in any order. Each output
  * then takes one fma per group (int4: two), groups ascending, and at the end its row's unit: the same chain in every
- * tile and variant. The
- * dot product of four inputs (dot_int8, dot_int4, dot_start) comes from the variant's dot_*.h. */
+ * tile and variant. The dot product of four inputs (dot_int8, dot_int4, dot_start) comes from the variant's dot_*.h. */
 
 enum {
     /* The least group: int4 weights are summed in such parts. */

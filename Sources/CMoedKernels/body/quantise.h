@@ -95,13 +95,17 @@ INLINE f32x16 unit_for(f32x16 largest_scale, f32x16 largest_minimum) {
     return select16(unit > splat(0x1p-110f), unit, splat(0));
 }
 
+/* What numbers as they are stored stand for. */
+INLINE grid in_weights(grid stored, f32x16 unit) {
+    return (grid){stored.scale * unit, stored.minimum * (unit * splat(MOED_MINIMUM_UNITS))};
+}
+
 /* Of the grids around `wanted` that can be stored the one that fits best, in units (minima in steps of
  * MOED_MINIMUM_UNITS). A smaller scale keeps the middle of the range where it is. Larger scales round more on average,
  * but one of many happens to lie well for these weights: with int8 that is 7 % of the error. */
 INLINE grid best_in_units(const f32x16 *x, size_t count, grid wanted, f32x16 unit, const int bits) {
     const float low = bits == 8 ? -127 : 0, high = bits == 8 ? 127 : 15;
     f32x16 inverse = select16(unit > splat(0), splat(1) / unit, splat(0)), error = splat(INFINITY);
-    f32x16 step = unit * splat(MOED_MINIMUM_UNITS);
     grid best = {splat(0), splat(0)};
     for (int more = bits == 8 ? -2 : -4; more <= (bits == 8 ? 13 : 8); more++) {
         f32x16 scale = nearest(wanted.scale * inverse) + splat((float)more);
@@ -111,7 +115,7 @@ INLINE grid best_in_units(const f32x16 *x, size_t count, grid wanted, f32x16 uni
         for (int up = 0; up < (bits == 8 ? 1 : 2); up++) {
             f32x16 minimum = bits == 8 ? splat(0) : nearest(below + splat((float)up));
             minimum = min16(max16(minimum, splat(-127)), splat(127));
-            fit sums = measure(x, count, (grid){scale * unit, minimum * step}, low, high);
+            fit sums = measure(x, count, in_weights((grid){scale, minimum}, unit), low, high);
             i32x16 better = sums.error < error;
             best.scale = select16(better, scale, best.scale);
             best.minimum = select16(better, minimum, best.minimum);
@@ -171,7 +175,7 @@ INLINE void quantise(
         i8x16 minima = __builtin_convertvector(to.minimum, i8x16);
         memcpy(panel + place.scales, &scales, sizeof scales);
         if (bits == 4) memcpy(panel + place.scales + MOED_PANEL, &minima, sizeof minima);
-        to = (grid){to.scale * unit, to.minimum * (unit * splat(MOED_MINIMUM_UNITS))};
+        to = in_weights(to, unit);
         f32x16 inverse = grid_inverse(to);
         for (size_t k = 0; k < group; k += bits == 8 ? 4 : 8) {
             u32x16 quad = quad_codes(x, k, count, to, inverse, bits);
