@@ -31,31 +31,35 @@ let package = Package(
         .target(name: "CMoedKernels", exclude: ["body"]),
         .target(name: "CReadRing"),
         .target(name: "MoedCore", swiftSettings: swift),
-        .target(name: "MoedPostgres", dependencies: ["CLibPQ"], swiftSettings: swift),
+        .target(name: "MoedHost", swiftSettings: swift),
+        .target(name: "MoedPostgres", dependencies: ["CLibPQ", "MoedHost"], swiftSettings: swift),
         .target(
             name: "MoedQueue", dependencies: ["MoedCore", "MoedPostgres"], resources: [.embedInCode("sql")],
             swiftSettings: swift),
         .target(name: "MoedText", dependencies: ["MoedCore"], swiftSettings: swift),
-        .target(name: "MoedWeights", dependencies: ["MoedCore", "CReadRing"], swiftSettings: swift),
-        .target(name: "MoedEngine", dependencies: ["MoedCore", "MoedWeights", "CMoedKernels"], swiftSettings: swift),
+        .target(name: "MoedWeights", dependencies: ["MoedCore", "MoedHost", "CReadRing"], swiftSettings: swift),
+        .target(
+            name: "MoedEngine", dependencies: ["MoedCore", "MoedHost", "MoedWeights", "CMoedKernels"],
+            swiftSettings: swift),
         .target(name: "MoedBatching", dependencies: ["MoedCore"], swiftSettings: swift),
         .target(name: "MoedSystemd", dependencies: ["CSystemd", logging], swiftSettings: swift),
-        .target(name: "MoedObservability", swiftSettings: swift),
+        .target(name: "MoedObservability", dependencies: ["MoedHost"], swiftSettings: swift),
         .target(
             name: "MoedDaemon",
             dependencies: [
-                "MoedCore", "MoedQueue", "MoedPostgres", "MoedText", "MoedWeights", "MoedEngine", "MoedBatching",
-                "MoedObservability", "MoedSystemd", "Yams", lifecycle, signals, logging,
+                "MoedCore", "MoedHost", "MoedQueue", "MoedPostgres", "MoedText", "MoedWeights", "MoedEngine",
+                "MoedBatching", "MoedObservability", "MoedSystemd", "Yams", lifecycle, signals, logging,
             ], swiftSettings: swift),
         .executableTarget(
             name: "moed",
-            dependencies: ["MoedDaemon", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+            dependencies: ["MoedDaemon", "MoedHost", .product(name: "ArgumentParser", package: "swift-argument-parser")],
             swiftSettings: swift),
 
         .target(
             name: "TestSupport", dependencies: ["MoedCore", "MoedPostgres"], path: "Tests/TestSupport",
             swiftSettings: swift),
         .testTarget(name: "MoedCoreTests", dependencies: ["MoedCore", "TestSupport"], swiftSettings: swift),
+        .testTarget(name: "MoedHostTests", dependencies: ["MoedHost"], swiftSettings: swift),
         .testTarget(name: "MoedPostgresTests", dependencies: ["MoedPostgres", "TestSupport"], swiftSettings: swift),
         .testTarget(
             name: "MoedQueueTests", dependencies: ["MoedQueue", "MoedCore", "MoedPostgres", "TestSupport"],
@@ -77,7 +81,7 @@ let package = Package(
         .testTarget(
             name: "MoedDaemonTests",
             dependencies: [
-                "MoedDaemon", "MoedCore", "MoedText", "MoedBatching", "MoedEngine", "MoedQueue", "MoedPostgres",
+                "MoedDaemon", "MoedCore", "MoedHost", "MoedText", "MoedBatching", "MoedEngine", "MoedQueue", "MoedPostgres",
                 "MoedWeights", "MoedObservability", "TestSupport", logging,
             ],
             swiftSettings: swift),

@@ -2,6 +2,7 @@ import Logging
 import MoedBatching
 import MoedCore
 import MoedEngine
+import MoedHost
 import MoedPostgres
 import MoedQueue
 import MoedSystemd

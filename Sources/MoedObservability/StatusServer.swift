@@ -1,4 +1,5 @@
 import Glibc
+import MoedHost
 import Synchronization
 
 /// Whether a daemon does its work, for load balancers and other watchers.
@@ -53,10 +54,12 @@ package final class StatusServer: Sendable {
     package func run() async {
         await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
-                startThread { [self] in
+                let body: @Sendable () -> Void = { [self] in
                     serve()
                     continuation.resume()
                 }
+                // Without a thread to spare it answers on this one.
+                do { try HostThread(name: "moed-status", body).detach() } catch { body() }
             }
         } onCancel: {
             isStopping.store(true, ordering: .releasing)
@@ -75,23 +78,4 @@ package final class StatusServer: Sendable {
             connection.send(HTTPAnswer(toHead: head, respond))
         }
     }
-}
-
-/// Runs a body on a new thread; without one, where there are no more, right away.
-private func startThread(_ body: @escaping @Sendable () -> Void) {
-    final class Box {
-        let body: @Sendable () -> Void
-        init(_ body: @escaping @Sendable () -> Void) { self.body = body }
-    }
-    var thread = pthread_t()
-    let argument = unsafe Unmanaged.passRetained(Box(body)).toOpaque()
-    let result = unsafe pthread_create(
-        &thread, nil,
-        { argument in
-            guard let argument = unsafe argument else { return nil }
-            unsafe Unmanaged<Box>.fromOpaque(argument).takeRetainedValue().body()
-            return nil
-        }, argument)
-    guard result == 0 else { return unsafe Unmanaged<Box>.fromOpaque(argument).takeRetainedValue().body() }
-    pthread_detach(thread)
 }

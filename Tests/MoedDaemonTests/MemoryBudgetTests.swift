@@ -1,4 +1,5 @@
 import MoedDaemon
+import MoedHost
 import Testing
 
 @Suite struct MemoryBudgetTests {

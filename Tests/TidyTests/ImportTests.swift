@@ -7,20 +7,21 @@ struct ImportTests {
 
     private static let allowed: [String: Set<String>] = [
         "MoedCore": [],
-        "MoedPostgres": ["CLibPQ"],
+        "MoedHost": [],
+        "MoedPostgres": ["CLibPQ", "MoedHost"],
         "MoedQueue": ["MoedCore", "MoedPostgres"],
         "MoedText": ["MoedCore"],
-        "MoedWeights": ["MoedCore", "CReadRing"],
-        "MoedEngine": ["MoedCore", "MoedWeights", "CMoedKernels", "COpenBLAS"],
+        "MoedWeights": ["MoedCore", "MoedHost", "CReadRing"],
+        "MoedEngine": ["MoedCore", "MoedHost", "MoedWeights", "CMoedKernels", "COpenBLAS"],
         "MoedBatching": ["MoedCore"],
         "MoedSystemd": ["CSystemd", "Logging"],
-        "MoedObservability": [],
+        "MoedObservability": ["MoedHost"],
         "MoedDaemon": [
-            "MoedCore", "MoedPostgres", "MoedQueue", "MoedText", "MoedWeights", "MoedEngine", "MoedBatching",
+            "MoedCore", "MoedHost", "MoedPostgres", "MoedQueue", "MoedText", "MoedWeights", "MoedEngine", "MoedBatching",
             "MoedSystemd", "MoedObservability", "ServiceLifecycle", "UnixSignals", "Yams",
             "Logging",
         ],
-        "moed": ["MoedDaemon", "ArgumentParser"],
+        "moed": ["MoedDaemon", "MoedHost", "ArgumentParser"],
         "CLibPQ": [], "CSystemd": [], "COpenBLAS": [], "CMoedKernels": [], "CReadRing": [],
     ]
 

@@ -1,6 +1,7 @@
 import MoedBatching
 package import MoedCore
 import MoedEngine
+import MoedHost
 import MoedText
 import MoedWeights
 

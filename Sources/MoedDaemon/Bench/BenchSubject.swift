@@ -1,5 +1,6 @@
 import MoedCore
 import MoedEngine
+import MoedHost
 import MoedText
 import MoedWeights
 

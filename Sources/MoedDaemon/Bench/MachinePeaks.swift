@@ -1,6 +1,7 @@
 import Glibc
 import MoedCore
 package import MoedEngine
+import MoedHost
 
 /// What this machine can do at best with so many threads, measured in the same run as what it did.
 package struct MachinePeaks: Sendable, Equatable {

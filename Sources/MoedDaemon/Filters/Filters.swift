@@ -1,6 +1,7 @@
 import MoedBatching
 import MoedCore
 package import MoedEngine
+import MoedHost
 import MoedText
 
 /// The commands without a database, from a checkpoint directory to standard output.

@@ -1,4 +1,5 @@
 import Glibc
+package import MoedHost
 
 /// Reads a file descriptor line by line (LF or CRLF; the last line needs none) without ever holding more than one
 /// line and one chunk.

@@ -1,5 +1,6 @@
 import Glibc
 import MoedCore
+import MoedHost
 
 /// Writes JSON values to a file descriptor, one a line.
 struct LineWriter {

@@ -1,3 +1,5 @@
+import MoedHost
+
 /// How far a long piece of work is, on standard error: on a terminal always, elsewhere a line now and then.
 struct WorkMeter {
     private let name: String

@@ -1,6 +1,7 @@
 package import MoedBatching
 package import MoedCore
 package import MoedEngine
+import MoedHost
 import MoedPostgres
 import ServiceLifecycle
 import Synchronization

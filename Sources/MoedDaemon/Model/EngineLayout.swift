@@ -1,4 +1,5 @@
 import MoedEngine
+import MoedHost
 import MoedWeights
 
 /// An engine's sizes before anything is loaded: how much runs together, and how the memory is shared out for it.

@@ -1,5 +1,6 @@
 import MoedBatching
 package import MoedEngine
+import MoedHost
 import MoedText
 import MoedWeights
 

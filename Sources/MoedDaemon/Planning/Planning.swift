@@ -1,5 +1,6 @@
 import MoedCore
 import MoedEngine
+import MoedHost
 import MoedWeights
 
 /// `moed plan`: what a model would do under a memory budget, on this machine or on one that is described.

@@ -1,3 +1,4 @@
+import MoedHost
 package import MoedWeights
 
 /// `moed replay`: what caches would have done with a recorded routing.

@@ -1,5 +1,6 @@
 import Glibc
 import MoedEngine
+import MoedHost
 import MoedWeights
 
 /// Writes which experts sweeps use to a file, as they go.

@@ -1,3 +1,4 @@
+import MoedHost
 import MoedQueue
 
 /// What goes wrong with time: tables that vacuum cannot clean, and tables that only grow.

@@ -1,4 +1,5 @@
 package import MoedCore
+import MoedHost
 package import MoedQueue
 
 /// A worker without a model: it does to the queue what a daemon does, and its answers are made up.

@@ -1,4 +1,5 @@
 import MoedEngine
+import MoedHost
 import MoedObservability
 import MoedWeights
 

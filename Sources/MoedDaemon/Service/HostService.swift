@@ -1,6 +1,7 @@
 import Logging
 import MoedCore
 import MoedEngine
+import MoedHost
 import MoedSystemd
 import ServiceLifecycle
 

@@ -1,5 +1,6 @@
 import MoedBatching
 import MoedCore
+import MoedHost
 import Synchronization
 
 /// What other threads tell the database loop. It empties the box at every round.

@@ -1,6 +1,7 @@
 import Logging
 import MoedBatching
 import MoedCore
+import MoedHost
 import MoedPostgres
 import MoedQueue
 

@@ -1,5 +1,6 @@
 import CMoedKernels
 import MoedCore
+import MoedHost
 
 /// Memory for the keys and values of all open sequences, in blocks of 32 tokens.
 ///
@@ -27,7 +28,7 @@ final class KVCache {
         guard !overflow, !tooMany else {
             throw EngineError(.outOfMemory, "the KV cache is larger than memory can be")
         }
-        memory = try AlignedMemory(byteCount: bytes, purpose: "the KV cache")
+        memory = try AlignedMemory.allocated(byteCount: bytes, purpose: "the KV cache")
     }
 
     var byteCount: Int { memory.byteCount }

@@ -1,4 +1,5 @@
 package import MoedCore
+import MoedHost
 package import MoedWeights
 
 extension Qwen3Model {
@@ -149,7 +150,7 @@ extension Pack {
         let parts = manifest.blobs.flatMap { blob in blob.parts.map { (blob, $0) } }
         let digests = try PartWork(parts, byteCount: \.1.count)
             .run(on: pool, progress) { (part) throws(EngineError) in
-                let memory = try AlignedMemory(byteCount: part.1.count, purpose: "verifying")
+                let memory = try AlignedMemory.allocated(byteCount: part.1.count, purpose: "verifying")
                 return try unsafe readPart(part.1, of: part.0, to: memory.base)
             }
         var first = 0

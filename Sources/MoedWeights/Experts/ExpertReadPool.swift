@@ -1,5 +1,5 @@
-import Glibc
 package import MoedCore
+import MoedHost
 
 /// When an expert's digest is compared with what was packed.
 package enum ExpertVerification: String, Sendable, CaseIterable {
@@ -22,7 +22,7 @@ package final class ExpertReadPool {
     package let method: String
     private let desk: ReadDesk
     private let ring: ReadRing?
-    private var handles: [pthread_t] = []
+    private var handles: [HostThread] = []
 
     /// - Parameters:
     ///   - depth: reads under way at once.
@@ -38,14 +38,13 @@ package final class ExpertReadPool {
         ring = reader.ring(depth: depth)
         method = ring == nil ? "reading threads" : "io_uring"
         for number in 0..<(ring == nil ? depth : 1) {
-            var handle = pthread_t()
-            let argument = unsafe Unmanaged.passRetained(ReadingThread(desk: desk, ring: ring)).toOpaque()
-            guard unsafe pthread_create(&handle, nil, readerMain, argument) == 0 else {
-                unsafe Unmanaged<ReadingThread>.fromOpaque(argument).release()
+            do {
+                let thread = ReadingThread(desk: desk, ring: ring)
+                handles.append(try HostThread.unchecked(name: "moed-read-\(number)", thread.run))
+            } catch {
                 stop()
-                throw EngineError(.outOfMemory, "cannot start reading thread \(number)")
+                throw EngineError(.outOfMemory, "\(error)")
             }
-            handles.append(handle)
         }
     }
 
@@ -55,7 +54,7 @@ package final class ExpertReadPool {
     package func stop() {
         desk.stop()
         ring?.wake()
-        for handle in handles { pthread_join(handle, nil) }
+        for handle in handles { handle.join() }
         handles = []
     }
 
@@ -106,11 +105,4 @@ private final class ReadingThread {
         if let ring { return ring.serve(desk) }
         while let read = desk.take() { desk.finish(read, desk.perform(read)) }
     }
-}
-
-/// A reading thread from start to end; `argument` is a retained `ReadingThread`.
-private func readerMain(_ argument: UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? {
-    guard let argument = unsafe argument else { return nil }
-    unsafe Unmanaged<ReadingThread>.fromOpaque(argument).takeRetainedValue().run()
-    return nil
 }

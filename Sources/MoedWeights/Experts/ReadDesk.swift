@@ -1,5 +1,6 @@
 import Glibc
 import MoedCore
+import MoedHost
 
 /// Where reads are handed out to the threads that make them, and come back; all state is under the lock.
 @safe final class ReadDesk {
@@ -8,9 +9,9 @@ import MoedCore
     private let slots: UnsafeMutableRawBufferPointer
     private let verification: ExpertVerification
     private let version: [Int]
-    private let lock: UnsafeMutablePointer<pthread_mutex_t>
-    private let hasWork: UnsafeMutablePointer<pthread_cond_t>
-    private let hasEnded: UnsafeMutablePointer<pthread_cond_t>
+    private let monitor = Monitor(conditions: 2)
+    private let hasWork = Monitor.Condition(0)
+    private let hasEnded = Monitor.Condition(1)
     private let onRead: @Sendable (Int) -> Void
     private var queued: [ExpertSlots.Read] = []
     private var next = 0
@@ -39,54 +40,35 @@ import MoedCore
         self.verification = verification
         version = reader.version
         isVerified = Array(repeating: false, count: bank.count)
-        unsafe lock = .allocate(capacity: 1)
-        unsafe hasWork = .allocate(capacity: 1)
-        unsafe hasEnded = .allocate(capacity: 1)
-        unsafe pthread_mutex_init(lock, nil)
-        unsafe pthread_cond_init(hasWork, nil)
-        unsafe pthread_cond_init(hasEnded, nil)
     }
 
-    deinit {
-        unsafe pthread_cond_destroy(hasEnded)
-        unsafe pthread_cond_destroy(hasWork)
-        unsafe pthread_mutex_destroy(lock)
-        unsafe hasEnded.deallocate()
-        unsafe hasWork.deallocate()
-        unsafe lock.deallocate()
-    }
-
-    private func locked<Result>(_ body: () -> Result) -> Result {
-        unsafe pthread_mutex_lock(lock)
-        defer { unsafe pthread_mutex_unlock(lock) }
-        return body()
-    }
+    private func locked<Result>(_ body: () -> Result) -> Result { monitor.locked(body) }
 
     func stop() {
         locked {
             isStopping = true
-            unsafe pthread_cond_broadcast(hasWork)
+            monitor.broadcast(hasWork)
         }
     }
 
     func queue(_ reads: [ExpertSlots.Read]) {
         locked {
             queued += reads
-            unsafe pthread_cond_broadcast(hasWork)
+            monitor.broadcast(hasWork)
         }
     }
 
     func queueLater(_ reads: [ExpertSlots.Read]) {
         locked {
             later = reads.reversed() + later
-            unsafe pthread_cond_broadcast(hasWork)
+            monitor.broadcast(hasWork)
         }
     }
 
     func holdLater(_ isHeld: Bool) {
         locked {
             holdsLater = isHeld
-            unsafe pthread_cond_broadcast(hasWork)
+            monitor.broadcast(hasWork)
         }
     }
 
@@ -97,7 +79,7 @@ import MoedCore
             guard !wanted.isEmpty else { return }
             later.removeAll { keys.contains($0.key) }
             queued += wanted.reversed()
-            unsafe pthread_cond_broadcast(hasWork)
+            monitor.broadcast(hasWork)
         }
     }
 
@@ -105,7 +87,7 @@ import MoedCore
     func take() -> ExpertSlots.Read? {
         locked {
             while next == queued.count, later.isEmpty || holdsLater, !isStopping {
-                unsafe pthread_cond_wait(hasWork, lock)
+                monitor.wait(for: hasWork)
             }
             return nextRead()
         }
@@ -154,20 +136,15 @@ import MoedCore
             underWay -= 1
             if underWay == 0 { timeRead += ContinuousClock.now - readingSince }
             ended.append((read, error))
-            unsafe pthread_cond_signal(hasEnded)
+            monitor.signal(hasEnded)
         }
     }
 
     func takeEnded(_ limit: Duration?) -> [ExpertReadPool.Ended] {
         locked {
             if let limit, ended.isEmpty {
-                var until = timespec()
-                unsafe clock_gettime(CLOCK_REALTIME, &until)
-                let nanoseconds = until.tv_nsec + Int(limit.components.attoseconds / 1_000_000_000)
-                until.tv_sec += Int(limit.components.seconds) + nanoseconds / 1_000_000_000
-                until.tv_nsec = nanoseconds % 1_000_000_000
                 // A moment too early or too late does no harm: the caller asks again.
-                unsafe pthread_cond_timedwait(hasEnded, lock, &until)
+                monitor.wait(for: hasEnded, atMost: limit)
             }
             defer { ended.removeAll(keepingCapacity: true) }
             return ended

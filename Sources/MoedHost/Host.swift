@@ -15,18 +15,18 @@ package enum Host {
         return result
     }
 
-    static var name: String {
+    package static var name: String {
         var buffer = [CChar](repeating: 0, count: 256)
         guard unsafe gethostname(&buffer, buffer.count - 1) == 0 else { return "unknown" }
         return String(decoding: buffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }
 
-    static var processID: Int32 { getpid() }
+    package static var processID: Int32 { getpid() }
 
-    static func isTerminal(_ descriptor: Int32) -> Bool { isatty(descriptor) == 1 }
+    package static func isTerminal(_ descriptor: Int32) -> Bool { isatty(descriptor) == 1 }
 
     /// Physical cores this process may run on: hyper-threads share the units that matrix work needs.
-    static var physicalCores: Int {
+    package static var physicalCores: Int {
         var cores: Set<String> = []
         for cpu in allowedCPUs {
             let siblings = "/sys/devices/system/cpu/cpu\(cpu)/topology/thread_siblings_list"
@@ -56,7 +56,7 @@ package enum Host {
     }
 
     /// Replaces the terminal's current line.
-    static func printErrorInPlace(_ text: String) {
+    package static func printErrorInPlace(_ text: String) {
         let bytes = Array("\r\u{1B}[K\(text)".utf8)
         _ = unsafe write(STDERR_FILENO, bytes, bytes.count)
     }
@@ -68,16 +68,10 @@ package enum Host {
 
     /// Until the services run there is nothing to put in order. Without a handler a container's first process would
     /// not even notice the signal. The service group installs its own handlers later.
-    static func leaveAtOnceWhenStopped() {
+    package static func leaveAtOnceWhenStopped() {
         for number in [SIGTERM, SIGINT] { signal(number) { _ in _exit(0) } }
     }
 
     /// A write to a closed pipe or socket is an error to handle, not a signal to die of.
-    static func ignoreBrokenPipes() { signal(SIGPIPE, SIG_IGN) }
-}
-
-/// Wall-clock time, for what is stored and shown; intervals are measured with `ContinuousClock`.
-enum UnixTime {
-    /// Seconds since 1970.
-    static var now: Int64 { Int64(time(nil)) }
+    package static func ignoreBrokenPipes() { signal(SIGPIPE, SIG_IGN) }
 }

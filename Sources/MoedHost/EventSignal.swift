@@ -2,16 +2,16 @@ import Glibc
 
 /// A flag that one thread sets and another waits for, alone or together with a socket: a pipe that has something in
 /// it while the flag is set.
-final class EventSignal: Sendable {
+package final class EventSignal: Sendable {
     /// Readable while the flag is set.
-    let descriptor: Int32
+    package let descriptor: Int32
     private let writer: Int32
 
-    /// - Throws: `DatabaseError(.insufficientResources)` when no descriptor is left.
-    init() throws(DatabaseError) {
+    /// - Throws: `HostError` when no descriptor is left.
+    package init() throws(HostError) {
         var ends: [Int32] = [-1, -1]
         guard unsafe pipe(&ends) == 0 else {
-            throw DatabaseError(.insufficientResources, "cannot open a pipe: errno \(errno)")
+            throw HostError("cannot open a pipe: errno \(errno)")
         }
         for end in ends {
             _ = fcntl(end, F_SETFD, FD_CLOEXEC)
@@ -27,14 +27,14 @@ final class EventSignal: Sendable {
     }
 
     /// A full pipe is a set flag, so the result does not matter.
-    func set() {
+    package func set() {
         var byte: UInt8 = 1
         _ = unsafe write(writer, &byte, 1)
     }
 
     /// Clears the flag; false when it was not set.
     @discardableResult
-    func clear() -> Bool {
+    package func clear() -> Bool {
         var bytes = [UInt8](repeating: 0, count: 64)
         var wasSet = false
         while unsafe read(descriptor, &bytes, bytes.count) > 0 { wasSet = true }
@@ -42,7 +42,7 @@ final class EventSignal: Sendable {
     }
 
     /// Blocks until the flag is set, and clears it.
-    func wait() {
+    package func wait() {
         while !clear() {
             var entry = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
             _ = unsafe poll(&entry, 1, -1)

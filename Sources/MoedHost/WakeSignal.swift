@@ -1,14 +1,16 @@
 import Synchronization
 
 /// Wakes one waiting task; a signal that comes while nobody waits is kept, many count as one.
-final class WakeSignal: Sendable {
+package final class WakeSignal: Sendable {
     private struct State {
         var isPending = false
         var waiter: CheckedContinuation<Void, Never>?
     }
     private let state = Mutex(State())
 
-    func signal() {
+    package init() {}
+
+    package func signal() {
         let waiter = state.withLock { state -> CheckedContinuation<Void, Never>? in
             defer { state.waiter = nil }
             state.isPending = state.waiter == nil
@@ -18,7 +20,7 @@ final class WakeSignal: Sendable {
     }
 
     /// Returns when signalled, when `timeout` has passed or when the task is cancelled, whichever is first.
-    func wait(atMost timeout: Duration) async {
+    package func wait(atMost timeout: Duration) async {
         // Cancelled when this scope ends.
         async let _ = expire(after: timeout)
         await withTaskCancellationHandler {

@@ -1,7 +1,7 @@
 /// Memory of the machine, of the control groups that this process is in, and of the process itself.
 package enum HostMemory {
     /// Bytes that this process could ever have: the machine's, or the limit of a control group around it.
-    static var available: Int {
+    package static var available: Int {
         let machine = bytes(of: "MemTotal:", in: read("/proc/meminfo")) ?? 0
         let limit = ControlGroups(read("/proc/self/cgroup")).memoryLimit(read)
         return min(machine > 0 ? machine : .max, limit ?? .max)
@@ -12,7 +12,7 @@ package enum HostMemory {
 
     /// Bytes that this process takes as it stands, the same from start to start: what it has written to, and all code
     /// of the program and its libraries, of which more or less is in memory.
-    static var committed: Int {
+    package static var committed: Int {
         guard let written = bytes(of: "RssAnon:", in: read("/proc/self/status")) else { return resident }
         return written + codeBytes(read("/proc/self/maps") ?? "")
     }

@@ -3,8 +3,15 @@ import Glibc
 /// Reading and writing small files whole.
 package enum WholeFile {
     package struct Failure: Error, CustomStringConvertible {
-        var path: String
-        var errno: Int32
+        package var path: String
+        /// Error number of the system; EFBIG for a file beyond the caller's limit.
+        package var errno: Int32
+
+        package init(path: String, errno: Int32) {
+            self.path = path
+            self.errno = errno
+        }
+
         package var description: String { "\(path): \(reason)" }
         private var reason: String {
             errno == EFBIG ? "the file is too large" : unsafe String(cString: strerror(errno))
@@ -12,7 +19,7 @@ package enum WholeFile {
     }
 
     /// - Throws: `Failure` with the system's error number; EFBIG when the file is larger than `bytesMax`.
-    static func read(_ path: String, bytesMax: Int) throws(Failure) -> [UInt8] {
+    package static func read(_ path: String, bytesMax: Int) throws(Failure) -> [UInt8] {
         let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { throw Failure(path: path, errno: errno) }
         defer { close(descriptor) }
@@ -33,7 +40,7 @@ package enum WholeFile {
     /// Makes or replaces a file.
     ///
     /// - Throws: `Failure` with the system's error number.
-    static func write(_ path: String, _ bytes: [UInt8]) throws(Failure) {
+    package static func write(_ path: String, _ bytes: [UInt8]) throws(Failure) {
         let descriptor = unsafe open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
         guard descriptor >= 0 else { throw Failure(path: path, errno: errno) }
         defer { close(descriptor) }
