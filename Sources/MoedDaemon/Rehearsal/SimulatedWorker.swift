@@ -28,8 +28,9 @@ package actor SimulatedWorker {
         self.lease = lease
     }
 
+    /// - Parameter lease: longer than any scenario unless given, so that a slow machine ends none.
     package static func start(
-        in database: RehearsalDatabase, lease: Duration = .seconds(600)
+        in database: RehearsalDatabase, lease: Duration = .seconds(86_400)
     ) async throws -> SimulatedWorker {
         let store = try await JobStore.connect(conninfo: database.conninfo, applicationName: "moed simulated")
         let id = try await store.registerWorker(
