@@ -14,7 +14,7 @@ struct ChaosTests {
         "T13": 3, "T18": 150, "T22": 300, "T23": 2, "T10": 2, "T25": 1000,
     ]
 
-    @Test(arguments: Chaos.scenarios.map(\.test))
+    @Test(.heavy, arguments: Chaos.scenarios.map(\.test))
     func nothingIsLostAndNothingComesTwice(test: String) async throws {
         let database = try await TestDatabase.create()
         let scenario = try #require(Chaos.scenarios.first { $0.test == test })
@@ -25,7 +25,7 @@ struct ChaosTests {
     }
 
     /// A scenario that breaks something must say so: here an answer that is not the job's.
-    @Test func aBrokenQueueIsNoticed() async throws {
+    @Test(.heavy) func aBrokenQueueIsNoticed() async throws {
         let database = try await TestDatabase.create()
         let verdict = await Self.alwaysBroken.run(on: database.conninfo, size: 1, seed: 1)
         #expect(verdict.failures.contains { $0.contains("without exactly one final ledger row") })

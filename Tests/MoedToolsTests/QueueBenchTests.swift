@@ -7,7 +7,7 @@ import Testing
 @Suite(.enabled(if: PostgresServer.binaries != nil, Comment(rawValue: PostgresServer.missing)))
 struct QueueBenchTests {
     /// A small run: every figure is there, and the database it was measured in is gone.
-    @Test func everythingIsMeasuredAndNothingIsLeft() async throws {
+    @Test(.heavy) func everythingIsMeasuredAndNothingIsLeft() async throws {
         let database = try await TestDatabase.create()
         let report = try await QueueBench.measure(
             .init(database: database.conninfo, jobs: 1000, hold: .milliseconds(300))

@@ -11,6 +11,7 @@ import Testing
         _ slots: inout ExpertSlots, sweeps: Int, _ flying: inout [ExpertSlots.Read],
         choose: (Int, Int) -> [Int]
     ) {
+        var random = SplitMix(state: UInt64(sweeps))
         for sweep in 0..<sweeps {
             for layer in 0..<Self.layers {
                 let experts = choose(sweep, layer)
@@ -31,7 +32,7 @@ import Testing
                         Issue.record("layer \(layer) waits for nothing: \(left)")
                         return
                     }
-                    let read = flying.remove(at: Int.random(in: flying.indices))
+                    let read = flying.remove(at: Int.random(in: flying.indices, using: &random))
                     if slots.arrived(read) { group = [read.key] }
                     flying += slots.takeReads()
                 }
@@ -45,10 +46,11 @@ import Testing
         var flying: [ExpertSlots.Read] = []
         var slots = ExpertSlots(
             slots: count, staging: 4, layers: Self.layers, perLayer: Self.perLayer, policy: policy)
+        var random = SplitMix(state: UInt64(count))
         run(&slots, sweeps: 12, &flying) { sweep, _ in
             // Full sweeps, small ones, and full ones again.
             let share = (4..<8).contains(sweep) ? 3 : 16
-            return Array((0..<16).shuffled().prefix(share).sorted())
+            return Array((0..<16).shuffled(using: &random).prefix(share).sorted())
         }
         #expect(slots.hits + slots.misses == 5 * (8 * 16 + 4 * 3))
     }

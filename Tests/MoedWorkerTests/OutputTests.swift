@@ -29,7 +29,7 @@ struct OutputTests {
         let store = try await JobStore.connect(conninfo: database.conninfo)
         let worker = try await store.registerWorker(
             WorkerRegistration(
-                host: "test", pid: 1, version: "0", models: ["default"], lease: .seconds(60)))
+                host: "test", pid: 1, version: "0", models: ["default"], lease: .seconds(3600)))
         let backlog = try #require(try await store.backlog(models: ["default"]).first)
         let job = try #require(try await store.claim(worker, backlog, limit: 1).first)
 

@@ -18,8 +18,9 @@ package struct RehearsalDatabase: Sendable {
         _ server: String, _ body: (RehearsalDatabase) async throws -> R
     ) async throws -> R {
         let name = "moed_rehearsal_\(UInt64.random(in: .min ... .max))"
-        // The name is our own and takes no quotes: CREATE DATABASE has no binds.
-        try await administer(server, "CREATE DATABASE \(name)")
+        // The name is our own and takes no quotes: CREATE DATABASE has no binds. Nobody can connect to template0, so
+        // nobody else holds its lock.
+        try await administer(server, "CREATE DATABASE \(name) TEMPLATE template0")
         let result: R
         do {
             result = try await withTaskCancellationHandler {
@@ -59,8 +60,10 @@ package struct RehearsalDatabase: Sendable {
 
     private static func administer(_ server: String, _ script: String) async throws(QueueError) {
         try await queueing { () async throws(DatabaseError) in
-            let admin = try await Connection.connect(settings(server))
-            try await admin.run(script: script, timeout: .seconds(60))
+            var patient = settings(server)
+            patient.lockTimeout = patient.statementTimeout
+            let admin = try await Connection.connect(patient)
+            try await admin.run(script: script)
             await admin.close()
         }
     }
