@@ -3,6 +3,8 @@
 # make chaos    the queue's fault tests at full length, on a private PostgreSQL: about an hour
 # make build    the release binary and, apart, its debug information
 # make reproducible   builds twice in two folders: the binaries must be the same, byte for byte
+# make sanitize the unit tests under ThreadSanitizer, then under AddressSanitizer and UBSan
+# make fuzz     libFuzzer over every parser, FUZZ_SECONDS (60) each
 # make install  it, the unit and an example configuration (PREFIX, DESTDIR; after make build)
 # make format   the sources
 
@@ -30,7 +32,7 @@ REPRODUCIBLE = -Xswiftc -file-prefix-map -Xswiftc '$(CURDIR)=.' -Xcc '-ffile-pre
 # Swift links position-independent programs with read-only relocations; C code has _FORTIFY_SOURCE from Package.swift.
 HARDENED = -Xcc -fstack-protector-strong -Xlinker -z -Xlinker now -Xlinker -z -Xlinker relro --disable-local-rpath
 
-.PHONY: demo test chaos build install format deps deps-test packages reproducible
+.PHONY: demo test chaos build install format deps deps-test packages reproducible sanitize fuzz
 
 demo:
 	@mkdir -p $(BUILD_FOLDER); source .ci/phase.sh; log=$(DEMO_LOG); : >"$$log"; \
@@ -57,6 +59,12 @@ build: deps
 
 reproducible: deps
 	.ci/reproducible
+
+sanitize: deps-test packages
+	.ci/sanitize
+
+fuzz: deps packages
+	.ci/fuzz
 
 install:
 	@test -x $(BINARY) || { echo 'make install: first run make build' >&2; exit 1; }

@@ -92,3 +92,11 @@ let package = Package(
         .testTarget(name: "TidyTests", dependencies: ["TestSupport"], swiftSettings: swift),
     ]
 )
+
+// Linked with libFuzzer, which has a main function of its own: for .ci/fuzz only.
+if Context.environment["MOED_FUZZ"] != nil {
+    package.targets.append(
+        .executableTarget(
+            name: "Fuzz", dependencies: ["MoedCore", "MoedText", "MoedWeights"], path: "Tests/Fuzz",
+            exclude: ["seeds"], swiftSettings: swift))
+}
