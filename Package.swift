@@ -11,6 +11,9 @@ let swift: [SwiftSetting] = [
     .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
 ]
 
+/// C code checks the sizes of its copies where the compiler optimises. The Makefile adds what only a command line can.
+let c: [CSetting] = [.define("_FORTIFY_SOURCE", to: "2", .when(configuration: .release))]
+
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let signals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
@@ -18,18 +21,19 @@ let signals = Target.Dependency.product(name: "UnixSignals", package: "swift-ser
 // Who may import whom is explained in Sources/ARCHITECTURE.md and checked by TidyTests.
 let package = Package(
     name: "moed",
+    // Versions and checksums of all packages, also of indirect ones: .ci/packages.txt.
     dependencies: [
-        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
-        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
-        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
-        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+        .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-log", exact: "1.16.2"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", exact: "2.13.0"),
+        .package(url: "https://github.com/jpsim/Yams", exact: "6.2.2"),
     ],
     targets: [
         .systemLibrary(name: "CLibPQ", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
         .systemLibrary(name: "CSystemd", pkgConfig: "libsystemd", providers: [.apt(["libsystemd-dev"])]),
         .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
-        .target(name: "CMoedKernels", exclude: ["body"]),
-        .target(name: "CReadRing"),
+        .target(name: "CMoedKernels", exclude: ["body"], cSettings: c),
+        .target(name: "CReadRing", cSettings: c),
         .target(name: "MoedCore", swiftSettings: swift),
         .target(name: "MoedHost", swiftSettings: swift),
         .target(name: "MoedPostgres", dependencies: ["CLibPQ", "MoedHost"], swiftSettings: swift),
@@ -127,3 +131,11 @@ let package = Package(
         .testTarget(name: "TidyTests", dependencies: ["TestSupport"], swiftSettings: swift),
     ]
 )
+
+// Linked with libFuzzer, which has a main function of its own: for .ci/fuzz only.
+if Context.environment["MOED_FUZZ"] != nil {
+    package.targets.append(
+        .executableTarget(
+            name: "Fuzz", dependencies: ["MoedCore", "MoedText", "MoedWeights"], path: "Tests/Fuzz",
+            exclude: ["seeds"], swiftSettings: swift))
+}
