@@ -54,7 +54,7 @@ struct WordTests {
         "Sources/MoedWeights/Pack/Digest.swift": "unaligned loads of words",
         "Sources/MoedWeights/Pack/Pack.swift": "reads weights in place",
         "Sources/MoedWeights/Pack/PackDestination.swift": "mkdir, open, pwrite, rename",
-        "Sources/MoedWeights/WeightFile.swift": "open, fstat and pread",
+        "Sources/MoedWeights/Checkpoint/WeightFile.swift": "open, fstat and pread",
     ]
 
     private static let uncheckedSendableMax = 3
