@@ -1,5 +1,5 @@
 import MoedDaemon
-import MoedWeights
+import MoedEngine
 import Testing
 
 @Suite struct ReplayTests {

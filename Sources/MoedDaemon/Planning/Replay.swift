@@ -1,5 +1,5 @@
 import MoedHost
-package import MoedWeights
+package import MoedEngine
 
 /// `moed replay`: what caches would have done with a recorded routing.
 package enum Replay {

@@ -2,7 +2,7 @@ package import Logging
 package import MoedBatching
 package import MoedEngine
 package import MoedObservability
-package import MoedWeights
+import MoedWeights
 
 /// The daemon's configuration, complete and checked. Read once, passed down; nothing below reads files or variables.
 package struct Settings: Sendable, Equatable {
