@@ -41,9 +41,9 @@ let package = Package(
             name: "MoedQueue", dependencies: ["MoedCore", "MoedPostgres"], resources: [.embedInCode("sql")],
             swiftSettings: swift),
         .target(name: "MoedText", dependencies: ["MoedCore"], swiftSettings: swift),
-        .target(name: "MoedWeights", dependencies: ["MoedCore", "MoedHost", "CReadRing"], swiftSettings: swift),
+        .target(name: "MoedWeights", dependencies: ["MoedCore"], swiftSettings: swift),
         .target(
-            name: "MoedEngine", dependencies: ["MoedCore", "MoedHost", "MoedWeights", "CMoedKernels"],
+            name: "MoedEngine", dependencies: ["MoedCore", "MoedHost", "MoedWeights", "CMoedKernels", "CReadRing"],
             swiftSettings: swift),
         .target(name: "MoedBatching", dependencies: ["MoedCore"], swiftSettings: swift),
         .target(name: "MoedSystemd", dependencies: ["CSystemd", logging], swiftSettings: swift),

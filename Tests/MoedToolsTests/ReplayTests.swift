@@ -1,4 +1,5 @@
 import MoedCore
+import MoedEngine
 import MoedTools
 import MoedWeights
 import Testing

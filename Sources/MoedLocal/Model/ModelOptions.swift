@@ -1,5 +1,5 @@
 package import MoedEngine
-package import MoedWeights
+import MoedWeights
 
 /// Which model runs, and how: the whole configuration of a local engine.
 ///

@@ -35,7 +35,7 @@ package actor SimulatedWorker {
     }
 
     package static func start(
-        in database: RehearsalDatabase, lease: Duration = .seconds(3600), maxWait: Duration = .seconds(60)
+        in database: RehearsalDatabase, lease: Duration = .seconds(86_400), maxWait: Duration = .seconds(60)
     ) async throws -> SimulatedWorker {
         let store = try await JobStore.connect(conninfo: database.conninfo, applicationName: "moed simulated")
         let settings = WorkerSettings(conninfo: database.conninfo, lease: lease, maxWait: maxWait)

@@ -12,7 +12,7 @@ struct WholeWorker {
     /// - Parameter drains: ends when no job is left.
     init(in database: RehearsalDatabase, room: Int, drains: Bool) throws {
         var settings = WorkerSettings(
-            conninfo: database.conninfo, pollInterval: .milliseconds(50), lease: .seconds(3600))
+            conninfo: database.conninfo, pollInterval: .milliseconds(50), lease: .seconds(86_400))
         settings.drains = drains
         let runner = EchoRunner(room: room, answersAtOnce: true)
         let inbox = Inbox()

@@ -1,7 +1,8 @@
 import MoedCore
 import MoedHost
+package import MoedEngine
 import MoedLocal
-package import MoedWeights
+import MoedWeights
 
 /// `moed replay`: what caches would have done with a recorded routing.
 package enum Replay {

@@ -1,5 +1,6 @@
 import Glibc
 package import MoedCore
+import MoedWeights
 
 /// Where experts are read from while a model runs. The product reads a pack's file; tests put faults in between.
 package protocol ExpertReader: Sendable {

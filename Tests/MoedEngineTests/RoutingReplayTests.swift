@@ -1,5 +1,5 @@
 import MoedCore
-import MoedWeights
+import MoedEngine
 import Testing
 
 @Suite struct RoutingReplayTests {

@@ -1,6 +1,7 @@
 import Glibc
 import MoedCore
 import MoedHost
+import MoedWeights
 
 /// Where reads are handed out to the threads that make them, and come back; all state is under the lock.
 @safe final class ReadDesk {

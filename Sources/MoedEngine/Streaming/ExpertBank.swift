@@ -1,4 +1,5 @@
 package import MoedCore
+package import MoedWeights
 
 /// All experts of a pack: where each lies in its file, in the order of (sparse layer, expert).
 package struct ExpertBank: Sendable {

@@ -1,4 +1,4 @@
-import MoedWeights
+import MoedEngine
 import Testing
 
 @Suite struct ExpertCachePolicyTests {

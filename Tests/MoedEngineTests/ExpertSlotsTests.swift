@@ -1,4 +1,4 @@
-import MoedWeights
+import MoedEngine
 import Testing
 
 /// The streamed sweep's decisions: every expert of every layer is computed once, in time, with any number of slots.
