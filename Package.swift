@@ -33,8 +33,9 @@ let package = Package(
         .target(name: "MoedCore", swiftSettings: swift),
         .target(name: "MoedPostgres", dependencies: ["CLibPQ"], swiftSettings: swift),
         .target(
-            name: "MoedQueue", dependencies: ["MoedCore", "MoedPostgres"], resources: [.embedInCode("sql")],
-            swiftSettings: swift),
+            name: "MoedQueue", dependencies: ["MoedCore", "MoedPostgres"],
+            exclude: ["sql/schema", "sql/example_enqueue.sql"],
+            resources: [.embedInCode("sql")], swiftSettings: swift),
         .target(name: "MoedText", dependencies: ["MoedCore"], swiftSettings: swift),
         .target(name: "MoedWeights", dependencies: ["MoedCore", "CReadRing"], swiftSettings: swift),
         .target(name: "MoedEngine", dependencies: ["MoedCore", "MoedWeights", "CMoedKernels"], swiftSettings: swift),
