@@ -1,64 +1,4 @@
 package import MoedCore
-package import MoedPostgres
-
-/// A row of `moed.worker`: one start of a daemon.
-package struct WorkerID: Hashable, Sendable, CustomStringConvertible {
-    package let rawValue: Int64
-    package init(_ rawValue: Int64) { self.rawValue = rawValue }
-    package var description: String { String(rawValue) }
-}
-
-/// The right to one attempt of a job. A write with a token that is no longer the job's changes nothing.
-package struct JobLease: Hashable, Sendable {
-    package var job: JobID
-    package var token: Int64
-
-    package init(job: JobID, token: Int64) {
-        self.job = job
-        self.token = token
-    }
-}
-
-/// A job that this worker is now running.
-package struct ClaimedJob: Sendable, Equatable {
-    package var lease: JobLease
-    /// Number of this attempt, from 1.
-    package var attempt: Int
-    /// Times a worker died while running it. In bucket −1 it must run alone.
-    package var crashes: Int
-    package var group: JobGroup
-    package var tenant: String
-    /// Number of the tenant.
-    package var tenantID: Int
-    /// Text of the request body, as it was stored; nil when it is longer than `RequestLimit.bodyBytesMax`.
-    package var body: String?
-    /// How long it was due before it was claimed.
-    package var waited: Duration
-    /// Output tokens by choice that an earlier attempt left in checkpoints.
-    package var saved: [Int: [TokenID]]
-
-    package var id: JobID { lease.job }
-
-    package init(
-        lease: JobLease, attempt: Int, crashes: Int, group: JobGroup, tenant: String, tenantID: Int,
-        body: String?, waited: Duration, saved: [Int: [TokenID]] = [:]
-    ) {
-        self.lease = lease
-        self.attempt = attempt
-        self.crashes = crashes
-        self.group = group
-        self.tenant = tenant
-        self.tenantID = tenantID
-        self.body = body
-        self.waited = waited
-        self.saved = saved
-    }
-}
-
-extension Collection where Element == ClaimedJob {
-    /// How many there are of each tenant, by its number.
-    package var countByTenant: [Int: Int] { reduce(into: [:]) { $0[$1.tenantID, default: 0] += 1 } }
-}
 
 /// A finished job, to be written.
 package struct JobCompletion: Sendable {
@@ -137,15 +77,4 @@ package struct JobRelease: Sendable {
         self.usage = usage
         self.wall = wall
     }
-}
-
-/// What became of a fenced write.
-package enum Disposition: Sendable, Equatable {
-    case committed
-    /// The same write had been committed before: it was repeated after a lost answer.
-    case already
-    /// The lease was lost; nothing was written.
-    case stale
-    /// PostgreSQL cannot store it (a text beyond a gigabyte, say): nothing was written, and repeating will not help.
-    case refused(DatabaseError)
 }
