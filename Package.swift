@@ -35,7 +35,7 @@ let package = Package(
         .target(
             name: "MoedQueue", dependencies: ["MoedCore", "MoedPostgres"],
             exclude: ["sql/schema", "sql/example_enqueue.sql"],
-            resources: [.embedInCode("sql")], swiftSettings: swift),
+            resources: [.embedInCode("sql"), .embedInCode("Statements")], swiftSettings: swift),
         .target(name: "MoedText", dependencies: ["MoedCore"], swiftSettings: swift),
         .target(name: "MoedWeights", dependencies: ["MoedCore", "CReadRing"], swiftSettings: swift),
         .target(name: "MoedEngine", dependencies: ["MoedCore", "MoedWeights", "CMoedKernels"], swiftSettings: swift),

@@ -13,7 +13,7 @@ package struct ClaimedJob: Sendable, Equatable {
     package var tenantID: Int
     /// Text of the request body, as it was stored; nil when it is longer than `RequestLimit.bodyBytesMax`.
     package var body: String?
-    /// How long it was due before it was claimed.
+    /// Time from when it was due to its claim.
     package var waited: Duration
     /// Output tokens by choice that an earlier attempt left in checkpoints.
     package var saved: [Int: [TokenID]]
@@ -37,6 +37,6 @@ package struct ClaimedJob: Sendable, Equatable {
 }
 
 extension Collection where Element == ClaimedJob {
-    /// How many there are of each tenant, by its number.
+    /// Jobs per tenant, by the number of the tenant.
     package var countByTenant: [Int: Int] { reduce(into: [:]) { $0[$1.tenantID, default: 0] += 1 } }
 }

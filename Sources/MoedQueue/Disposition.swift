@@ -1,6 +1,6 @@
 package import MoedPostgres
 
-/// What became of a fenced write.
+/// Result of a fenced write.
 package enum Disposition: Sendable, Equatable {
     case committed
     /// The same write had been committed before: it was repeated after a lost answer.

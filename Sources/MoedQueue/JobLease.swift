@@ -7,7 +7,7 @@ package struct WorkerID: Hashable, Sendable, CustomStringConvertible {
     package var description: String { String(rawValue) }
 }
 
-/// The right to one attempt of a job. A write with a token that is no longer the job's changes nothing.
+/// The right to one attempt of a job. A write whose token is not the job's current one changes nothing.
 package struct JobLease: Hashable, Sendable {
     package var job: JobID
     package var token: Int64

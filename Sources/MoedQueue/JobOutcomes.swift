@@ -1,7 +1,36 @@
 package import MoedCore
 
+/// The end of an attempt: the values of `moed.job_attempt.outcome`.
+package enum AttemptOutcome: String, Sendable, CaseIterable {
+    case succeeded
+    /// The job failed with it.
+    case failed
+    /// It failed, and the job runs again.
+    case retried
+    /// Given back to the queue unharmed.
+    case released
+    case cancelled
+    /// Its worker died.
+    case lost
+}
+
+/// An ended attempt, to be written by its worker.
+protocol AttemptEnd: Sendable {
+    var lease: JobLease { get }
+    /// Tokens of the attempt.
+    var usage: Usage { get }
+    /// From claim to end.
+    var wall: Duration { get }
+    /// Bytes of its texts, as counted against `JobStore.bytesPerStatementMax`.
+    var textBytes: Int { get }
+}
+
+extension AttemptEnd {
+    var textBytes: Int { 0 }
+}
+
 /// A finished job, to be written.
-package struct JobCompletion: Sendable {
+package struct JobCompletion: AttemptEnd {
     package var lease: JobLease
     /// Answer and thinking text of the first choice.
     package var content: String
@@ -30,18 +59,20 @@ package struct JobCompletion: Sendable {
         self.usage = usage
         self.wall = wall
     }
+
+    var textBytes: Int { content.utf8.count + (reasoning?.utf8.count ?? 0) + body.utf8.count }
 }
 
 /// An attempt that failed, to be written.
-package struct JobFailure: Sendable {
+package struct JobFailure: AttemptEnd {
     package var lease: JobLease
     /// Stable machine-readable reason, e.g. a `RequestError.Code`.
     package var code: String
     package var message: String
     package var param: String?
-    /// Whether another attempt may succeed; it starts after a growing pause while attempts are left.
+    /// Another attempt may succeed. While attempts are left, it starts after a pause that grows.
     package var retryable: Bool
-    /// What was generated in vain.
+    /// Wasted tokens.
     package var usage: Usage
     package var wall: Duration
 
@@ -66,8 +97,8 @@ package struct JobFailure: Sendable {
     }
 }
 
-/// A running job that is given back; one whose cancellation was asked for ends as cancelled.
-package struct JobRelease: Sendable {
+/// A running job that is given back. If its cancellation was requested, it ends as cancelled.
+package struct JobRelease: AttemptEnd {
     package var lease: JobLease
     package var usage: Usage
     package var wall: Duration

@@ -28,4 +28,19 @@ struct SQLFileTests {
         #expect(loaded.sorted() == (Self.files.map(\.path) + ["sql/schema/schema.sql"]).sorted())
         #expect(loaded.count > 50)
     }
+
+    /// Statements in Swift are at most so long; longer ones are files of `Statements`.
+    private static let statementLinesMax = 20
+
+    @Test(arguments: SourceTree.swiftSources.filter { $0.path.hasPrefix("Sources/MoedQueue/JobStore") })
+    func longStatementsAreFiles(file: SourceFile) {
+        var start: Int?
+        for (index, line) in file.lines.enumerated() where line.contains("\"\"\"") {
+            if let begin = start {
+                #expect(index - begin - 1 <= Self.statementLinesMax, "\(file.path):\(begin + 1)")
+            }
+            start = start == nil ? index : nil
+        }
+        #expect(start == nil)
+    }
 }
