@@ -38,8 +38,9 @@ let package = Package(
         .target(name: "MoedHost", swiftSettings: swift),
         .target(name: "MoedPostgres", dependencies: ["CLibPQ", "MoedHost"], swiftSettings: swift),
         .target(
-            name: "MoedQueue", dependencies: ["MoedCore", "MoedPostgres"], resources: [.embedInCode("sql")],
-            swiftSettings: swift),
+            name: "MoedQueue", dependencies: ["MoedCore", "MoedPostgres"],
+            exclude: ["sql/schema", "sql/example_enqueue.sql"],
+            resources: [.embedInCode("sql"), .embedInCode("Statements")], swiftSettings: swift),
         .target(name: "MoedText", dependencies: ["MoedCore"], swiftSettings: swift),
         .target(name: "MoedWeights", dependencies: ["MoedCore"], swiftSettings: swift),
         .target(

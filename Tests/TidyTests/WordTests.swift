@@ -122,7 +122,8 @@ struct WordTests {
 
     @Test(arguments: SourceTree.sqlNames)
     func sqlFilesAreMigrationsRolesOrExamples(name: String) {
-        #expect(name.wholeMatch(of: #/m[0-9]{4}_[a-z0-9_]+\.sql|roles\.sql|example_[a-z0-9_]+\.sql/#) != nil)
+        let names = #/m[0-9]{4}_[a-z0-9_]+\.sql|roles\.sql|example_[a-z0-9_]+\.sql|schema/#
+        #expect(name.wholeMatch(of: names) != nil)
     }
 
     @Test func commentsAndStringsAreNotTakenForCode() {
