@@ -44,11 +44,9 @@ struct PackCommand: AsyncParsableCommand {
             scale of each quant group for the smallest error. Only a few tensors are in memory at a time. PACK \
             appears when it is complete. The next run removes what an interrupted one left (PACK.partial-…).
 
-            Best quality:
+            Examples: best quality; half the size with the smallest loss; few sequences at a time:
               moed pack DIR PACK --experts int8 --dense int8 --group 32
-            Half the size with the smallest loss:
               moed pack DIR PACK --experts int4 --dense int8
-            Few sequences at a time:
               moed pack DIR PACK --experts int4 --dense int4/32
             """)
 

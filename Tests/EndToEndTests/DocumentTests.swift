@@ -137,6 +137,30 @@ struct DocumentTextTests {
         #expect(readme.lineCount <= 150)
     }
 
+    /// `docs/operations.md` quotes log lines and metrics: each of them is in the sources.
+    @Test func quotedLogLinesAndMetricsExist() throws {
+        let operations = try #require(MarkdownDocument.all.first { $0.path == "docs/operations.md" })
+        let root = Fixtures.packageRoot.appending(path: "Sources")
+        let walk = try #require(FileManager.default.enumerator(atPath: root.path))
+        let sources = walk.compactMap { $0 as? String }.filter { $0.hasSuffix(".swift") }.compactMap {
+            try? String(contentsOf: root.appending(path: $0), encoding: .utf8)
+        }.joined()
+        let rows = operations.prose.map(\.text).drop { $0 != "## Log lines" }.dropFirst()
+            .prefix { !$0.hasPrefix("## ") }
+        let lines = rows.compactMap { $0.firstMatch(of: #/^\| `([^`]+)`/#)?.1 }
+        #expect(lines.count > 10)
+        for line in lines {
+            for piece in line.split(separator: "…") {
+                let piece = piece.trimmingCharacters(in: .whitespaces)
+                #expect(sources.contains(piece), "no log line has “\(piece)”")
+            }
+        }
+        let rules = try #require(operations.blocks.first { $0.language == "yaml" }).text
+        let metrics = Set(rules.matches(of: #/moed_[a-z0-9_]+/#).map(\.output))
+        #expect(metrics.count > 5)
+        for metric in metrics { #expect(sources.contains("\"\(metric)\""), "no metric is named \(metric)") }
+    }
+
     @Test func blocksAreFound() {
         let text = """
             One. Two `a b c`: three
