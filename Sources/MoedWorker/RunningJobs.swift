@@ -111,7 +111,7 @@ package struct RunningJobs {
     mutating func postpone(_ failure: JobFailure) { postponed.append(failure) }
 
     /// Lets postponed failures be tried again.
-    mutating func retryPostponed() {
+    package mutating func retryPostponed() {
         failures += postponed
         postponed = []
     }
