@@ -137,16 +137,16 @@ struct DocumentTextTests {
         #expect(readme.lineCount <= 150)
     }
 
-    /// `docs/operations.md` quotes log lines and metrics: each of them is in the sources.
-    @Test func quotedLogLinesAndMetricsExist() throws {
+    /// `docs/operations.md` quotes log lines and metrics: each of them is in the sources, and no warning is missing.
+    @Test func logLinesAndMetricsAreTheSources() throws {
         let operations = try #require(MarkdownDocument.all.first { $0.path == "docs/operations.md" })
         let root = Fixtures.packageRoot.appending(path: "Sources")
         let walk = try #require(FileManager.default.enumerator(atPath: root.path))
         let sources = walk.compactMap { $0 as? String }.filter { $0.hasSuffix(".swift") }.compactMap {
             try? String(contentsOf: root.appending(path: $0), encoding: .utf8)
         }.joined()
-        let rows = operations.prose.map(\.text).drop { $0 != "## Log lines" }.dropFirst()
-            .prefix { !$0.hasPrefix("## ") }
+        let rows = Array(
+            operations.prose.map(\.text).drop { $0 != "## Log lines" }.dropFirst().prefix { !$0.hasPrefix("## ") })
         let lines = rows.compactMap { $0.firstMatch(of: #/^\| `([^`]+)`/#)?.1 }
         #expect(lines.count > 10)
         for line in lines {
@@ -154,6 +154,13 @@ struct DocumentTextTests {
                 let piece = piece.trimmingCharacters(in: .whitespaces)
                 #expect(sources.contains(piece), "no log line has “\(piece)”")
             }
+        }
+        // The beginnings of texts; one that begins with a figure has none.
+        let written = sources.matches(of: #/log\.(?:warning|error|critical)\(\s*"+\s*([^"\\]+)/#).map(\.1)
+        #expect(written.count > 5)
+        for text in written {
+            let start = text.prefix(24).trimmingCharacters(in: .whitespaces)
+            #expect(rows.contains { $0.contains(start) }, "“\(start)” is not explained")
         }
         let rules = try #require(operations.blocks.first { $0.language == "yaml" }).text
         let metrics = Set(rules.matches(of: #/moed_[a-z0-9_]+/#).map(\.output))
