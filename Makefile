@@ -16,6 +16,8 @@ SWIFT ?= swift
 COMPUTE_TESTS = MoedCoreTests|MoedTextTests|MoedWeightsTests|MoedEngineTests|MoedBatchingTests|MoedDaemonTests
 # What computes is tested a second time, optimised, and so is the whole way of a job.
 RELEASE_TESTS = $(COMPUTE_TESTS)|EndToEndTests
+# What the test runner printed, for the list of tests that were skipped.
+TEST_LOG = .build/test.log
 PREFIX ?= /usr/local
 SYSCONFDIR ?= /etc
 DESTDIR ?=
@@ -43,9 +45,10 @@ demo:
 
 test: deps-test packages
 	$(SWIFT) build --build-tests
-	$(SWIFT) test --skip-build --filter '$(COMPUTE_TESTS)'
-	$(SWIFT) test --skip-build --skip '$(COMPUTE_TESTS)'
-	$(SWIFT) test -c release --filter '$(RELEASE_TESTS)'
+	$(SWIFT) test --skip-build --filter '$(COMPUTE_TESTS)' 2>&1 | tee $(TEST_LOG)
+	$(SWIFT) test --skip-build --skip '$(COMPUTE_TESTS)' 2>&1 | tee -a $(TEST_LOG)
+	$(SWIFT) test -c release --filter '$(RELEASE_TESTS)' 2>&1 | tee -a $(TEST_LOG)
+	@.ci/skipped $(TEST_LOG)
 
 chaos: build
 	MOED_BINARY=$(BINARY) Tests/Chaos/chaos.sh

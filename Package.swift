@@ -35,34 +35,53 @@ let package = Package(
         .target(name: "CMoedKernels", exclude: ["body"], cSettings: c),
         .target(name: "CReadRing", cSettings: c),
         .target(name: "MoedCore", swiftSettings: swift),
-        .target(name: "MoedPostgres", dependencies: ["CLibPQ"], swiftSettings: swift),
+        .target(name: "MoedHost", swiftSettings: swift),
+        .target(name: "MoedPostgres", dependencies: ["CLibPQ", "MoedHost"], swiftSettings: swift),
         .target(
-            name: "MoedQueue", dependencies: ["MoedCore", "MoedPostgres"], resources: [.embedInCode("sql")],
-            swiftSettings: swift),
+            name: "MoedQueue", dependencies: ["MoedCore", "MoedPostgres"],
+            exclude: ["sql/schema", "sql/example_enqueue.sql"],
+            resources: [.embedInCode("sql"), .embedInCode("Statements")], swiftSettings: swift),
         .target(name: "MoedText", dependencies: ["MoedCore"], swiftSettings: swift),
-        .target(name: "MoedWeights", dependencies: ["MoedCore", "CReadRing"], swiftSettings: swift),
-        .target(name: "MoedEngine", dependencies: ["MoedCore", "MoedWeights", "CMoedKernels"], swiftSettings: swift),
+        .target(name: "MoedWeights", dependencies: ["MoedCore"], swiftSettings: swift),
+        .target(
+            name: "MoedEngine", dependencies: ["MoedCore", "MoedHost", "MoedWeights", "CMoedKernels", "CReadRing"],
+            swiftSettings: swift),
         .target(name: "MoedBatching", dependencies: ["MoedCore"], swiftSettings: swift),
         .target(name: "MoedSystemd", dependencies: ["CSystemd", logging], swiftSettings: swift),
-        .target(name: "MoedObservability", swiftSettings: swift),
+        .target(name: "MoedFront", dependencies: ["MoedHost"], swiftSettings: swift),
+        .target(
+            name: "MoedLocal",
+            dependencies: ["MoedCore", "MoedHost", "MoedText", "MoedWeights", "MoedEngine", "MoedBatching"],
+            swiftSettings: swift),
+        .target(
+            name: "MoedWorker",
+            dependencies: ["MoedCore", "MoedHost", "MoedQueue", "MoedSystemd", lifecycle, logging],
+            swiftSettings: swift),
         .target(
             name: "MoedDaemon",
             dependencies: [
-                "MoedCore", "MoedQueue", "MoedPostgres", "MoedText", "MoedWeights", "MoedEngine", "MoedBatching",
-                "MoedObservability", "MoedSystemd", "Yams", lifecycle, signals, logging,
+                "MoedCore", "MoedHost", "MoedQueue", "MoedText", "MoedWeights", "MoedEngine", "MoedBatching",
+                "MoedLocal", "MoedWorker", "MoedFront", "MoedSystemd", "Yams", lifecycle, signals, logging,
+            ], swiftSettings: swift),
+        .target(
+            name: "MoedTools",
+            dependencies: [
+                "MoedCore", "MoedHost", "MoedQueue", "MoedPostgres", "MoedText", "MoedWeights", "MoedEngine",
+                "MoedBatching", "MoedLocal", "MoedWorker", "MoedSystemd", lifecycle, signals, logging,
             ], swiftSettings: swift),
         .executableTarget(
             name: "moed",
-            dependencies: ["MoedDaemon", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+            dependencies: ["MoedCore", "MoedDaemon", "MoedHost", "MoedLocal", "MoedTools", .product(name: "ArgumentParser", package: "swift-argument-parser")],
             swiftSettings: swift),
 
         .target(
             name: "TestSupport", dependencies: ["MoedCore", "MoedPostgres"], path: "Tests/TestSupport",
             swiftSettings: swift),
         .testTarget(name: "MoedCoreTests", dependencies: ["MoedCore", "TestSupport"], swiftSettings: swift),
+        .testTarget(name: "MoedHostTests", dependencies: ["MoedHost"], swiftSettings: swift),
         .testTarget(name: "MoedPostgresTests", dependencies: ["MoedPostgres", "TestSupport"], swiftSettings: swift),
         .testTarget(
-            name: "MoedQueueTests", dependencies: ["MoedQueue", "MoedCore", "MoedPostgres", "TestSupport"],
+            name: "MoedQueueTests", dependencies: ["MoedQueue", "MoedTools", "MoedCore", "MoedPostgres", "TestSupport"],
             swiftSettings: swift),
         .testTarget(name: "MoedTextTests", dependencies: ["MoedText", "MoedCore", "TestSupport"], swiftSettings: swift),
         .testTarget(
@@ -77,12 +96,33 @@ let package = Package(
             name: "MoedBatchingTests", dependencies: ["MoedBatching", "MoedCore", "TestSupport"], swiftSettings: swift),
         .testTarget(name: "MoedSystemdTests", dependencies: ["MoedSystemd", logging], swiftSettings: swift),
         .testTarget(
-            name: "MoedObservabilityTests", dependencies: ["MoedObservability", "TestSupport"], swiftSettings: swift),
+            name: "MoedFrontTests", dependencies: ["MoedFront", "TestSupport"], swiftSettings: swift),
+        .testTarget(
+            name: "MoedLocalTests",
+            dependencies: [
+                "MoedLocal", "MoedCore", "MoedHost", "MoedText", "MoedBatching", "MoedEngine", "MoedWeights",
+                "TestSupport",
+            ],
+            swiftSettings: swift),
+        .testTarget(
+            name: "MoedWorkerTests",
+            dependencies: [
+                "MoedWorker", "MoedCore", "MoedHost", "MoedQueue", "MoedPostgres", "MoedSystemd", "TestSupport", lifecycle,
+                logging,
+            ],
+            swiftSettings: swift),
+        .testTarget(
+            name: "MoedToolsTests",
+            dependencies: [
+                "MoedTools", "MoedLocal", "MoedCore", "MoedHost", "MoedBatching", "MoedEngine", "MoedQueue",
+                "MoedWeights", "TestSupport",
+            ],
+            swiftSettings: swift),
         .testTarget(
             name: "MoedDaemonTests",
             dependencies: [
-                "MoedDaemon", "MoedCore", "MoedText", "MoedBatching", "MoedEngine", "MoedQueue", "MoedPostgres",
-                "MoedWeights", "MoedObservability", "TestSupport", logging,
+                "MoedDaemon", "MoedWorker", "MoedLocal", "MoedCore", "MoedHost", "MoedEngine", "MoedWeights",
+                "MoedFront", "TestSupport", logging,
             ],
             swiftSettings: swift),
         .testTarget(

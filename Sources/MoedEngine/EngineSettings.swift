@@ -1,5 +1,5 @@
 import MoedCore
-package import MoedWeights
+import MoedWeights
 
 /// Sizes that an engine is built with; all memory is allocated accordingly at the start.
 package struct EngineSettings: Sendable, Equatable {

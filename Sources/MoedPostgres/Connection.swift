@@ -1,3 +1,5 @@
+import MoedHost
+
 /// Rows of a statement, and how many it touched.
 package struct QueryResult: Sendable {
     package var rows: [Row]
@@ -27,8 +29,12 @@ package actor Connection {
     }
 
     private init(_ settings: ConnectionSettings) throws(DatabaseError) {
-        executor = try ThreadExecutor(name: "moed-db")
-        signal = try EventSignal()
+        do throws(HostError) {
+            executor = try ThreadExecutor(name: "moed-db")
+            signal = try EventSignal()
+        } catch {
+            throw DatabaseError(.insufficientResources, error.description)
+        }
         self.settings = settings
     }
 

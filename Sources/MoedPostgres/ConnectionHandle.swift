@@ -1,5 +1,6 @@
 import CLibPQ
 import Glibc
+import MoedHost
 
 /// Owner of one `PGconn`, used in non-blocking mode: every wait is a poll with an end.
 @safe

@@ -1,5 +1,8 @@
 import ArgumentParser
 import MoedDaemon
+import MoedHost
+import MoedLocal
+import MoedTools
 
 struct BenchCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -122,20 +125,22 @@ struct BenchCommand: AsyncParsableCommand {
     }
 
     private func options() throws -> BenchOptions {
-        let source: BenchOptions.Source =
-            if let synthetic { .synthetic(try SyntheticShape(synthetic)) } else { .directory(model ?? "") }
         // A directory says itself what it holds; random weights have no format of their own.
-        let unnamed = synthetic == nil ? "auto" : nil
+        let unnamed = synthetic == nil ? "auto" : "int8"
+        var model = ModelOptions(directory: model ?? "")
+        model.formats = FormatChoice(
+            experts: formats.experts ?? unnamed, dense: formats.dense ?? unnamed, group: formats.group)
+        model.budget = memoryBudget.flatMap { MemoryBudget($0) }
+        model.threads = threads
+        model.prefillChunk = prefillChunk
+        model.kernels = ModelOptions.kernels(named: Host.environment["MOED_CPU"])
         return BenchOptions(
-            source: source,
-            formats: FormatChoice(
-                experts: formats.experts ?? unnamed ?? "int8", dense: formats.dense ?? unnamed ?? "int8",
-                group: formats.group),
+            model: model, synthetic: try synthetic.map { try SyntheticShape($0) },
             prefill: try BenchOptions.numbers(prefill, option: "--prefill", max: 1 << 20),
             decode: try BenchOptions.numbers(decode, option: "--decode", max: 4096), context: context,
-            threads: threads, repeats: repeats, prefillChunk: prefillChunk,
+            repeats: repeats,
             workload: try workload.map {
                 .init(description: try WorkloadSource($0), slots: maxBatch, kvTokens: kvTokens)
-            }, budget: memoryBudget.flatMap { MemoryBudget($0) })
+            })
     }
 }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import MoedDaemon
+import MoedTools
 
 struct ChaosCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(

@@ -1,5 +1,8 @@
 import ArgumentParser
+import MoedCore
 import MoedDaemon
+import MoedHost
+import MoedTools
 
 /// Maps what went wrong to exit codes: 78 (EX_CONFIG) for what an administrator must mend, 130 for Ctrl-C, 1
 /// for the rest.

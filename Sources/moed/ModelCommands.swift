@@ -1,8 +1,11 @@
 import ArgumentParser
 import MoedDaemon
+import MoedHost
+import MoedLocal
+import MoedTools
 
 /// The options of commands that run a model without a queue.
-struct ModelOptions: ParsableArguments {
+struct ModelArguments: ParsableArguments {
     @OptionGroup var directory: ModelDirectory
 
     @OptionGroup var formats: FormatOptions
@@ -35,18 +38,23 @@ struct ModelOptions: ParsableArguments {
             throw ValidationError(
                 "--memory-budget must be bytes like 20GiB or a part like 80%, not “\(memoryBudget)”")
         }
-        guard ModelSelection.kvWords.contains(kv) else {
+        guard FormatChoice.kvWords.contains(kv) else {
             throw ValidationError(
-                "--kv must be one of \(ModelSelection.kvWords.joined(separator: ", ")), not “\(kv)”")
+                "--kv must be one of \(FormatChoice.kvWords.joined(separator: ", ")), not “\(kv)”")
         }
     }
 
-    var selection: ModelSelection {
-        ModelSelection(
-            directory: directory.model, threads: threads, prefillChunk: prefillChunk,
-            formats: FormatChoice(
-                experts: formats.experts ?? "auto", dense: formats.dense ?? "auto", group: formats.group),
-            kv: kv, prefixCache: prefixCache, budget: memoryBudget.flatMap { MemoryBudget($0) })
+    var model: ModelOptions {
+        var model = ModelOptions(directory: directory.model)
+        model.formats = FormatChoice(
+            experts: formats.experts ?? "auto", dense: formats.dense ?? "auto", group: formats.group)
+        model.budget = memoryBudget.flatMap { MemoryBudget($0) }
+        model.threads = threads
+        model.kvFormat = FormatChoice.kv(kv)
+        model.sharesPrefixes = prefixCache
+        model.prefillChunk = prefillChunk
+        model.kernels = ModelOptions.kernels(named: Host.environment["MOED_CPU"])
+        return model
     }
 }
 
@@ -64,7 +72,7 @@ struct GenerateCommand: AsyncParsableCommand {
             tokens whatever else is in the batch.
             """)
 
-    @OptionGroup var options: ModelOptions
+    @OptionGroup var options: ModelArguments
 
     @Option(help: "Sequences that run together, at most.")
     var maxBatch = 32
@@ -83,9 +91,11 @@ struct GenerateCommand: AsyncParsableCommand {
 
     func run() async throws {
         try await CommandExit.translate {
-            try Filters.generate(
-                options.selection, maxBatch: maxBatch, maxTokens: maxTokens, kvTokens: kvTokens,
-                showsIDs: showsIDs, routingTrace: traceRouting)
+            var model = options.model
+            model.sequences = maxBatch
+            model.kvTokens = kvTokens
+            model.maxTokensDefault = maxTokens == 0 ? nil : maxTokens
+            try Filters.generate(model, showsIDs: showsIDs, routingTrace: traceRouting)
         }
     }
 
@@ -106,14 +116,14 @@ struct ScoreCommand: AsyncParsableCommand {
             probable successors of ids[0…i], the last position included.
             """)
 
-    @OptionGroup var options: ModelOptions
+    @OptionGroup var options: ModelArguments
 
     @Option(help: "How many of the most probable successors to add per position.")
     var top = 0
 
     func run() async throws {
         try await CommandExit.translate {
-            try Filters.score(options.selection, top: top)
+            try Filters.score(options.model, top: top)
         }
     }
 

@@ -1,4 +1,5 @@
 import ArgumentParser
+import MoedCore
 import MoedDaemon
 
 @main

@@ -1,5 +1,7 @@
 import ArgumentParser
 import MoedDaemon
+import MoedLocal
+import MoedTools
 
 /// Formats of weights, on the command line.
 struct FormatOptions: ParsableArguments {

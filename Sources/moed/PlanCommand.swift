@@ -1,5 +1,8 @@
 import ArgumentParser
+import MoedCore
 import MoedDaemon
+import MoedLocal
+import MoedTools
 
 struct PlanCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -77,16 +80,19 @@ struct PlanCommand: AsyncParsableCommand {
             guard let memory = MemoryBudget(budget) else {
                 throw ConfigurationProblem("--budget must be like 20GiB or 80%, not “\(budget)”")
             }
-            let source: BenchOptions.Source =
-                if let synthetic { .synthetic(try SyntheticShape(synthetic)) } else { .directory(model ?? "") }
-            try Planning.run(
-                .init(
-                    source: source,
-                    formats: FormatChoice(
-                        experts: formats.experts ?? "auto", dense: formats.dense ?? "auto", group: formats.group),
-                    budget: memory, slots: slots, context: context, rowsPerSweep: rowsPerSweep, cores: cores,
-                    disk: try rate(disk, "--disk"), memory: try rate(memoryBandwidth, "--memory-bandwidth"),
-                    workload: try workload.map { try WorkloadSource($0) }))
+            var model = ModelOptions(directory: model ?? "")
+            model.formats = FormatChoice(
+                experts: formats.experts ?? "auto", dense: formats.dense ?? "auto", group: formats.group)
+            model.budget = memory
+            model.sequences = slots
+            model.rowsPerSweep = rowsPerSweep
+            var options = Planning.Options(
+                model: model, synthetic: try synthetic.map { try SyntheticShape($0) }, context: context)
+            options.cores = cores
+            options.disk = try rate(disk, "--disk")
+            options.memory = try rate(memoryBandwidth, "--memory-bandwidth")
+            options.workload = try workload.map { try WorkloadSource($0) }
+            try Planning.run(options)
         }
     }
 }

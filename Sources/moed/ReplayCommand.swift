@@ -1,5 +1,6 @@
 import ArgumentParser
 import MoedDaemon
+import MoedTools
 
 struct ReplayCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(

@@ -1,5 +1,6 @@
 import ArgumentParser
 import MoedDaemon
+import MoedHost
 
 /// The options of every command that reads the configuration: file < `MOED_…` variables < these.
 struct SettingOptions: ParsableArguments {

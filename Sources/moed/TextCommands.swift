@@ -1,5 +1,6 @@
 import ArgumentParser
 import MoedDaemon
+import MoedTools
 
 /// Where a model lies.
 struct ModelDirectory: ParsableArguments {

@@ -1,5 +1,6 @@
 import Glibc
 import MoedCore
+import MoedEngine
 import MoedWeights
 import TestSupport
 import Testing

@@ -7,20 +7,28 @@ struct ImportTests {
 
     private static let allowed: [String: Set<String>] = [
         "MoedCore": [],
-        "MoedPostgres": ["CLibPQ"],
+        "MoedHost": [],
+        "MoedPostgres": ["CLibPQ", "MoedHost"],
         "MoedQueue": ["MoedCore", "MoedPostgres"],
         "MoedText": ["MoedCore"],
-        "MoedWeights": ["MoedCore", "CReadRing"],
-        "MoedEngine": ["MoedCore", "MoedWeights", "CMoedKernels", "COpenBLAS"],
+        "MoedWeights": ["MoedCore"],
+        "MoedEngine": ["MoedCore", "MoedHost", "MoedWeights", "CMoedKernels", "CReadRing", "COpenBLAS"],
         "MoedBatching": ["MoedCore"],
         "MoedSystemd": ["CSystemd", "Logging"],
-        "MoedObservability": [],
+        "MoedFront": ["MoedHost"],
+        "MoedLocal": ["MoedCore", "MoedHost", "MoedText", "MoedWeights", "MoedEngine", "MoedBatching"],
+        "MoedWorker": ["MoedCore", "MoedHost", "MoedQueue", "MoedSystemd", "ServiceLifecycle", "Logging"],
         "MoedDaemon": [
-            "MoedCore", "MoedPostgres", "MoedQueue", "MoedText", "MoedWeights", "MoedEngine", "MoedBatching",
-            "MoedSystemd", "MoedObservability", "ServiceLifecycle", "UnixSignals", "Yams",
+            "MoedCore", "MoedHost", "MoedQueue", "MoedText", "MoedWeights", "MoedEngine", "MoedBatching",
+            "MoedLocal", "MoedWorker", "MoedFront", "MoedSystemd", "ServiceLifecycle", "UnixSignals", "Yams",
             "Logging",
         ],
-        "moed": ["MoedDaemon", "ArgumentParser"],
+        "MoedTools": [
+            "MoedCore", "MoedHost", "MoedPostgres", "MoedQueue", "MoedText", "MoedWeights", "MoedEngine",
+            "MoedBatching", "MoedLocal", "MoedWorker", "MoedSystemd", "ServiceLifecycle", "UnixSignals",
+            "Logging",
+        ],
+        "moed": ["MoedCore", "MoedDaemon", "MoedHost", "MoedLocal", "MoedTools", "ArgumentParser"],
         "CLibPQ": [], "CSystemd": [], "COpenBLAS": [], "CMoedKernels": [], "CReadRing": [],
     ]
 

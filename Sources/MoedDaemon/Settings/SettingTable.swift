@@ -1,3 +1,5 @@
+import MoedHost
+
 extension SettingSources {
     /// Reads all sources in order: file, environment, flags. What cannot be read is among the problems.
     package static func gather(

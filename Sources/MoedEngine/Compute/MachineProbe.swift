@@ -1,5 +1,6 @@
 import CMoedKernels
 package import MoedCore
+import MoedHost
 
 /// Work that shows what the machine can do at best, on all threads at once. The caller takes the time.
 package final class MachineProbe {
@@ -10,7 +11,7 @@ package final class MachineProbe {
     /// - Parameter byteCount: memory to read; several times the last cache level.
     package init(threads: Int, byteCount: Int) throws(EngineError) {
         pool = try WorkerPool(threads: threads)
-        memory = try AlignedMemory(byteCount: byteCount, purpose: "probing the memory")
+        memory = try AlignedMemory.allocated(byteCount: byteCount, purpose: "probing the memory")
         sinks = try RowBuffer(rows: 16 * threads, columns: 1, purpose: "probing")
         // Pages never written to are all the same page of zeros.
         unsafe moed_fill_random(memory.base, memory.byteCount, 1, .max, 0)

@@ -1,5 +1,6 @@
 import CMoedKernels
 import MoedCore
+import MoedHost
 import MoedWeights
 
 /// Weights `[outputs, inputs]` in panels of 16 outputs, as the kernels read them.
@@ -39,7 +40,7 @@ final class WeightMemory: @unchecked Sendable {
     }
 
     func allocate() throws(EngineError) {
-        memory = try AlignedMemory(byteCount: byteCount, purpose: "the model's weights")
+        memory = try AlignedMemory.allocated(byteCount: byteCount, purpose: "the model's weights")
     }
 
     func bytes(at offset: Int, count: Int) -> UnsafeMutableRawPointer {

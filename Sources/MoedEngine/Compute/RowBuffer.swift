@@ -1,4 +1,5 @@
 import MoedCore
+import MoedHost
 
 /// A matrix of scratch values, `[rows, columns]`, allocated once and used by every sweep.
 ///
@@ -20,7 +21,7 @@ import MoedCore
         stride = (lines | 1) * line
         let (count, overflow) = rows.multipliedReportingOverflow(by: stride * MemoryLayout<Element>.stride)
         guard !overflow else { throw EngineError(.outOfMemory, "\(purpose) is larger than memory can be") }
-        memory = try AlignedMemory(byteCount: count, purpose: purpose)
+        memory = try AlignedMemory.allocated(byteCount: count, purpose: purpose)
         unsafe start = memory.base.bindMemory(to: Element.self, capacity: rows * stride)
     }
 

@@ -1,5 +1,6 @@
 import Glibc
 package import MoedCore
+import MoedHost
 import Synchronization
 
 /// Compute threads that share out the items of one loop at a time.
@@ -11,7 +12,7 @@ import Synchronization
 package final class WorkerPool {
     package let threads: Int
     private let shared: SharedLoop
-    private var handles: [pthread_t] = []
+    private var threadsStarted: [HostThread] = []
 
     /// More than any machine has; a larger number is a mistake.
     package static let threadsMax = 1024
@@ -24,11 +25,13 @@ package final class WorkerPool {
         self.threads = threads
         shared = SharedLoop(threads: threads)
         for number in 1..<threads {
-            guard let handle = Self.start(number, shared) else {
+            do {
+                threadsStarted.append(
+                    try HostThread.unchecked(name: "moed-compute-\(number)") { [shared] in shared.work(number) })
+            } catch {
                 stop()
-                throw EngineError(.outOfMemory, "cannot start compute thread \(number)")
+                throw EngineError(.outOfMemory, "\(error)")
             }
-            handles.append(handle)
         }
     }
 
@@ -36,27 +39,8 @@ package final class WorkerPool {
 
     private func stop() {
         shared.stop()
-        for handle in handles { pthread_join(handle, nil) }
-        handles = []
-    }
-
-    /// Nil when the system gives no more threads.
-    private static func start(_ number: Int, _ shared: SharedLoop) -> pthread_t? {
-        var handle = pthread_t()
-        let argument = unsafe Unmanaged.passRetained(ThreadStart(shared: shared, number: number)).toOpaque()
-        let code = unsafe pthread_create(&handle, nil, workerMain, argument)
-        if code == 0 { return handle }
-        unsafe Unmanaged<ThreadStart>.fromOpaque(argument).release()
-        return nil
-    }
-
-    /// For `top` and debuggers; without a name the thread works as well. (`pthread_setname_np` is not visible
-    /// to Swift.)
-    fileprivate static func nameThisThread(_ name: String) {
-        let file = unsafe open("/proc/thread-self/comm", O_WRONLY | O_CLOEXEC)
-        guard file >= 0 else { return }
-        _ = unsafe write(file, name, name.utf8.count)
-        close(file)
+        for thread in threadsStarted { thread.join() }
+        threadsStarted = []
     }
 
     /// Runs `body` for 0..<count, on all threads unless `cost` says that waking them takes longer than the
@@ -88,25 +72,6 @@ package final class WorkerPool {
     }
 }
 
-private final class ThreadStart {
-    let shared: SharedLoop
-    let number: Int
-
-    init(shared: SharedLoop, number: Int) {
-        self.shared = shared
-        self.number = number
-    }
-}
-
-/// A compute thread from start to end; `argument` is a retained `ThreadStart`.
-private func workerMain(_ argument: UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? {
-    guard let argument = unsafe argument else { return nil }
-    let start = unsafe Unmanaged<ThreadStart>.fromOpaque(argument).takeRetainedValue()
-    WorkerPool.nameThisThread("moed-compute-\(start.number)")
-    start.shared.work(start.number)
-    return nil
-}
-
 /// The loop being run, and the threads' waiting place.
 @safe private final class SharedLoop {
     /// Counts loops, and the order to stop; waiting threads watch it.
@@ -122,8 +87,8 @@ private func workerMain(_ argument: UnsafeMutableRawPointer?) -> UnsafeMutableRa
     private var body: ((Int) -> Void)?
     private var count = 0
     private let stopping = Atomic<Bool>(false)
-    private let lock: UnsafeMutablePointer<pthread_mutex_t>
-    private let wake: UnsafeMutablePointer<pthread_cond_t>
+    private let monitor = Monitor()
+    private static let wake = Monitor.Condition(0)
 
     /// Some fifty microseconds: longer than one thread works alone between two loops of a sweep. Waking a thread that
     /// sleeps takes as long in a virtual machine, and of the one who wakes it ten.
@@ -134,17 +99,9 @@ private func workerMain(_ argument: UnsafeMutableRawPointer?) -> UnsafeMutableRa
         self.threads = threads
         unsafe next = .allocate(capacity: threads * Self.countersApart)
         for index in 0..<threads * Self.countersApart { unsafe (next + index).initialize(to: Atomic(0)) }
-        unsafe lock = .allocate(capacity: 1)
-        unsafe wake = .allocate(capacity: 1)
-        unsafe pthread_mutex_init(lock, nil)
-        unsafe pthread_cond_init(wake, nil)
     }
 
     deinit {
-        unsafe pthread_cond_destroy(wake)
-        unsafe pthread_mutex_destroy(lock)
-        unsafe wake.deallocate()
-        unsafe lock.deallocate()
         unsafe next.deinitialize(count: threads * Self.countersApart)
         unsafe next.deallocate()
     }
@@ -171,10 +128,10 @@ private func workerMain(_ argument: UnsafeMutableRawPointer?) -> UnsafeMutableRa
     }
 
     private func advance() {
-        unsafe pthread_mutex_lock(lock)
-        round.add(1, ordering: .releasing)
-        unsafe pthread_cond_broadcast(wake)
-        unsafe pthread_mutex_unlock(lock)
+        monitor.locked {
+            _ = round.add(1, ordering: .releasing)
+            monitor.broadcast(Self.wake)
+        }
     }
 
     private func share(_ thread: Int) -> Range<Int> {
@@ -211,9 +168,9 @@ private func workerMain(_ argument: UnsafeMutableRawPointer?) -> UnsafeMutableRa
             let now = round.load(ordering: .acquiring)
             if now != seen { return now }
         }
-        unsafe pthread_mutex_lock(lock)
-        defer { unsafe pthread_mutex_unlock(lock) }
-        while round.load(ordering: .acquiring) == seen { unsafe pthread_cond_wait(wake, lock) }
-        return round.load(ordering: .acquiring)
+        return monitor.locked {
+            while round.load(ordering: .acquiring) == seen { monitor.wait(for: Self.wake) }
+            return round.load(ordering: .acquiring)
+        }
     }
 }

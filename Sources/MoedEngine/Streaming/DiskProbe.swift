@@ -1,4 +1,5 @@
 import MoedCore
+import MoedHost
 import MoedWeights
 
 /// Finds how many reads at once are best here: some disks are saturated by one, others want many.
@@ -37,7 +38,7 @@ package struct DiskProbe: Sendable, Equatable {
     /// The same with memory of its own.
     static func measure(_ bank: ExpertBank, _ reader: any ExpertReader) throws(EngineError) -> DiskProbe {
         let slots = 32
-        let memory = try AlignedMemory(byteCount: slots * bank.slotByteCount, purpose: "probing the disk")
+        let memory = try AlignedMemory.allocated(byteCount: slots * bank.slotByteCount, purpose: "probing the disk")
         let bytes = unsafe UnsafeMutableRawBufferPointer(start: memory.base, count: memory.byteCount)
         let probe = try unsafe measure(bank, reader, into: bytes, slots: slots)
         return withExtendedLifetime(memory) { probe }

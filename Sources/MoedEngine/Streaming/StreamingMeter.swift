@@ -1,5 +1,5 @@
 import MoedCore
-package import MoedWeights
+import MoedWeights
 import Synchronization
 
 /// How experts are read on this machine, found at the start.

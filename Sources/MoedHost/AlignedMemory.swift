@@ -1,0 +1,23 @@
+import Glibc
+
+/// Zeroed memory on page boundaries, straight from the kernel, given back when its owner goes.
+@safe package final class AlignedMemory {
+    package let byteCount: Int
+    package let base: UnsafeMutableRawPointer
+
+    /// - Parameter purpose: what it is for, for the message when there is none.
+    /// - Throws: `HostError` naming size and purpose.
+    package init(byteCount: Int, purpose: String) throws(HostError) {
+        let size = max(byteCount, 1)
+        let mapping = unsafe mmap(nil, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
+        guard let mapping = unsafe mapping, unsafe mapping != MAP_FAILED else {
+            throw HostError("cannot allocate \(size) bytes for \(purpose)")
+        }
+        // A hint only: with huge pages a sweep over gigabytes of weights misses the TLB far less.
+        if size >= 2 << 20 { unsafe madvise(mapping, size, Int32(MADV_HUGEPAGE)) }
+        self.byteCount = size
+        unsafe base = mapping  // Last: nothing may throw once we own it.
+    }
+
+    deinit { unsafe munmap(base, byteCount) }
+}

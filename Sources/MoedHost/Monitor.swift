@@ -1,0 +1,62 @@
+import Glibc
+
+/// A lock with conditions that threads wait for while they hold it.
+///
+/// It blocks threads: nothing that runs on Swift's cooperative pool waits here.
+@safe package final class Monitor {
+    /// A reason to wait, by its number below `conditions`.
+    package struct Condition: Sendable {
+        fileprivate let index: Int
+        package init(_ index: Int) { self.index = index }
+    }
+
+    private let lock: UnsafeMutablePointer<pthread_mutex_t>
+    private let conditions: UnsafeMutablePointer<pthread_cond_t>
+    private let count: Int
+
+    /// - Parameter conditions: number of conditions, at least one.
+    package init(conditions count: Int = 1) {
+        self.count = count
+        unsafe lock = .allocate(capacity: 1)
+        unsafe conditions = .allocate(capacity: count)
+        unsafe pthread_mutex_init(lock, nil)
+        for index in 0..<count { unsafe pthread_cond_init(pointer(Condition(index)), nil) }
+    }
+
+    deinit {
+        for index in 0..<count { unsafe pthread_cond_destroy(pointer(Condition(index))) }
+        unsafe pthread_mutex_destroy(lock)
+        unsafe conditions.deallocate()
+        unsafe lock.deallocate()
+    }
+
+    private func pointer(_ condition: Condition) -> UnsafeMutablePointer<pthread_cond_t> {
+        precondition((0..<count).contains(condition.index))
+        return unsafe conditions + condition.index
+    }
+
+    package func locked<Result>(_ body: () -> Result) -> Result {
+        unsafe pthread_mutex_lock(lock)
+        defer { unsafe pthread_mutex_unlock(lock) }
+        return body()
+    }
+
+    /// Lets the lock go until the condition is signalled. May return early: the caller asks again. Under the lock.
+    package func wait(for condition: Condition) { unsafe pthread_cond_wait(pointer(condition), lock) }
+
+    /// As `wait(for:)`, and returns once `limit` has passed. Under the lock.
+    package func wait(for condition: Condition, atMost limit: Duration) {
+        var until = timespec()
+        unsafe clock_gettime(CLOCK_REALTIME, &until)
+        let nanoseconds = until.tv_nsec + Int(limit.components.attoseconds / 1_000_000_000)
+        until.tv_sec += Int(limit.components.seconds) + nanoseconds / 1_000_000_000
+        until.tv_nsec = nanoseconds % 1_000_000_000
+        unsafe pthread_cond_timedwait(pointer(condition), lock, &until)
+    }
+
+    /// Wakes one waiting thread.
+    package func signal(_ condition: Condition) { unsafe pthread_cond_signal(pointer(condition)) }
+
+    /// Wakes all waiting threads.
+    package func broadcast(_ condition: Condition) { unsafe pthread_cond_broadcast(pointer(condition)) }
+}

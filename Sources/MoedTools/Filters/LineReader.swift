@@ -1,0 +1,82 @@
+import Glibc
+package import MoedHost
+
+/// Reads a file descriptor line by line (LF or CRLF; the last line needs none) without ever holding more than one
+/// line and one chunk.
+package struct LineReader {
+    package enum Next: Equatable {
+        case line([UInt8])
+        /// A line longer than the limit; it has been skipped.
+        case tooLong
+        /// Nothing has arrived yet and the caller did not want to wait.
+        case notYet
+        case end
+    }
+
+    /// A line holds one request; this is far above any prompt a model can read.
+    static let lineBytesMax = 256 << 20
+    private static let chunkBytes = 1 << 16
+
+    private let descriptor: Int32
+    private let lineBytesMax: Int
+    private var buffer: [UInt8] = []
+    /// Everything before this index has been searched for a line feed.
+    private var searched = 0
+    private var isSkipping = false
+    private var hasEnded = false
+
+    package init(descriptor: Int32, lineBytesMax: Int = LineReader.lineBytesMax) {
+        self.descriptor = descriptor
+        self.lineBytesMax = lineBytesMax
+    }
+
+    /// - Throws: `WholeFile.Failure` when reading fails.
+    package mutating func next(waits: Bool = true) throws(WholeFile.Failure) -> Next {
+        while true {
+            if let feed = buffer[searched...].firstIndex(of: 0x0A) {
+                let line = Self.withoutReturn(buffer[..<feed])
+                buffer.removeSubrange(...feed)
+                searched = 0
+                defer { isSkipping = false }
+                return isSkipping ? .tooLong : .line(line)
+            }
+            searched = buffer.count
+            if buffer.count > lineBytesMax {
+                isSkipping = true
+                buffer = []
+                searched = 0
+            }
+            if hasEnded {
+                defer {
+                    buffer = []
+                    searched = 0
+                    isSkipping = false
+                }
+                if isSkipping { return .tooLong }
+                return buffer.isEmpty ? .end : .line(Self.withoutReturn(buffer[...]))
+            }
+            guard try fill(waits: waits) else { return .notYet }
+        }
+    }
+
+    /// Reads a chunk. Returns false when nothing is there and the caller does not wait.
+    private mutating func fill(waits: Bool) throws(WholeFile.Failure) -> Bool {
+        if !waits {
+            var request = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+            guard unsafe poll(&request, 1, 0) > 0 else { return false }
+        }
+        var chunk = [UInt8](repeating: 0, count: Self.chunkBytes)
+        let count = unsafe read(descriptor, &chunk, chunk.count)
+        if count < 0 {
+            if errno == EINTR { return true }
+            throw WholeFile.Failure(path: "standard input", errno: errno)
+        }
+        hasEnded = count == 0
+        buffer.append(contentsOf: chunk[..<count])
+        return true
+    }
+
+    private static func withoutReturn(_ line: ArraySlice<UInt8>) -> [UInt8] {
+        Array(line.last == 0x0D ? line.dropLast() : line)
+    }
+}
