@@ -30,7 +30,8 @@ DEMO_LOG = $(BUILD_FOLDER)/demo.log
 # Swift: names of files in messages, paths in debug information, hashes over paths.
 REPRODUCIBLE = -Xswiftc -file-prefix-map -Xswiftc '$(CURDIR)=.' -Xcc '-ffile-prefix-map=$(CURDIR)=.' \
   -Xswiftc -enable-experimental-concise-pound-file -Xswiftc -Xfrontend -Xswiftc -disable-incremental-llvm-codegen \
-  -Xswiftc -Xfrontend -Xswiftc -no-clang-module-breadcrumbs
+  -Xswiftc -Xfrontend -Xswiftc -no-clang-module-breadcrumbs \
+  -Xswiftc -file-prefix-map -Xswiftc '$(patsubst %/,%,$(or $(TMPDIR),/tmp))/swift-generated-sources=./macros'
 # Swift links position-independent programs with read-only relocations; C code has _FORTIFY_SOURCE from Package.swift.
 HARDENED = -Xcc -fstack-protector-strong -Xlinker -z -Xlinker now -Xlinker -z -Xlinker relro --disable-local-rpath
 

@@ -36,11 +36,14 @@ package struct FormatChoice: Sendable, Equatable {
 
     /// - Throws: `EngineError(.invalidInput)` when a pack has other formats than asked for.
     package func check(_ pack: Pack) throws(EngineError) {
-        let asked = [("experts", experts, pack.manifest.experts), ("dense", dense, pack.manifest.dense)]
-        for case (let name, let format?, let actual) in asked where "\(format)" != actual {
-            throw EngineError(
-                .invalidInput,
-                "\(pack.directory): the pack's \(name) weights are \(actual), not \(format) as asked for")
-        }
+        try check(pack, "experts", asked: experts, actual: pack.manifest.experts)
+        try check(pack, "dense", asked: dense, actual: pack.manifest.dense)
+    }
+
+    private func check(_ pack: Pack, _ name: String, asked: WeightFormat?, actual: String) throws(EngineError) {
+        guard let asked, "\(asked)" != actual else { return }
+        throw EngineError(
+            .invalidInput,
+            "\(pack.directory): the pack's \(name) weights are \(actual), not \(asked) as asked for")
     }
 }
