@@ -5,15 +5,15 @@ package struct BatchPlanner: Sendable {
     /// A sequence that waits for a slot and KV room.
     package struct Candidate: Sendable, Equatable {
         package var sequence: SequenceID
-        package var group: JobGroup
+        package var jobClass: JobClass
         /// Most tokens it will ever hold: its KV room is reserved whole, so an admitted sequence never runs out.
         package var tokensMax: Int
-        /// When its job became ready, on the caller's clock; order of admission within a group.
+        /// When its job became ready, on the caller's clock; order of admission within a job class.
         package var readySince: Duration
 
-        package init(sequence: SequenceID, group: JobGroup, tokensMax: Int, readySince: Duration) {
+        package init(sequence: SequenceID, jobClass: JobClass, tokensMax: Int, readySince: Duration) {
             self.sequence = sequence
-            self.group = group
+            self.jobClass = jobClass
             self.tokensMax = tokensMax
             self.readySince = readySince
         }
@@ -36,14 +36,14 @@ package struct BatchPlanner: Sendable {
     }
 
     package let limits: EngineLimits
-    package let policy: GroupPolicy
+    package let policy: ClassPolicy
     /// Rows of one sequence in one sweep while it prefills.
     package let prefillChunkMax: Int
     private var waiting: [Candidate] = []
     private var admitted: [Admitted] = []
-    private var currentGroup: JobGroup?
+    private var currentClass: JobClass?
 
-    package init(limits: EngineLimits, policy: GroupPolicy, prefillChunkMax: Int) {
+    package init(limits: EngineLimits, policy: ClassPolicy, prefillChunkMax: Int) {
         precondition(
             limits.sequencesMax <= limits.rowsPerSweepMax, "a sweep must hold a row of every sequence")
         precondition(prefillChunkMax > 0)
@@ -77,7 +77,7 @@ package struct BatchPlanner: Sendable {
         admitted.removeAll { $0.sequence == sequence }
     }
 
-    /// Fills the free slots: whole groups first, then others, oldest first within a group.
+    /// Fills the free slots: whole job classes first, then others, oldest first within a job class.
     ///
     /// A sequence that does not fit the free KV room is passed over, but once it has waited `maxWait` nobody
     /// overtakes it any more, so that small jobs cannot starve a large one.
@@ -87,8 +87,8 @@ package struct BatchPlanner: Sendable {
         var passedOver: Set<SequenceID> = []
         while admitted.count < limits.sequencesMax {
             let eligible = waiting.filter { !passedOver.contains($0.sequence) }
-            guard let group = policy.next(after: currentGroup, among: Self.backlog(of: eligible, now: now)),
-                let next = eligible.filter({ $0.group == group }).min(by: Self.goesFirst)
+            guard let jobClass = policy.next(after: currentClass, among: Self.backlog(of: eligible, now: now)),
+                let next = eligible.filter({ $0.jobClass == jobClass }).min(by: Self.goesFirst)
             else { break }
             let room = limits.kvTokensOccupied(by: next.tokensMax)
             guard room <= free else {
@@ -100,7 +100,7 @@ package struct BatchPlanner: Sendable {
             waiting.removeAll { $0.sequence == next.sequence }
             admitted.append(Admitted(sequence: next.sequence, kvTokens: room))
             started.append(next.sequence)
-            currentGroup = group
+            currentClass = jobClass
         }
         return started
     }
@@ -130,10 +130,10 @@ package struct BatchPlanner: Sendable {
         (left.readySince, left.sequence) < (right.readySince, right.sequence)
     }
 
-    private static func backlog(of candidates: [Candidate], now: Duration) -> [GroupBacklog] {
-        Dictionary(grouping: candidates, by: \.group).map { group, members in
+    private static func backlog(of candidates: [Candidate], now: Duration) -> [ClassBacklog] {
+        Dictionary(grouping: candidates, by: \.jobClass).map { jobClass, members in
             let oldest = members.map(\.readySince).min() ?? now
-            return GroupBacklog(group: group, queued: members.count, oldestAge: now - oldest)
+            return ClassBacklog(jobClass: jobClass, queued: members.count, oldestAge: now - oldest)
         }
     }
 }

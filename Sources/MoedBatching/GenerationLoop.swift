@@ -47,7 +47,7 @@ package struct GenerationLoop {
     ///   - prefillChunkMax: rows of one prompt in one sweep.
     ///   - sweepTimeMax: see ``SweepBudget``; nil prefers throughput.
     package init(
-        engine: any SequenceEngine, policy: GroupPolicy, prefillChunkMax: Int, sweepTimeMax: Duration? = nil
+        engine: any SequenceEngine, policy: ClassPolicy, prefillChunkMax: Int, sweepTimeMax: Duration? = nil
     ) {
         self.engine = engine
         budget = SweepBudget(timeMax: sweepTimeMax)
@@ -58,9 +58,6 @@ package struct GenerationLoop {
     package var jobCount: Int { jobs.count }
     package var runningSequences: Int { planner.admittedCount }
     package var slotsFree: Int { planner.slotsFree }
-
-    /// Whether one choice of a job with so many tokens can ever run here.
-    package func canEverHold(tokens: Int) -> Bool { planner.canEverHold(tokens: tokens) }
 
     /// Takes a job in. It starts when the planner admits it.
     ///
@@ -82,7 +79,7 @@ package struct GenerationLoop {
             }
             planner.enqueue(
                 .init(
-                    sequence: sequence, group: task.group, tokensMax: state.opening.tokensMax,
+                    sequence: sequence, jobClass: task.jobClass, tokensMax: state.opening.tokensMax,
                     readySince: now - task.waited))
         }
         jobs[task.job] = job

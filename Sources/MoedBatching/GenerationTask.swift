@@ -3,7 +3,7 @@ package import MoedCore
 /// One job as the generation loop takes it: everything is resolved to token ids and numbers.
 package struct GenerationTask: Sendable {
     package var job: JobID
-    package var group: JobGroup
+    package var jobClass: JobClass
     /// The prompt, at least one token.
     package var prompt: [TokenID]
     /// Most tokens to generate, injected ones included; at least 1.
@@ -27,7 +27,7 @@ package struct GenerationTask: Sendable {
     package var makeTextStream: @Sendable () -> any TokenTextStream
 
     package init(
-        job: JobID, group: JobGroup, prompt: [TokenID], newTokensMax: Int,
+        job: JobID, jobClass: JobClass, prompt: [TokenID], newTokensMax: Int,
         sampling: SamplingParameters = .greedy,
         choices: Int = 1, stopIDs: Set<TokenID> = [], stopStrings: [String] = [],
         thinking: ThinkingPolicy = .none, waited: Duration = .zero,
@@ -36,7 +36,7 @@ package struct GenerationTask: Sendable {
         precondition(
             !prompt.isEmpty && newTokensMax > 0 && choices > 0, "an unchecked request reached the loop")
         self.job = job
-        self.group = group
+        self.jobClass = jobClass
         self.prompt = prompt
         self.newTokensMax = newTokensMax
         self.sampling = sampling

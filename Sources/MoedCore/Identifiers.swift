@@ -24,7 +24,7 @@ package enum ReasoningMode: String, Sendable, CaseIterable {
 }
 
 /// Jobs with equal model, mode and length class: what is admitted together.
-package struct JobGroup: Hashable, Sendable {
+package struct JobClass: Hashable, Sendable {
     package var model: String
     package var mode: ReasoningMode
     /// Class of estimated prompt + new tokens: 2^bucket is the smallest power of two that holds them.

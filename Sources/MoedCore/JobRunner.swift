@@ -35,7 +35,7 @@ package protocol JobRunner: AnyObject, Sendable {
 /// A job as a runner takes it: a claimed job without its lease.
 package struct RunnableJob: Sendable, Equatable {
     package var id: JobID
-    package var group: JobGroup
+    package var jobClass: JobClass
     /// Text of the request body; nil when it is longer than `RequestLimit.bodyBytesMax`.
     package var body: String?
     /// Time between due and claimed.
@@ -44,10 +44,10 @@ package struct RunnableJob: Sendable, Equatable {
     package var saved: [Int: [TokenID]]
 
     package init(
-        id: JobID, group: JobGroup, body: String?, waited: Duration = .zero, saved: [Int: [TokenID]] = [:]
+        id: JobID, jobClass: JobClass, body: String?, waited: Duration = .zero, saved: [Int: [TokenID]] = [:]
     ) {
         self.id = id
-        self.group = group
+        self.jobClass = jobClass
         self.body = body
         self.waited = waited
         self.saved = saved

@@ -8,7 +8,6 @@ package struct RequestError: Error, Sendable, Equatable, CustomStringConvertible
         case unknownField = "unknown_parameter"
         case unsupported = "unsupported_parameter"
         case contextLengthExceeded = "context_length_exceeded"
-        case modelNotFound = "model_not_found"
         case templateFailed = "template_error"
         case promptTooLarge = "prompt_too_large"
     }

@@ -90,7 +90,7 @@ package enum Daemon {
         let (engine, summary, preparer) = (model.engine, model.summary, model.preparer)
         let interruption = engine.interruption
         let loop = GenerationLoop(
-            engine: engine, policy: GroupPolicy(maxWait: settings.queue.maxWait),
+            engine: engine, policy: ClassPolicy(maxWait: settings.queue.maxWait),
             prefillChunkMax: model.batch.prefillChunk,
             // A drain is a night's work: its last job's end counts, not the time between two tokens.
             sweepTimeMax: drains ? nil : settings.model.sweepTimeMax)

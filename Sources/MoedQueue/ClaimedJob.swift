@@ -7,7 +7,7 @@ package struct ClaimedJob: Sendable, Equatable {
     package var attempt: Int
     /// Times a worker died while running it. In bucket −1 it must run alone.
     package var crashes: Int
-    package var group: JobGroup
+    package var jobClass: JobClass
     package var tenant: String
     /// Number of the tenant.
     package var tenantID: Int
@@ -21,13 +21,13 @@ package struct ClaimedJob: Sendable, Equatable {
     package var id: JobID { lease.job }
 
     package init(
-        lease: JobLease, attempt: Int, crashes: Int, group: JobGroup, tenant: String, tenantID: Int,
+        lease: JobLease, attempt: Int, crashes: Int, jobClass: JobClass, tenant: String, tenantID: Int,
         body: String?, waited: Duration, saved: [Int: [TokenID]] = [:]
     ) {
         self.lease = lease
         self.attempt = attempt
         self.crashes = crashes
-        self.group = group
+        self.jobClass = jobClass
         self.tenant = tenant
         self.tenantID = tenantID
         self.body = body

@@ -8,7 +8,7 @@ package import MoedCore
 package struct FairShare: Sendable {
     /// Jobs of one head that a claim is to take.
     package struct Portion: Sendable, Equatable {
-        package var head: GroupBacklog.Head
+        package var head: ClassBacklog.Head
         /// From this head, at most.
         package var most: Int
         /// From all heads of its tenant together, at most, those that come first in the list before the others.
@@ -21,7 +21,7 @@ package struct FairShare: Sendable {
         var runningMax: Int
         var had: Double
         /// Most urgent first.
-        var heads: [GroupBacklog.Head]
+        var heads: [ClassBacklog.Head]
         /// Of the claim under way.
         var share = 0
 
@@ -39,11 +39,11 @@ package struct FairShare: Sendable {
 
     private var tenants: [Tenant]
     /// Head of the job that has been ready for longest, when it has waited too long.
-    private var overdue: GroupBacklog.Head?
+    private var overdue: ClassBacklog.Head?
 
     /// - Parameter maxWait: a job that has been ready for so long comes first, whatever its priority and its tenant's
     ///   turn. One a claim: were it all such jobs, priority would mean nothing in a long queue.
-    package init(_ backlog: GroupBacklog, maxWait: Duration? = nil) {
+    package init(_ backlog: ClassBacklog, maxWait: Duration? = nil) {
         let jobs = backlog.tenants.reduce(0) { $0 + $1.recentJobs }
         let tokens = backlog.tenants.reduce(0) { $0 + $1.recentTokens }
         let heads = Dictionary(grouping: backlog.heads, by: \.tenant)
@@ -88,7 +88,7 @@ package struct FairShare: Sendable {
     private func portions(of tenant: Tenant) -> [Portion] {
         guard tenant.share > 0 else { return [] }
         var portions: [Portion] = []
-        func add(_ head: GroupBacklog.Head, _ most: Int) {
+        func add(_ head: ClassBacklog.Head, _ most: Int) {
             portions.append(Portion(head: head, most: most, tenantMost: tenant.share))
         }
         // A head stands in the list once: the rest of the overdue job's waits for another claim, unless it is the

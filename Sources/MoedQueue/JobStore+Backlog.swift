@@ -20,63 +20,63 @@ package struct Remaining: Sendable, Equatable {
 }
 
 extension JobStore {
-    /// Queued jobs counted per group, at most: enough to see that a batch can be filled. Counting takes most of the
+    /// Queued jobs counted per job class, at most: enough to see that a batch can be filled. Counting takes most of the
     /// time of `backlog`.
     package static let backlogCountMax = 256
 
     /// Groups with queued jobs of these models: number of jobs (up to `backlogCountMax`), age of the oldest, first job
     /// of each tenant and priority, and the shares of the tenants.
     ///
-    /// Its cost grows with groups, tenants and priorities, not with the number of queued jobs.
-    package func backlog(models: [String]) async throws(QueueError) -> [GroupBacklog] {
+    /// Its cost grows with classes, tenants and priorities, not with the number of queued jobs.
+    package func backlog(models: [String]) async throws(QueueError) -> [ClassBacklog] {
         let result = try await query(
             SQL(
                 .backlog,
                 [.value(SQLArray(models.map { $0.withoutNUL })), .value(Self.backlogCountMax)]))
-        return try await queueing { () async throws(DatabaseError) in try Self.groups(result.rows) }
+        return try await queueing { () async throws(DatabaseError) in try Self.classes(result.rows) }
     }
 
-    /// Collects the rows of `backlog.sql`, one per head, into groups.
+    /// Collects the rows of `backlog.sql`, one per head, into classes.
     ///
-    /// - Parameter rows: sorted by group and, within a group, by tenant.
+    /// - Parameter rows: sorted by job class and, within a job class, by tenant.
     /// - Throws: `DatabaseError(.protocolViolation)` for a row with a missing column or a value of another type.
-    package static func groups(_ rows: [Row]) throws(DatabaseError) -> [GroupBacklog] {
-        var groups: [GroupBacklog] = []
+    package static func classes(_ rows: [Row]) throws(DatabaseError) -> [ClassBacklog] {
+        var classes: [ClassBacklog] = []
         for row in rows {
-            let group = try group(row)
-            if groups.last?.group != group {
-                groups.append(
-                    GroupBacklog(
-                        group: group, queued: try row.value("queued"),
+            let jobClass = try jobClass(row)
+            if classes.last?.jobClass != jobClass {
+                classes.append(
+                    ClassBacklog(
+                        jobClass: jobClass, queued: try row.value("queued"),
                         oldestAge: .milliseconds(try row.value("oldest_ms", as: Int64.self))))
             }
             let head = try head(row)
-            let last = groups.count - 1
-            groups[last].heads.append(head)
-            if groups[last].tenants.last?.id != head.tenant { groups[last].tenants.append(try tenant(row)) }
+            let last = classes.count - 1
+            classes[last].heads.append(head)
+            if classes[last].tenants.last?.id != head.tenant { classes[last].tenants.append(try tenant(row)) }
         }
-        return groups
+        return classes
     }
 
-    private static func head(_ row: Row) throws(DatabaseError) -> GroupBacklog.Head {
-        GroupBacklog.Head(
+    private static func head(_ row: Row) throws(DatabaseError) -> ClassBacklog.Head {
+        ClassBacklog.Head(
             tenant: try row.value("tenant_id"), urgency: try row.value("urgency"),
             job: JobID(try row.value("id")), age: .milliseconds(try row.value("age_ms", as: Int64.self)))
     }
 
-    private static func tenant(_ row: Row) throws(DatabaseError) -> GroupBacklog.Tenant {
-        GroupBacklog.Tenant(
+    private static func tenant(_ row: Row) throws(DatabaseError) -> ClassBacklog.Tenant {
+        ClassBacklog.Tenant(
             id: try row.value("tenant_id"), weight: try row.value("weight"),
             runningMax: try row.optional("max_running"), running: try row.value("running"),
             recentJobs: try row.value("recent_jobs"), recentTokens: try row.value("recent_tokens"))
     }
 
-    private static func group(_ row: Row) throws(DatabaseError) -> JobGroup {
+    private static func jobClass(_ row: Row) throws(DatabaseError) -> JobClass {
         let mode: String = try row.value("mode")
         guard let mode = ReasoningMode(rawValue: mode) else {
             throw DatabaseError(.protocolViolation, "unknown mode \(mode)")
         }
-        return JobGroup(model: try row.value("name"), mode: mode, bucket: try row.value("bucket"))
+        return JobClass(model: try row.value("name"), mode: mode, bucket: try row.value("bucket"))
     }
 
     /// Counts the jobs that a worker of these models may still have to run.

@@ -2,11 +2,11 @@ package import MoedCore
 import MoedPostgres
 
 extension JobStore {
-    /// Reads the backlog of one group and takes up to `limit` queued jobs of it for this worker.
+    /// Reads the backlog of one job class and takes up to `limit` queued jobs of it for this worker.
     package func claim(
-        _ worker: WorkerID, _ group: JobGroup, limit: Int, maxWait: Duration? = nil, computedBy: String? = nil
+        _ worker: WorkerID, _ jobClass: JobClass, limit: Int, maxWait: Duration? = nil, computedBy: String? = nil
     ) async throws(QueueError) -> [ClaimedJob] {
-        guard let backlog = try await backlog(models: [group.model]).first(where: { $0.group == group })
+        guard let backlog = try await backlog(models: [jobClass.model]).first(where: { $0.jobClass == jobClass })
         else {
             return []
         }
@@ -16,15 +16,15 @@ extension JobStore {
     /// Maximum number of claims in a row: the later ones redistribute room that tenants with few jobs left unused.
     private static let passesMax = 4
 
-    /// Takes up to `limit` queued jobs of one group for this worker, as `FairShare` deals them out.
+    /// Takes up to `limit` queued jobs of one job class for this worker, as `FairShare` deals them out.
     ///
     /// Jobs that other workers are claiming at this moment are skipped. A worker that was declared dead gets none.
     ///
-    /// - Parameter backlog: a recent backlog of the group. Jobs before its heads are not seen.
+    /// - Parameter backlog: a recent backlog of the job class. Jobs before its heads are not seen.
     /// - Parameter maxWait: see `FairShare`.
     /// - Parameter computedBy: checkpoints of this origin come with the jobs; see `checkpoint`.
     package func claim(
-        _ worker: WorkerID, _ backlog: GroupBacklog, limit: Int, maxWait: Duration? = nil,
+        _ worker: WorkerID, _ backlog: ClassBacklog, limit: Int, maxWait: Duration? = nil,
         computedBy: String? = nil
     ) async throws(QueueError) -> [ClaimedJob] {
         let limit = min(limit, Self.rowsPerStatementMax)
@@ -36,8 +36,8 @@ extension JobStore {
             let portions = share.portions(limit - claimed.count)
             guard !portions.isEmpty else { break }
             let result = try await query(
-                Self.claim(worker, backlog.group, portions, computedBy: computedBy?.withoutNUL))
-            let jobs = try await jobs(result, of: backlog.group)
+                Self.claim(worker, backlog.jobClass, portions, computedBy: computedBy?.withoutNUL))
+            let jobs = try await jobs(result, of: backlog.jobClass)
             let order = jobs.map { (turn: share.turn(of: $0.rank, tenant: $0.job.tenantID), job: $0.job) }
                 .sorted { ($0.turn, $0.job.id.rawValue) < ($1.turn, $1.job.id.rawValue) }
                 .map(\.job)
@@ -49,11 +49,11 @@ extension JobStore {
 
     /// Reads the rows of a claim. A job with malformed checkpoints is not among them: it fails, and its neighbours run.
     private func jobs(
-        _ result: QueryResult, of group: JobGroup
+        _ result: QueryResult, of jobClass: JobClass
     ) async throws(QueueError) -> [(rank: Int, job: ClaimedJob)] {
         let rows = try await decode(result) { row throws(DatabaseError) in
             (
-                rank: try row.value("rank", as: Int.self), job: try Self.claimedJob(row, of: group),
+                rank: try row.value("rank", as: Int.self), job: try Self.claimedJob(row, of: jobClass),
                 saved: try row.optional("saved", as: String.self)
             )
         }
@@ -74,23 +74,23 @@ extension JobStore {
         return jobs
     }
 
-    private static func claimedJob(_ row: Row, of group: JobGroup) throws(DatabaseError) -> ClaimedJob {
+    private static func claimedJob(_ row: Row, of jobClass: JobClass) throws(DatabaseError) -> ClaimedJob {
         ClaimedJob(
             lease: JobLease(job: JobID(try row.value("id")), token: try row.value("lease_token")),
-            attempt: try row.value("attempt"), crashes: try row.value("crashes"), group: group,
+            attempt: try row.value("attempt"), crashes: try row.value("crashes"), jobClass: jobClass,
             tenant: try row.value("tenant"), tenantID: try row.value("tenant_id"),
             body: try row.optional("body"),
             waited: .milliseconds(try row.value("waited_ms", as: Int64.self)))
     }
 
     private static func claim(
-        _ worker: WorkerID, _ group: JobGroup, _ portions: [FairShare.Portion], computedBy: String?
+        _ worker: WorkerID, _ jobClass: JobClass, _ portions: [FairShare.Portion], computedBy: String?
     ) -> SQL {
         SQL(
             .claim,
             [
-                .value(worker.rawValue), .value(group.model.withoutNUL), .value(group.mode.rawValue),
-                .value(group.bucket),
+                .value(worker.rawValue), .value(jobClass.model.withoutNUL), .value(jobClass.mode.rawValue),
+                .value(jobClass.bucket),
                 .value(SQLArray(portions.map { Int32(clamping: $0.head.tenant) })),
                 .value(SQLArray(portions.map { Int32(clamping: $0.head.urgency) })),
                 .value(SQLArray(portions.map(\.head.job.rawValue))), .value(SQLArray(portions.map(\.most))),

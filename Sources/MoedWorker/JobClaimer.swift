@@ -2,22 +2,22 @@ package import Logging
 package import MoedCore
 package import MoedQueue
 
-/// Polls the queue and claims jobs for the runner's room, class by class as `GroupPolicy` says.
+/// Polls the queue and claims jobs for the runner's room, class by class as `ClassPolicy` says.
 package final class JobClaimer {
     private let state: WorkerState
     private let report: WorkerReport
     private let log: Logger
-    private let policy: GroupPolicy
+    private let policy: ClassPolicy
     private var backlog = KnownBacklog()
-    private var currentGroup: JobGroup?
+    private var currentClass: JobClass?
     /// Classes that gave nothing in this round, after a fresh poll.
-    private var exhausted: Set<JobGroup> = []
+    private var exhausted: Set<JobClass> = []
 
     package init(_ state: WorkerState, report: WorkerReport, log: Logger) {
         self.state = state
         self.report = report
         self.log = log
-        policy = GroupPolicy(maxWait: state.settings.maxWait)
+        policy = ClassPolicy(maxWait: state.settings.maxWait)
     }
 
     /// The queue may hold jobs that the last poll did not see.
@@ -36,29 +36,35 @@ package final class JobClaimer {
         /// No class has jobs that could start beside the running ones.
         case nothing
         /// The next class, and how many of its jobs were claimed.
-        case claimed(JobGroup, Int)
+        case claimed(JobClass, Int)
     }
 
     /// Claims from the next class, for at most `room` jobs, and starts them.
     package func claimNext(_ store: any WorkerStore, room: Int) async throws(QueueError) -> Step {
         guard let worker = state.worker, room > 0 else { return .nothing }
-        let open = backlog.groups.filter { !exhausted.contains($0.group) }
-        guard let group = policy.next(after: currentGroup, among: open),
-            let waiting = open.first(where: { $0.group == group })
+        let open = backlog.classes.filter { !exhausted.contains($0.jobClass) }
+        guard let jobClass = policy.next(after: currentClass, among: open),
+            let waiting = open.first(where: { $0.jobClass == jobClass })
         else { return .nothing }
-        let isQuarantine = group.bucket == JobGroup.quarantine
+        let isQuarantine = jobClass.bucket == JobClass.quarantine
         // A suspect runs alone: it waits until the batch is empty, and the batch until it has ended.
         if state.jobs.runsAlone || (isQuarantine && state.jobs.count > 0) { return .nothing }
         let limit = isQuarantine ? 1 : min(room, state.settings.claimMax)
         let claimed = try await store.claim(
             worker, waiting, limit: limit, maxWait: state.settings.maxWait, computedBy: state.runner.origin)
-        backlog.claimed(claimed, of: limit, in: group)
-        guard !claimed.isEmpty else { return .claimed(group, 0) }
-        currentGroup = group
-        for job in claimed { state.jobs.claimed(job, at: state.now) }
+        backlog.claimed(claimed, of: limit, in: jobClass)
+        guard !claimed.isEmpty else { return .claimed(jobClass, 0) }
+        currentClass = jobClass
+        for job in claimed {
+            state.jobs.claimed(job, at: state.now)
+            let crashes = job.crashes > 0 ? ", \(job.crashes) workers died while running it" : ""
+            log.info(
+                "job claimed: attempt \(job.attempt)\(crashes)",
+                metadata: ["job_id": "\(job.id)", "event": "claimed"])
+        }
         state.runner.start(claimed.map(\.runnable))
-        log.debug("claimed \(claimed.count) jobs of \(group.mode.rawValue), bucket \(group.bucket)")
-        return .claimed(group, claimed.count)
+        log.debug("claimed \(claimed.count) jobs of \(jobClass.mode.rawValue), bucket \(jobClass.bucket)")
+        return .claimed(jobClass, claimed.count)
     }
 
     /// Claims until the room is full or the queue has nothing more.
@@ -70,20 +76,20 @@ package final class JobClaimer {
                 try await look(store)
                 isFresh = true
             }
-            guard case .claimed(let group, let count) = try await claimNext(store, room: state.runner.room)
+            guard case .claimed(let jobClass, let count) = try await claimNext(store, room: state.runner.room)
             else { break }
             // Heads of an older poll may be empty: the claim that came short calls for another one.
-            if count == 0, isFresh { exhausted.insert(group) }
+            if count == 0, isFresh { exhausted.insert(jobClass) }
         }
         report.update {
             $0.queued = backlog.queued
             $0.isQueuedAtLeast = backlog.isAtLeast
-            $0.group = currentGroup
+            $0.jobClass = currentClass
         }
     }
 }
 
 extension ClaimedJob {
     /// The job without its lease.
-    var runnable: RunnableJob { RunnableJob(id: id, group: group, body: body, waited: waited, saved: saved) }
+    var runnable: RunnableJob { RunnableJob(id: id, jobClass: jobClass, body: body, waited: waited, saved: saved) }
 }

@@ -12,36 +12,36 @@ package struct KnownBacklog {
     private static let lifetime = Duration.milliseconds(1500)
     private static let restPerLook = 50
 
-    package private(set) var groups: [GroupBacklog] = []
+    package private(set) var classes: [ClassBacklog] = []
     private var expiresAt: Duration?
 
     package init() {}
 
-    package var queued: Int { groups.reduce(0) { $0 + $1.queued } }
+    package var queued: Int { classes.reduce(0) { $0 + $1.queued } }
     /// Whether more may be queued: the look stops counting.
     package private(set) var isAtLeast = false
 
     package func needsLook(now: Duration) -> Bool { expiresAt.map { now >= $0 } ?? true }
 
     /// Takes in what a look found.
-    package mutating func looked(_ groups: [GroupBacklog], from start: Duration, to end: Duration) {
-        self.groups = groups
-        isAtLeast = groups.contains { $0.queued >= JobStore.backlogCountMax }
+    package mutating func looked(_ classes: [ClassBacklog], from start: Duration, to end: Duration) {
+        self.classes = classes
+        isAtLeast = classes.contains { $0.queued >= JobStore.backlogCountMax }
         expiresAt = end + max(queued > 0 ? Self.lifetime : .zero, (end - start) * Self.restPerLook)
     }
 
     /// Takes out what was claimed: their tenants run them now. A claim that came short, or took all that was counted,
     /// calls for a look.
-    package mutating func claimed(_ jobs: some Collection<ClaimedJob>, of limit: Int, in group: JobGroup) {
+    package mutating func claimed(_ jobs: some Collection<ClaimedJob>, of limit: Int, in jobClass: JobClass) {
         let counts = jobs.countByTenant
-        for index in groups.indices {
-            for tenant in groups[index].tenants.indices {
-                groups[index].tenants[tenant].running += counts[groups[index].tenants[tenant].id] ?? 0
+        for index in classes.indices {
+            for tenant in classes[index].tenants.indices {
+                classes[index].tenants[tenant].running += counts[classes[index].tenants[tenant].id] ?? 0
             }
         }
-        guard let index = groups.firstIndex(where: { $0.group == group }) else { return }
-        groups[index].queued -= jobs.count
-        if jobs.count < limit || groups[index].queued <= 0 { forget() }
+        guard let index = classes.firstIndex(where: { $0.jobClass == jobClass }) else { return }
+        classes[index].queued -= jobs.count
+        if jobs.count < limit || classes[index].queued <= 0 { forget() }
     }
 
     /// There may be jobs that it does not know.

@@ -51,7 +51,7 @@ package struct RunningJobs {
 
     package mutating func claimed(_ job: ClaimedJob, at now: Duration) {
         held[job.lease.job] = Held(lease: job.lease, claimedAt: now)
-        runsAlone = job.group.bucket == JobGroup.quarantine
+        runsAlone = job.jobClass.bucket == JobClass.quarantine
     }
 
     package mutating func refused(_ job: JobID, _ error: RequestError) {

@@ -19,7 +19,7 @@ package final class WorkerReport: Sendable {
         package var queued = 0
         /// More jobs may be queued than were counted.
         package var isQueuedAtLeast = false
-        package var group: JobGroup?
+        package var jobClass: JobClass?
         /// The status line, and generated tokens a second.
         package var status = ""
         package var tokensPerSecond = 0.0

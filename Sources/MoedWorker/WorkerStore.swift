@@ -9,9 +9,9 @@ package protocol WorkerStore: Sendable {
     func beat(_ worker: WorkerID, _ beat: WorkerBeat) async throws(QueueError) -> Bool
     func leases(of worker: WorkerID) async throws(QueueError) -> [JobLease]
 
-    func backlog(models: [String]) async throws(QueueError) -> [GroupBacklog]
+    func backlog(models: [String]) async throws(QueueError) -> [ClassBacklog]
     func claim(
-        _ worker: WorkerID, _ backlog: GroupBacklog, limit: Int, maxWait: Duration?, computedBy: String?
+        _ worker: WorkerID, _ backlog: ClassBacklog, limit: Int, maxWait: Duration?, computedBy: String?
     ) async throws(QueueError) -> [ClaimedJob]
     func remaining(models: [String]) async throws(QueueError) -> Remaining
 

@@ -3,8 +3,8 @@ import MoedCore
 import Testing
 
 @Suite struct BatchPlannerTests {
-    let a = JobGroup(model: "m", mode: .thinking, bucket: 8)
-    let b = JobGroup(model: "m", mode: .nonThinking, bucket: 8)
+    let a = JobClass(model: "m", mode: .thinking, bucket: 8)
+    let b = JobClass(model: "m", mode: .nonThinking, bucket: 8)
 
     func planner(slots: Int = 4, kv: Int = 640, rows: Int = 16, chunk: Int = 8, maxWait: Int = 60)
         -> BatchPlanner
@@ -13,19 +13,19 @@ import Testing
             limits: EngineLimits(
                 contextLength: 512, kvTokens: kv, kvBlockTokens: 32, sequencesMax: slots,
                 rowsPerSweepMax: rows),
-            policy: GroupPolicy(maxWait: .seconds(maxWait)), prefillChunkMax: chunk)
+            policy: ClassPolicy(maxWait: .seconds(maxWait)), prefillChunkMax: chunk)
     }
 
-    func candidate(_ id: Int, _ group: JobGroup, tokens: Int = 64, since: Int = 0) -> BatchPlanner.Candidate {
-        .init(sequence: SequenceID(id), group: group, tokensMax: tokens, readySince: .seconds(since))
+    func candidate(_ id: Int, _ jobClass: JobClass, tokens: Int = 64, since: Int = 0) -> BatchPlanner.Candidate {
+        .init(sequence: SequenceID(id), jobClass: jobClass, tokensMax: tokens, readySince: .seconds(since))
     }
 
     func ids(_ numbers: Int...) -> [SequenceID] { numbers.map(SequenceID.init) }
 
     @Test func fillsSlotsWithOneGroupFirst() {
         var planner = planner()
-        for (id, group) in [(0, a), (1, b), (2, a), (3, b), (4, a)] {
-            planner.enqueue(candidate(id, group, since: id))
+        for (id, jobClass) in [(0, a), (1, b), (2, a), (3, b), (4, a)] {
+            planner.enqueue(candidate(id, jobClass, since: id))
         }
         #expect(planner.admit(now: .seconds(5)) == ids(0, 2, 4, 1))
         #expect(planner.waitingCount == 1)

@@ -7,7 +7,7 @@ import Testing
     static let open: TokenID = 300
     static let close: TokenID = 301
     static let end: TokenID = 302
-    let group = JobGroup(model: "m", mode: .thinking, bucket: 8)
+    let jobClass = JobClass(model: "m", mode: .thinking, bucket: 8)
 
     func limits(slots: Int = 4, rows: Int = 16) -> EngineLimits {
         EngineLimits(
@@ -19,7 +19,7 @@ import Testing
         thinking: ThinkingPolicy = .none
     ) -> GenerationTask {
         GenerationTask(
-            job: JobID(job), group: group, prompt: prompt, newTokensMax: max,
+            job: JobID(job), jobClass: jobClass, prompt: prompt, newTokensMax: max,
             sampling: SamplingParameters(seed: UInt64(job)), choices: choices, stopIDs: [Self.end],
             stopStrings: stops, thinking: thinking, makeTextStream: { LetterStream() })
     }
@@ -34,7 +34,7 @@ import Testing
     func run(_ engine: ScriptedEngine, _ tasks: [GenerationTask], chunk: Int = 8) -> [JobID: GenerationResult]
     {
         var loop = GenerationLoop(
-            engine: engine, policy: GroupPolicy(maxWait: .seconds(60)), prefillChunkMax: chunk)
+            engine: engine, policy: ClassPolicy(maxWait: .seconds(60)), prefillChunkMax: chunk)
         for task in tasks { loop.submit(task, now: .zero) }
         var results: [JobID: GenerationResult] = [:]
         for tick in 0..<10_000 where !loop.isIdle {
@@ -55,7 +55,7 @@ import Testing
                 contextLength: 2048, kvTokens: 4096, kvBlockTokens: 32, sequencesMax: 4, rowsPerSweepMax: 64)
         ) { _ in 1 }
         var loop = GenerationLoop(
-            engine: engine, policy: GroupPolicy(maxWait: .seconds(60)), prefillChunkMax: 64,
+            engine: engine, policy: ClassPolicy(maxWait: .seconds(60)), prefillChunkMax: 64,
             sweepTimeMax: milliseconds.map { .milliseconds($0) })
         var now = Duration.zero
         func advance() -> Int {
@@ -110,7 +110,7 @@ import Testing
     @Test func reportsEveryNewTokenOnce() {
         let engine = ScriptedEngine(limits: limits()) { _ in 5 }
         var loop = GenerationLoop(
-            engine: engine, policy: GroupPolicy(maxWait: .seconds(60)), prefillChunkMax: 8)
+            engine: engine, policy: ClassPolicy(maxWait: .seconds(60)), prefillChunkMax: 8)
         loop.submit(task(1, max: 20, choices: 2), now: .zero)
         var saved: [Int: Int] = [:]
         for tick in 0..<18 {
@@ -165,7 +165,7 @@ import Testing
         let engine = ScriptedEngine(limits: limits()) { $0.count < 2 ? 1 : Self.end }
         engine.withoutFiniteLogits = [1]
         var loop = GenerationLoop(
-            engine: engine, policy: GroupPolicy(maxWait: .seconds(60)), prefillChunkMax: 8)
+            engine: engine, policy: ClassPolicy(maxWait: .seconds(60)), prefillChunkMax: 8)
         for job in 1...2 { loop.submit(task(Int64(job), choices: 2), now: .zero) }
         var outcomes: [GenerationLoop.Outcome] = []
         for tick in 0..<20 where !loop.isIdle { outcomes += loop.advance(now: .milliseconds(tick)) }
@@ -263,7 +263,7 @@ import Testing
     @Test func aFailedSweepEndsTheRunningJobsOnly() {
         let engine = ScriptedEngine(limits: limits())
         var loop = GenerationLoop(
-            engine: engine, policy: GroupPolicy(maxWait: .seconds(60)), prefillChunkMax: 8)
+            engine: engine, policy: ClassPolicy(maxWait: .seconds(60)), prefillChunkMax: 8)
         loop.submit(task(1), now: .zero)
         loop.submit(task(2), now: .zero)
         let error = EngineError(.io, "disk")
@@ -290,7 +290,7 @@ import Testing
     @Test func tokensOfAFailedAttemptAreWasted() {
         let engine = ScriptedEngine(limits: limits())
         var loop = GenerationLoop(
-            engine: engine, policy: GroupPolicy(maxWait: .seconds(60)), prefillChunkMax: 8)
+            engine: engine, policy: ClassPolicy(maxWait: .seconds(60)), prefillChunkMax: 8)
         loop.submit(task(1, max: 20), now: .zero)
         while loop.generatedTokens < 3 { _ = loop.advance(now: .zero) }
         engine.failNextSweep = EngineError(.io, "disk")
@@ -316,7 +316,7 @@ import Testing
     @Test func jobsThatWereNotInTheFailedSweepGoOn() {
         let engine = ScriptedEngine(limits: limits(slots: 1))
         var loop = GenerationLoop(
-            engine: engine, policy: GroupPolicy(maxWait: .seconds(60)), prefillChunkMax: 8)
+            engine: engine, policy: ClassPolicy(maxWait: .seconds(60)), prefillChunkMax: 8)
         loop.submit(task(1), now: .zero)
         loop.submit(task(2), now: .zero)
         let error = EngineError(.io, "disk")
@@ -335,7 +335,7 @@ import Testing
     @Test func anInterruptedSweepEndsNothing() {
         let engine = ScriptedEngine(limits: limits())
         var loop = GenerationLoop(
-            engine: engine, policy: GroupPolicy(maxWait: .seconds(60)), prefillChunkMax: 8)
+            engine: engine, policy: ClassPolicy(maxWait: .seconds(60)), prefillChunkMax: 8)
         loop.submit(task(1), now: .zero)
         engine.failNextSweep = EngineError(.interrupted, "")
         #expect(loop.advance(now: .zero).isEmpty && loop.advance(now: .zero).isEmpty)
@@ -347,7 +347,7 @@ import Testing
     @Test func cancelFreesTheSlot() {
         let engine = ScriptedEngine(limits: limits(slots: 1))
         var loop = GenerationLoop(
-            engine: engine, policy: GroupPolicy(maxWait: .seconds(60)), prefillChunkMax: 8)
+            engine: engine, policy: ClassPolicy(maxWait: .seconds(60)), prefillChunkMax: 8)
         loop.submit(task(1), now: .zero)
         _ = loop.advance(now: .zero)
         #expect(loop.slotsFree == 0)

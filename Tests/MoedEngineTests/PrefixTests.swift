@@ -26,7 +26,7 @@ import Testing
         if job % 3 == 0 { sampling.presencePenalty = 0.5 }
         if job % 4 == 1 { sampling.repetitionPenalty = 1.1 }
         return GenerationTask(
-            job: JobID(Int64(job)), group: JobGroup(model: "m", mode: .thinking, bucket: 8), prompt: prompt,
+            job: JobID(Int64(job)), jobClass: JobClass(model: "m", mode: .thinking, bucket: 8), prompt: prompt,
             newTokensMax: 4 + job % 3, sampling: sampling, choices: choices,
             makeTextStream: { LetterStream() })
     }
@@ -45,7 +45,7 @@ import Testing
         results: [GenerationResult], prefilled: Int
     ) {
         var loop = GenerationLoop(
-            engine: engine, policy: GroupPolicy(maxWait: .seconds(60)), prefillChunkMax: chunk)
+            engine: engine, policy: ClassPolicy(maxWait: .seconds(60)), prefillChunkMax: chunk)
         for task in tasks { loop.submit(task, now: .zero) }
         var results: [JobID: GenerationResult] = [:]
         for tick in 0..<10_000 where !loop.isIdle {
@@ -132,7 +132,7 @@ import Testing
         for sweeps in 0..<4 {
             let engine = try Self.engine(rows: 40)
             var loop = GenerationLoop(
-                engine: engine, policy: GroupPolicy(maxWait: .seconds(60)), prefillChunkMax: 20)
+                engine: engine, policy: ClassPolicy(maxWait: .seconds(60)), prefillChunkMax: 20)
             loop.submit(Self.task(1, prompts[0]), now: .zero)
             loop.submit(Self.task(2, prompts[1]), now: .zero)
             for _ in 0..<sweeps { #expect(loop.advance(now: .zero).isEmpty) }

@@ -44,7 +44,7 @@ import Testing
         let closed: JSONValue = [5, 639]
         let task = try task(["prompt_ids": closed, "chat_template_kwargs": ["enable_thinking": true]])
         #expect(task.thinking.isEnabled)
-        #expect(task.group.mode == .thinking)
+        #expect(task.jobClass.mode == .thinking)
     }
 
     @Test func promptsThatDoNotFitNameTheirField() throws {

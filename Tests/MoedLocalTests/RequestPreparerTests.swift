@@ -34,7 +34,7 @@ import Testing
     @Test func thinkingIsTheDefault() throws {
         let task = try prepare(body())
         #expect(prompt(task).hasSuffix("<|im_start|>assistant\n"))
-        #expect(task.group.mode == .thinking)
+        #expect(task.jobClass.mode == .thinking)
         #expect(task.thinking.isEnabled && !task.thinking.startsOpen)
         #expect(task.newTokensMax == 100)
         #expect(task.sampling == SamplingParameters(temperature: 0.6, topK: 20, topP: 0.95, seed: 7))
@@ -49,7 +49,7 @@ import Testing
         ] as [(String, JSONValue)] {
             let task = try prepare(body("Hi", more))
             #expect(prompt(task).hasSuffix(Self.direct))
-            #expect(task.group.mode == .nonThinking && !task.thinking.isEnabled)
+            #expect(task.jobClass.mode == .nonThinking && !task.thinking.isEnabled)
             #expect(task.sampling == SamplingParameters(temperature: 0.7, topK: 20, topP: 0.8, seed: 7))
         }
     }
@@ -59,12 +59,12 @@ import Testing
         ("/think\n/no_think", .nonThinking), ("a/no_think", .thinking), ("/no_thinking", .thinking),
     ])
     func theLastSoftSwitchCounts(_ content: String, _ mode: ReasoningMode) throws {
-        #expect(try prepare(body(content)).group.mode == mode)
+        #expect(try prepare(body(content)).jobClass.mode == mode)
     }
 
     @Test func anExplicitModeOverrulesTheSoftSwitch() throws {
         let task = try prepare(body("/no_think", ("chat_template_kwargs", ["enable_thinking": true])))
-        #expect(task.group.mode == .thinking)
+        #expect(task.jobClass.mode == .thinking)
     }
 
     /// A mode that the model lacks, and a budget without thinking, are remarks and no errors.

@@ -15,7 +15,7 @@ import Testing
         let (events, continuation) = AsyncStream.makeStream(of: RunnerEvent.self)
         let service = try SweepThread(
             loop: GenerationLoop(
-                engine: HeldEngine(gate), policy: GroupPolicy(maxWait: .seconds(60)), prefillChunkMax: 64),
+                engine: HeldEngine(gate), policy: ClassPolicy(maxWait: .seconds(60)), prefillChunkMax: 64),
             progress: ProgressCounter(name: "sweep"), interruption: Interruption(),
             checkpoints: CheckpointSchedule(interval: .seconds(3600), tokens: 1000))
         let running = Task {
@@ -26,7 +26,7 @@ import Testing
         }
         func task(_ id: Int64) -> GenerationTask {
             GenerationTask(
-                job: JobID(id), group: JobGroup(model: "", mode: .nonThinking, bucket: 5), prompt: [1, 2, 3],
+                job: JobID(id), jobClass: JobClass(model: "", mode: .nonThinking, bucket: 5), prompt: [1, 2, 3],
                 newTokensMax: 2, makeTextStream: { LetterStream() })
         }
         service.submit([task(1)])

@@ -76,9 +76,9 @@ struct BatchTests {
     @Test func answersComeOutInOpenAIsForm() async throws {
         let queue = try await Queue()
         let worker = try await queue.worker()
-        let group = JobGroup(model: "default", mode: .thinking, bucket: 5)
+        let jobClass = JobClass(model: "default", mode: .thinking, bucket: 5)
         let batch = try await importing(queue, (1...5).map { Self.line("c\($0)") }.joined(separator: "\n"))
-        let claimed = try await queue.store.claim(worker, group, limit: 3)
+        let claimed = try await queue.store.claim(worker, jobClass, limit: 3)
         #expect(claimed.count == 3)
         _ = try await queue.store.complete([JobCompletion(claimed[0].lease)])
         _ = try await queue.store.fail([

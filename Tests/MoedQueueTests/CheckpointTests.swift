@@ -18,7 +18,7 @@ struct CheckpointTests {
         let queue = try await Queue()
         let worker = try await queue.worker()
         let ids = try await queue.add(2)
-        let first = try await queue.store.claim(worker, Queue.group, limit: 2, computedBy: "m")
+        let first = try await queue.store.claim(worker, Queue.jobClass, limit: 2, computedBy: "m")
         #expect(first.map(\.saved) == [[:], [:]])
         let lease = first[0].lease
         let written = [
@@ -34,10 +34,10 @@ struct CheckpointTests {
         #expect(try await queue.store.checkpoint(further, computedBy: "m") == [ids[0]])
         _ = try await queue.store.release(first.map { JobRelease(lease: $0.lease) })
 
-        let other = try await queue.store.claim(worker, Queue.group, limit: 2, computedBy: "another model")
+        let other = try await queue.store.claim(worker, Queue.jobClass, limit: 2, computedBy: "another model")
         #expect(other.map(\.saved) == [[:], [:]])
         _ = try await queue.store.release(other.map { JobRelease(lease: $0.lease) })
-        let second = try await queue.store.claim(worker, Queue.group, limit: 2, computedBy: "m")
+        let second = try await queue.store.claim(worker, Queue.jobClass, limit: 2, computedBy: "m")
         #expect(second.map(\.saved) == [[0: [5, 6, 7, 2_147_483_647, 8], 1: [1]], [0: [9]]])
         #expect(
             try await queue.store.complete(second.map { JobCompletion($0.lease) }) == [
@@ -53,14 +53,14 @@ struct CheckpointTests {
         let worker = try await queue.worker()
         let id = try await queue.add(1)[0]
         for (origin, tokens) in [("a", [1, 2]), ("b", [3])] as [(String, [TokenID])] {
-            let lease = try await queue.store.claim(worker, Queue.group, limit: 1, computedBy: origin)[0]
+            let lease = try await queue.store.claim(worker, Queue.jobClass, limit: 1, computedBy: origin)[0]
                 .lease
             #expect(
                 try await queue.store.checkpoint([checkpoint(lease, 0, tokens)], computedBy: origin) == [id])
             _ = try await queue.store.release([JobRelease(lease: lease)])
         }
         #expect(
-            try await queue.store.claim(worker, Queue.group, limit: 1, computedBy: "b")[0].saved == [0: [3]])
+            try await queue.store.claim(worker, Queue.jobClass, limit: 1, computedBy: "b")[0].saved == [0: [3]])
         await queue.close()
     }
 
@@ -68,7 +68,7 @@ struct CheckpointTests {
         let queue = try await Queue()
         let (first, second) = (try await queue.worker(), try await queue.worker())
         let ids = try await queue.add(2)
-        let old = try await queue.store.claim(first, Queue.group, limit: 2, computedBy: "m")
+        let old = try await queue.store.claim(first, Queue.jobClass, limit: 2, computedBy: "m")
         #expect(
             try await queue.database.value(
                 "SELECT moed.cancel(\(ids[1].rawValue)) AS value", as: String.self) == "requested")
@@ -79,7 +79,7 @@ struct CheckpointTests {
             try await queue.store.rescue() == RescueReport(workers: 1, requeued: 1, failed: 0, cancelled: 1))
         let zombie = [checkpoint(old[0].lease, 1, [66])]
         #expect(try await queue.store.checkpoint(zombie, computedBy: "m") == [])
-        let new = try await queue.store.claim(second, Queue.group, limit: 2, computedBy: "m")
+        let new = try await queue.store.claim(second, Queue.jobClass, limit: 2, computedBy: "m")
         #expect(new.map(\.saved) == [[0: [1]]])
         #expect(try await queue.store.checkpoint(zombie, computedBy: "m") == [])
         #expect(try await pieces(queue) == 1)
@@ -96,12 +96,12 @@ struct CheckpointTests {
         let queue = try await Queue()
         let worker = try await queue.worker()
         let ids = try await queue.add(2)
-        let first = try await queue.store.claim(worker, Queue.group, limit: 2, computedBy: "m")
+        let first = try await queue.store.claim(worker, Queue.jobClass, limit: 2, computedBy: "m")
         _ = try await queue.store.checkpoint(first.map { checkpoint($0.lease, 0, [1, 2]) }, computedBy: "m")
         _ = try await queue.store.release(first.map { JobRelease(lease: $0.lease) })
         try await queue.database.query(
             "UPDATE moed.job_checkpoint SET token_ids = \(damaged)::int[] WHERE job_id = \(ids[0].rawValue)")
-        let second = try await queue.store.claim(worker, Queue.group, limit: 2, computedBy: "m")
+        let second = try await queue.store.claim(worker, Queue.jobClass, limit: 2, computedBy: "m")
         #expect(second.map(\.id) == [ids[1]])
         #expect(second.map(\.saved) == [[0: [1, 2]]])
         #expect(try await queue.state(ids[0]) == "failed")

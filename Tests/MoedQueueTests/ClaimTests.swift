@@ -13,17 +13,17 @@ struct ClaimTests {
         let urgent = try await queue.add(1, priority: 5)
         try await queue.database.run(
             script: "SELECT moed.enqueue(prompt => 'x', reasoning => 'thinking', max_tokens => 1)")
-        let claimed = try await queue.store.claim(worker, Queue.group, limit: 10)
+        let claimed = try await queue.store.claim(worker, Queue.jobClass, limit: 10)
         #expect(claimed.map(\.id) == urgent + plain)
         #expect(
             claimed.allSatisfy {
-                $0.attempt == 1 && $0.crashes == 0 && $0.group == Queue.group && $0.tenant == "default"
+                $0.attempt == 1 && $0.crashes == 0 && $0.jobClass == Queue.jobClass && $0.tenant == "default"
             })
         #expect(Set(claimed.map(\.lease.token)).count == 4)
         #expect(
             claimed[0].body?.hasPrefix(#"{"messages":[{"role":"user","content":"q1"}],"max_tokens":1"#)
                 == true)
-        #expect(try await queue.store.claim(worker, Queue.group, limit: 10) == [])
+        #expect(try await queue.store.claim(worker, Queue.jobClass, limit: 10) == [])
         #expect(try await queue.violations() == [])
         await queue.close()
     }
@@ -46,9 +46,9 @@ struct ClaimTests {
                 """)
         let backlog = try await queue.store.backlog(models: ["default", "served"])
         #expect(
-            backlog.map(\.group) == [
-                JobGroup(model: "default", mode: .thinking, bucket: 5), Queue.group,
-                JobGroup(model: "served", mode: .thinking, bucket: 5),
+            backlog.map(\.jobClass) == [
+                JobClass(model: "default", mode: .thinking, bucket: 5), Queue.jobClass,
+                JobClass(model: "served", mode: .thinking, bucket: 5),
             ])
         #expect(backlog.map(\.queued) == [1, 5, 1])
         let passed = ContinuousClock.now - start
@@ -58,7 +58,7 @@ struct ClaimTests {
         let remaining = try await queue.store.remaining(models: ["default", "served"])
         #expect(remaining == Remaining(ready: 7, running: 0, retrying: 0))
         // A worker with `model.serve_default: false` does not see jobs that name no model.
-        #expect(try await queue.store.backlog(models: ["served"]).map(\.group.model) == ["served"])
+        #expect(try await queue.store.backlog(models: ["served"]).map(\.jobClass.model) == ["served"])
         #expect(try await queue.store.remaining(models: ["served"]).ready == 1)
         await queue.close()
     }
@@ -68,12 +68,12 @@ struct ClaimTests {
         let queue = try await Queue()
         let worker = try await queue.worker()
         try await queue.add(4, tenant: "a")
-        let done = try await queue.store.claim(worker, Queue.group, limit: 2)
+        let done = try await queue.store.claim(worker, Queue.jobClass, limit: 2)
         _ = try await queue.store.complete(done.map { JobCompletion($0.lease) })
         try await queue.store.foldUsage()
         for priority in 1...3 { try await queue.add(1, tenant: "a", priority: priority) }
         try await queue.add(1, tenant: "b")
-        let held = try await queue.store.claim(worker, Queue.group, limit: 1)
+        let held = try await queue.store.claim(worker, Queue.jobClass, limit: 1)
         let backlog = try #require(try await queue.store.backlog(models: ["default"]).first)
         #expect(held.map(\.tenant) == ["b"])
         #expect(backlog.heads.map(\.urgency) == [-3, -2, -1, 0])
@@ -97,7 +97,7 @@ struct ClaimTests {
                             host: "h", pid: 2, version: "0", models: ["default"], lease: Queue.lease))
                     var mine: [ClaimedJob] = []
                     while try await store.remaining(models: ["default"]).ready > 0 {
-                        mine += try await store.claim(worker, Queue.group, limit: 7)
+                        mine += try await store.claim(worker, Queue.jobClass, limit: 7)
                     }
                     await store.close()
                     return mine
@@ -117,7 +117,7 @@ struct ClaimTests {
         try await queue.add(100, tenant: "a")
         try await queue.add(100, tenant: "b")
         try await queue.database.query("UPDATE moed.tenant SET weight = \(weight) WHERE name = 'a'")
-        let claimed = try await queue.store.claim(worker, Queue.group, limit: 10)
+        let claimed = try await queue.store.claim(worker, Queue.jobClass, limit: 10)
         #expect(claimed.filter { $0.tenant == "a" }.count == heavy)
         #expect(claimed.filter { $0.tenant == "b" }.count == light)
         await queue.close()
@@ -127,9 +127,9 @@ struct ClaimTests {
         let queue = try await Queue()
         let worker = try await queue.worker()
         try await queue.add(200, tenant: "a")
-        #expect(try await queue.store.claim(worker, Queue.group, limit: 32).count == 32)
+        #expect(try await queue.store.claim(worker, Queue.jobClass, limit: 32).count == 32)
         let late = try await queue.add(3, tenant: "b")
-        let next = try await queue.store.claim(worker, Queue.group, limit: 4)
+        let next = try await queue.store.claim(worker, Queue.jobClass, limit: 4)
         #expect(next.prefix(3).map(\.id) == late)
         #expect(next.count == 4)
         await queue.close()
@@ -145,7 +145,7 @@ struct ClaimTests {
         )
         let urgent = try await queue.add(20, priority: 5)
         func claim(_ maxWait: Duration?) async throws -> [JobID] {
-            try await queue.store.claim(worker, Queue.group, limit: 2, maxWait: maxWait).map(\.id)
+            try await queue.store.claim(worker, Queue.jobClass, limit: 2, maxWait: maxWait).map(\.id)
         }
         #expect(try await claim(nil) == Array(urgent[0...1]))
         #expect(try await claim(.seconds(72_000)) == Array(urgent[2...3]))
@@ -162,7 +162,7 @@ struct ClaimTests {
         try await queue.database.query(
             "UPDATE moed.job_request SET body = to_json(repeat('x', \(Int32(RequestLimit.bodyBytesMax)))) WHERE job_id = 1"
         )
-        let claimed = try await queue.store.claim(worker, Queue.group, limit: 2)
+        let claimed = try await queue.store.claim(worker, Queue.jobClass, limit: 2)
         #expect(claimed.count == 2)
         #expect(claimed[0].body == nil)
         #expect(claimed[1].body != nil)
@@ -174,21 +174,21 @@ struct ClaimTests {
         let worker = try await queue.worker()
         try await queue.add(10, tenant: "a")
         try await queue.database.run(script: "UPDATE moed.tenant SET max_running = 3 WHERE name = 'a'")
-        #expect(try await queue.store.claim(worker, Queue.group, limit: 10).count == 3)
-        #expect(try await queue.store.claim(worker, Queue.group, limit: 10).isEmpty)
+        #expect(try await queue.store.claim(worker, Queue.jobClass, limit: 10).count == 3)
+        #expect(try await queue.store.claim(worker, Queue.jobClass, limit: 10).isEmpty)
         try await queue.database.run(
             script: "UPDATE moed.tenant SET max_running = NULL, paused_at = now() WHERE name = 'a'")
-        #expect(try await queue.store.claim(worker, Queue.group, limit: 10).isEmpty)
+        #expect(try await queue.store.claim(worker, Queue.jobClass, limit: 10).isEmpty)
         #expect(try await queue.store.backlog(models: ["default"]).isEmpty)
         try await queue.database.run(
             script: "UPDATE moed.tenant SET paused_at = NULL; UPDATE moed.model SET paused_at = now()")
-        #expect(try await queue.store.claim(worker, Queue.group, limit: 10).isEmpty)
+        #expect(try await queue.store.claim(worker, Queue.jobClass, limit: 10).isEmpty)
         try await queue.database.run(script: "UPDATE moed.model SET paused_at = NULL")
         let expired = try await queue.worker(lease: .zero)
-        #expect(try await queue.store.claim(expired, Queue.group, limit: 10).isEmpty)
-        #expect(try await queue.store.claim(WorkerID(999), Queue.group, limit: 10).isEmpty)
-        #expect(try await queue.store.claim(worker, Queue.group, limit: 0).isEmpty)
-        #expect(try await queue.store.claim(worker, Queue.group, limit: 2).count == 2)
+        #expect(try await queue.store.claim(expired, Queue.jobClass, limit: 10).isEmpty)
+        #expect(try await queue.store.claim(WorkerID(999), Queue.jobClass, limit: 10).isEmpty)
+        #expect(try await queue.store.claim(worker, Queue.jobClass, limit: 0).isEmpty)
+        #expect(try await queue.store.claim(worker, Queue.jobClass, limit: 2).count == 2)
         await queue.close()
     }
 
@@ -209,7 +209,7 @@ struct ClaimTests {
             let connection = try await queue.database.connect()
             try await connection.run(script: "BEGIN")
             #expect(
-                try await JobStore(connection: connection).claim(worker, Queue.group, limit: 64).count == 64)
+                try await JobStore(connection: connection).claim(worker, Queue.jobClass, limit: 64).count == 64)
             #expect(try await JobStore(connection: connection).backlog(models: ["default"]).count == 8)
             let scans = try #require(
                 try await connection.query(
@@ -226,7 +226,7 @@ struct ClaimTests {
             await connection.close()
         }
         for _ in 0..<20 {
-            #expect(try await queue.store.claim(worker, Queue.group, limit: 64).count == 64)
+            #expect(try await queue.store.claim(worker, Queue.jobClass, limit: 64).count == 64)
         }
         let backlog = try await queue.store.backlog(models: ["default"])
         #expect(backlog.reduce(0) { $0 + $1.queued } == 8 * JobStore.backlogCountMax)
@@ -242,7 +242,7 @@ struct ClaimTests {
         try await other.run(script: "BEGIN")
         try await other.query(
             "SELECT FROM moed.job WHERE id = ANY (\(SQLArray(jobs.prefix(10).map(\.rawValue)))) FOR UPDATE")
-        let claimed = try await queue.store.claim(worker, Queue.group, limit: 4)
+        let claimed = try await queue.store.claim(worker, Queue.jobClass, limit: 4)
         #expect(claimed.map(\.id) == Array(jobs[10..<14]))
         await other.close()
         await queue.close()
@@ -255,7 +255,7 @@ struct ClaimTests {
         // Statistics as of a moment when nothing runs, after much has run.
         try await queue.add(8000)
         for _ in 0..<2 {
-            let claimed = try await queue.store.claim(worker, Queue.group, limit: 1000)
+            let claimed = try await queue.store.claim(worker, Queue.jobClass, limit: 1000)
             _ = try await queue.store.complete(claimed.map { JobCompletion($0.lease) })
         }
         try await queue.database.run(script: "VACUUM ANALYZE moed.job")

@@ -3,8 +3,8 @@ import MoedQueue
 import Testing
 
 @Suite struct FairShareTests {
-    private typealias Head = GroupBacklog.Head
-    private typealias Tenant = GroupBacklog.Tenant
+    private typealias Head = ClassBacklog.Head
+    private typealias Tenant = ClassBacklog.Tenant
 
     private static func head(
         _ tenant: Int, urgency: Int = 0, job: Int64? = nil, age: Duration = .zero
@@ -16,8 +16,8 @@ import Testing
         _ tenants: [Tenant], heads: [Head]? = nil, maxWait: Duration? = nil
     ) -> FairShare {
         FairShare(
-            GroupBacklog(
-                group: JobGroup(model: "m", mode: .thinking, bucket: 7), queued: 100, oldestAge: .zero,
+            ClassBacklog(
+                jobClass: JobClass(model: "m", mode: .thinking, bucket: 7), queued: 100, oldestAge: .zero,
                 heads: heads ?? tenants.map { head($0.id) }, tenants: tenants), maxWait: maxWait)
     }
 

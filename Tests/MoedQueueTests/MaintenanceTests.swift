@@ -10,8 +10,8 @@ struct MaintenanceTests {
         let queue = try await Queue()
         let (dead, alive) = (try await queue.worker(), try await queue.worker())
         try await queue.add(4)
-        let lost = try await queue.store.claim(dead, Queue.group, limit: 2)
-        let kept = try await queue.store.claim(alive, Queue.group, limit: 2)
+        let lost = try await queue.store.claim(dead, Queue.jobClass, limit: 2)
+        let kept = try await queue.store.claim(alive, Queue.jobClass, limit: 2)
         #expect(try await queue.store.rescue() == RescueReport())
         try await queue.expire(dead)
         // A lease that ran out but was not noticed is renewed.
@@ -21,7 +21,7 @@ struct MaintenanceTests {
         #expect(try await queue.store.rescue() == RescueReport(workers: 1, requeued: 2))
         for job in lost { #expect(try await queue.state(job.id) == "queued") }
         for job in kept { #expect(try await queue.state(job.id) == "running") }
-        let again = try await queue.store.claim(alive, Queue.group, limit: 4)
+        let again = try await queue.store.claim(alive, Queue.jobClass, limit: 4)
         #expect(again.map(\.attempt) == [2, 2])
         #expect(again.map(\.crashes) == [1, 1])
         #expect(try await queue.violations() == [])
@@ -31,17 +31,17 @@ struct MaintenanceTests {
     @Test func aPoisonJobRunsAloneAndEnds() async throws {
         let queue = try await Queue()
         let id = try await queue.add(1, attempts: 3)[0]
-        var groups: [Int] = []
+        var classes: [Int] = []
         for _ in 0..<3 {
             let worker = try await queue.worker()
             let backlog = try await queue.store.backlog(models: ["default"])
-            let group = try #require(backlog.first?.group)
-            groups.append(group.bucket)
-            #expect(try await queue.store.claim(worker, group, limit: 1).map(\.id) == [id])
+            let jobClass = try #require(backlog.first?.jobClass)
+            classes.append(jobClass.bucket)
+            #expect(try await queue.store.claim(worker, jobClass, limit: 1).map(\.id) == [id])
             try await queue.expire(worker)
             _ = try await queue.store.rescue()
         }
-        #expect(groups == [5, 5, -1])
+        #expect(classes == [5, 5, -1])
         let row = try #require(
             try await queue.database.query("SELECT state, error_code, error FROM moed.jobs").first)
         #expect(try row.value("state") == "failed")
@@ -55,7 +55,7 @@ struct MaintenanceTests {
         let queue = try await Queue()
         let worker = try await queue.worker()
         let id = try await queue.add(1)[0]
-        _ = try await queue.store.claim(worker, Queue.group, limit: 1)
+        _ = try await queue.store.claim(worker, Queue.jobClass, limit: 1)
         try await queue.database.query("SELECT moed.cancel(\(id.rawValue))")
         try await queue.expire(worker)
         #expect(try await queue.store.rescue() == RescueReport(workers: 1, cancelled: 1))
@@ -69,7 +69,7 @@ struct MaintenanceTests {
         for _ in 0..<25 {
             let worker = try await queue.worker()
             try await queue.add(4)
-            let claimed = try await queue.store.claim(worker, Queue.group, limit: 4)
+            let claimed = try await queue.store.claim(worker, Queue.jobClass, limit: 4)
             try await queue.expire(worker)
             let other = try await Queue.store(queue.database)
             async let report = other.rescue()
@@ -133,7 +133,7 @@ struct MaintenanceTests {
         let worker = try await queue.worker(models: ["m", "default"])
         let missing = try await queue.worker()
         try await queue.add(1)
-        _ = try await queue.store.claim(worker, Queue.group, limit: 1)
+        _ = try await queue.store.claim(worker, Queue.jobClass, limit: 1)
         #expect(
             try await queue.store.beat(
                 worker,

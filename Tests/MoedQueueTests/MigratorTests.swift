@@ -89,13 +89,13 @@ struct MigratorTests {
         added.worksSince = known
         let worker = try await queue.worker()
         try await queue.add(2)
-        let claimed = try await queue.store.claim(worker, Queue.group, limit: 1)
+        let claimed = try await queue.store.claim(worker, Queue.jobClass, limit: 1)
         #expect(
             try await Migrator(connection: connection, migrations: Migration.all + [added]).apply() == [added]
         )
         // The worker that was running goes on, on its old connection too.
         #expect(try await queue.store.complete(claimed.map { JobCompletion($0.lease) }) == [.committed])
-        #expect(try await queue.store.claim(worker, Queue.group, limit: 1).count == 1)
+        #expect(try await queue.store.claim(worker, Queue.jobClass, limit: 1).count == 1)
         try await current.verify()
         #expect(try await current.apply() == [])
 

@@ -19,11 +19,11 @@ struct OperationsTests {
         try await queue.add(1, tenant: "a")
         #expect(try await ask(queue, "moed.pause(\(what))") == 1)
         #expect(try await ask(queue, "moed.pause(\(what))") == 1, "a second pause changes nothing")
-        #expect(try await queue.store.claim(worker, Queue.group, limit: 1) == [])
+        #expect(try await queue.store.claim(worker, Queue.jobClass, limit: 1) == [])
         #expect(try await queue.store.backlog(models: ["default"]) == [])
         #expect(try await queue.store.remaining(models: ["default"]).isEmpty)
         #expect(try await ask(queue, "moed.resume(\(what))") == 0)
-        #expect(try await queue.store.claim(worker, Queue.group, limit: 1).count == 1)
+        #expect(try await queue.store.claim(worker, Queue.jobClass, limit: 1).count == 1)
         await queue.close()
     }
 
@@ -40,8 +40,8 @@ struct OperationsTests {
         #expect(try await queue.store.backlog(models: models) == [])
         #expect(try await ask(queue, "moed.resume('all')") == 1)
         let backlog = try await queue.store.backlog(models: models)
-        #expect(backlog.map(\.group.model) == ["later"])
-        #expect(try await queue.store.claim(worker, backlog[0].group, limit: 1).count == 1)
+        #expect(backlog.map(\.jobClass.model) == ["later"])
+        #expect(try await queue.store.claim(worker, backlog[0].jobClass, limit: 1).count == 1)
         await queue.close()
     }
 
@@ -67,7 +67,7 @@ struct OperationsTests {
         let queue = try await Queue()
         let worker = try await queue.worker()
         let ids = try await queue.add(6)
-        let claimed = try await queue.store.claim(worker, Queue.group, limit: 5)
+        let claimed = try await queue.store.claim(worker, Queue.jobClass, limit: 5)
         _ = try await queue.store.complete(claimed.prefix(4).map { JobCompletion($0.lease) })
         try await queue.database.query(
             "UPDATE moed.job SET finished_at = finished_at - interval '2 days' WHERE id <= \(ids[2].rawValue)"
@@ -88,7 +88,7 @@ struct OperationsTests {
         let queue = try await Queue()
         let worker = try await queue.worker()
         try await queue.add(3)
-        let claimed = try await queue.store.claim(worker, Queue.group, limit: 3)
+        let claimed = try await queue.store.claim(worker, Queue.jobClass, limit: 3)
         _ = try await queue.store.complete(claimed.map { JobCompletion($0.lease) })
         try await queue.database.run(
             script: """
@@ -109,7 +109,7 @@ struct OperationsTests {
         let queue = try await Queue()
         let worker = try await queue.worker()
         try await queue.add(2)
-        _ = try await queue.store.claim(worker, Queue.group, limit: 1)
+        _ = try await queue.store.claim(worker, Queue.jobClass, limit: 1)
         let row = try #require(try await queue.database.query("SELECT * FROM moed.health").first)
         #expect(try row.value("workers_alive", as: Int.self) == 1)
         #expect(try row.value("jobs_running", as: Int.self) == 1)

@@ -10,7 +10,7 @@ struct OutcomeTests {
         let queue = try await Queue()
         let worker = try await queue.worker()
         let ids = try await queue.add(3)
-        let claimed = try await queue.store.claim(worker, Queue.group, limit: 3)
+        let claimed = try await queue.store.claim(worker, Queue.jobClass, limit: 3)
         var completions = claimed.map { JobCompletion($0.lease, content: "a \"b\" {c} \\ \0 日本") }
         completions[0].warnings = ["greedy, \"thinking\"", "second"]
         completions[1].reasoning = nil
@@ -49,13 +49,13 @@ struct OutcomeTests {
         let queue = try await Queue()
         let (first, second) = (try await queue.worker(), try await queue.worker())
         let id = try await queue.add(1)[0]
-        let old = try await queue.store.claim(first, Queue.group, limit: 1)[0]
+        let old = try await queue.store.claim(first, Queue.jobClass, limit: 1)[0]
         try await queue.expire(first)
         #expect(try await queue.store.rescue() == RescueReport(workers: 1, requeued: 1))
 
         // The zombie is fenced off while nobody runs the job, while another runs it, and after that.
         for step in 0..<3 {
-            if step == 1 { #expect(try await queue.store.claim(second, Queue.group, limit: 1).count == 1) }
+            if step == 1 { #expect(try await queue.store.claim(second, Queue.jobClass, limit: 1).count == 1) }
             if step == 2 {
                 let token: Int64 = try #require(
                     try await queue.database.value("SELECT lease_token AS value FROM moed.job"))
@@ -81,7 +81,7 @@ struct OutcomeTests {
         let queue = try await Queue()
         let worker = try await queue.worker()
         try await queue.add(2)
-        let claimed = try await queue.store.claim(worker, Queue.group, limit: 2)
+        let claimed = try await queue.store.claim(worker, Queue.jobClass, limit: 2)
         var failure = JobFailure(
             lease: claimed[0].lease, RequestError(.invalidValue, param: "temp\0erature", "is \"99\"; ' \0"))
         failure.usage.prompt = 4
@@ -109,7 +109,7 @@ struct OutcomeTests {
         let queue = try await Queue()
         let worker = try await queue.worker()
         let id = try await queue.add(1, attempts: 2)[0]
-        let first = try await queue.store.claim(worker, Queue.group, limit: 1)[0]
+        let first = try await queue.store.claim(worker, Queue.jobClass, limit: 1)[0]
         let failure = JobFailure(lease: first.lease, code: "io", message: "disk", retryable: true)
         #expect(try await queue.store.fail([failure]) == [.committed])
         #expect(try await queue.store.fail([failure]) == [.already])
@@ -130,7 +130,7 @@ struct OutcomeTests {
         try await queue.database.run(script: "UPDATE moed.job SET run_at = now() - interval '1 s'")
         #expect(try await queue.store.remaining(models: ["default"]).ready == 1)
         #expect(try await queue.store.promote() == 1)
-        let second = try await queue.store.claim(worker, Queue.group, limit: 1)[0]
+        let second = try await queue.store.claim(worker, Queue.jobClass, limit: 1)[0]
         #expect(second.attempt == 2)
         #expect(
             try await queue.store.fail([
@@ -149,7 +149,7 @@ struct OutcomeTests {
         let worker = try await queue.worker()
         let ids = try await queue.add(2, attempts: 1)
         for _ in 0..<3 {
-            let claimed = try await queue.store.claim(worker, Queue.group, limit: 2)
+            let claimed = try await queue.store.claim(worker, Queue.jobClass, limit: 2)
             #expect(claimed.map(\.attempt) == [1, 1])
             var release = JobRelease(lease: claimed[0].lease)
             release.usage.answer = 2
@@ -177,7 +177,7 @@ struct OutcomeTests {
         #expect(try await cancel(ids[3].rawValue) == "cancelled")
         #expect(try await cancel(scheduled) == "cancelled")
         #expect(try await cancel(12345) == "unknown")
-        let claimed = try await queue.store.claim(worker, Queue.group, limit: 4)
+        let claimed = try await queue.store.claim(worker, Queue.jobClass, limit: 4)
         #expect(claimed.map(\.id) == Array(ids[0...2]))
         for id in ids[0...2] { #expect(try await cancel(id.rawValue) == "requested") }
         #expect(try await queue.store.toBeStopped(worker) == Array(ids[0...2]))
@@ -202,7 +202,7 @@ struct OutcomeTests {
 
         #expect(try await queue.database.value("SELECT moed.redrive(\(ids[0].rawValue)) AS value") == true)
         #expect(try await queue.database.value("SELECT moed.redrive(\(ids[2].rawValue)) AS value") == false)
-        let again = try await queue.store.claim(worker, Queue.group, limit: 4)
+        let again = try await queue.store.claim(worker, Queue.jobClass, limit: 4)
         #expect(again.map(\.id) == [ids[0]])
         #expect(again[0].attempt == 1)
         #expect(try await queue.store.complete([JobCompletion(again[0].lease)]) == [.committed])
@@ -214,7 +214,7 @@ struct OutcomeTests {
         let queue = try await Queue()
         let worker = try await queue.worker()
         let id = try await queue.add(1)[0]
-        let claimed = try await queue.store.claim(worker, Queue.group, limit: 1)
+        let claimed = try await queue.store.claim(worker, Queue.jobClass, limit: 1)
         let completion = JobCompletion(claimed[0].lease)
         // The row is locked as by a first try whose COMMIT is still on its way.
         let blocker = try await queue.database.connect()
@@ -242,7 +242,7 @@ struct OutcomeTests {
         let queue = try await Queue()
         let worker = try await queue.worker()
         try await queue.add(7)
-        let claimed = try await queue.store.claim(worker, Queue.group, limit: 7)
+        let claimed = try await queue.store.claim(worker, Queue.jobClass, limit: 7)
         var completions = claimed.map { JobCompletion($0.lease) }
         completions[2].body = "no JSON"
         completions[5].usage.cachedPrompt = 99
@@ -263,7 +263,7 @@ struct OutcomeTests {
         let queue = try await Queue()
         let worker = try await queue.worker()
         try await queue.add(3)
-        let completions = try await queue.store.claim(worker, Queue.group, limit: 3)
+        let completions = try await queue.store.claim(worker, Queue.jobClass, limit: 3)
             .map { JobCompletion($0.lease) }
         let readOnly = try await JobStore.connect(
             conninfo: queue.database.conninfo + " options='-c default_transaction_read_only=on'")
@@ -282,7 +282,7 @@ struct OutcomeTests {
         try await queue.add(count)
         var claimed: [ClaimedJob] = []
         while claimed.count < count {
-            claimed += try await queue.store.claim(worker, Queue.group, limit: count)
+            claimed += try await queue.store.claim(worker, Queue.jobClass, limit: count)
         }
         let start = ContinuousClock.now
         let dispositions = try await queue.store.complete(claimed.map { JobCompletion($0.lease) })

@@ -78,7 +78,7 @@ struct Queue {
         return try rows.map { JobID(try $0.value("id")) }
     }
 
-    static let group = JobGroup(model: "default", mode: .nonThinking, bucket: 5)
+    static let jobClass = JobClass(model: "default", mode: .nonThinking, bucket: 5)
 
     func state(_ job: JobID) async throws -> String? {
         try await database.value("SELECT state AS value FROM moed.job WHERE id = \(job.rawValue)")

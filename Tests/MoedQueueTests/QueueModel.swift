@@ -26,7 +26,7 @@ struct QueueModel {
 
     mutating func added(_ ids: [JobID], tenant: String) { for id in ids { jobs[id] = Job(tenant: tenant) } }
 
-    /// Jobs of a group that a worker may take now.
+    /// Jobs of a job class that a worker may take now.
     func claimable(_ worker: WorkerID, quarantine: Bool) -> Set<JobID> {
         guard !isPaused, !stopped.contains(worker), !lapsed.contains(worker) else { return [] }
         let open = jobs.filter {

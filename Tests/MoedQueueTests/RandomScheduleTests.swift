@@ -37,8 +37,8 @@ struct RandomScheduleTests {
 
     /// Longer than any run: leases end when the schedule says so.
     private static let lease = Duration.seconds(1_000_000)
-    private static let quarantine = JobGroup(
-        model: "default", mode: .nonThinking, bucket: JobGroup.quarantine)
+    private static let quarantine = JobClass(
+        model: "default", mode: .nonThinking, bucket: JobClass.quarantine)
 
     @Test(.heavy, arguments: seeds)
     func theQueueAnswersAsItsModel(seed: UInt64) async throws {
@@ -72,7 +72,7 @@ struct RandomScheduleTests {
             let limit = Int.random(in: 1...8, using: &random)
             let claimable = model.claimable(actor.id, quarantine: isQuarantine)
             let claimed = try await queue.store.claim(
-                actor.id, isQuarantine ? Self.quarantine : Queue.group, limit: limit)
+                actor.id, isQuarantine ? Self.quarantine : Queue.jobClass, limit: limit)
             #expect(claimed.count == min(limit, claimable.count), "\(what): claim")
             #expect(claimable.isSuperset(of: claimed.map(\.id)), "\(what): claimed what is not to be had")
             for job in claimed {

@@ -20,12 +20,12 @@ struct RolesTests {
             // Running it again changes nothing and is no error.
             #expect(try await migrator.apply(roles: true) == [.roles])
             await migrator.close()
-            for (name, group) in [
+            for (name, jobClass) in [
                 ("alice", "moed_client"), ("bob", "moed_client"), ("homeless", "moed_client"),
                 ("olga", "moed_operator"), ("rita", "moed_reader"), ("daemon", "moed_worker"),
             ] {
                 try await queue.database.run(
-                    script: "CREATE ROLE \(prefix)_\(name) LOGIN; GRANT \(group) TO \(prefix)_\(name)")
+                    script: "CREATE ROLE \(prefix)_\(name) LOGIN; GRANT \(jobClass) TO \(prefix)_\(name)")
             }
             try await queue.database.run(
                 script: """
@@ -198,7 +198,7 @@ struct RolesTests {
         let store = try await JobStore.connect(conninfo: conninfo)
         let worker = try await store.registerWorker(
             WorkerRegistration(host: "h", pid: 1, version: "0", models: ["default"], lease: Queue.lease))
-        let claimed = try await store.claim(worker, Queue.group, limit: 3)
+        let claimed = try await store.claim(worker, Queue.jobClass, limit: 3)
         #expect(claimed.map(\.tenant) == ["a", "a", "a"])
         #expect(
             try await store.checkpoint(

@@ -73,25 +73,25 @@ struct StatementTests {
 
     @Test func rowsOfTheBacklogAreCollectedIntoGroups() async throws {
         let database = try await TestDatabase.create()
-        let groups = try JobStore.groups(try await database.query(SQL(stringLiteral: Self.heads)))
-        let first = GroupBacklog.Tenant(id: 1, weight: 1.5, recentJobs: 0, recentTokens: 0.25)
-        let second = GroupBacklog.Tenant(
+        let classes = try JobStore.classes(try await database.query(SQL(stringLiteral: Self.heads)))
+        let first = ClassBacklog.Tenant(id: 1, weight: 1.5, recentJobs: 0, recentTokens: 0.25)
+        let second = ClassBacklog.Tenant(
             id: 2, weight: 1, runningMax: 4, running: 2, recentJobs: 1e-3, recentTokens: 1e20)
-        func head(_ tenant: Int, _ urgency: Int, _ job: Int64, _ age: Int) -> GroupBacklog.Head {
-            GroupBacklog.Head(tenant: tenant, urgency: urgency, job: JobID(job), age: .milliseconds(age))
+        func head(_ tenant: Int, _ urgency: Int, _ job: Int64, _ age: Int) -> ClassBacklog.Head {
+            ClassBacklog.Head(tenant: tenant, urgency: urgency, job: JobID(job), age: .milliseconds(age))
         }
         #expect(
-            groups == [
-                GroupBacklog(
-                    group: JobGroup(model: "a", mode: .thinking, bucket: 5), queued: 3,
+            classes == [
+                ClassBacklog(
+                    jobClass: JobClass(model: "a", mode: .thinking, bucket: 5), queued: 3,
                     oldestAge: .milliseconds(900),
                     heads: [head(1, -2, 10, 900), head(1, 0, 7, 100), head(2, 0, 8, 50)],
                     tenants: [first, second]),
-                GroupBacklog(
-                    group: JobGroup(model: "a", mode: .nonThinking, bucket: -1), queued: 256,
+                ClassBacklog(
+                    jobClass: JobClass(model: "a", mode: .nonThinking, bucket: -1), queued: 256,
                     oldestAge: .milliseconds(1), heads: [head(2, 0, 9, 1)], tenants: [second]),
             ])
-        #expect(try JobStore.groups([]) == [])
+        #expect(try JobStore.classes([]) == [])
         await database.close()
     }
 
@@ -110,7 +110,7 @@ struct StatementTests {
         let columns = whole.split(separator: ", ").map { $0 == name ? column : String($0) }
         let sql = "SELECT \(columns.joined(separator: ", ")) FROM (\(Self.heads)) AS heads"
         let rows = try await database.query(SQL(stringLiteral: sql))
-        let error = #expect(throws: DatabaseError.self) { try JobStore.groups(rows) }
+        let error = #expect(throws: DatabaseError.self) { try JobStore.classes(rows) }
         #expect(error?.code == .protocolViolation)
         await database.close()
     }

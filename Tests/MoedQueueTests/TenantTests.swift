@@ -15,15 +15,15 @@ struct TenantTests {
         // An answer of `JobCompletion(lease)` is 14 tokens.
         try await queue.database.run(
             script: "UPDATE moed.tenant SET tokens_per_day = 28 WHERE name = 'small'")
-        let claimed = try await queue.store.claim(worker, Queue.group, limit: 2)
+        let claimed = try await queue.store.claim(worker, Queue.jobClass, limit: 2)
         #expect(claimed.map(\.tenant) == ["small", "other"])
         _ = try await queue.store.complete(claimed.map { JobCompletion($0.lease) })
         try await queue.store.foldUsage()
-        let next = try await queue.store.claim(worker, Queue.group, limit: 1)
+        let next = try await queue.store.claim(worker, Queue.jobClass, limit: 1)
         #expect(next.map(\.tenant) == ["small"])
         _ = try await queue.store.complete(next.map { JobCompletion($0.lease) })
         try await queue.store.foldUsage()
-        #expect(try await queue.store.claim(worker, Queue.group, limit: 1) == [])
+        #expect(try await queue.store.claim(worker, Queue.jobClass, limit: 1) == [])
         #expect(try await queue.store.backlog(models: ["default"]) == [])
         #expect(try await queue.store.remaining(models: ["default"]).isEmpty)
         #expect(
@@ -37,7 +37,7 @@ struct TenantTests {
         #expect(
             try await queue.database.value(
                 "SELECT tokens_today AS value FROM moed.tenants WHERE name = 'small'") == 0)
-        #expect(try await queue.store.claim(worker, Queue.group, limit: 1).map(\.tenant) == ["small"])
+        #expect(try await queue.store.claim(worker, Queue.jobClass, limit: 1).map(\.tenant) == ["small"])
         #expect(try await queue.violations() == [])
         await queue.close()
     }
@@ -48,7 +48,7 @@ struct TenantTests {
         try await queue.add(40, tenant: "a")
         try await queue.add(40, tenant: "b")
         for _ in 0..<8 {
-            let claimed = try await queue.store.claim(worker, Queue.group, limit: 10)
+            let claimed = try await queue.store.claim(worker, Queue.jobClass, limit: 10)
             _ = try await queue.store.complete(claimed.map { JobCompletion($0.lease) })
         }
         try await withThrowingTaskGroup(of: Void.self) { group in
@@ -79,7 +79,7 @@ struct TenantTests {
         try await queue.database.query("UPDATE moed.tenant SET weight = \(weight) WHERE name = 'long'")
         var tokens = ["long": 0, "short": 0]
         for _ in 0..<100 {
-            let claimed = try await queue.store.claim(worker, Queue.group, limit: 16)
+            let claimed = try await queue.store.claim(worker, Queue.jobClass, limit: 16)
             #expect(claimed.count == 16)
             let completions = claimed.map { job in
                 var completion = JobCompletion(job.lease)
@@ -110,7 +110,7 @@ struct TenantTests {
             """
         ).map { JobID(try $0.value("id")) }
         // What is late already is not begun.
-        let claimed = try await queue.store.claim(worker, Queue.group, limit: 4)
+        let claimed = try await queue.store.claim(worker, Queue.jobClass, limit: 4)
         #expect(claimed.map(\.id) == [ids[0], ids[3]])
         let checkpoints = claimed.map {
             JobCheckpoint(lease: $0.lease, choice: 0, firstToken: 0, tokens: [1])
@@ -169,8 +169,8 @@ struct TenantTests {
         #expect(try await queue.store.maintain() == MaintenanceReport())
         let (worker, dead) = (try await queue.worker(), try await queue.worker())
         try await queue.add(2, tenant: "a")
-        let claimed = try await queue.store.claim(dead, Queue.group, limit: 1)
-        let done = try await queue.store.claim(worker, Queue.group, limit: 1)
+        let claimed = try await queue.store.claim(dead, Queue.jobClass, limit: 1)
+        let done = try await queue.store.claim(worker, Queue.jobClass, limit: 1)
         _ = try await queue.store.complete(done.map { JobCompletion($0.lease) })
         try await queue.expire(dead)
         try await queue.database.run(

@@ -29,7 +29,7 @@ struct WakeTests {
         let queue = try await Queue()
         let (idle, busy) = (try await queue.worker(), try await queue.worker())
         let id = try await queue.add(1)[0]
-        let claimed = try await queue.store.claim(busy, Queue.group, limit: 1)
+        let claimed = try await queue.store.claim(busy, Queue.jobClass, limit: 1)
         _ = try await queue.store.beat(idle, WorkerBeat(lease: Queue.lease, idle: true))
         let listener = try await JobListener.connect(conninfo: queue.database.conninfo)
         _ = try await queue.store.release([JobRelease(lease: claimed[0].lease)])
@@ -53,7 +53,7 @@ struct WakeTests {
         for _ in 0..<50 {
             try await queue.add(1)
             #expect(try await listener.next(timeout: .seconds(600)))
-            #expect(try await queue.store.claim(worker, Queue.group, limit: 1).count == 1)
+            #expect(try await queue.store.claim(worker, Queue.jobClass, limit: 1).count == 1)
         }
         await listener.close()
         await queue.close()
@@ -69,7 +69,7 @@ struct WakeTests {
         let nobody: String? = try await queue.database.value("SELECT moed.wait(99999) AS value")
         #expect(nobody == nil)
         async let state: String? = queue.database.value("SELECT moed.wait(\(id.rawValue)) AS value")
-        let claimed = try await queue.store.claim(worker, Queue.group, limit: 1)
+        let claimed = try await queue.store.claim(worker, Queue.jobClass, limit: 1)
         _ = try await queue.store.complete([JobCompletion(claimed[0].lease)])
         #expect(try await state == "succeeded")
         await queue.close()
@@ -79,7 +79,7 @@ struct WakeTests {
         let queue = try await Queue()
         let worker = try await queue.worker()
         try await queue.add(1)
-        let claimed = try await queue.store.claim(worker, Queue.group, limit: 1)
+        let claimed = try await queue.store.claim(worker, Queue.jobClass, limit: 1)
         try await queue.database.run(
             script:
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
@@ -117,7 +117,7 @@ struct WakeTests {
         // Jobs are found meanwhile.
         let worker = try await queue.worker()
         try await queue.add(1)
-        #expect(try await queue.store.claim(worker, Queue.group, limit: 1).count == 1)
+        #expect(try await queue.store.claim(worker, Queue.jobClass, limit: 1).count == 1)
         #expect(kill(pid_t(pid), SIGCONT) == 0)
         await listener.close()
         await queue.close()

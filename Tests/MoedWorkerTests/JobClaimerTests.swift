@@ -4,8 +4,8 @@ import MoedWorker
 import Testing
 
 @Suite struct JobClaimerTests {
-    private func jobs(_ ids: ClosedRange<Int64>, _ group: JobGroup = WorkerParts.direct) -> [ClaimedJob] {
-        ids.map { WorkerParts.job($0, group) }
+    private func jobs(_ ids: ClosedRange<Int64>, _ jobClass: JobClass = WorkerParts.direct) -> [ClaimedJob] {
+        ids.map { WorkerParts.job($0, jobClass) }
     }
 
     @Test func claimsUntilTheRoomIsFull() async throws {
@@ -19,7 +19,7 @@ import Testing
         #expect(store.now.claimLimits == [4, 2])
         #expect(parts.runner.now.started.map(\.id) == (1...6).map { JobID($0) })
         #expect(parts.state.jobs.count == 6 && store.now.calls == ["backlog", "claim", "claim"])
-        #expect(parts.report.current.queued == 14 && parts.report.current.group == WorkerParts.direct)
+        #expect(parts.report.current.queued == 14 && parts.report.current.jobClass == WorkerParts.direct)
     }
 
     @Test func aFullRunnerIsNotPolledFor() async throws {

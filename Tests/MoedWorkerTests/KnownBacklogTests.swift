@@ -4,12 +4,12 @@ import MoedQueue
 import Testing
 
 @Suite struct KnownBacklogTests {
-    private static let group = JobGroup(model: "m", mode: .thinking, bucket: 7)
+    private static let jobClass = JobClass(model: "m", mode: .thinking, bucket: 7)
 
     private static func known(queued: Int, lookTakes: Duration = .milliseconds(1)) -> KnownBacklog {
         var known = KnownBacklog()
         known.looked(
-            [GroupBacklog(group: group, queued: queued, oldestAge: .zero)], from: .zero, to: lookTakes)
+            [ClassBacklog(jobClass: jobClass, queued: queued, oldestAge: .zero)], from: .zero, to: lookTakes)
         return known
     }
 
@@ -37,37 +37,37 @@ import Testing
     private static func jobs(_ count: Int, tenant: Int = 1) -> [ClaimedJob] {
         (0..<count).map {
             ClaimedJob(
-                lease: JobLease(job: JobID(Int64($0)), token: 1), attempt: 1, crashes: 0, group: group,
+                lease: JobLease(job: JobID(Int64($0)), token: 1), attempt: 1, crashes: 0, jobClass: jobClass,
                 tenant: "default", tenantID: tenant, body: "{}", waited: .zero)
         }
     }
 
     @Test func claimsAreTakenOutUntilOneComesShort() {
         var known = Self.known(queued: 10)
-        known.claimed(Self.jobs(4), of: 4, in: Self.group)
+        known.claimed(Self.jobs(4), of: 4, in: Self.jobClass)
         #expect(known.queued == 6 && !known.needsLook(now: .milliseconds(2)))
-        known.claimed(Self.jobs(3), of: 4, in: Self.group)
+        known.claimed(Self.jobs(3), of: 4, in: Self.jobClass)
         #expect(known.needsLook(now: .milliseconds(2)))
     }
 
     /// Or the next claim would give its tenants as much again, and those who got nothing nothing.
     @Test func whatWasClaimedRunsInEveryGroup() {
-        let other = JobGroup(model: "m", mode: .nonThinking, bucket: 5)
+        let other = JobClass(model: "m", mode: .nonThinking, bucket: 5)
         var known = KnownBacklog()
         known.looked(
-            [Self.group, other].map {
-                GroupBacklog(
-                    group: $0, queued: 9, oldestAge: .zero,
+            [Self.jobClass, other].map {
+                ClassBacklog(
+                    jobClass: $0, queued: 9, oldestAge: .zero,
                     tenants: [.init(id: 1, weight: 1, running: 2), .init(id: 7, weight: 1)])
             }, from: .zero, to: .milliseconds(1))
-        known.claimed(Self.jobs(3, tenant: 7) + Self.jobs(1), of: 4, in: Self.group)
-        #expect(known.groups.map { $0.tenants.map(\.running) } == [[3, 3], [3, 3]])
-        #expect(known.groups.map(\.queued) == [5, 9])
+        known.claimed(Self.jobs(3, tenant: 7) + Self.jobs(1), of: 4, in: Self.jobClass)
+        #expect(known.classes.map { $0.tenants.map(\.running) } == [[3, 3], [3, 3]])
+        #expect(known.classes.map(\.queued) == [5, 9])
     }
 
     @Test func whatWasCountedMayNotBeAll() {
         var known = Self.known(queued: 8)
-        known.claimed(Self.jobs(8), of: 8, in: Self.group)
+        known.claimed(Self.jobs(8), of: 8, in: Self.jobClass)
         #expect(known.needsLook(now: .milliseconds(2)))
     }
 

@@ -37,7 +37,7 @@ import Testing
         #expect(becameIdle && !parts.lease.hasChanged)
         let beat = try #require(store.now.lastBeat)
         #expect(beat.idle && beat.status == "Idle" && beat.tokensPerSecond == 41 && beat.lease == .seconds(20))
-        parts.runner.start([RunnableJob(id: JobID(1), group: WorkerParts.direct, body: "{}")])
+        parts.runner.start([RunnableJob(id: JobID(1), jobClass: WorkerParts.direct, body: "{}")])
         #expect(parts.lease.hasChanged)
         let stillIdle = try await parts.lease.beat(store)
         #expect(!stillIdle && store.now.lastBeat?.idle == false)

@@ -7,7 +7,7 @@ import Testing
     func claimed(_ id: Int64, token: Int64 = 1, bucket: Int = 8) -> ClaimedJob {
         ClaimedJob(
             lease: JobLease(job: JobID(id), token: token), attempt: 1, crashes: 0,
-            group: JobGroup(model: "m", mode: .thinking, bucket: bucket), tenant: "default", tenantID: 1,
+            jobClass: JobClass(model: "m", mode: .thinking, bucket: bucket), tenant: "default", tenantID: 1,
             body: "{}", waited: .zero)
     }
 
@@ -111,7 +111,7 @@ import Testing
 
     @Test func aSuspectRunsAlone() {
         var jobs = RunningJobs(modelName: "m")
-        jobs.claimed(claimed(1, bucket: JobGroup.quarantine), at: .zero)
+        jobs.claimed(claimed(1, bucket: JobClass.quarantine), at: .zero)
         #expect(jobs.runsAlone)
         jobs.finished(JobID(1), result(), at: .zero, unixTime: 0)
         #expect(!jobs.runsAlone)

@@ -9,9 +9,9 @@ final class ScriptedStore: WorkerStore {
         /// Calls in their order, by name.
         var calls: [String] = []
         /// Answers to polls, the last one for all further polls.
-        var backlogs: [[GroupBacklog]] = [[]]
+        var backlogs: [[ClassBacklog]] = [[]]
         /// Answers to claims, by class; what is not here is empty.
-        var claims: [JobGroup: [[ClaimedJob]]] = [:]
+        var claims: [JobClass: [[ClaimedJob]]] = [:]
         var claimLimits: [Int] = []
         /// Answers to renewals; true when none is left.
         var beats: [Bool] = []
@@ -75,16 +75,16 @@ final class ScriptedStore: WorkerStore {
     func leases(of worker: WorkerID) async throws(QueueError) -> [JobLease] {
         try answer("leases") { $0.leases }
     }
-    func backlog(models: [String]) async throws(QueueError) -> [GroupBacklog] {
+    func backlog(models: [String]) async throws(QueueError) -> [ClassBacklog] {
         try answer("backlog") { $0.backlogs.count > 1 ? $0.backlogs.removeFirst() : $0.backlogs[0] }
     }
     func claim(
-        _ worker: WorkerID, _ backlog: GroupBacklog, limit: Int, maxWait: Duration?, computedBy: String?
+        _ worker: WorkerID, _ backlog: ClassBacklog, limit: Int, maxWait: Duration?, computedBy: String?
     ) async throws(QueueError) -> [ClaimedJob] {
         try answer("claim") {
             $0.claimLimits.append(limit)
-            guard let next = $0.claims[backlog.group]?.first else { return [] }
-            $0.claims[backlog.group]?.removeFirst()
+            guard let next = $0.claims[backlog.jobClass]?.first else { return [] }
+            $0.claims[backlog.jobClass]?.removeFirst()
             return Array(next.prefix(limit))
         }
     }

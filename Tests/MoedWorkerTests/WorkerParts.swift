@@ -16,9 +16,9 @@ final class WorkerParts {
     private final class Clock { var now = Duration.zero }
     private let clock = Clock()
 
-    static let thinking = JobGroup(model: "default", mode: .thinking, bucket: 5)
-    static let direct = JobGroup(model: "default", mode: .nonThinking, bucket: 5)
-    static let quarantine = JobGroup(model: "default", mode: .nonThinking, bucket: JobGroup.quarantine)
+    static let thinking = JobClass(model: "default", mode: .thinking, bucket: 5)
+    static let direct = JobClass(model: "default", mode: .nonThinking, bucket: 5)
+    static let quarantine = JobClass(model: "default", mode: .nonThinking, bucket: JobClass.quarantine)
 
     init(room: Int = 8, origin: String? = "test", _ change: (inout WorkerSettings) -> Void = { _ in }) {
         var settings = WorkerSettings(conninfo: "", lease: .seconds(20), maxWait: .seconds(60), claimMax: 4)
@@ -37,14 +37,14 @@ final class WorkerParts {
 
     func pass(_ time: Duration) { clock.now += time }
 
-    static func job(_ id: Int64, _ group: JobGroup = direct, token: Int64 = 1) -> ClaimedJob {
+    static func job(_ id: Int64, _ jobClass: JobClass = direct, token: Int64 = 1) -> ClaimedJob {
         ClaimedJob(
-            lease: JobLease(job: JobID(id), token: token), attempt: 1, crashes: 0, group: group,
+            lease: JobLease(job: JobID(id), token: token), attempt: 1, crashes: 0, jobClass: jobClass,
             tenant: "default", tenantID: 1, body: "{}", waited: .zero)
     }
 
-    static func backlog(_ group: JobGroup, _ queued: Int) -> GroupBacklog {
-        GroupBacklog(group: group, queued: queued, oldestAge: .zero)
+    static func backlog(_ jobClass: JobClass, _ queued: Int) -> ClassBacklog {
+        ClassBacklog(jobClass: jobClass, queued: queued, oldestAge: .zero)
     }
 
     static func result(_ text: String = "a") -> GenerationResult {

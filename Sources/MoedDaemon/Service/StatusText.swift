@@ -35,10 +35,10 @@ struct StatusText: Equatable {
         var parts: [String] = []
         if let databaseLostFor { parts.append("Waiting for PostgreSQL (\(Int(databaseLostFor.seconds)) s)") }
         if engine.jobs > 0 {
-            let group = report.group.map {
+            let jobClass = report.jobClass.map {
                 " (\($0.mode == .thinking ? "thinking" : "non-thinking"), ≤\(1 << max(0, min($0.bucket, 40))))"
             }
-            parts.append("Running \(engine.jobs)\(group ?? "")")
+            parts.append("Running \(engine.jobs)\(jobClass ?? "")")
             parts.append("\(report.queued)\(report.isQueuedAtLeast ? "+" : "") queued")
             parts.append("\(Int(tokensPerSecond.rounded())) tok/s")
             if let sweep = engine.lastSweep.status { parts.append(sweep) }

@@ -33,7 +33,7 @@ package struct RequestPreparer: Sendable {
         let thinks = text.tags.closeID != nil && (startsOpen || mode == .thinking)
         var task = GenerationTask(
             job: job,
-            group: JobGroup(
+            jobClass: JobClass(
                 model: model, mode: mode, bucket: bucket ?? Self.bucket(tokens: prompt.count + newTokensMax)),
             prompt: prompt,
             newTokensMax: newTokensMax,

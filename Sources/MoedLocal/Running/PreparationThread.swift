@@ -32,8 +32,8 @@ actor PreparationThread {
         }
         return Result { () throws(RequestError) in
             var task = try preparer.prepare(
-                try GenerationRequest(body: body), job: job.id, model: job.group.model,
-                bucket: job.group.bucket, seed: UInt64(bitPattern: job.id.rawValue), waited: job.waited)
+                try GenerationRequest(body: body), job: job.id, model: job.jobClass.model,
+                bucket: job.jobClass.bucket, seed: UInt64(bitPattern: job.id.rawValue), waited: job.waited)
             task.saved = job.saved
             return task
         }

@@ -53,9 +53,9 @@ package struct WorkloadBench {
     private func run(_ admission: Admission) throws -> WorkloadRun {
         // All jobs wait from the start: none of them becomes urgent.
         var loop = GenerationLoop(
-            engine: engine, policy: GroupPolicy(maxWait: .seconds(1 << 30)), prefillChunkMax: prefillChunk)
+            engine: engine, policy: ClassPolicy(maxWait: .seconds(1 << 30)), prefillChunkMax: prefillChunk)
         for var task in tasks {
-            if admission == .firstCome { task.group = JobGroup(model: "", mode: .nonThinking, bucket: 0) }
+            if admission == .firstCome { task.jobClass = JobClass(model: "", mode: .nonThinking, bucket: 0) }
             loop.submit(task, now: .zero)
         }
         let start = ContinuousClock.now

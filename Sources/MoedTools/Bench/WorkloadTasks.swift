@@ -36,7 +36,7 @@ package struct WorkloadTasks {
             let tokens = (0..<prompt).map { _ in TokenID(Int.random(in: 0..<vocabulary, using: &random)) }
             return GenerationTask(
                 job: JobID(Int64(index)),
-                group: JobGroup(model: "", mode: mode, bucket: RequestPreparer.bucket(tokens: prompt + new)),
+                jobClass: JobClass(model: "", mode: mode, bucket: RequestPreparer.bucket(tokens: prompt + new)),
                 prompt: tokens, newTokensMax: new, makeTextStream: { NoText() })
         case .body(let body):
             guard let preparer else {

@@ -44,7 +44,7 @@ package enum Filters {
         let runner = try load(model)
         try runner.engine.recordRouting(to: routingTrace)
         let loop = GenerationLoop(
-            engine: runner.engine, policy: GroupPolicy(maxWait: .seconds(60)),
+            engine: runner.engine, policy: ClassPolicy(maxWait: .seconds(60)),
             prefillChunkMax: model.prefillChunk)
         var filter = GenerateFilter(
             loop: loop, preparer: runner.preparer, modelName: WholeFile.name(of: model.directory),

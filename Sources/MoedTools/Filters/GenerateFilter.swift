@@ -6,7 +6,7 @@ package import MoedLocal
 ///
 /// Lines are read only as far as the batch can use them, so an endless input runs in bounded memory.
 package struct GenerateFilter {
-    /// Lines read ahead of the running batch, in batches: enough for the planner to build groups from.
+    /// Lines read ahead of the running batch, in batches: enough for the planner to build classes from.
     private static let readAheadBatches = 4
 
     private let preparer: RequestPreparer

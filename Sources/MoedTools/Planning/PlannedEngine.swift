@@ -63,7 +63,7 @@ package struct WorkloadForecast: Sendable, Equatable {
     /// - Throws: `EngineError` about a job that could not go on.
     package init(_ tasks: [GenerationTask], on engine: PlannedEngine) throws {
         var loop = GenerationLoop(
-            engine: engine, policy: GroupPolicy(maxWait: .seconds(1 << 30)),
+            engine: engine, policy: ClassPolicy(maxWait: .seconds(1 << 30)),
             prefillChunkMax: Self.prefillChunk)
         for var task in tasks {
             (task.stopIDs, task.stopStrings) = ([], [])

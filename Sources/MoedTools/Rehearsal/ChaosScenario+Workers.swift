@@ -98,7 +98,7 @@ extension ChaosScenario {
                 try await trial.database.jobs("succeeded") == trial.size, "all of its batch mates succeed")
             await trial.note("\(deaths) deaths")
         },
-        ChaosScenario("T11", "eight workers, one group of small jobs; size: jobs", size: 100_000) { trial in
+        ChaosScenario("T11", "eight workers, one job class of small jobs; size: jobs", size: 100_000) { trial in
             try await trial.database.enqueue(trial.size)
             let counts = try await withThrowingTaskGroup(of: Int.self) { group in
                 for _ in 0..<8 {

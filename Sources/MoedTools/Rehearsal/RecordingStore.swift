@@ -36,7 +36,7 @@ final class RecordingStore: WorkerStore {
     }
 
     func claim(
-        _ worker: WorkerID, _ backlog: GroupBacklog, limit: Int, maxWait: Duration?, computedBy: String?
+        _ worker: WorkerID, _ backlog: ClassBacklog, limit: Int, maxWait: Duration?, computedBy: String?
     ) async throws(QueueError) -> [ClaimedJob] {
         let claimed = try await store.claim(
             worker, backlog, limit: limit, maxWait: maxWait, computedBy: computedBy)
@@ -60,7 +60,7 @@ final class RecordingStore: WorkerStore {
     func leases(of worker: WorkerID) async throws(QueueError) -> [JobLease] {
         try await store.leases(of: worker)
     }
-    func backlog(models: [String]) async throws(QueueError) -> [GroupBacklog] {
+    func backlog(models: [String]) async throws(QueueError) -> [ClassBacklog] {
         try await store.backlog(models: models)
     }
     func remaining(models: [String]) async throws(QueueError) -> Remaining {

@@ -82,9 +82,6 @@ package struct RehearsalDatabase: Sendable {
         return settings
     }
 
-    /// Group of the jobs that `enqueue` adds.
-    package static let group = JobGroup(model: "default", mode: .nonThinking, bucket: 5)
-
     func run(_ sql: SQL) async throws(QueueError) -> QueryResult {
         try await queueing { () async throws(DatabaseError) in try await connection.query(sql) }
     }

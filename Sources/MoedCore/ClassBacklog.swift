@@ -1,9 +1,9 @@
-/// What waits in one group: the planner's view of the queue.
-package struct GroupBacklog: Sendable, Equatable {
-    package var group: JobGroup
+/// What waits in one job class: the planner's view of the queue.
+package struct ClassBacklog: Sendable, Equatable {
+    package var jobClass: JobClass
     /// Jobs waiting; may be capped by whoever counts.
     package var queued: Int
-    /// How long the group's oldest job has been ready to run.
+    /// How long the job class's oldest job has been ready to run.
     package var oldestAge: Duration
 
     /// Where the waiting jobs begin, by tenant and urgency; empty when whoever counts does not look for it.
@@ -12,9 +12,9 @@ package struct GroupBacklog: Sendable, Equatable {
     package var tenants: [Tenant]
 
     package init(
-        group: JobGroup, queued: Int, oldestAge: Duration, heads: [Head] = [], tenants: [Tenant] = []
+        jobClass: JobClass, queued: Int, oldestAge: Duration, heads: [Head] = [], tenants: [Tenant] = []
     ) {
-        self.group = group
+        self.jobClass = jobClass
         self.queued = queued
         self.oldestAge = oldestAge
         self.heads = heads
@@ -45,7 +45,7 @@ package struct GroupBacklog: Sendable, Equatable {
         package var weight: Double
         /// Most jobs at once, over all workers; nil is no cap.
         package var runningMax: Int?
-        /// Jobs that run now, on any worker and of any group.
+        /// Jobs that run now, on any worker and of any job class.
         package var running: Int
         /// Attempts that ended lately, and their tokens; half of both is forgotten after five minutes.
         package var recentJobs: Double

@@ -1,23 +1,23 @@
 import MoedCore
 import Testing
 
-@Suite struct GroupPolicyTests {
-    static let short = JobGroup(model: "m", mode: .thinking, bucket: 8)
-    static let long = JobGroup(model: "m", mode: .thinking, bucket: 11)
-    static let direct = JobGroup(model: "m", mode: .nonThinking, bucket: 8)
-    let policy = GroupPolicy(maxWait: .seconds(60))
+@Suite struct ClassPolicyTests {
+    static let short = JobClass(model: "m", mode: .thinking, bucket: 8)
+    static let long = JobClass(model: "m", mode: .thinking, bucket: 11)
+    static let direct = JobClass(model: "m", mode: .nonThinking, bucket: 8)
+    let policy = ClassPolicy(maxWait: .seconds(60))
 
-    func backlog(_ group: JobGroup, _ queued: Int, _ age: Int) -> GroupBacklog {
-        GroupBacklog(group: group, queued: queued, oldestAge: .seconds(age))
+    func backlog(_ jobClass: JobClass, _ queued: Int, _ age: Int) -> ClassBacklog {
+        ClassBacklog(jobClass: jobClass, queued: queued, oldestAge: .seconds(age))
     }
 
     struct Case: Sendable, CustomTestStringConvertible {
         var name: String
-        var current: JobGroup?
+        var current: JobClass?
         var short: (queued: Int, age: Int)
         var long: (queued: Int, age: Int)
         var direct: (queued: Int, age: Int)
-        var expected: JobGroup?
+        var expected: JobClass?
         var testDescription: String { name }
     }
 
@@ -27,7 +27,7 @@ import Testing
             name: "first choice is the oldest", current: nil, short: (5, 1), long: (5, 3), direct: (5, 2),
             expected: long),
         Case(
-            name: "stays with its group", current: short, short: (1, 1), long: (99, 30), direct: (9, 59),
+            name: "stays with its job class", current: short, short: (1, 1), long: (99, 30), direct: (9, 59),
             expected: short),
         Case(
             name: "max wait breaks in", current: short, short: (9, 1), long: (1, 2), direct: (1, 60),
@@ -36,7 +36,7 @@ import Testing
             name: "oldest of two overdue", current: short, short: (9, 61), long: (1, 70), direct: (1, 65),
             expected: long),
         Case(
-            name: "same mode next when the group is empty", current: short, short: (0, 0), long: (1, 2),
+            name: "same mode next when the job class is empty", current: short, short: (0, 0), long: (1, 2),
             direct: (1, 9), expected: long),
         Case(
             name: "other mode when that is all there is", current: short, short: (0, 0), long: (0, 0),
