@@ -158,9 +158,9 @@ struct ClaimTests {
     @Test func aBodyBeyondTheLimitIsNotFetched() async throws {
         let queue = try await Queue()
         let worker = try await queue.worker()
-        try await queue.add(2)
+        let ids = try await queue.add(2)
         try await queue.database.query(
-            "UPDATE moed.job_request SET body = to_json(repeat('x', \(Int32(RequestLimit.bodyBytesMax)))) WHERE job_id = 1"
+            "UPDATE moed.job_request SET body = to_json(repeat('x', \(Int32(RequestLimit.bodyBytesMax)))) WHERE job_id = \(ids[0].rawValue)"
         )
         let claimed = try await queue.store.claim(worker, Queue.jobClass, limit: 2)
         #expect(claimed.count == 2)

@@ -226,8 +226,8 @@ struct RolesTests {
         try await store.unregister(worker)
         await store.close()
         for statement in [
-            "SELECT moed.pause('tenant', 'a'); SELECT moed.resume('tenant', 'a')", "SELECT moed.redrive(2)",
-            "SELECT moed.cancel(3)", "SELECT moed.enqueue(prompt => 'for b', tenant => 'b')",
+            "SELECT moed.pause('tenant', 'a'); SELECT moed.resume('tenant', 'a')", "SELECT moed.redrive(\(claimed[1].id))",
+            "SELECT moed.cancel(\(claimed[2].id))", "SELECT moed.enqueue(prompt => 'for b', tenant => 'b')",
             "INSERT INTO moed.price VALUES ('default', DEFAULT, 1, 1, 1)", "SELECT * FROM moed.cost_daily",
             "UPDATE moed.tenant SET tokens_per_day = 10 WHERE name = 'a'", "SELECT moed.register_model('m')",
             "SELECT moed.prune('1 day')",

@@ -79,24 +79,36 @@ package final class MoedDaemonProcess {
     /// Lets the daemon run for moments only, with `condition` looked at between them while it stands still, until it
     /// holds: what the test has seen is so until `thaw()` or a deadly signal, however slow the test is.
     ///
+    /// - Parameter moment: in processor time of the daemon, so that it gets on as far on a busy machine.
     /// - Returns: whether it came to hold; the daemon is stopped then, and runs on otherwise.
     package func freeze(
         after moment: Duration = .milliseconds(50), when condition: () async throws -> Bool
     ) async throws -> Bool {
         let process = processID
-        let microseconds = UInt32(clamping: moment.components.attoseconds / 1_000_000_000_000)
         let holds = try await eventually {
             guard self.isRunning else { return try await condition() }
             // On a thread of its own, so that no other test makes the moment longer.
-            try await onOwnThread {
-                kill(process, SIGCONT)
-                usleep(microseconds)
-                kill(process, SIGSTOP)
-            }
+            try await onOwnThread { Self.run(process, for: moment) }
             return try await condition()
         }
         if !holds { thaw() }
         return holds
+    }
+
+    /// Lets a process run for so much processor time; one that waits for others, for a second.
+    private static func run(_ process: Int32, for moment: Duration) {
+        kill(process, SIGCONT)
+        let start = processorTime(process)
+        for _ in 0..<1000 where processorTime(process) - start < moment { usleep(1000) }
+        kill(process, SIGSTOP)
+    }
+
+    private static func processorTime(_ process: Int32) -> Duration {
+        var (clock, time) = (clockid_t(), timespec())
+        guard unsafe clock_getcpuclockid(process, &clock) == 0, unsafe clock_gettime(clock, &time) == 0 else {
+            return .zero
+        }
+        return .seconds(time.tv_sec) + .nanoseconds(time.tv_nsec)
     }
 
     /// Lets a frozen daemon go on.
