@@ -20,12 +20,12 @@ DESTDIR ?=
 BUILD_FOLDER = .build-static
 BINARY = $(BUILD_FOLDER)/release/moed
 
-.PHONY: demo test chaos build install format deps
+.PHONY: demo test chaos build install format deps venv
 
 demo: build
 	MOED_BINARY=$(BINARY) Tests/Demo/demo.sh
 
-test: deps
+test: deps venv
 	$(SWIFT) build --build-tests
 	$(SWIFT) test --skip-build --filter '$(COMPUTE_TESTS)'
 	$(SWIFT) test --skip-build --skip '$(COMPUTE_TESTS)'
@@ -53,3 +53,6 @@ format:
 
 deps:
 	.ci/deps
+
+venv: deps
+	.ci/venv

@@ -46,6 +46,7 @@ struct WordTests {
         "Sources/MoedSystemd/ServiceNotifier.swift": "socket address",
         "Sources/MoedSystemd/StderrLogHandler.swift": "write(2)",
         "Sources/MoedSystemd/SupervisionEnvironment.swift": "fstat",
+        "Sources/MoedText/Jinja/ThreadTime.swift": "clock_gettime",
         "Sources/MoedWeights/Experts/ExpertReadPool.swift": "pthread_create",
         "Sources/MoedWeights/Experts/ExpertReader.swift": "open, fstat and pread",
         "Sources/MoedWeights/Experts/ReadDesk.swift": "reads into slots",
