@@ -35,7 +35,7 @@ REPRODUCIBLE = -Xswiftc -file-prefix-map -Xswiftc '$(CURDIR)=.' -Xcc '-ffile-pre
 # Swift links position-independent programs with read-only relocations; C code has _FORTIFY_SOURCE from Package.swift.
 HARDENED = -Xcc -fstack-protector-strong -Xlinker -z -Xlinker now -Xlinker -z -Xlinker relro --disable-local-rpath
 
-.PHONY: demo test chaos build install format deps deps-test packages reproducible sanitize fuzz
+.PHONY: demo test chaos build install format deps deps-test packages venv reproducible sanitize fuzz
 
 demo:
 	@mkdir -p $(BUILD_FOLDER); source .ci/phase.sh; log=$(DEMO_LOG); : >"$$log"; \
@@ -43,7 +43,7 @@ demo:
 	  phase 'moed is built (two to four minutes the first time)' $(MAKE) --no-print-directory build; \
 	  MOED_BINARY=$(BINARY) DEMO_LOG="$$log" Tests/Demo/demo.sh
 
-test: deps-test packages
+test: deps-test packages venv
 	$(SWIFT) build --build-tests
 	$(SWIFT) test --skip-build --filter '$(COMPUTE_TESTS)' 2>&1 | tee $(TEST_LOG)
 	$(SWIFT) test --skip-build --skip '$(COMPUTE_TESTS)' 2>&1 | tee -a $(TEST_LOG)
@@ -91,3 +91,6 @@ deps-test:
 
 packages:
 	.ci/check-packages .build
+
+venv: deps-test
+	.ci/venv

@@ -64,7 +64,6 @@ import Testing
 
     /// Dense layers, mixed ones, shards, untied output, f32 weights.
     @Test(
-        .enabled(if: Fixtures.golden != nil, Comment(rawValue: Fixtures.goldenMissing)),
         arguments: GoldenModel.all, [WeightFormat.bf16, .int8(group: 32)])
     func otherModelsGiveTheSameBits(_ golden: GoldenModel, _ format: WeightFormat) throws {
         let folder = try TemporaryFolder()

@@ -31,7 +31,8 @@ import Testing
         let stored = try Self.sampleEngine(.stored)
         let quantised = try Self.sampleEngine(limit.formats)
         #expect(quantised.model.weightByteCount < stored.model.weightByteCount)
-        let prompts = Array(try SamplePrompt.all().prefix(max(SampleModelTests.promptsMax, Self.promptsLeast)))
+        let prompts = Array(
+            try SamplePrompt.all().prefix(max(SampleModelTests.promptsMax, Self.promptsLeast)))
         var (divergence, tokens, changed) = (0.0, 0, 0)
         for prompt in prompts {
             let ids = prompt.promptIDs + prompt.outputIDs
@@ -72,13 +73,12 @@ import Testing
     /// Logits of the random models, row by row: the median row's error relative to the row's spread. Not the
     /// worst row's: where two experts are nearly as probable, the other one may be taken, and then a random
     /// model says something else.
-    @Test(
-        .enabled(if: Fixtures.golden != nil, Comment(rawValue: Fixtures.goldenMissing)),
-        arguments: GoldenModel.all)
+    @Test(arguments: GoldenModel.all)
     func logits(_ golden: GoldenModel) throws {
         let checkpoint = try Checkpoint(
             directory: golden.directory.path, configurationFile: golden.configurationFile)
         let tensors = try golden.tensors()
+        let size = golden.vocabulary
         for (formats, limit) in [(TestFormats.int8, 0.12), (.int4Experts, 0.25), (.int4, 0.25)] {
             let engine = try TestEngines.make(checkpoint, formats: formats)
             var errors: [Double] = []
@@ -86,7 +86,7 @@ import Testing
                 let ids = try #require(tensors["p\(prompt).ids"]).integers
                 let expected = try #require(tensors["p\(prompt).logits"]).floats
                 for (row, logits) in try engine.logits(ids).enumerated() {
-                    errors.append(Self.error(logits, Array(expected[row * 512..<(row + 1) * 512])))
+                    errors.append(Self.error(logits, Array(expected[row * size..<(row + 1) * size])))
                 }
             }
             let median = errors.sorted()[errors.count / 2]
@@ -104,9 +104,8 @@ import Testing
 
     /// Greedy ids of the dense model are the reference's until a step where two logits are close: closer than
     /// the logits' error of 5 % of their spread can make the difference of two.
-    @Test(.enabled(if: Fixtures.golden != nil, Comment(rawValue: Fixtures.goldenMissing)))
-    func greedyContinuations() throws {
-        let golden = GoldenModel.all[0]
+    @Test(arguments: GoldenModel.dense)
+    func greedyContinuations(_ golden: GoldenModel) throws {
         let checkpoint = try Checkpoint(
             directory: golden.directory.path, configurationFile: golden.configurationFile)
         let stored = try TestEngines.make(checkpoint)

@@ -20,20 +20,48 @@ struct ChatTemplateGoldenTests {
             let record = try JSONValue(parsing: String(line))
             guard record["template"] == .string(name) else { continue }
             cases += 1
-            let messages = try #require(record["messages"])
-            let variables = try #require(record["kwargs"]?.object)
-            let label = Comment(rawValue: record["name"]?.string ?? "")
-            let render = { () throws(TextError) in
-                try template.render(messages: messages, tools: record["tools"], variables: variables)
-            }
-            if let expected = record["text"]?.string {
-                let text = try render()
-                #expect(text.utf8.elementsEqual(expected.utf8), label)
-            } else {
-                #expect(throws: TextError.self, label) { try render() }
-            }
+            try Self.expectRecorded(record, template)
         }
         #expect(cases >= 56)
+    }
+
+    /// The sample model's template on our own chats.
+    @Test func everyCaseOfOurOwnIsRenderedAsRecorded() throws {
+        let template = try #require(try Self.sampleTemplate())
+        let cases = try Fixtures.lines(Fixtures.ownGolden.appending(path: "chat-template/chat.jsonl"))
+        for record in cases { try Self.expectRecorded(record, template) }
+        #expect(cases.count == 108)
+        #expect(cases.filter { $0["text"]?.string == nil }.count == 27)
+    }
+
+    @Test func theSampleModelsConfigurationHoldsTheTemplate() throws {
+        let text = try #require(try Self.sampleTemplate()).render(
+            messages: [["role": "user", "content": "hi"]], tools: nil,
+            variables: JSONObject([("add_generation_prompt", true)]))
+        #expect(text == "<|im_start|>user\nhi<|im_end|>\n<|im_start|>assistant\n")
+    }
+
+    private static func sampleTemplate() throws -> ChatTemplate? {
+        try ChatTemplate.load(
+            tokenizerConfigJSON: Fixtures.bytes(
+                Fixtures.sampleModel.appending(path: "tokenizer_config.json")),
+            chatTemplateFile: nil, file: "tokenizer_config.json")
+    }
+
+    private static func expectRecorded(_ record: JSONValue, _ template: ChatTemplate) throws {
+        let messages = try #require(record["messages"])
+        let variables = try #require(record["kwargs"]?.object)
+        let label = Comment(rawValue: record["name"]?.string ?? "")
+        let tools = record["tools"] == .null ? nil : record["tools"]
+        let render = { () throws(TextError) in
+            try template.render(messages: messages, tools: tools, variables: variables)
+        }
+        if let expected = record["text"]?.string {
+            let text = try render()
+            #expect(text.utf8.elementsEqual(expected.utf8), label)
+        } else {
+            #expect(throws: TextError.self, label) { try render() }
+        }
     }
 
     @Test(

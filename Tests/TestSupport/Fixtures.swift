@@ -9,6 +9,9 @@ package enum Fixtures {
     /// The trained Qwen3-MoE checkpoint that demo, tests and first users run.
     package static let sampleModel = packageRoot.appending(path: "Tests/Fixtures/sample-model")
 
+    /// Golden data of our own, in the same form as the larger set with third-party text.
+    package static let ownGolden = packageRoot.appending(path: "Tests/Fixtures/golden")
+
     /// Golden data with third-party text, which is not part of the project: `MOED_GOLDEN`, or else
     /// `../shared/golden` beside the checkout; nil when it is not there.
     package static let golden: URL? = {

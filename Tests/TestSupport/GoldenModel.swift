@@ -5,22 +5,45 @@ import MoedCore
 package struct GoldenModel: Sendable, CustomStringConvertible {
     package let name: String
     package let configurationFile: String
+    /// Entries of the vocabulary.
+    package let vocabulary: Int
+    /// The folder of golden data that holds the model.
+    private let golden: URL
 
-    package static let all = [
-        GoldenModel(name: "tiny-dense", configurationFile: "config.json"),
-        GoldenModel(name: "tiny-moe", configurationFile: "config.json"),
-        GoldenModel(name: "tiny-moe-mixed", configurationFile: "config.json"),
-        GoldenModel(name: "tiny-moe-sharded", configurationFile: "config.json"),
-        GoldenModel(name: "tiny-moe-sharded", configurationFile: "config.rope_parameters.json"),
+    /// The models of `Tests/Fixtures`, which every checkout has.
+    package static let own = [
+        GoldenModel(name: "tree-dense", vocabulary: 128, golden: Fixtures.ownGolden),
+        GoldenModel(name: "tree-moe", vocabulary: 128, golden: Fixtures.ownGolden),
     ]
+
+    /// Our own models, and those of the larger set where it is found.
+    package static let all = own + (Fixtures.golden.map(shared) ?? [])
+
+    /// Mixtures of experts in every layer, and dense models.
+    package static let sparse = all.filter { ["tree-moe", "tiny-moe"].contains($0.name) }
+    package static let dense = all.filter { $0.name.hasSuffix("-dense") }
+
+    private static func shared(in golden: URL) -> [GoldenModel] {
+        [
+            GoldenModel(name: "tiny-dense", golden: golden), GoldenModel(name: "tiny-moe", golden: golden),
+            GoldenModel(name: "tiny-moe-mixed", golden: golden),
+            GoldenModel(name: "tiny-moe-sharded", golden: golden),
+            GoldenModel(
+                name: "tiny-moe-sharded", configurationFile: "config.rope_parameters.json", golden: golden),
+        ]
+    }
+
+    private init(name: String, configurationFile: String = "config.json", vocabulary: Int = 512, golden: URL)
+    {
+        self.name = name
+        self.configurationFile = configurationFile
+        self.vocabulary = vocabulary
+        self.golden = golden
+    }
 
     package var description: String { "\(name)/\(configurationFile)" }
 
-    /// - Precondition: the golden folder is there.
-    package var directory: URL {
-        guard let golden = Fixtures.golden else { preconditionFailure(Fixtures.goldenMissing) }
-        return golden.appending(path: "models/\(name)")
-    }
+    package var directory: URL { golden.appending(path: "models/\(name)") }
 
     package func tensors() throws -> [String: GoldenTensor] {
         try GoldenTensor.read(directory.appending(path: "golden/golden.safetensors"))

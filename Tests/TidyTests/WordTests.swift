@@ -51,6 +51,7 @@ struct WordTests {
         "Sources/MoedEngine/Streaming/ExpertReader.swift": "open, fstat and pread",
         "Sources/MoedEngine/Streaming/ReadDesk.swift": "reads into slots",
         "Sources/MoedEngine/Streaming/ReadRing.swift": "calls of CReadRing",
+        "Sources/MoedText/Jinja/ThreadTime.swift": "clock_gettime",
         "Sources/MoedWeights/Pack/Digest.swift": "unaligned loads of words",
         "Sources/MoedWeights/Pack/Pack.swift": "reads weights in place",
         "Sources/MoedWeights/Pack/PackDestination.swift": "mkdir, open, pwrite, rename",

@@ -5,17 +5,26 @@ struct JinjaArguments: Sendable {
 }
 
 extension JinjaInterpreter {
-    mutating func evaluate(_ syntax: JinjaCallSyntax) throws(TextError) -> JinjaArguments {
+    func evaluate(_ syntax: JinjaCallSyntax) throws(TextError) -> JinjaArguments {
         var arguments = JinjaArguments()
         for expression in syntax.positional { arguments.positional.append(try evaluate(expression)) }
         for (name, expression) in syntax.named { arguments.named.append((name, try evaluate(expression))) }
         return arguments
     }
 
+    /// The arguments of a callee that takes them by position only.
+    func bindUnnamed(
+        _ arguments: JinjaArguments, _ parameters: [String], required: Int, _ callee: String
+    ) throws(TextError) -> [JinjaValue?] {
+        if let named = arguments.named.first { throw failure("\(callee) has no parameter '\(named.name)'") }
+        return try bind(arguments, parameters, required: required, callee)
+    }
+
     /// The arguments in the order of the parameters; nil where none was given.
     func bind(
         _ arguments: JinjaArguments, _ parameters: [String], required: Int, _ callee: String
     ) throws(TextError) -> [JinjaValue?] {
+        try charge(steps: parameters.count / 8 + arguments.named.count * parameters.count / 8)
         guard arguments.positional.count <= parameters.count else {
             throw failure(
                 "\(callee) takes at most \(parameters.count) arguments, not \(arguments.positional.count)")

@@ -1,6 +1,6 @@
 /// Filters that look at the elements of a value.
 extension JinjaInterpreter {
-    mutating func collectionFilter(
+    func collectionFilter(
         _ value: JinjaValue, _ filter: JinjaFilter, _ arguments: JinjaArguments
     ) throws(TextError) -> JinjaValue {
         switch filter {
@@ -18,7 +18,7 @@ extension JinjaInterpreter {
         }
     }
 
-    private mutating func plainCollection(
+    private func plainCollection(
         _ value: JinjaValue, _ filter: JinjaFilter
     ) throws(TextError) -> JinjaValue {
         switch filter {
@@ -36,7 +36,11 @@ extension JinjaInterpreter {
                 try charge(bytes: text.utf8.count)
                 return .string(String(scalars: text.unicodeScalars.reversed()))
             }
-            return try generator(try elements(of: value).reversed())
+            let elements = try elements(of: value)
+            try charge(elements: elements.count)
+            // Python goes through a sequence backwards without a list, but needs one for the rest.
+            if case .generator = value { return try list(elements.reversed(), isPaid: true) }
+            return try generator(elements.reversed(), isPaid: true)
         default: return try list(try elements(of: value))
         }
     }
@@ -44,8 +48,11 @@ extension JinjaInterpreter {
     func length(of value: JinjaValue) throws(TextError) -> Int {
         switch value {
         case .undefined: return 0
-        case .string(let text): return text.unicodeScalars.count
+        case .string(let text):
+            try charge(reading: text.utf8.count)
+            return text.unicodeScalars.count
         case .list(let items), .tuple(let items): return items.elements.count
+        case .view(let view): return view.items.elements.count
         case .dictionary(let members): return members.members.count
         case .loop(let loop): return loop.items.elements.count
         default: throw failure("\(value.kind) has no length")
@@ -55,16 +62,23 @@ extension JinjaInterpreter {
     // MARK: Attributes
 
     /// `item.a.b` or `item.0` for the path `a.b` or `0`; the item itself without a path.
-    private mutating func member(_ path: JinjaValue?, of item: JinjaValue) throws(TextError) -> JinjaValue {
+    private func member(
+        _ path: JinjaValue?, of item: JinjaValue, default fallback: JinjaValue? = nil
+    ) throws(TextError) -> JinjaValue {
+        func orFallback(_ value: JinjaValue) -> JinjaValue {
+            if case .undefined = value, let fallback { fallback } else { value }
+        }
         switch path {
         case nil, .some(.none): return item
-        case .some(.integer): return try self.item(path ?? .integer(0), of: item)
+        case .some(.integer): return orFallback(try self.item(path ?? .integer(0), of: item))
         case .some(.string(let path)):
+            try charge(steps: 1)
+            try charge(reading: path.utf8.count * 4)
             var value = item
             for part in PythonString.split(path, by: ".", splitsMax: -1, fromEnd: false) {
                 let isIndex = !part.isEmpty && part.unicodeScalars.allSatisfy(\.isDecimalDigitASCII)
                 let key = isIndex ? Int(part).map { JinjaValue.integer($0) } : nil
-                value = try self.item(key ?? .string(part), of: value)
+                value = orFallback(try self.item(key ?? .string(part), of: value))
             }
             return value
         case .some(let other): throw failure("an attribute's name is a string, not \(other.kind)")
@@ -72,14 +86,14 @@ extension JinjaInterpreter {
     }
 
     /// The values to compare: of the attribute named, and with letters' case ignored unless it counts.
-    private mutating func keys(
+    private func keys(
         of items: [JinjaValue], attribute: JinjaValue?, caseSensitive: JinjaValue?
     ) throws(TextError) -> [JinjaValue] {
         var keys: [JinjaValue] = []
         for item in items {
             let key = try member(attribute, of: item)
             if case .string(let text) = key, caseSensitive?.isTrue != true {
-                try charge(bytes: text.utf8.count)
+                try charge(bytes: PythonCase.growthMax, times: text.utf8.count)
                 keys.append(.string(PythonCase.lower(text)))
             } else {
                 keys.append(key)
@@ -90,30 +104,32 @@ extension JinjaInterpreter {
 
     // MARK: Folding
 
-    private mutating func joined(_ value: JinjaValue, _ arguments: JinjaArguments) throws(TextError)
+    private func joined(_ value: JinjaValue, _ arguments: JinjaArguments) throws(TextError)
         -> JinjaValue
     {
         let values = try bind(arguments, ["d", "attribute"], required: 0, "join")
         var texts: [String] = []
         for item in try elements(of: value) {
             let part = try member(values[1], of: item)
+            try charge(bytes: MemoryLayout<String>.stride)
             texts.append(try text(of: part))
         }
         return try joined(texts, by: try text(of: values[0] ?? .string("")))
     }
 
-    private mutating func sum(_ value: JinjaValue, _ arguments: JinjaArguments) throws(TextError)
+    private func sum(_ value: JinjaValue, _ arguments: JinjaArguments) throws(TextError)
         -> JinjaValue
     {
         let values = try bind(arguments, ["attribute", "start"], required: 0, "sum")
         var total = values[1] ?? .integer(0)
+        if case .string = total { throw failure("'sum' does not add strings") }
         for item in try elements(of: value) {
             total = try apply(.add, total, try member(values[0], of: item))
         }
         return total
     }
 
-    private mutating func extreme(
+    private func extreme(
         _ value: JinjaValue, _ filter: JinjaFilter, _ arguments: JinjaArguments
     ) throws(TextError) -> JinjaValue {
         let values = try bind(arguments, ["case_sensitive", "attribute"], required: 0, filter.rawValue)
@@ -132,27 +148,35 @@ extension JinjaInterpreter {
 
     // MARK: Order
 
-    private mutating func sorted(_ value: JinjaValue, _ arguments: JinjaArguments) throws(TextError)
+    private func sorted(_ value: JinjaValue, _ arguments: JinjaArguments) throws(TextError)
         -> JinjaValue
     {
         let values = try bind(arguments, ["reverse", "case_sensitive", "attribute"], required: 0, "sort")
-        if let path = values[2]?.asString, path.utf8.contains(UInt8(ascii: ",")) {
-            throw failure("'sort' by several attributes is not supported")
-        }
         let items = try elements(of: value)
-        let keys = try keys(of: items, attribute: values[2], caseSensitive: values[1])
-        let order = try order(of: keys, isReversed: values[0]?.isTrue ?? false)
+        var paths: [JinjaValue?] = [values[2]]
+        if let path = values[2]?.asString {
+            paths = PythonString.split(path, by: ",", splitsMax: -1, fromEnd: false).map { .string($0) }
+        }
+        // A list of one value each, or of one for each attribute: equal values have no order that could fail.
+        var keys = Array(repeating: [JinjaValue](), count: items.count)
+        for path in paths {
+            let parts = try self.keys(of: items, attribute: path, caseSensitive: values[1])
+            try charge(elements: parts.count)
+            for (place, part) in parts.enumerated() { keys[place].append(part) }
+        }
+        let order = try order(
+            of: keys.map { .list(JinjaSequence($0)) }, isReversed: values[0]?.isTrue ?? false)
         return try list(order.map { items[$0] })
     }
 
-    private mutating func sortedMembers(
+    private func sortedMembers(
         _ value: JinjaValue, _ arguments: JinjaArguments
     ) throws(TextError) -> JinjaValue {
         let values = try bind(arguments, ["case_sensitive", "by", "reverse"], required: 0, "dictsort")
         guard case .dictionary(let members) = value else {
             throw failure("'dictsort' needs a dictionary, not \(value.kind)")
         }
-        let by = values[1]?.asString ?? "key"
+        let by = try values[1].map { (by) throws(TextError) in try text(by, "dictsort") } ?? "key"
         guard by == "key" || by == "value" else { throw failure("'dictsort' sorts by 'key' or 'value'") }
         let pairs = try pairs(of: members)
         let keys = try keys(of: pairs, attribute: .integer(by == "key" ? 0 : 1), caseSensitive: values[0])
@@ -162,7 +186,7 @@ extension JinjaInterpreter {
 
     /// The places of the keys in rising order; equal keys keep theirs, also when the order is reversed. A merge
     /// sort, as comparing can fail.
-    private mutating func order(of keys: [JinjaValue], isReversed: Bool) throws(TextError) -> [Int] {
+    private func order(of keys: [JinjaValue], isReversed: Bool) throws(TextError) -> [Int] {
         var order = Array(keys.indices)
         var width = 1
         while width < order.count {
@@ -187,7 +211,7 @@ extension JinjaInterpreter {
         return order
     }
 
-    private mutating func unique(_ value: JinjaValue, _ arguments: JinjaArguments) throws(TextError)
+    private func unique(_ value: JinjaValue, _ arguments: JinjaArguments) throws(TextError)
         -> JinjaValue
     {
         let values = try bind(arguments, ["case_sensitive", "attribute"], required: 0, "unique")
@@ -195,8 +219,12 @@ extension JinjaInterpreter {
         let keys = try keys(of: items, attribute: values[1], caseSensitive: values[0])
         var kept: [Int] = []
         for place in items.indices {
+            guard keys[place].isHashable else { throw failure("'unique' cannot compare \(keys[place].kind)") }
             var isNew = true
-            for earlier in kept where try equal(keys[earlier], keys[place]) { isNew = false }
+            for earlier in kept where try equal(keys[earlier], keys[place]) {
+                isNew = false
+                break
+            }
             if isNew { kept.append(place) }
         }
         return try generator(kept.map { items[$0] })
@@ -204,26 +232,23 @@ extension JinjaInterpreter {
 
     // MARK: map and select
 
-    private mutating func mapped(_ value: JinjaValue, _ arguments: JinjaArguments) throws(TextError)
+    private func mapped(_ value: JinjaValue, _ arguments: JinjaArguments) throws(TextError)
         -> JinjaValue
     {
+        guard value.isTrue else { return try generator([]) }
         var results: [JinjaValue] = []
         if arguments.positional.isEmpty {
             let values = try bind(arguments, ["attribute", "default"], required: 1, "map")
+            var fallback = values[1]
+            if case .some(.none) = fallback { fallback = nil }
             for item in try elements(of: value) {
-                let found = try member(values[0], of: item)
-                if case .undefined = found, let fallback = values[1] {
-                    results.append(fallback)
-                } else {
-                    results.append(found)
-                }
+                results.append(try member(values[0], of: item, default: fallback))
             }
             return try generator(results)
         }
         let name = try text(arguments.positional.first, "map")
         guard let filter = JinjaFilter(rawValue: name) else {
-            throw TextError(
-                .unsupported, file: file, place: "line \(line)", "the filter '\(name)' is not supported")
+            throw unsupported("the filter '\(name)'")
         }
         let rest = JinjaArguments(
             positional: Array(arguments.positional.dropFirst()), named: arguments.named)
@@ -232,9 +257,10 @@ extension JinjaInterpreter {
     }
 
     /// `select`, `reject` and their `attr` twins: by truth, or by the test named.
-    private mutating func selected(
+    private func selected(
         _ value: JinjaValue, _ filter: JinjaFilter, _ arguments: JinjaArguments
     ) throws(TextError) -> JinjaValue {
+        guard value.isTrue else { return try generator([]) }
         var rest = arguments.positional[...]
         var attribute: JinjaValue?
         if filter == .selectattr || filter == .rejectattr {
@@ -247,8 +273,7 @@ extension JinjaInterpreter {
         if let first = rest.popFirst() {
             let name = try text(first, filter.rawValue)
             guard let found = JinjaTest(rawValue: name) else {
-                throw TextError(
-                    .unsupported, file: file, place: "line \(line)", "the test '\(name)' is not supported")
+                throw unsupported("the test '\(name)'")
             }
             test = found
         }
@@ -256,6 +281,7 @@ extension JinjaInterpreter {
         let keepsTrue = filter == .select || filter == .selectattr
         var kept: [JinjaValue] = []
         for item in try elements(of: value) {
+            try charge(steps: 1)
             let tested = try member(attribute, of: item)
             let holds = try test.map { test throws(TextError) in try self.test(tested, test, testArguments) }
             if (holds ?? tested.isTrue) == keepsTrue { kept.append(item) }

@@ -1,14 +1,17 @@
 /// Filters that look at one value.
 extension JinjaInterpreter {
-    mutating func filter(_ value: JinjaValue, _ call: JinjaFilterCall) throws(TextError) -> JinjaValue {
+    func filter(_ value: JinjaValue, _ call: JinjaFilterCall) throws(TextError) -> JinjaValue {
         let arguments = try evaluate(call.arguments)
         return try filter(value, call.filter, arguments)
     }
 
-    mutating func filter(
+    func filter(
         _ value: JinjaValue, _ filter: JinjaFilter, _ arguments: JinjaArguments
     ) throws(TextError) -> JinjaValue {
         try charge(steps: 1)
+        if case .safeText = value, ![.safe, .string, .default, .d].contains(filter) {
+            throw unsupported("the filter '\(filter.rawValue)' after 'safe'")
+        }
         switch filter {
         case .default, .d: return try fallback(value, arguments)
         case .tojson: return try json(value, arguments)
@@ -16,6 +19,7 @@ extension JinjaInterpreter {
         case .attr:
             let name = try text(try bind(arguments, ["name"], required: 1, "attr")[0], "attr")
             // Unlike `value.name`, this never takes a dictionary's member.
+            guard !name.hasPrefix("_") else { return .undefined("'\(name)' of \(value.kind)") }
             if case .dictionary = value, !PythonMethods.ofDictionary.contains(name) {
                 return .undefined("'\(name)' of a dictionary")
             }
@@ -24,13 +28,15 @@ extension JinjaInterpreter {
             let values = try bind(arguments, ["old", "new", "count"], required: 2, "replace")
             let old = try text(of: values[0] ?? JinjaValue.none)
             let new = try text(of: values[1] ?? JinjaValue.none)
+            var count = values[2]
+            if case .some(.none) = count { count = nil }
             return try replaced(
-                try text(of: value), old, with: new, replacementsMax: values[2]?.asInteger ?? -1)
+                try text(of: value), old, with: new, replacementsMax: try integer(count, "replace") ?? -1)
         case .trim:
             let characters = try bind(arguments, ["chars"], required: 0, "trim")[0]
             let text = try text(of: value)
             try charge(bytes: text.utf8.count)
-            return .string(PythonString.strip(text, characters?.asString))
+            return .string(PythonString.strip(text, try optionalText(characters, "trim")))
         case .indent: return try indented(value, arguments)
         case .int, .float: return try number(value, filter, arguments)
         case .first, .last, .length, .count, .list, .reverse, .join, .sum, .min, .max, .sort, .unique,
@@ -44,23 +50,29 @@ extension JinjaInterpreter {
     }
 
     /// The filters without arguments.
-    private mutating func plain(_ value: JinjaValue, _ filter: JinjaFilter) throws(TextError) -> JinjaValue {
+    private func plain(_ value: JinjaValue, _ filter: JinjaFilter) throws(TextError) -> JinjaValue {
         if filter == .abs {
             if case .float(let number) = value { return .float(number.magnitude) }
+            if case .wideInteger(let digits) = value {
+                return .wideInteger(digits.hasPrefix("-") ? String(digits.dropFirst()) : digits)
+            }
             guard let number = value.asInteger else {
                 throw failure("'abs' needs a number, not \(value.kind)")
             }
             return number < 0 ? try negated(value) : .integer(number)
         }
         let text = try text(of: value)
-        try charge(bytes: text.utf8.count)
+        if filter == .safe { return .safeText(text) }
+        if filter == .string {
+            if case .safeText = value { return value }
+            return .string(text)
+        }
+        try charge(bytes: PythonCase.growthMax, times: text.utf8.count)
         switch filter {
         case .upper: return .string(PythonCase.upper(text))
         case .lower: return .string(PythonCase.lower(text))
         case .capitalize: return .string(PythonCase.capitalized(text))
-        case .title: return .string(PythonCase.words(text))
-        // Nothing is escaped here, so `safe` has nothing to mark.
-        default: return .string(text)
+        default: return .string(PythonCase.words(text))
         }
     }
 
@@ -75,7 +87,7 @@ extension JinjaInterpreter {
         return replaced ? values[0] ?? .string("") : value
     }
 
-    private mutating func items(
+    private func items(
         of value: JinjaValue, _ arguments: JinjaArguments
     ) throws(TextError) -> JinjaValue {
         _ = try bind(arguments, [], required: 0, "items")
@@ -86,7 +98,7 @@ extension JinjaInterpreter {
         }
     }
 
-    private mutating func indented(
+    private func indented(
         _ value: JinjaValue, _ arguments: JinjaArguments
     ) throws(TextError) -> JinjaValue {
         let values = try bind(arguments, ["width", "first", "blank"], required: 0, "indent")
@@ -97,12 +109,14 @@ extension JinjaInterpreter {
         if case .string(let given) = values[0] {
             indentation = given
         } else {
-            let width = values[0]?.asInteger ?? 4
+            let width = max(0, try integer(values[0], "indent") ?? 4)
             try charge(bytes: width)
-            indentation = String(repeating: " ", count: max(0, width))
+            indentation = String(repeating: " ", count: width)
         }
+        try charge(bytes: text.utf8.count)
+        try charge(bytes: MemoryLayout<String>.stride, times: PythonString.lineBreaks(text) + 1)
         let lines = PythonString.lines(text + "\n")
-        try charge(bytes: try exact(lines.count.multipliedReportingOverflow(by: indentation.utf8.count)))
+        try charge(bytes: indentation.utf8.count, times: lines.count)
         try charge(bytes: text.utf8.count)
         let indentsFirst = values[1]?.isTrue ?? false
         let indentsBlank = values[2]?.isTrue ?? false
@@ -115,20 +129,35 @@ extension JinjaInterpreter {
         return .string(result)
     }
 
-    /// The filters `int` and `float`: what cannot be read as a number becomes the default.
+    /// The filters `int` and `float`: values that cannot be read as a number become the default.
     private func number(
         _ value: JinjaValue, _ filter: JinjaFilter, _ arguments: JinjaArguments
     ) throws(TextError) -> JinjaValue {
-        let fallback = try bind(arguments, ["default"], required: 0, filter.rawValue)[0]
-        if case .undefined(let what) = value { throw failure("\(what) is undefined") }
+        let parameters = filter == .int ? ["default", "base"] : ["default"]
+        let values = try bind(arguments, parameters, required: 0, filter.rawValue)
+        let text = value.asString
+        try charge(reading: (text?.utf8.count ?? 0) * 4)
+        if case .undefined(let name) = value { throw failure("\(name) is undefined") }
         if filter == .float {
-            let number = value.asNumber ?? value.asString.flatMap(Self.number(in:))
-            return number.map { .float($0) } ?? fallback ?? .float(0)
+            var number = value.asNumber ?? text.flatMap(PythonNumber.double(in:))
+            if case .wideInteger(let digits) = value { number = try float(ofDigits: digits) }
+            return number.map { .float($0) } ?? values[0] ?? .float(0)
         }
         if let integer = value.asInteger { return .integer(integer) }
-        if let text = value.asString, let integer = Int(Self.digits(in: text)) { return .integer(integer) }
-        guard let number = value.asNumber ?? value.asString.flatMap(Self.number(in:)), number.isFinite else {
-            return fallback ?? .integer(0)
+        if case .wideInteger = value { return value }
+        if let text {
+            let base = try integer(values[1], "int") ?? 10
+            if base == 0 || (2...36).contains(base) {
+                switch PythonNumber.integer(in: text, base: base) {
+                case .value(let integer): return .integer(integer)
+                case .tooLarge: throw failure("an integer beyond 64 bits")
+                case .none: break
+                }
+            }
+        }
+        guard let number = value.asNumber ?? text.flatMap(PythonNumber.double(in:)), number.isFinite else {
+            if case .float(let number) = value, number.isInfinite { throw failure("infinity is no integer") }
+            return values[0] ?? .integer(0)
         }
         guard let integer = Int(exactly: number.rounded(.towardZero)) else {
             throw failure("an integer beyond 64 bits")
@@ -136,11 +165,8 @@ extension JinjaInterpreter {
         return .integer(integer)
     }
 
-    private static func digits(in text: String) -> String { PythonString.strip(text, nil) }
-
-    private static func number(in text: String) -> Double? {
-        let text = digits(in: text)
-        // Swift also reads hexadecimal floats, Python does not.
-        return text.utf8.contains(where: { $0 | 0x20 == UInt8(ascii: "x") }) ? nil : Double(text)
+    private func float(ofDigits digits: String) throws(TextError) -> Double {
+        guard let number = Double(digits), number.isFinite else { throw failure("an integer beyond a float") }
+        return number
     }
 }

@@ -1,5 +1,5 @@
 extension JinjaInterpreter {
-    mutating func evaluate(_ expression: JinjaExpression) throws(TextError) -> JinjaValue {
+    func evaluate(_ expression: JinjaExpression) throws(TextError) -> JinjaValue {
         try enter(line: expression.line)
         let value = try value(of: expression)
         leave()
@@ -7,10 +7,10 @@ extension JinjaInterpreter {
         return value
     }
 
-    private mutating func value(of expression: JinjaExpression) throws(TextError) -> JinjaValue {
+    private func value(of expression: JinjaExpression) throws(TextError) -> JinjaValue {
         switch expression.kind {
         case .constant(let value): return value
-        case .name(let name): return lookUp(name)
+        case .name(let name): return try lookUp(name)
         case .list(let items): return try list(try evaluate(all: items))
         case .tuple(let items): return .tuple(try sequence(try evaluate(all: items)))
         case .dictionary(let members): return try dictionary(members)
@@ -50,13 +50,13 @@ extension JinjaInterpreter {
         }
     }
 
-    private mutating func evaluate(all expressions: [JinjaExpression]) throws(TextError) -> [JinjaValue] {
+    private func evaluate(all expressions: [JinjaExpression]) throws(TextError) -> [JinjaValue] {
         var values: [JinjaValue] = []
         for expression in expressions { values.append(try evaluate(expression)) }
         return values
     }
 
-    private mutating func dictionary(
+    private func dictionary(
         _ members: [(key: JinjaExpression, value: JinjaExpression)]
     ) throws(TextError) -> JinjaValue {
         var pairs: [(key: String, value: JinjaValue)] = []
@@ -69,17 +69,19 @@ extension JinjaInterpreter {
         return .dictionary(try dictionary(pairs))
     }
 
-    private mutating func concatenation(_ parts: [JinjaExpression]) throws(TextError) -> JinjaValue {
+    private func concatenation(_ parts: [JinjaExpression]) throws(TextError) -> JinjaValue {
         var text = ""
         for part in parts {
             let value = try evaluate(part)
-            text += try self.text(of: value)
+            if case .safeText = value { throw unsupported("'~' after the filter 'safe'") }
+            let piece = try self.text(of: value)
+            try charge(bytes: piece.utf8.count)
+            text += piece
         }
-        try charge(bytes: text.utf8.count)
         return .string(text)
     }
 
-    private mutating func comparison(
+    private func comparison(
         _ first: JinjaExpression, _ rest: [(JinjaComparison, JinjaExpression)]
     ) throws(TextError) -> JinjaValue {
         var left = try evaluate(first)
@@ -92,7 +94,7 @@ extension JinjaInterpreter {
     }
 
     /// A slice's bound: nil when it is left out or None.
-    private mutating func bound(_ expression: JinjaExpression?) throws(TextError) -> Int? {
+    private func bound(_ expression: JinjaExpression?) throws(TextError) -> Int? {
         guard let expression else { return nil }
         let value = try evaluate(expression)
         if case .none = value { return nil }
@@ -104,7 +106,7 @@ extension JinjaInterpreter {
 
     // MARK: Calls
 
-    private mutating func call(
+    private func call(
         _ callee: JinjaValue, _ arguments: JinjaArguments
     ) throws(TextError) -> JinjaValue {
         switch callee {
@@ -116,7 +118,7 @@ extension JinjaInterpreter {
         }
     }
 
-    private mutating func call(
+    private func call(
         _ function: JinjaFunction, _ arguments: JinjaArguments
     ) throws(TextError) -> JinjaValue {
         switch function {
@@ -133,7 +135,7 @@ extension JinjaInterpreter {
         }
     }
 
-    private mutating func dictionary(
+    private func dictionary(
         from arguments: JinjaArguments, _ callee: String
     ) throws(TextError) -> JinjaDictionary {
         guard arguments.positional.count <= 1 else { throw failure("\(callee) takes one dictionary at most") }
@@ -141,6 +143,7 @@ extension JinjaInterpreter {
         switch arguments.positional.first {
         case nil: break
         case .dictionary(let start): members = start.members
+        case .undefined(let name): throw failure("\(name) is undefined")
         case .some(let pairs):
             for pair in try elements(of: pairs) {
                 let parts = try elements(of: pair)
@@ -154,7 +157,7 @@ extension JinjaInterpreter {
         return try dictionary(members)
     }
 
-    private mutating func range(_ arguments: JinjaArguments) throws(TextError) -> JinjaValue {
+    private func range(_ arguments: JinjaArguments) throws(TextError) -> JinjaValue {
         guard arguments.named.isEmpty, (1...3).contains(arguments.positional.count) else {
             throw failure("range takes one to three integers")
         }
@@ -169,13 +172,18 @@ extension JinjaInterpreter {
         let end = numbers.count > 1 ? numbers[1] : numbers[0]
         let step = numbers.count > 2 ? numbers[2] : 1
         guard step != 0 else { throw failure("the step of a range must not be 0") }
-        let (distance, overflows) =
-            step > 0 ? end.subtractingReportingOverflow(start) : start.subtractingReportingOverflow(end)
-        guard !overflows, distance <= 0 || (distance - 1) / Int(clamping: step.magnitude) < Self.rangeMax
-        else {
-            throw failure("a range is longer than \(Self.rangeMax)")
-        }
-        let count = distance <= 0 ? 0 : (distance - 1) / Int(clamping: step.magnitude) + 1
-        return try list((0..<count).map { .integer(start + $0 * step) })
+        // Differences of integers fit into 64 bits without sign.
+        let isEmpty = step > 0 ? start >= end : start <= end
+        let distance = UInt(bitPattern: step > 0 ? end &- start : start &- end)
+        let steps = isEmpty ? 0 : (distance - 1) / step.magnitude + 1
+        guard steps <= Self.rangeMax else { throw failure("a range is longer than \(Self.rangeMax)") }
+        return .view(try range(start: start, end: end, step: step, count: Int(steps)))
+    }
+
+    /// A range of integers that are known to fit into 64 bits.
+    func range(start: Int, end: Int, step: Int, count: Int) throws(TextError) -> JinjaView {
+        try charge(elements: count)
+        let numbers = (0..<count).map { JinjaValue.integer(start &+ $0 &* step) }
+        return JinjaView(source: .range(start: start, end: end, step: step), items: JinjaSequence(numbers))
     }
 }

@@ -11,6 +11,7 @@ extension JinjaInterpreter {
     func item(_ key: JinjaValue, of object: JinjaValue) throws(TextError) -> JinjaValue {
         switch (object, key) {
         case (.undefined(let what), _): throw failure("\(what) is undefined")
+        case (.safeText, _): throw unsupported("'[]' after the filter 'safe'")
         case (.dictionary(let members), .string(let name)):
             if let value = members[name] { return value }
             return try property(name, of: object) ?? missing(name, of: object)
@@ -20,7 +21,14 @@ extension JinjaInterpreter {
             if let index = key.asInteger, let place = Self.place(index, count: items.elements.count) {
                 return items.elements[place]
             }
+        case (.view(let view), _):
+            if case .range = view.source, let index = key.asInteger,
+                let place = Self.place(index, count: view.items.elements.count)
+            {
+                return view.items.elements[place]
+            }
         case (.string(let text), _):
+            try charge(reading: min(text.utf8.count, Int(clamping: key.asInteger?.magnitude ?? 0) &* 4))
             if let index = key.asInteger, let scalar = Self.scalar(index, of: text) {
                 return .string(String(scalar))
             }
@@ -45,6 +53,26 @@ extension JinjaInterpreter {
         case .list: return PythonMethods.ofList.contains(name) ? .method(object, name) : nil
         case .tuple: return PythonMethods.ofTuple.contains(name) ? .method(object, name) : nil
         case .string: return PythonMethods.ofString.contains(name) ? .method(object, name) : nil
+        case .view(let view): return try property(name, of: view)
+        case .safeText: throw unsupported("'.\(name)' after the filter 'safe'")
+        case .none: return nil
+        case .bool, .integer, .wideInteger, .float, .generator, .macro, .function, .method:
+            guard !PythonMethods.ofOthers.contains(name) else {
+                throw unsupported("'.\(name)' of \(object.kind)")
+            }
+            return nil
+        }
+    }
+
+    private func property(_ name: String, of view: JinjaView) throws(TextError) -> JinjaValue? {
+        switch (view.source, name) {
+        case (.range(let start, _, _), "start"): return .integer(start)
+        case (.range(_, let end, _), "stop"): return .integer(end)
+        case (.range(_, _, let step), "step"): return .integer(step)
+        case (.range, "count"), (.range, "index"): return .method(.view(view), name)
+        case (.keys, "isdisjoint"), (.items, "isdisjoint"), (.keys, "mapping"), (.values, "mapping"),
+            (.items, "mapping"):
+            throw unsupported("'.\(name)' of \(view.kind)")
         default: return nil
         }
     }
@@ -84,41 +112,78 @@ extension JinjaInterpreter {
 
     // MARK: Slices
 
-    mutating func slice(
+    func slice(
         _ object: JinjaValue, _ start: Int?, _ end: Int?, _ step: Int?
     ) throws(TextError) -> JinjaValue {
         guard step != 0 else { throw failure("the step of a slice must not be 0") }
+        let step = step ?? 1
         switch object {
-        case .list(let items): return try list(Self.slice(items.elements, start, end, step ?? 1))
-        case .tuple(let items): return .tuple(try sequence(Self.slice(items.elements, start, end, step ?? 1)))
+        case .list(let items): return try list(try elements(items.elements, start, end, step), isPaid: true)
+        case .tuple(let items):
+            return .tuple(try sequence(try elements(items.elements, start, end, step), isPaid: true))
         case .string(let text):
-            try charge(bytes: text.utf8.count * 4)
-            return .string(String(scalars: Self.slice(Array(text.unicodeScalars), start, end, step ?? 1)))
-        case .undefined(let what): throw failure("\(what) is undefined")
+            try charge(bytes: MemoryLayout<Unicode.Scalar>.stride, times: text.utf8.count)
+            let scalars = Array(text.unicodeScalars)
+            let places = JinjaSlice(start, end, step, count: scalars.count)
+            try charge(bytes: MemoryLayout<Unicode.Scalar>.stride, times: places.count)
+            return .string(String(scalars: places.map { scalars[$0] }))
+        case .view(let view):
+            guard case .range(let first, _, let stride) = view.source else {
+                throw failure("\(object.kind) cannot be sliced")
+            }
+            let places = JinjaSlice(start, end, step, count: view.items.elements.count)
+            return .view(
+                try range(
+                    start: try exact(first, plus: places.start, times: stride),
+                    end: try exact(first, plus: places.end, times: stride),
+                    step: try exact(0, plus: step, times: stride), count: places.count))
+        case .undefined(let name): throw failure("\(name) is undefined")
+        case .safeText: throw unsupported("'[]' after the filter 'safe'")
         default: throw failure("\(object.kind) cannot be sliced")
         }
     }
 
-    private static func slice<Element>(
-        _ elements: [Element], _ start: Int?, _ end: Int?, _ step: Int
-    ) -> [Element] {
-        let count = elements.count
+    private func exact(_ base: Int, plus factor: Int, times step: Int) throws(TextError) -> Int {
+        try exact(base.addingReportingOverflow(try exact(factor.multipliedReportingOverflow(by: step))))
+    }
+
+    private func elements(
+        _ elements: [JinjaValue], _ start: Int?, _ end: Int?, _ step: Int
+    ) throws(TextError) -> [JinjaValue] {
+        let places = JinjaSlice(start, end, step, count: elements.count)
+        try charge(elements: places.count)
+        return places.map { elements[$0] }
+    }
+}
+
+/// The places that `[start:end:step]` takes of a sequence.
+private struct JinjaSlice: Sequence, IteratorProtocol {
+    let start: Int
+    /// The place before which the slice ends; -1 for the beginning when it goes down.
+    let end: Int
+    let count: Int
+    private let stride: Int
+    private var taken = 0
+
+    /// - Precondition: the step is not 0.
+    init(_ start: Int?, _ end: Int?, _ step: Int, count: Int) {
         // Going down, a bound may lie before the first element: -1 here.
         let lowest = step > 0 ? 0 : -1
         let highest = step > 0 ? count : count - 1
         func clamped(_ bound: Int) -> Int {
-            min(max(bound < 0 ? bound + count : bound, lowest), highest)
+            Swift.min(Swift.max(bound < 0 ? bound + count : bound, lowest), highest)
         }
-        let first = start.map(clamped) ?? (step > 0 ? lowest : highest)
-        let stop = end.map(clamped) ?? (step > 0 ? highest : lowest)
+        self.start = start.map(clamped) ?? (step > 0 ? lowest : highest)
+        self.end = end.map(clamped) ?? (step > 0 ? highest : lowest)
         // A longer step takes the first element alone too, and cannot overflow.
-        let stride = min(max(step, -count - 1), count + 1)
-        var slice: [Element] = []
-        var place = first
-        while step > 0 ? place < stop : place > stop {
-            slice.append(elements[place])
-            place += stride
-        }
-        return slice
+        stride = Swift.min(Swift.max(step, -count - 1), count + 1)
+        let distance = step > 0 ? self.end - self.start : self.start - self.end
+        self.count = distance > 0 ? (distance - 1) / abs(stride) + 1 : 0
+    }
+
+    mutating func next() -> Int? {
+        guard taken < count else { return nil }
+        defer { taken += 1 }
+        return start + taken * stride
     }
 }

@@ -2,7 +2,7 @@ extension JinjaInterpreter {
     /// How a block ended: `break` and `continue` travel up to their loop.
     enum Ending { case atEnd, leave, proceed }
 
-    mutating func execute(_ statements: [JinjaStatement]) throws(TextError) -> Ending {
+    func execute(_ statements: [JinjaStatement]) throws(TextError) -> Ending {
         for statement in statements {
             try enter(line: statement.line)
             let ending = try execute(statement)
@@ -12,7 +12,7 @@ extension JinjaInterpreter {
         return .atEnd
     }
 
-    private mutating func execute(_ statement: JinjaStatement) throws(TextError) -> Ending {
+    private func execute(_ statement: JinjaStatement) throws(TextError) -> Ending {
         switch statement.kind {
         case .text(let text): try write(text)
         case .print(let expression):
@@ -50,7 +50,7 @@ extension JinjaInterpreter {
     }
 
     /// The text that statements print, filtered.
-    private mutating func captured(
+    private func captured(
         _ body: [JinjaStatement], _ filters: [JinjaFilterCall]
     ) throws(TextError) -> (value: JinjaValue, ending: Ending) {
         let outer = output
@@ -64,14 +64,18 @@ extension JinjaInterpreter {
         return (value, ending)
     }
 
-    private mutating func execute(_ loop: JinjaForLoop) throws(TextError) -> Ending {
-        var items = try elements(of: try evaluate(loop.iterable))
+    private func execute(_ loop: JinjaForLoop) throws(TextError) -> Ending {
+        let iterable = try evaluate(loop.iterable)
+        var items = try elements(of: iterable)
         if let condition = loop.condition {
             var kept: [JinjaValue] = []
             for item in items {
                 scopes.append([:])
                 try assign(item, to: loop.target)
-                if try evaluate(condition).isTrue { kept.append(item) }
+                if try evaluate(condition).isTrue {
+                    try charge(elements: 1)
+                    kept.append(item)
+                }
                 scopes.removeLast()
             }
             items = kept
@@ -82,7 +86,7 @@ extension JinjaInterpreter {
             scopes.removeLast()
             return ending
         }
-        let sequence = try sequence(items)
+        let sequence = try sequence(of: iterable, items, isFiltered: loop.condition != nil)
         for (index, item) in items.enumerated() {
             scopes.append(["loop": .loop(JinjaLoop(items: sequence, index: index))])
             try assign(item, to: loop.target)
@@ -93,16 +97,17 @@ extension JinjaInterpreter {
         return .atEnd
     }
 
-    private mutating func assign(_ value: JinjaValue, to target: JinjaTarget) throws(TextError) {
+    private func assign(_ value: JinjaValue, to target: JinjaTarget) throws(TextError) {
         switch target {
         case .name(let name): set(name, value)
         case .member(let name, let attribute):
-            guard case .namespace(let index) = lookUp(name) else {
+            guard case .namespace(let index) = try lookUp(name) else {
                 throw failure("'\(name)' is no namespace, so '\(name).\(attribute)' cannot be set")
             }
-            try charge(bytes: attribute.utf8.count)
+            try charge(bytes: attribute.utf8.count + MemoryLayout<JinjaValue>.stride)
             namespaces[index].set(attribute, value)
         case .tuple(let targets):
+            try charge(steps: targets.count)
             let values = try elements(of: value)
             guard values.count == targets.count else {
                 throw failure("\(targets.count) values expected to unpack, found \(values.count)")
@@ -111,27 +116,43 @@ extension JinjaInterpreter {
         }
     }
 
-    /// What a for loop goes through.
-    mutating func elements(of value: JinjaValue) throws(TextError) -> [JinjaValue] {
+    /// The items of a loop; those of a list are shared with it.
+    private func sequence(
+        of iterable: JinjaValue, _ items: [JinjaValue], isFiltered: Bool
+    ) throws(TextError) -> JinjaSequence {
+        switch iterable {
+        case .list(let sequence) where !isFiltered, .tuple(let sequence) where !isFiltered: sequence
+        case .view(let view) where !isFiltered: view.items
+        default: try sequence(items, isPaid: isFiltered)
+        }
+    }
+
+    /// The elements that a for loop goes through.
+    func elements(of value: JinjaValue) throws(TextError) -> [JinjaValue] {
         switch value {
         case .undefined: return []
         case .list(let items), .tuple(let items): return items.elements
-        case .dictionary(let members): return members.members.map { .string($0.key) }
+        case .view(let view): return view.items.elements
+        case .dictionary(let members):
+            try charge(elements: members.members.count)
+            return members.members.map { .string($0.key) }
         case .string(let text):
-            try charge(bytes: text.utf8.count * MemoryLayout<JinjaValue>.stride)
+            try charge(elements: text.utf8.count)
             return text.unicodeScalars.map { .string(String($0)) }
         case .generator(let index):
             let rest = generators[index]
             generators[index] = []
             return rest
+        case .safeText: throw unsupported("a loop over text after the filter 'safe'")
         default: throw failure("\(value.kind) cannot be iterated over")
         }
     }
 
     // MARK: Macros
 
-    mutating func call(macro index: Int, _ arguments: JinjaArguments) throws(TextError) -> JinjaValue {
+    func call(macro index: Int, _ arguments: JinjaArguments) throws(TextError) -> JinjaValue {
         let macro = program.macros[index]
+        try charge(steps: macro.parameters.count + scopes.count)
         let values = try bind(
             arguments, macro.parameters.map(\.name), required: 0, "the macro '\(macro.name)'")
         // Of the caller's scopes a macro sees only the outermost: it is defined there.

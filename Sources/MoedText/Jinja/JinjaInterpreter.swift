@@ -1,36 +1,38 @@
 /// Runs one template once. The file and the line at hand go into every error.
-struct JinjaInterpreter {
-    /// Evaluated expressions and executed statements. A message costs about fifty in Qwen's templates.
-    static let stepsMax = 5_000_000
-    /// Bytes of all strings and lists made on the way, and of the output: fifty times the longest prompt.
-    static let bytesMax = 512 << 20
+///
+/// A class: a call on a structure would work on a copy made before its arguments are evaluated, and would miss the
+/// namespaces and generators that they make.
+final class JinjaInterpreter {
     /// Expressions and blocks inside each other, through macro calls too; bounds the stack.
     static let depthMax = 300
-    /// Lists and dictionaries inside each other; bounds the stack of whatever walks them.
+    /// Lists and dictionaries inside each other; bounds the stack of all code that walks them.
     static let valueDepthMax = 200
     /// Longest `range`, as in Jinja2's sandbox.
     static let rangeMax = 100_000
 
     let program: JinjaProgram
     let file: String
-    /// Where we are, for error messages.
+    /// The line being run, for error messages.
     var line = 1
     /// Variables, innermost scope last; the first is the template's own.
     var scopes: [[String: JinjaValue]]
     var output = ""
     var namespaces: [JinjaDictionary] = []
     var generators: [[JinjaValue]] = []
-    private var stepsLeft = stepsMax
-    private var bytesLeft = bytesMax
+    private var budget: JinjaBudget
     private var depth = 0
 
-    init(program: JinjaProgram, file: String, variables: [String: JinjaValue]) {
+    init(
+        program: JinjaProgram, file: String, variables: [String: JinjaValue],
+        clock: @escaping @Sendable () -> Duration
+    ) {
         self.program = program
         self.file = file
         scopes = [variables, [:]]
+        budget = JinjaBudget(clock: clock)
     }
 
-    mutating func run() throws(TextError) -> String {
+    func run() throws(TextError) -> String {
         _ = try execute(program.body)
         return output
     }
@@ -39,46 +41,66 @@ struct JinjaInterpreter {
         TextError(.templateFailed, file: file, place: "line \(line)", reason)
     }
 
+    func unsupported(_ feature: String) -> TextError {
+        TextError(.unsupported, file: file, place: "line \(line)", "\(feature) is not supported")
+    }
+
     private func limit(_ reason: String) -> TextError {
         TextError(.limitExceeded, file: file, place: "line \(line)", reason)
     }
 
     // MARK: Limits
 
-    mutating func charge(steps: Int) throws(TextError) {
-        stepsLeft -= steps
-        guard stepsLeft >= 0 else { throw limit("more than \(Self.stepsMax) steps") }
+    func charge(steps: Int) throws(TextError) {
+        if let reason = budget.take(steps: steps) { throw limit(reason) }
     }
 
-    mutating func charge(bytes: Int) throws(TextError) {
-        bytesLeft -= bytes
-        guard bytesLeft >= 0 else { throw limit("more than \(Self.bytesMax) bytes of text and lists") }
+    /// Pays for reading text or elements that exist already.
+    func charge(reading bytes: Int) throws(TextError) {
+        if let reason = budget.take(reading: bytes) { throw limit(reason) }
+    }
+
+    /// Pays for memory; called before it is allocated.
+    func charge(bytes: Int) throws(TextError) {
+        if let reason = budget.take(bytes: bytes) { throw limit(reason) }
+    }
+
+    /// Pays for `count` pieces of `size` bytes.
+    func charge(bytes size: Int, times count: Int) throws(TextError) {
+        let (bytes, overflows) = max(0, size).multipliedReportingOverflow(by: max(0, count))
+        try charge(bytes: overflows ? .max : bytes)
+    }
+
+    /// Pays for the memory of a list.
+    func charge(elements count: Int) throws(TextError) {
+        try charge(bytes: MemoryLayout<JinjaValue>.stride, times: count)
     }
 
     /// Begins an expression or statement; `leave` ends it.
-    mutating func enter(line: Int) throws(TextError) {
+    func enter(line: Int) throws(TextError) {
         self.line = line
         try charge(steps: 1)
         guard depth < Self.depthMax else { throw limit("nested deeper than \(Self.depthMax) levels") }
         depth += 1
     }
 
-    mutating func leave() { depth -= 1 }
+    func leave() { depth -= 1 }
 
-    mutating func list(_ elements: [JinjaValue]) throws(TextError) -> JinjaValue {
-        .list(try sequence(elements))
+    // MARK: Values
+
+    /// - Parameter isPaid: The elements' memory is charged already.
+    func list(_ elements: [JinjaValue], isPaid: Bool = false) throws(TextError) -> JinjaValue {
+        .list(try sequence(elements, isPaid: isPaid))
     }
 
-    mutating func sequence(_ elements: [JinjaValue]) throws(TextError) -> JinjaSequence {
-        try charge(bytes: elements.count * MemoryLayout<JinjaValue>.stride)
+    func sequence(_ elements: [JinjaValue], isPaid: Bool = false) throws(TextError) -> JinjaSequence {
+        if !isPaid { try charge(elements: elements.count) }
         let sequence = JinjaSequence(elements)
         try check(depth: sequence.depth)
         return sequence
     }
 
-    mutating func dictionary(_ members: [(key: String, value: JinjaValue)]) throws(TextError)
-        -> JinjaDictionary
-    {
+    func dictionary(_ members: [(key: String, value: JinjaValue)]) throws(TextError) -> JinjaDictionary {
         var dictionary = JinjaDictionary()
         for (key, value) in members {
             try charge(bytes: key.utf8.count + MemoryLayout<JinjaValue>.stride)
@@ -94,25 +116,28 @@ struct JinjaInterpreter {
         }
     }
 
-    mutating func generator(_ elements: [JinjaValue]) throws(TextError) -> JinjaValue {
-        generators.append(try sequence(elements).elements)
+    func generator(_ elements: [JinjaValue], isPaid: Bool = false) throws(TextError) -> JinjaValue {
+        let elements = try sequence(elements, isPaid: isPaid).elements
+        try charge(bytes: MemoryLayout<[JinjaValue]>.stride)
+        generators.append(elements)
         return .generator(generators.count - 1)
     }
 
     // MARK: Variables
 
-    mutating func write(_ text: String) throws(TextError) {
+    func write(_ text: String) throws(TextError) {
         try charge(bytes: text.utf8.count)
         output += text
     }
 
-    func lookUp(_ name: String) -> JinjaValue {
+    func lookUp(_ name: String) throws(TextError) -> JinjaValue {
         for scope in scopes.reversed() {
             if let value = scope[name] { return value }
         }
         if let function = JinjaFunction(rawValue: name) { return .function(function) }
+        guard !JinjaFunction.missing.contains(name) else { throw unsupported("'\(name)'") }
         return .undefined("'\(name)'")
     }
 
-    mutating func set(_ name: String, _ value: JinjaValue) { scopes[scopes.count - 1][name] = value }
+    func set(_ name: String, _ value: JinjaValue) { scopes[scopes.count - 1][name] = value }
 }

@@ -11,7 +11,7 @@ extension JinjaInterpreter {
         var keySeparator: String
     }
 
-    mutating func json(_ value: JinjaValue, _ arguments: JinjaArguments) throws(TextError) -> JinjaValue {
+    func json(_ value: JinjaValue, _ arguments: JinjaArguments) throws(TextError) -> JinjaValue {
         let values = try bind(
             arguments, ["ensure_ascii", "indent", "separators", "sort_keys"], required: 0, "tojson")
         var layout = JSONLayout(
@@ -38,59 +38,83 @@ extension JinjaInterpreter {
         return .string(text)
     }
 
-    private mutating func write(
+    /// Appends text that is paid for first.
+    func append(_ piece: String, to text: inout String) throws(TextError) {
+        try charge(bytes: piece.utf8.count)
+        text += piece
+    }
+
+    private func write(
         _ value: JinjaValue, to text: inout String, _ layout: JSONLayout, level: Int
     ) throws(TextError) {
-        let before = text.utf8.count
+        try charge(steps: 1)
         switch value {
-        case .none: text += "null"
-        case .bool(let value): text += value ? "true" : "false"
-        case .integer(let value): text += String(value)
-        case .wideInteger(let digits): text += digits
+        case .none: try append("null", to: &text)
+        case .bool(let value): try append(value ? "true" : "false", to: &text)
+        case .integer(let value): try append(String(value), to: &text)
+        case .wideInteger(let digits): try append(digits, to: &text)
         case .float(let value):
-            text +=
-                value.isFinite
-                ? PythonText.float(value) : value.isNaN ? "NaN" : value < 0 ? "-Infinity" : "Infinity"
-        case .string(let value):
-            JSONValue.write(quoted: value, to: &text, escapesNonASCII: layout.escapesNonASCII)
+            let special = value.isNaN ? "NaN" : value < 0 ? "-Infinity" : "Infinity"
+            try append(value.isFinite ? PythonText.float(value) : special, to: &text)
+        case .string(let value): try write(quoted: value, to: &text, layout)
         case .list(let items), .tuple(let items):
-            text += "["
+            try append("[", to: &text)
             for (position, item) in items.elements.enumerated() {
                 try begin(position, in: &text, layout, level: level + 1)
                 try write(item, to: &text, layout, level: level + 1)
             }
             if !items.elements.isEmpty { try line(in: &text, layout, level: level) }
-            text += "]"
+            try append("]", to: &text)
         case .dictionary(let dictionary):
             var members = dictionary.members
-            if layout.sortsKeys { members.sort { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) } }
-            text += "{"
+            if layout.sortsKeys {
+                try charge(elements: members.count)
+                members.sort { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) }
+            }
+            try append("{", to: &text)
             for (position, member) in members.enumerated() {
                 try begin(position, in: &text, layout, level: level + 1)
-                JSONValue.write(quoted: member.key, to: &text, escapesNonASCII: layout.escapesNonASCII)
-                text += layout.keySeparator
+                try write(quoted: member.key, to: &text, layout)
+                try append(layout.keySeparator, to: &text)
                 try write(member.value, to: &text, layout, level: level + 1)
             }
             if !members.isEmpty { try line(in: &text, layout, level: level) }
-            text += "}"
-        case .undefined(let what): throw failure("\(what) is undefined and has no JSON")
-        case .namespace, .generator, .loop, .macro, .function, .method:
+            try append("}", to: &text)
+        case .undefined(let name): throw failure("\(name) is undefined and has no JSON")
+        case .safeText: throw unsupported("'tojson' after the filter 'safe'")
+        case .view, .namespace, .generator, .loop, .macro, .function, .method:
             throw failure("\(value.kind) has no JSON")
         }
-        try charge(bytes: text.utf8.count - before)
     }
 
-    private mutating func begin(
+    private func write(quoted value: String, to text: inout String, _ layout: JSONLayout) throws(TextError) {
+        try charge(bytes: Self.quotedBytesMax(value, escapesNonASCII: layout.escapesNonASCII))
+        JSONValue.write(quoted: value, to: &text, escapesNonASCII: layout.escapesNonASCII)
+    }
+
+    /// The most bytes that a string takes in quotes: an escape has six bytes, and replaces two of UTF-8 or more.
+    private static func quotedBytesMax(_ text: String, escapesNonASCII: Bool) -> Int {
+        text.utf8.reduce(2) { bytes, byte in
+            switch byte {
+            case 0..<0x20, 0x7F: bytes + 6
+            case UInt8(ascii: "\""), UInt8(ascii: "\\"): bytes + 2
+            case 0x80...: bytes + (escapesNonASCII ? 3 : 1)
+            default: bytes + 1
+            }
+        }
+    }
+
+    private func begin(
         _ position: Int, in text: inout String, _ layout: JSONLayout, level: Int
     ) throws(TextError) {
-        if position > 0 { text += layout.itemSeparator }
+        if position > 0 { try append(layout.itemSeparator, to: &text) }
         try line(in: &text, layout, level: level)
     }
 
-    private mutating func line(in text: inout String, _ layout: JSONLayout, level: Int) throws(TextError) {
+    private func line(in text: inout String, _ layout: JSONLayout, level: Int) throws(TextError) {
         guard let indentation = layout.indentation else { return }
-        try charge(bytes: try exact(level.multipliedReportingOverflow(by: indentation.utf8.count)))
-        text += "\n"
+        try charge(bytes: indentation.utf8.count, times: level)
+        try append("\n", to: &text)
         for _ in 0..<level { text += indentation }
     }
 }

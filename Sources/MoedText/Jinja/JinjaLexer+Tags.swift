@@ -178,6 +178,15 @@ extension JinjaLexer {
         case "N":
             throw TextError(
                 .unsupported, file: file, place: "line \(line)", "the escape '\\N' is not supported")
+        case _ where !scalar.isASCII:
+            // Python's decoder sees an escape in place of the character.
+            let code = scalar.value
+            let escape =
+                code <= 0xFF
+                ? "x\(PythonText.hex(code, digits: 2))"
+                : code <= 0xFFFF
+                    ? "u\(PythonText.hex(code, digits: 4))" : "U\(PythonText.hex(code, digits: 8))"
+            value.append(contentsOf: "\\\(escape)".unicodeScalars)
         default:
             value.append("\\")
             value.append(scalar)

@@ -142,7 +142,16 @@ extension JinjaParser {
 
     private mutating func product() throws(TextError) -> JinjaExpression {
         try arithmetic([.multiply, .divide, .floorDivide, .remainder]) { (parser) throws(TextError) in
-            try parser.arithmetic([.power]) { (parser) throws(TextError) in try parser.unary() }
+            let line = parser.current.line
+            let power = try parser.arithmetic([.power]) { (parser) throws(TextError) in try parser.unary() }
+            // Jinja2 writes a constant of its own accord without parentheses, so that Python negates the power.
+            if case .arithmetic(.power, let base, let exponent) = power.kind, !base.isLiteral,
+                base.isConstant,
+                !exponent.isConstant
+            {
+                throw parser.unsupported("'**' between a computed constant and a variable", line: line)
+            }
+            return power
         }
     }
 
@@ -167,6 +176,9 @@ extension JinjaParser {
         let token = current
         switch token.kind {
         case .name(let name):
+            if isInMacro, ["varargs", "kwargs", "caller"].contains(name) {
+                throw unsupported("'\(name)' in a macro")
+            }
             advance()
             let kind: JinjaExpression.Kind =
                 switch name {

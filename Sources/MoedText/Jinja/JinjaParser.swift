@@ -12,6 +12,7 @@ struct JinjaParser {
     /// How many statements around this place have a scope of their own.
     private var scopes = 0
     private var loops = 0
+    private(set) var isInMacro = false
 
     private init(tokens: [JinjaToken], file: String) {
         self.tokens = tokens
@@ -221,10 +222,10 @@ struct JinjaParser {
             parameters.append(JinjaMacro.Parameter(name: parameter, fallback: fallback))
         }
         try expect(.symbol(")"))
-        let outerLoops = loops
-        loops = 0
+        let outer = (loops, isInMacro)
+        (loops, isInMacro) = (0, true)
         let body = try scopedBody(until: "endmacro").body
-        loops = outerLoops
+        (loops, isInMacro) = outer
         macros.append(JinjaMacro(name: name, parameters: parameters, body: body))
         return .define(macro: macros.count - 1)
     }

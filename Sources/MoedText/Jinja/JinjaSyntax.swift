@@ -84,6 +84,24 @@ struct JinjaExpression: Sendable {
     var depth: Int
 }
 
+extension JinjaExpression {
+    var isLiteral: Bool { if case .constant = kind { true } else { false } }
+
+    /// The value depends on no variable. Filters and calls count as variables.
+    var isConstant: Bool {
+        switch kind {
+        case .constant: true
+        case .negative(let operand), .positive(let operand), .not(let operand): operand.isConstant
+        case .arithmetic(_, let left, let right), .and(let left, let right), .or(let left, let right):
+            left.isConstant && right.isConstant
+        case .comparison(let first, let rest): first.isConstant && rest.allSatisfy { $0.1.isConstant }
+        case .conditional(let condition, let value, let otherwise):
+            condition.isConstant && value.isConstant && otherwise?.isConstant != false
+        default: false
+        }
+    }
+}
+
 struct JinjaCallSyntax: Sendable {
     var positional: [JinjaExpression] = []
     var named: [(name: String, value: JinjaExpression)] = []

@@ -78,6 +78,17 @@ enum PythonText {
         return String(quoted)
     }
 
+    /// The most bytes that `quoted` writes: an escape has four bytes for each of UTF-8, or fewer.
+    static func quotedBytesMax(_ text: String) -> Int {
+        text.utf8.reduce(2) { bytes, byte in
+            switch byte {
+            case 0..<0x20, 0x7F...: bytes + 4
+            case UInt8(ascii: "'"), UInt8(ascii: "\\"): bytes + 2
+            default: bytes + 1
+            }
+        }
+    }
+
     static func hex(_ value: UInt32, digits: Int) -> String {
         let text = String(value, radix: 16)
         return String(repeating: "0", count: max(0, digits - text.utf8.count)) + text
@@ -86,10 +97,10 @@ enum PythonText {
 
 extension JinjaInterpreter {
     /// Python's `str(value)`.
-    mutating func text(of value: JinjaValue) throws(TextError) -> String {
+    func text(of value: JinjaValue) throws(TextError) -> String {
         switch value {
         case .undefined: return ""
-        case .string(let text): return text
+        case .string(let text), .safeText(let text): return text
         default:
             var text = ""
             try write(value, to: &text)
@@ -98,42 +109,67 @@ extension JinjaInterpreter {
     }
 
     /// Python's `repr(value)`, which is also how elements of lists are printed.
-    private mutating func write(_ value: JinjaValue, to text: inout String) throws(TextError) {
-        let before = text.utf8.count
+    private func write(_ value: JinjaValue, to text: inout String) throws(TextError) {
+        try charge(steps: 1)
         switch value {
-        case .undefined: text += "Undefined"
-        case .none: text += "None"
-        case .bool(let value): text += value ? "True" : "False"
-        case .integer(let value): text += String(value)
-        case .wideInteger(let digits): text += digits
-        case .float(let value): text += PythonText.float(value)
-        case .string(let value): text += PythonText.quoted(value)
-        case .list(let items):
-            text += "["
-            try write(items.elements, to: &text)
-            text += "]"
+        case .undefined: try append("Undefined", to: &text)
+        case .none: try append("None", to: &text)
+        case .bool(let value): try append(value ? "True" : "False", to: &text)
+        case .integer(let value): try append(String(value), to: &text)
+        case .wideInteger(let digits): try append(digits, to: &text)
+        case .float(let value): try append(PythonText.float(value), to: &text)
+        case .string(let value): try write(quoted: value, to: &text)
+        case .list(let items): try write(items.elements, "[", "]", to: &text)
         case .tuple(let items):
-            text += "("
-            try write(items.elements, to: &text)
-            text += items.elements.count == 1 ? ",)" : ")"
+            try write(items.elements, "(", items.elements.count == 1 ? ",)" : ")", to: &text)
         case .dictionary(let dictionary):
-            text += "{"
+            try append("{", to: &text)
             for (position, member) in dictionary.members.enumerated() {
-                if position > 0 { text += ", " }
-                text += PythonText.quoted(member.key) + ": "
+                if position > 0 { try append(", ", to: &text) }
+                try write(quoted: member.key, to: &text)
+                try append(": ", to: &text)
                 try write(member.value, to: &text)
             }
-            text += "}"
-        case .namespace, .generator, .loop, .macro, .function, .method:
-            throw failure("\(value.kind) cannot be printed")
+            try append("}", to: &text)
+        case .view(let view): try write(view, to: &text)
+        case .safeText: throw unsupported("text marked as safe inside of a list")
+        case .namespace(let index):
+            // Namespaces can hold each other, and themselves.
+            try enter(line: line)
+            try append("<Namespace ", to: &text)
+            try write(.dictionary(namespaces[index]), to: &text)
+            try append(">", to: &text)
+            leave()
+        case .macro(let index): try append("<Macro '\(program.macros[index].name)'>", to: &text)
+        case .loop(let loop):
+            try append("<LoopContext \(loop.index + 1)/\(loop.items.elements.count)>", to: &text)
+        case .generator, .function, .method: throw failure("\(value.kind) cannot be printed")
         }
-        try charge(bytes: text.utf8.count - before)
     }
 
-    private mutating func write(_ values: [JinjaValue], to text: inout String) throws(TextError) {
+    private func write(_ view: JinjaView, to text: inout String) throws(TextError) {
+        switch view.source {
+        case .range(let start, let end, let step):
+            try append("range(\(start), \(end)\(step == 1 ? "" : ", \(step)"))", to: &text)
+        case .keys: try write(view.items.elements, "dict_keys([", "])", to: &text)
+        case .values: try write(view.items.elements, "dict_values([", "])", to: &text)
+        case .items: try write(view.items.elements, "dict_items([", "])", to: &text)
+        }
+    }
+
+    private func write(
+        _ values: [JinjaValue], _ opening: String, _ closing: String, to text: inout String
+    ) throws(TextError) {
+        try append(opening, to: &text)
         for (position, value) in values.enumerated() {
-            if position > 0 { text += ", " }
+            if position > 0 { try append(", ", to: &text) }
             try write(value, to: &text)
         }
+        try append(closing, to: &text)
+    }
+
+    private func write(quoted value: String, to text: inout String) throws(TextError) {
+        try charge(bytes: PythonText.quotedBytesMax(value))
+        text += PythonText.quoted(value)
     }
 }

@@ -13,9 +13,12 @@ enum JinjaValue: Sendable {
     case wideInteger(String)
     case float(Double)
     case string(String)
+    /// Text that the filter `safe` marked: it can be printed. Jinja2 escapes HTML in all text that is joined to it.
+    case safeText(String)
     case list(JinjaSequence)
     case tuple(JinjaSequence)
     case dictionary(JinjaDictionary)
+    case view(JinjaView)
     case namespace(Int)
     /// What `map`, `select` and their like return: to be gone through once, without length.
     case generator(Int)
@@ -46,6 +49,7 @@ enum JinjaValue: Sendable {
         switch self {
         case .list(let items), .tuple(let items): items.depth
         case .dictionary(let members): members.depth
+        case .view(let view): view.items.depth
         case .loop(let loop): loop.items.depth
         case .method(let receiver, _): receiver.depth
         default: 0
@@ -62,9 +66,11 @@ enum JinjaValue: Sendable {
         case .wideInteger: "an integer beyond 64 bits"
         case .float: "a float"
         case .string: "a string"
+        case .safeText: "text marked as safe"
         case .list: "a list"
         case .tuple: "a tuple"
         case .dictionary: "a dictionary"
+        case .view(let view): view.kind
         case .namespace: "a namespace"
         case .generator: "a generator"
         case .loop: "a loop"
@@ -80,7 +86,8 @@ enum JinjaValue: Sendable {
         case .bool(let value): value
         case .integer(let value): value != 0
         case .float(let value): value != 0
-        case .string(let value): !value.isEmpty
+        case .string(let value), .safeText(let value): !value.isEmpty
+        case .view(let view): !view.items.elements.isEmpty
         case .list(let items), .tuple(let items): !items.elements.isEmpty
         case .dictionary(let members): !members.members.isEmpty
         case .wideInteger, .namespace, .generator, .loop, .macro, .function, .method: true
@@ -99,6 +106,23 @@ enum JinjaValue: Sendable {
     /// The value as a number; booleans count as 0 and 1.
     var asNumber: Double? {
         if case .float(let value) = self { value } else { asInteger.map(Double.init) }
+    }
+
+    var isNumber: Bool {
+        switch self {
+        case .bool, .integer, .wideInteger, .float: true
+        default: false
+        }
+    }
+
+    /// Python's `hash(value)` exists.
+    var isHashable: Bool {
+        switch self {
+        case .list, .dictionary: false
+        case .tuple(let items): items.elements.allSatisfy(\.isHashable)
+        case .view(let view): if case .range = view.source { true } else { false }
+        default: true
+        }
     }
 
     var asString: String? { if case .string(let value) = self { value } else { nil } }
@@ -146,6 +170,27 @@ struct JinjaDictionary: Sendable {
     }
 }
 
+/// The result of `range(…)` and of a dictionary's `keys()`, `values()` and `items()`: it is gone through like a list
+/// and has a length, but prints in its own way.
+struct JinjaView: Sendable {
+    enum Source: Sendable {
+        case range(start: Int, end: Int, step: Int)
+        case keys, values, items
+    }
+
+    let source: Source
+    let items: JinjaSequence
+
+    var kind: String {
+        switch source {
+        case .range: "a range"
+        case .keys: "a dictionary's keys"
+        case .values: "a dictionary's values"
+        case .items: "a dictionary's items"
+        }
+    }
+}
+
 /// The variable `loop`: a place in a for loop.
 struct JinjaLoop: Sendable {
     let items: JinjaSequence
@@ -158,4 +203,7 @@ enum JinjaFunction: String, Sendable, CaseIterable {
     case raiseException = "raise_exception"
     /// There, so that `is defined` says so; calling it is an error, as a prompt must not depend on the day.
     case strftimeNow = "strftime_now"
+
+    /// Globals of Jinja2 that are not offered here. Their use is an error, as they are not undefined there.
+    static let missing: Set<String> = ["cycler", "joiner", "lipsum", "self"]
 }

@@ -1,5 +1,8 @@
 /// Python's upper and lower case, by Unicode's full mappings.
 enum PythonCase {
+    /// Bytes that one byte of UTF-8 becomes at most.
+    static let growthMax = 3
+
     static func upper(_ text: String) -> String {
         mapped(text) { $0.properties.uppercaseMapping }
     }

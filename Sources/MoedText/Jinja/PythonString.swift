@@ -10,7 +10,18 @@ enum PythonString {
     /// - Parameter part: An empty part matches at 0 only.
     static func matches(of part: [UInt8], in text: [UInt8], max: Int) -> [Int] {
         guard !part.isEmpty else { return max > 0 ? [0] : [] }
-        guard part.count <= text.count, max > 0 else { return [] }
+        guard max > 0 else { return [] }
+        var places: [Int] = []
+        forEachMatch(of: part, in: text) { place in
+            places.append(place)
+            return places.count < max
+        }
+        return places
+    }
+
+    /// Goes through the matches of a part that is not empty until `body` returns false.
+    private static func forEachMatch(of part: [UInt8], in text: [UInt8], _ body: (Int) -> Bool) {
+        guard part.count <= text.count else { return }
         var borders = [0]
         var border = 0
         for byte in part.dropFirst() {
@@ -18,24 +29,64 @@ enum PythonString {
             if part[border] == byte { border += 1 }
             borders.append(border)
         }
-        var places: [Int] = []
         var matched = 0
         for (place, byte) in text.enumerated() {
             while matched > 0, part[matched] != byte { matched = borders[matched - 1] }
             if part[matched] == byte { matched += 1 }
             if matched == part.count {
-                places.append(place + 1 - matched)
-                if places.count == max { break }
+                guard body(place + 1 - matched) else { return }
                 matched = 0
             }
         }
-        return places
     }
 
     /// The same from the right: offsets of the last `max` matches, in rising order.
     private static func lastMatches(of part: [UInt8], in text: [UInt8], max: Int) -> [Int] {
         matches(of: part.reversed(), in: text.reversed(), max: max)
             .map { text.count - $0 - part.count }.reversed()
+    }
+
+    /// How many matches do not overlap; those of an empty part lie before, between and after all code points.
+    static func count(_ part: String, in text: String) -> Int {
+        guard !part.isEmpty else { return text.unicodeScalars.count + 1 }
+        var count = 0
+        forEachMatch(of: Array(part.utf8), in: Array(text.utf8)) { _ in
+            count += 1
+            return true
+        }
+        return count
+    }
+
+    /// The places of `count` ones in which a search from `start` to `end` looks; nil when it begins after its end,
+    /// so that it does not even find an empty text.
+    static func bounds(_ start: Int?, _ end: Int?, count: Int) -> Range<Int>? {
+        func counted(_ bound: Int) -> Int { max(bound < 0 ? bound + count : bound, 0) }
+        let start = start.map(counted) ?? 0
+        let end = min(end.map(counted) ?? count, count)
+        return start <= end ? start..<end : nil
+    }
+
+    /// How many pieces `split()` at runs of white space makes at most.
+    static func words(_ text: String) -> Int {
+        var words = 0
+        var isInWord = false
+        for scalar in text.unicodeScalars {
+            let isSpace = scalar.isPythonSpace
+            if !isSpace, !isInWord { words += 1 }
+            isInWord = !isSpace
+        }
+        return words
+    }
+
+    /// How many line breaks there are at most.
+    static func lineBreaks(_ text: String) -> Int {
+        // The others begin with one of these bytes: U+0085, U+2028 and U+2029.
+        text.utf8.reduce(0) { count, byte in
+            switch byte {
+            case 0x0A...0x0D, 0x1C...0x1E, 0xC2, 0xE2: count + 1
+            default: count
+            }
+        }
     }
 
     /// Byte offset of the first or last match; nil when there is none.

@@ -1,42 +1,53 @@
 /// The methods of strings.
 extension JinjaInterpreter {
-    mutating func call(
+    func call(
         _ name: String, ofText text: String, _ arguments: JinjaArguments
     ) throws(TextError) -> JinjaValue {
-        try charge(bytes: text.utf8.count)
+        try charge(reading: text.utf8.count)
         switch name {
         case "strip", "lstrip", "rstrip":
-            let characters = try optionalText(try bind(arguments, ["chars"], required: 0, name)[0], name)
+            let values = try bindUnnamed(arguments, ["chars"], required: 0, name)
+            let characters = try optionalText(values[0], name)
+            try charge(bytes: text.utf8.count)
             return .string(
                 PythonString.strip(text, characters, start: name != "rstrip", end: name != "lstrip"))
         case "split", "rsplit": return try split(text, arguments, name)
         case "splitlines":
             let keepEnds = try bind(arguments, ["keepends"], required: 0, name)[0]?.isTrue ?? false
-            return try list(PythonString.lines(text, keepEnds: keepEnds).map { .string($0) })
+            try charge(bytes: text.utf8.count)
+            try charge(elements: PythonString.lineBreaks(text) + 1)
+            return try list(PythonString.lines(text, keepEnds: keepEnds).map { .string($0) }, isPaid: true)
         case "partition", "rpartition": return try partition(text, arguments, name)
         case "startswith", "endswith": return .bool(try hasAffix(text, arguments, name))
         case "removeprefix", "removesuffix": return .string(try removingAffix(text, arguments, name))
-        case "replace": return try replace(text, arguments)
-        case "find", "rfind", "index", "rindex": return try find(text, arguments, name)
-        case "count":
-            let part = try self.text(try bind(arguments, ["sub"], required: 1, name)[0], name)
-            if part.isEmpty { return .integer(text.unicodeScalars.count + 1) }
-            return .integer(PythonString.matches(of: Array(part.utf8), in: Array(text.utf8), max: .max).count)
+        case "replace":
+            let values = try bindUnnamed(arguments, ["old", "new", "count"], required: 2, name)
+            return try replaced(
+                text, try self.text(values[0], name), with: try self.text(values[1], name),
+                replacementsMax: try integer(values[2], name) ?? -1)
+        case "find", "rfind", "index", "rindex", "count": return try find(text, arguments, name)
         case "join":
-            let parts = try elements(
-                of: try bind(arguments, ["iterable"], required: 1, name)[0] ?? JinjaValue.none)
+            let values = try bindUnnamed(arguments, ["iterable"], required: 1, name)
+            let parts = try elements(of: values[0] ?? JinjaValue.none)
             var texts: [String] = []
-            for part in parts { texts.append(try self.text(part, name)) }
+            for part in parts {
+                try charge(bytes: MemoryLayout<String>.stride)
+                texts.append(try self.text(part, name))
+            }
             return try joined(texts, by: text)
         case "ljust", "rjust", "center", "zfill": return try padded(text, arguments, name)
         default:
+            guard !PythonMethods.missingOfString.contains(name) else {
+                throw unsupported("the string method '\(name)'")
+            }
             _ = try bind(arguments, [], required: 0, name)
-            return try changedOrTested(text, name)
+            try charge(bytes: PythonCase.growthMax, times: text.utf8.count)
+            return changedOrTested(text, name)
         }
     }
 
     /// The methods without arguments.
-    private func changedOrTested(_ text: String, _ name: String) throws(TextError) -> JinjaValue {
+    private func changedOrTested(_ text: String, _ name: String) -> JinjaValue {
         func all(_ test: (Unicode.Scalar) -> Bool) -> JinjaValue {
             .bool(!text.isEmpty && text.unicodeScalars.allSatisfy(test))
         }
@@ -53,11 +64,7 @@ extension JinjaInterpreter {
         case "isdigit": return all { [.decimal, .digit].contains($0.properties.numericType) }
         case "isnumeric": return all { $0.properties.numericType != nil }
         case "isalpha": return all(\.isPythonLetter)
-        case "isalnum": return all { $0.isPythonLetter || $0.properties.numericType != nil }
-        default:
-            throw TextError(
-                .unsupported, file: file, place: "line \(line)",
-                "the string method '\(name)' is not supported")
+        default: return all { $0.isPythonLetter || $0.properties.numericType != nil }
         }
     }
 
@@ -71,14 +78,14 @@ extension JinjaInterpreter {
     }
 
     /// nil when the argument is left out or None.
-    private func optionalText(_ value: JinjaValue?, _ callee: String) throws(TextError) -> String? {
+    func optionalText(_ value: JinjaValue?, _ callee: String) throws(TextError) -> String? {
         switch value {
         case nil, .some(.none): return nil
         default: return try text(value, callee)
         }
     }
 
-    private func integer(_ value: JinjaValue?, _ callee: String) throws(TextError) -> Int? {
+    func integer(_ value: JinjaValue?, _ callee: String) throws(TextError) -> Int? {
         guard let value else { return nil }
         guard let integer = value.asInteger else {
             throw failure("'\(callee)' needs an integer, not \(value.kind)")
@@ -86,121 +93,43 @@ extension JinjaInterpreter {
         return integer
     }
 
-    mutating func joined(_ texts: [String], by separator: String) throws(TextError) -> JinjaValue {
-        let separators = max(0, texts.count - 1).multipliedReportingOverflow(by: separator.utf8.count)
-        try charge(bytes: try exact(separators))
-        try charge(bytes: texts.reduce(0) { $0 + $1.utf8.count })
+    // MARK: Texts that grow
+
+    func joined(_ texts: [String], by separator: String) throws(TextError) -> JinjaValue {
+        try charge(bytes: separator.utf8.count, times: texts.count - 1)
+        for text in texts { try charge(bytes: text.utf8.count) }
         return .string(texts.joined(separator: separator))
     }
 
-    // MARK: Methods
-
-    private mutating func split(
-        _ text: String, _ arguments: JinjaArguments, _ name: String
-    ) throws(TextError) -> JinjaValue {
-        let values = try bind(arguments, ["sep", "maxsplit"], required: 0, name)
-        let splitsMax = try integer(values[1], name) ?? -1
-        let isFromEnd = name == "rsplit"
-        let pieces: [String]
-        if let separator = try optionalText(values[0], name) {
-            guard !separator.isEmpty else { throw failure("'\(name)' with an empty separator") }
-            pieces = PythonString.split(text, by: separator, splitsMax: splitsMax, fromEnd: isFromEnd)
-        } else {
-            pieces = PythonString.split(text, splitsMax: splitsMax, fromEnd: isFromEnd)
-        }
-        return try list(pieces.map { .string($0) })
-    }
-
-    private mutating func partition(
-        _ text: String, _ arguments: JinjaArguments, _ name: String
-    ) throws(TextError) -> JinjaValue {
-        let separator = try self.text(try bind(arguments, ["sep"], required: 1, name)[0], name)
-        guard !separator.isEmpty else { throw failure("'\(name)' with an empty separator") }
-        let isFromEnd = name == "rpartition"
-        let pieces = PythonString.split(text, by: separator, splitsMax: 1, fromEnd: isFromEnd)
-        let parts =
-            pieces.count == 2
-            ? [pieces[0], separator, pieces[1]] : isFromEnd ? ["", "", text] : [text, "", ""]
-        return .tuple(try sequence(parts.map { .string($0) }))
-    }
-
-    private func hasAffix(
-        _ text: String, _ arguments: JinjaArguments, _ name: String
-    ) throws(TextError) -> Bool {
-        let affix = try bind(arguments, [name == "startswith" ? "prefix" : "suffix"], required: 1, name)[0]
-        var candidates: [JinjaValue?] = [affix]
-        if case .tuple(let items) = affix { candidates = items.elements }
-        for candidate in candidates {
-            let candidate = try self.text(candidate, name)
-            let isFound =
-                name == "startswith"
-                ? text.utf8.starts(with: candidate.utf8)
-                : text.utf8.suffix(candidate.utf8.count).elementsEqual(candidate.utf8)
-            if isFound { return true }
-        }
-        return false
-    }
-
-    private func removingAffix(
-        _ text: String, _ arguments: JinjaArguments, _ name: String
-    ) throws(TextError) -> String {
-        let affix = try self.text(try bind(arguments, ["affix"], required: 1, name)[0], name)
-        if name == "removeprefix" {
-            guard text.utf8.starts(with: affix.utf8) else { return text }
-            return String(text.unicodeScalars.dropFirst(affix.unicodeScalars.count))
-        }
-        guard text.utf8.suffix(affix.utf8.count).elementsEqual(affix.utf8) else { return text }
-        return String(text.unicodeScalars.dropLast(affix.unicodeScalars.count))
-    }
-
-    private mutating func replace(_ text: String, _ arguments: JinjaArguments) throws(TextError) -> JinjaValue
-    {
-        let values = try bind(arguments, ["old", "new", "count"], required: 2, "replace")
-        return try replaced(
-            text, try self.text(values[0], "replace"), with: try self.text(values[1], "replace"),
-            replacementsMax: try integer(values[2], "replace") ?? -1)
-    }
-
-    mutating func replaced(
+    func replaced(
         _ text: String, _ old: String, with new: String, replacementsMax: Int
     ) throws(TextError) -> JinjaValue {
-        var count =
-            old.isEmpty
-            ? text.unicodeScalars.count + 1
-            : PythonString.matches(of: Array(old.utf8), in: Array(text.utf8), max: .max).count
-        if replacementsMax >= 0 { count = min(count, replacementsMax) }
-        let growth = max(0, new.utf8.count - old.utf8.count)
-        try charge(bytes: try exact(count.multipliedReportingOverflow(by: growth)))
         try charge(bytes: text.utf8.count)
+        try charge(bytes: MemoryLayout<Int>.stride, times: old.utf8.count)
+        var count = PythonString.count(old, in: text)
+        if replacementsMax >= 0 { count = min(count, replacementsMax) }
+        try charge(bytes: new.utf8.count + 2 * MemoryLayout<String>.stride, times: count)
         return .string(PythonString.replace(text, old, with: new, replacementsMax: replacementsMax))
     }
 
-    /// Positions are counted in code points.
-    private func find(
+    private func padded(
         _ text: String, _ arguments: JinjaArguments, _ name: String
     ) throws(TextError) -> JinjaValue {
-        let part = try self.text(try bind(arguments, ["sub"], required: 1, name)[0], name)
-        guard let place = PythonString.find(part, in: text, fromEnd: name.hasPrefix("r")) else {
-            if name.hasSuffix("index") { throw failure("'\(name)': the text is not found") }
-            return .integer(-1)
-        }
-        return .integer(String(decoding: text.utf8.prefix(place), as: UTF8.self).unicodeScalars.count)
-    }
-
-    private mutating func padded(
-        _ text: String, _ arguments: JinjaArguments, _ name: String
-    ) throws(TextError) -> JinjaValue {
-        let values = try bind(
-            arguments, name == "zfill" ? ["width"] : ["width", "fillchar"], required: 1, name)
+        let parameters = name == "zfill" ? ["width"] : ["width", "fillchar"]
+        let values = try bindUnnamed(arguments, parameters, required: 1, name)
         let width = try integer(values[0], name) ?? 0
-        let given = try optionalText(values.count > 1 ? values[1] : nil, name)
+        let given =
+            try values.count > 1
+            ? values[1].map { (fill) throws(TextError) in try self.text(fill, name) } : nil
         let fill = name == "zfill" ? "0" : given ?? " "
-        let missing = width - text.unicodeScalars.count
-        guard missing > 0 else { return .string(text) }
         guard fill.unicodeScalars.count == 1 else {
             throw failure("'\(name)' needs one character to fill with")
         }
-        try charge(bytes: try exact(missing.multipliedReportingOverflow(by: fill.utf8.count)))
+        let count = text.unicodeScalars.count
+        guard width > count else { return .string(text) }
+        let missing = width - count
+        try charge(bytes: fill.utf8.count, times: missing)
+        try charge(bytes: text.utf8.count)
         func filling(_ count: Int) -> String { String(repeating: fill, count: count) }
         switch name {
         case "ljust": return .string(text + filling(missing))

@@ -1,11 +1,15 @@
 /// The tests: `value is …`.
 extension JinjaInterpreter {
-    mutating func test(
+    func test(
         _ value: JinjaValue, _ test: JinjaTest, _ arguments: JinjaArguments
     ) throws(TextError) -> Bool {
         try charge(steps: 1)
         if let comparison = test.comparison {
-            let other = try bind(arguments, ["other"], required: 1, test.rawValue)[0] ?? JinjaValue.none
+            let bound =
+                test == .in
+                ? try bind(arguments, ["seq"], required: 1, test.rawValue)
+                : try bindUnnamed(arguments, ["other"], required: 1, test.rawValue)
+            let other = bound[0] ?? JinjaValue.none
             return try holds(comparison, value, other)
         }
         switch test {
@@ -22,7 +26,7 @@ extension JinjaInterpreter {
     }
 
     /// The tests without arguments.
-    private mutating func plain(_ value: JinjaValue, _ test: JinjaTest) throws(TextError) -> Bool {
+    private func plain(_ value: JinjaValue, _ test: JinjaTest) throws(TextError) -> Bool {
         switch (test, value) {
         case (.defined, .undefined): return false
         case (.defined, _): return true
@@ -34,13 +38,15 @@ extension JinjaInterpreter {
         case (.integer, .integer), (.integer, .wideInteger): return true
         case (.float, .float): return true
         case (.number, .bool), (.number, .integer), (.number, .wideInteger), (.number, .float): return true
-        case (.string, .string): return true
+        case (.string, .string), (.string, .safeText): return true
         case (.mapping, .dictionary): return true
         case (.sequence, .undefined), (.sequence, .string), (.sequence, .list), (.sequence, .tuple),
-            (.sequence, .dictionary):
+            (.sequence, .dictionary), (.sequence, .safeText):
             return true
+        case (.sequence, .view(let view)): if case .range = view.source { return true } else { return false }
         case (.iterable, .undefined), (.iterable, .string), (.iterable, .list), (.iterable, .tuple),
-            (.iterable, .dictionary), (.iterable, .generator), (.iterable, .loop):
+            (.iterable, .dictionary), (.iterable, .generator), (.iterable, .loop), (.iterable, .view),
+            (.iterable, .safeText):
             return true
         case (.callable, .undefined), (.callable, .function), (.callable, .method), (.callable, .macro),
             (.callable, .loop):
@@ -49,7 +55,9 @@ extension JinjaInterpreter {
             return try equal(
                 try apply(.remainder, value, .integer(2)), .integer(test == .odd ? 1 : 0))
         case (.upper, _), (.lower, _):
-            return PythonCase.isAll(upper: test == .upper, try text(of: value))
+            let text = try text(of: value)
+            try charge(reading: text.utf8.count)
+            return PythonCase.isAll(upper: test == .upper, text)
         case (.filter, .string(let name)): return JinjaFilter(rawValue: name) != nil
         case (.test, .string(let name)): return JinjaTest(rawValue: name) != nil
         default: return false
@@ -64,9 +72,7 @@ extension JinjaInterpreter {
         case (.namespace(let left), .namespace(let right)): return left == right
         case (.none, _), (_, .none), (.bool, _), (_, .bool): return false
         default:
-            throw TextError(
-                .unsupported, file: file, place: "line \(line)",
-                "'sameas' between \(left.kind) and \(right.kind) is not supported")
+            throw unsupported("'sameas' between \(left.kind) and \(right.kind)")
         }
     }
 }

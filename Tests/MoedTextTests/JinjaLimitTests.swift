@@ -1,0 +1,155 @@
+import MoedCore
+import MoedText
+import Synchronization
+import Testing
+
+/// A template comes from the internet: no text of it may stop the process, hold it or take its memory.
+struct JinjaLimitTests {
+    /// Arguments are evaluated before a call sees the interpreter.
+    @Test(arguments: [
+        ("{{ namespace(a=1).a }}", "1"), ("{{ [namespace().x] }}", "[Undefined]"),
+        ("{{ dict(a=namespace()).a.b }}", ""), ("{{ namespace(a=namespace(b=2)).a.b }}", "2"),
+        ("{{ namespace(a=[1, 2]).a[namespace(i=1).i] }}", "2"), ("{{ -namespace(a=1).a }}", "-1"),
+        ("{{ namespace(a='xyz').a[namespace(i=1).i:] }}", "yz"), ("{{ ([1]|map('string')|list)[0] }}", "1"),
+        (
+            "{% set ns = namespace(x='old') %}{% macro m() %}{% set ns.x = 'new' %}x{% endmacro %}{{ ns[m()] }}",
+            "new"
+        ),
+    ])
+    func argumentsComeFirst(source: String, expected: String) {
+        #expect(JinjaCases.render(source).text() == expected)
+    }
+
+    /// Every number of a template may be the lowest or the highest one.
+    @Test(arguments: ["-9223372036854775807 - 1", "-9223372036854775807", "9223372036854775807", "0", "-1"])
+    func extremeNumbers(number: String) {
+        for form in [
+            "'ab'.ljust(N)", "'ab'.rjust(N)", "'ab'.center(N)", "'ab'.zfill(N)", "'ab'|indent(N)",
+            "'ab' * (N)", "[1] * (N)",
+            "'ab'[N]", "[1][N]", "'ab'[N:]", "'ab'[:N]", "'ab'[::N]", "[1, 2][N:N:N]", "range(N)",
+            "range(0, N)", "range(N, 0)",
+            "range(0, 9, N)", "range(N, N, N)", "range(9)[N:N:N]", "'ab'.split('a', N)",
+            "'ab'.rsplit(none, N)",
+            "'ab'.replace('a', 'b', N)", "'ab'|replace('a', 'b', N)", "'ab'.find('b', N)",
+            "'ab'.count('b', N, N)",
+            "'ab'.startswith('b', N, N)", "[1].index(1, N, N)", "[1]|tojson(indent=N)", "(N) ** 2",
+            "2 ** (N)", "(N) // -1",
+            "(N) % -1", "(N) % 7", "-(N)", "(N)|abs", "(N) + (N)", "(N) - (N)", "(N) * (N)", "(N) / 3",
+            "(N)|float", "'1'|int(0, N)",
+            "[N, 1.5]|sum", "[N, 1.5]|sort", "(N) == 1.5", "(N) is divisibleby(-1)", "(N) is odd",
+            "[[1]]|map(attribute=N)|list",
+            "{'a': 1}[N]", "loop.cycle(N)", "'%c' % (N)",
+        ] {
+            // Each of these has a result or an error; a trap would end the process.
+            _ = JinjaCases.render("{{ \(form.replacing("N", with: number)) }}")
+        }
+        #expect(JinjaCases.render("{{ 'ab'.ljust(-9223372036854775807 - 1) }}").text() == "ab")
+        #expect(JinjaCases.render("{{ 'ab'|indent(-9223372036854775807 - 1) }}").text() == "ab")
+    }
+
+    /// Memory is never given back by a number below zero.
+    @Test func negativeWidthsRefundNothing() {
+        let source =
+            "{{ 'x'|indent(-4000000000000) }}{{ 'x'.ljust(-4000000000000) }}{{ 'x' * -4000000000000 }}"
+        #expect(JinjaCases.render(source).text() == "xx")
+        let error = JinjaCases.render(source + "{{ ('y' * 400000000)|length }}{{ ('y' * 400000000)|length }}")
+            .error
+        #expect(error?.code == .limitExceeded)
+    }
+
+    /// Memory is paid for before it is filled: each of these would write gigabytes.
+    @Test(arguments: [
+        "range(100000)|list|tojson(separators=['x' * 50000, ''])",
+        "dict(a=1, b=2)|tojson(separators=['', 'x' * 600000000])",
+        "range(100000)|list|tojson(indent='x' * 50000)", "range(100000)|join('x' * 50000)",
+        "('x' * 50000).join(range(100000)|map('string'))", "('a' * 100000).replace('', 'x' * 50000)",
+        "('a' * 100000)|replace('a', 'x' * 50000)", "('\n' * 100000)|indent(50000)", "'x'.center(9000000000)",
+        "'x' * 9000000000",
+        "[0] * 900000000", "'\\x01' * 200000000 ~ 'x'", "[('\\x01' * 100000000)]|tojson",
+        "[('\\x01' * 150000000)]|string",
+        "('ΐ' * 100000000)|upper", "(',' * 30000000).split(',')", "('a ' * 30000000).split()",
+        "('a' * 30000000)|list",
+        "('\n' * 30000000).splitlines()", "([1] * 10000000) + ([1] * 10000000) + ([1] * 10000000)",
+    ])
+    func paidBeforehand(expression: String) {
+        #expect(JinjaCases.render("{{ \(expression) }}").error?.code == .limitExceeded)
+    }
+
+    /// Reading costs in proportion to its length, whatever reads.
+    @Test(arguments: [
+        "messages[0].content|length", "messages[0].content.find('z')",
+        "messages[0].content.startswith(messages[0].content)",
+        "messages[0].content == messages[1].content", "'zz' in messages[0].content",
+        "messages[0].content.isalpha()",
+        "messages[0].content.count('ab')", "messages[0].content[-1]", "messages[0].content is upper",
+        "messages[0].content.strip()",
+        "messages[0].content.endswith('b', 1)", "messages[0].content < messages[1].content",
+    ])
+    func readingCosts(expression: String) {
+        let content = JSONValue.string(String(repeating: "a", count: 5_000_000))
+        let variables = JSONObject([("messages", [["content": content], ["content": content]])])
+        let source = "{% for i in range(20000) %}{% set x = \(expression) %}{% endfor %}"
+        #expect(JinjaCases.render(source, variables).error?.code == .limitExceeded)
+        #expect(JinjaCases.render("{% set x = \(expression) %}ok", variables).text() == "ok")
+    }
+
+    /// Three nested loops are within the limit of steps for long: the clock ends them.
+    @Test func deadline() {
+        let time = Mutex(Duration.zero)
+        let source =
+            "{% for a in range(1000) %}{% for b in range(1000) %}{% for c in range(1000) %}{% endfor %}{% endfor %}{% endfor %}"
+        let error = JinjaCases.render(source) {
+            time.withLock { time in
+                time += .milliseconds(100)
+                return time
+            }
+        }.error
+        #expect(error?.code == .limitExceeded)
+        #expect(error?.reason == "more than 2 s of computing")
+        #expect(time.withLock { $0 } < .seconds(3))
+    }
+
+    @Test func aLongConversationIsFarFromEveryLimit() {
+        let turns = (0..<2000).map { number in
+            JSONValue.object(
+                JSONObject([
+                    ("role", number.isMultiple(of: 2) ? "user" : "assistant"),
+                    ("content", .string(String(repeating: "word ", count: 1000))),
+                ]))
+        }
+        let source =
+            "{% for m in messages %}{{ '<|im_start|>' + m.role + '\\n' + m.content.split('</think>')[-1].lstrip() }}{% endfor %}"
+        let text = JinjaCases.render(source, JSONObject([("messages", .array(turns))])).text()
+        #expect((text?.utf8.count ?? 0) > 10_000_000)
+    }
+
+    @Test(arguments: [
+        ("{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}", "nested deeper than 300 levels"),
+        (
+            "{% set ns = namespace(l=[]) %}{% for i in range(500) %}{% set ns.l = [ns.l] %}{% endfor %}",
+            "a value is nested deeper"
+        ),
+        ("{% set ns = namespace() %}{% set ns.me = ns %}{{ ns }}", "nested deeper than 300 levels"),
+        (
+            "{{ " + String(repeating: "(", count: 100) + "1" + String(repeating: ")", count: 100) + " }}",
+            "nested deeper than 64 levels"
+        ),
+        ("{{ 1" + String(repeating: " + 1", count: 300) + " }}", "an expression is deeper than 200 levels"),
+        ("{{ x" + String(repeating: "|upper", count: 300) + " }}", "an expression is deeper than 200 levels"),
+        (String(repeating: "{% if 1 %}", count: 100), "nested deeper than 64 levels"),
+        (
+            "{% for i in range(100000) %}{% for j in range(100000) %}{% endfor %}{% endfor %}",
+            "more than 5000000 steps"
+        ),
+    ])
+    func namedLimits(source: String, reason: String) {
+        let error = JinjaCases.render(source).error
+        #expect(error?.code == .limitExceeded)
+        #expect(error?.reason.contains(reason) == true, "\(String(describing: error))")
+    }
+
+    @Test func sourcesAreShort() {
+        #expect(JinjaCases.render(String(repeating: " ", count: 1 << 20)).error == nil)
+        #expect(JinjaCases.render(String(repeating: " ", count: 1 << 20 + 1)).error?.code == .limitExceeded)
+    }
+}
