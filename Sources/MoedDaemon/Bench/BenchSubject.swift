@@ -71,7 +71,8 @@ struct BenchSubject {
     func engine(kvTokens: Int, slots: Int, rows: Int) throws -> (engine: Engine, memory: String?) {
         var settings = EngineSettings(
             threads: threads, kvTokens: kvTokens, sharesPrefixes: false, sequencesMax: slots,
-            rowsPerSweepMax: max(rows, slots), vocabularyLimit: vocabulary, kernels: kernels)
+            rowsPerSweepMax: max(rows, slots), vocabularyLimit: vocabulary)
+        settings.kernels = kernels
         var memory: String?
         let model: Qwen3Model
         switch weights {
@@ -83,7 +84,7 @@ struct BenchSubject {
                 unloaded, settings, kvTokens: kvTokens, isFixed: true, budget: budget,
                 process: HostMemory.committed)
             memory = ledger.text
-            settings.expertSlots = ledger.plan.slots ?? 0
+            settings.expertPlaces = ledger.plan.places ?? 0
             model =
                 ledger.plan.isStreamed
                 ? try unloaded.loadStreamed(threads: threads, progress)

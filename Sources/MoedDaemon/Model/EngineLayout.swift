@@ -66,7 +66,8 @@ struct EngineLayout {
             threads: threads, kvTokens: kvTokens, kvFormat: options.kvFormat ?? model.kvFormatDefault,
             sharesPrefixes: options.prefixCache, sequencesMax: batch.slots,
             rowsPerSweepMax: batch.rowsPerSweep,
-            vocabularyLimit: vocabulary, kernels: options.cpu == "auto" ? nil : options.cpu)
+            vocabularyLimit: vocabulary)
+        settings.kernels = options.cpu == "auto" ? nil : options.cpu
         ledger = try options.budget.map {
             try MemoryLedger(
                 model, settings, kvTokens: kvTokens, isFixed: options.kvTokens > 0, budget: $0,
@@ -74,7 +75,7 @@ struct EngineLayout {
         }
         if let plan = ledger?.plan {
             settings.kvTokens = plan.kvBlocks * Engine.kvBlockTokens
-            settings.expertSlots = plan.slots ?? 0
+            settings.expertPlaces = plan.places ?? 0
         }
         self.settings = settings
     }
