@@ -1,7 +1,10 @@
 # make demo     the whole thing on this machine: private PostgreSQL, sample model, some forty jobs
 # make test     everything that can be tested here
 # make chaos    the queue's fault tests at full length, on a private PostgreSQL: about an hour
-# make build    the release binary
+# make build    the release binary and, apart, its debug information
+# make reproducible   builds twice in two folders: the binaries must be the same, byte for byte
+# make sanitize the unit tests under ThreadSanitizer, then under AddressSanitizer and UBSan
+# make fuzz     libFuzzer over every parser, FUZZ_SECONDS (60) each
 # make install  it, the unit and an example configuration (PREFIX, DESTDIR; after make build)
 # make format   the sources
 
@@ -13,30 +16,59 @@ SWIFT ?= swift
 COMPUTE_TESTS = MoedCoreTests|MoedTextTests|MoedWeightsTests|MoedEngineTests|MoedBatchingTests|MoedDaemonTests
 # What computes is tested a second time, optimised, and so is the whole way of a job.
 RELEASE_TESTS = $(COMPUTE_TESTS)|EndToEndTests
+# What the test runner printed, for the list of tests that were skipped.
+TEST_LOG = .build/test.log
 PREFIX ?= /usr/local
 SYSCONFDIR ?= /etc
 DESTDIR ?=
 # A build folder of its own: other link options would have the tests compile everything anew.
 BUILD_FOLDER = .build-static
-BINARY = $(BUILD_FOLDER)/release/moed
+BINARY = $(BUILD_FOLDER)/dist/moed
+DEMO_LOG = $(BUILD_FOLDER)/demo.log
 
-.PHONY: demo test chaos build install format deps
+# No path of this folder may get into the binary: two builds of one commit are the same wherever they are made.
+# Swift: names of files in messages, paths in debug information, hashes over paths.
+REPRODUCIBLE = -Xswiftc -file-prefix-map -Xswiftc '$(CURDIR)=.' -Xcc '-ffile-prefix-map=$(CURDIR)=.' \
+  -Xswiftc -enable-experimental-concise-pound-file -Xswiftc -Xfrontend -Xswiftc -disable-incremental-llvm-codegen \
+  -Xswiftc -Xfrontend -Xswiftc -no-clang-module-breadcrumbs \
+  -Xswiftc -file-prefix-map -Xswiftc '$(patsubst %/,%,$(or $(TMPDIR),/tmp))/swift-generated-sources=./macros'
+# Swift links position-independent programs with read-only relocations; C code has _FORTIFY_SOURCE from Package.swift.
+HARDENED = -Xcc -fstack-protector-strong -Xlinker -z -Xlinker now -Xlinker -z -Xlinker relro --disable-local-rpath
 
-demo: build
-	MOED_BINARY=$(BINARY) Tests/Demo/demo.sh
+.PHONY: demo test chaos build install format deps deps-test packages reproducible sanitize fuzz
 
-test: deps
+demo:
+	@mkdir -p $(BUILD_FOLDER); source .ci/phase.sh; log=$(DEMO_LOG); : >"$$log"; \
+	  phase 'Missing Debian packages are installed' .ci/deps demo; \
+	  phase 'moed is built (two to four minutes the first time)' $(MAKE) --no-print-directory build; \
+	  MOED_BINARY=$(BINARY) DEMO_LOG="$$log" Tests/Demo/demo.sh
+
+test: deps-test packages
 	$(SWIFT) build --build-tests
-	$(SWIFT) test --skip-build --filter '$(COMPUTE_TESTS)'
-	$(SWIFT) test --skip-build --skip '$(COMPUTE_TESTS)'
-	$(SWIFT) test -c release --filter '$(RELEASE_TESTS)'
+	$(SWIFT) test --skip-build --filter '$(COMPUTE_TESTS)' 2>&1 | tee $(TEST_LOG)
+	$(SWIFT) test --skip-build --skip '$(COMPUTE_TESTS)' 2>&1 | tee -a $(TEST_LOG)
+	$(SWIFT) test -c release --filter '$(RELEASE_TESTS)' 2>&1 | tee -a $(TEST_LOG)
+	@.ci/skipped $(TEST_LOG)
 
 chaos: build
 	MOED_BINARY=$(BINARY) Tests/Chaos/chaos.sh
 
 # The Swift runtime is linked in, so that the binary runs on hosts without a toolchain.
 build: deps
-	$(SWIFT) build -c release --product moed --static-swift-stdlib --scratch-path $(BUILD_FOLDER)
+	.ci/check-packages $(BUILD_FOLDER)
+	$(SWIFT) build -c release --product moed --static-swift-stdlib --scratch-path $(BUILD_FOLDER) \
+	  $(REPRODUCIBLE) $(HARDENED)
+	.ci/split-debug $(BUILD_FOLDER)/release/moed $(BINARY)
+	.ci/check-binary $(BINARY)
+
+reproducible: deps
+	.ci/reproducible
+
+sanitize: deps-test packages
+	.ci/sanitize
+
+fuzz: deps packages
+	.ci/fuzz
 
 install:
 	@test -x $(BINARY) || { echo 'make install: first run make build' >&2; exit 1; }
@@ -52,4 +84,10 @@ format:
 	$(SWIFT) format --in-place --recursive Package.swift Sources Tests
 
 deps:
-	.ci/deps
+	.ci/deps build
+
+deps-test:
+	.ci/deps test
+
+packages:
+	.ci/check-packages .build

@@ -11,6 +11,9 @@ let swift: [SwiftSetting] = [
     .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
 ]
 
+/// C code checks the sizes of its copies where the compiler optimises. The Makefile adds what only a command line can.
+let c: [CSetting] = [.define("_FORTIFY_SOURCE", to: "2", .when(configuration: .release))]
+
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let signals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
@@ -18,24 +21,26 @@ let signals = Target.Dependency.product(name: "UnixSignals", package: "swift-ser
 // Who may import whom is explained in Sources/ARCHITECTURE.md and checked by TidyTests.
 let package = Package(
     name: "moed",
+    // Versions and checksums of all packages, also of indirect ones: .ci/packages.txt.
     dependencies: [
-        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
-        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
-        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
-        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+        .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-log", exact: "1.16.2"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", exact: "2.13.0"),
+        .package(url: "https://github.com/jpsim/Yams", exact: "6.2.2"),
     ],
     targets: [
         .systemLibrary(name: "CLibPQ", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
         .systemLibrary(name: "CSystemd", pkgConfig: "libsystemd", providers: [.apt(["libsystemd-dev"])]),
         .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
-        .target(name: "CMoedKernels", exclude: ["body"]),
-        .target(name: "CReadRing"),
+        .target(name: "CMoedKernels", exclude: ["body"], cSettings: c),
+        .target(name: "CReadRing", cSettings: c),
         .target(name: "MoedCore", swiftSettings: swift),
         .target(name: "MoedHost", swiftSettings: swift),
         .target(name: "MoedPostgres", dependencies: ["CLibPQ", "MoedHost"], swiftSettings: swift),
         .target(
-            name: "MoedQueue", dependencies: ["MoedCore", "MoedPostgres"], resources: [.embedInCode("sql")],
-            swiftSettings: swift),
+            name: "MoedQueue", dependencies: ["MoedCore", "MoedPostgres"],
+            exclude: ["sql/schema", "sql/example_enqueue.sql"],
+            resources: [.embedInCode("sql"), .embedInCode("Statements")], swiftSettings: swift),
         .target(name: "MoedText", dependencies: ["MoedCore"], swiftSettings: swift),
         .target(name: "MoedWeights", dependencies: ["MoedCore"], swiftSettings: swift),
         .target(
@@ -43,16 +48,30 @@ let package = Package(
             swiftSettings: swift),
         .target(name: "MoedBatching", dependencies: ["MoedCore"], swiftSettings: swift),
         .target(name: "MoedSystemd", dependencies: ["CSystemd", logging], swiftSettings: swift),
-        .target(name: "MoedObservability", dependencies: ["MoedHost"], swiftSettings: swift),
+        .target(name: "MoedFront", dependencies: ["MoedHost"], swiftSettings: swift),
+        .target(
+            name: "MoedLocal",
+            dependencies: ["MoedCore", "MoedHost", "MoedText", "MoedWeights", "MoedEngine", "MoedBatching"],
+            swiftSettings: swift),
+        .target(
+            name: "MoedWorker",
+            dependencies: ["MoedCore", "MoedHost", "MoedQueue", "MoedSystemd", lifecycle, logging],
+            swiftSettings: swift),
         .target(
             name: "MoedDaemon",
             dependencies: [
+                "MoedCore", "MoedHost", "MoedQueue", "MoedText", "MoedWeights", "MoedEngine", "MoedBatching",
+                "MoedLocal", "MoedWorker", "MoedFront", "MoedSystemd", "Yams", lifecycle, signals, logging,
+            ], swiftSettings: swift),
+        .target(
+            name: "MoedTools",
+            dependencies: [
                 "MoedCore", "MoedHost", "MoedQueue", "MoedPostgres", "MoedText", "MoedWeights", "MoedEngine",
-                "MoedBatching", "MoedObservability", "MoedSystemd", "Yams", lifecycle, signals, logging,
+                "MoedBatching", "MoedLocal", "MoedWorker", "MoedSystemd", lifecycle, signals, logging,
             ], swiftSettings: swift),
         .executableTarget(
             name: "moed",
-            dependencies: ["MoedDaemon", "MoedHost", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+            dependencies: ["MoedCore", "MoedDaemon", "MoedHost", "MoedLocal", "MoedTools", .product(name: "ArgumentParser", package: "swift-argument-parser")],
             swiftSettings: swift),
 
         .target(
@@ -62,7 +81,7 @@ let package = Package(
         .testTarget(name: "MoedHostTests", dependencies: ["MoedHost"], swiftSettings: swift),
         .testTarget(name: "MoedPostgresTests", dependencies: ["MoedPostgres", "TestSupport"], swiftSettings: swift),
         .testTarget(
-            name: "MoedQueueTests", dependencies: ["MoedQueue", "MoedCore", "MoedPostgres", "TestSupport"],
+            name: "MoedQueueTests", dependencies: ["MoedQueue", "MoedTools", "MoedCore", "MoedPostgres", "TestSupport"],
             swiftSettings: swift),
         .testTarget(name: "MoedTextTests", dependencies: ["MoedText", "MoedCore", "TestSupport"], swiftSettings: swift),
         .testTarget(
@@ -77,12 +96,33 @@ let package = Package(
             name: "MoedBatchingTests", dependencies: ["MoedBatching", "MoedCore", "TestSupport"], swiftSettings: swift),
         .testTarget(name: "MoedSystemdTests", dependencies: ["MoedSystemd", logging], swiftSettings: swift),
         .testTarget(
-            name: "MoedObservabilityTests", dependencies: ["MoedObservability", "TestSupport"], swiftSettings: swift),
+            name: "MoedFrontTests", dependencies: ["MoedFront", "TestSupport"], swiftSettings: swift),
+        .testTarget(
+            name: "MoedLocalTests",
+            dependencies: [
+                "MoedLocal", "MoedCore", "MoedHost", "MoedText", "MoedBatching", "MoedEngine", "MoedWeights",
+                "TestSupport",
+            ],
+            swiftSettings: swift),
+        .testTarget(
+            name: "MoedWorkerTests",
+            dependencies: [
+                "MoedWorker", "MoedCore", "MoedHost", "MoedQueue", "MoedPostgres", "MoedSystemd", "TestSupport", lifecycle,
+                logging,
+            ],
+            swiftSettings: swift),
+        .testTarget(
+            name: "MoedToolsTests",
+            dependencies: [
+                "MoedTools", "MoedLocal", "MoedCore", "MoedHost", "MoedBatching", "MoedEngine", "MoedQueue",
+                "MoedWeights", "TestSupport",
+            ],
+            swiftSettings: swift),
         .testTarget(
             name: "MoedDaemonTests",
             dependencies: [
-                "MoedDaemon", "MoedCore", "MoedHost", "MoedText", "MoedBatching", "MoedEngine", "MoedQueue", "MoedPostgres",
-                "MoedWeights", "MoedObservability", "TestSupport", logging,
+                "MoedDaemon", "MoedWorker", "MoedLocal", "MoedCore", "MoedHost", "MoedEngine", "MoedWeights",
+                "MoedFront", "TestSupport", logging,
             ],
             swiftSettings: swift),
         .testTarget(
@@ -92,3 +132,11 @@ let package = Package(
         .testTarget(name: "TidyTests", dependencies: ["TestSupport"], swiftSettings: swift),
     ]
 )
+
+// Linked with libFuzzer, which has a main function of its own: for .ci/fuzz only.
+if Context.environment["MOED_FUZZ"] != nil {
+    package.targets.append(
+        .executableTarget(
+            name: "Fuzz", dependencies: ["MoedCore", "MoedText", "MoedWeights"], path: "Tests/Fuzz",
+            exclude: ["seeds"], swiftSettings: swift))
+}

@@ -7,8 +7,8 @@ package struct GenerationLoop {
     /// How a job left the loop.
     package enum Outcome: Sendable, Equatable {
         case finished(JobID, GenerationResult)
-        /// The engine could not go on with it.
-        case failed(JobID, EngineError)
+        /// The engine could not go on with the job.
+        case failed(JobID, EngineError, wasted: Usage)
     }
 
     /// A job whose choices are still running.
@@ -88,8 +88,17 @@ package struct GenerationLoop {
         for sequence in finishedAtOnce { if let outcome = collect(sequence) { early.append(outcome) } }
     }
 
-    /// Stops a job without a result. Unknown jobs are ignored: it may have finished meanwhile.
-    /// - Returns: what was generated in vain.
+    /// Jobs that have not ended, in order of their ids.
+    package var jobIDs: [JobID] { jobs.keys.sorted() }
+
+    /// Stops a job without a result.
+    ///
+    /// - Returns: its wasted tokens; nil for a job that is not here: it may have finished meanwhile.
+    package mutating func stop(_ job: JobID) -> Usage? { jobs[job] == nil ? nil : cancel(job) }
+
+    /// Stops a job without a result. Unknown jobs are ignored.
+    ///
+    /// - Returns: its wasted tokens.
     @discardableResult
     package mutating func cancel(_ job: JobID) -> Usage {
         guard let unfinished = jobs.removeValue(forKey: job) else { return Usage() }
@@ -204,8 +213,7 @@ package struct GenerationLoop {
 
     private mutating func fail(_ job: JobID, _ error: EngineError) -> [Outcome] {
         guard jobs[job] != nil else { return [] }
-        cancel(job)
-        return [.failed(job, error)]
+        return [.failed(job, error, wasted: cancel(job))]
     }
 
     private mutating func forget(_ sequence: SequenceID) {

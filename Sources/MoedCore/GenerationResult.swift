@@ -58,10 +58,13 @@ package struct GenerationResult: Sendable, Equatable {
     package var usage: Usage
     /// The seed the random numbers were keyed with: running the request again with it gives the same tokens.
     package var seed: UInt64
+    /// Remarks for the job's owner, e.g. about a mode that the model does not have.
+    package var warnings: [String]
 
-    package init(choices: [GenerationChoice], usage: Usage, seed: UInt64) {
+    package init(choices: [GenerationChoice], usage: Usage, seed: UInt64, warnings: [String] = []) {
         self.choices = choices
         self.usage = usage
         self.seed = seed
+        self.warnings = warnings
     }
 }

@@ -1,7 +1,7 @@
 import MoedCore
 import MoedEngine
 import MoedHost
-import MoedPostgres
+import MoedLocal
 import MoedQueue
 import MoedWeights
 
@@ -47,8 +47,8 @@ package enum Administration {
             problems.append(StartupCheck.problem(error))
         }
         do {
-            let directory = try ModelDirectory.open(settings.model.path)
-            let text = try TextSide(directory: settings.model.path)
+            let directory = try ModelDirectory.open(settings.model.directory)
+            let text = try TextSide(directory: settings.model.directory)
             if case .pack(let pack) = directory { try settings.model.formats.check(pack) }
             print("model      ok: \(InspectText(directory).oneLine), \(text.kind.rawValue)")
         } catch {

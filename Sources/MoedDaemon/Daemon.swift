@@ -3,9 +3,10 @@ import MoedBatching
 import MoedCore
 import MoedEngine
 import MoedHost
-import MoedPostgres
+import MoedLocal
 import MoedQueue
 import MoedSystemd
+import MoedWorker
 import ServiceLifecycle
 import UnixSignals
 
@@ -23,40 +24,23 @@ package enum Daemon {
         let supervision = SupervisionEnvironment(Host.environment)
         let log = logger(settings, supervision)
         let notifier = try ServiceNotifier(socket: supervision.notifySocket)
-        log.notice("moed \(Version.text) starting, model \(settings.model.path)")
+        log.notice("moed \(Version.text) starting, model \(settings.model.directory)")
         try await StartupCheck.database(settings, notifier: notifier, log: log)
 
+        let model = try loadModel(settings, notifier, log)
+        try model.engine.recordRouting(to: routingTrace)
+        let (engineProgress, streaming) = (model.engine.progress, model.engine.streaming)
+        let (plan, start) = (model.plan, ["ready: \(model.summary)", model.memory, model.batch.text])
         let sweepProgress = ProgressCounter(name: "sweep loop")
         let queueProgress = ProgressCounter(name: "database loop")
-        let runner = try loadModel(settings, notifier, log)
-        let (preparer, engineProgress, summary) = (runner.preparer, runner.engine.progress, runner.summary)
-        let (memory, plan, batch) = (runner.memory, runner.plan, runner.batch)
-        let streaming = runner.engine.streaming
-        try runner.engine.recordRouting(to: routingTrace)
-        let report = DaemonReport()
-        let inbox = Inbox()
-        let loop = GenerationLoop(
-            engine: runner.engine, policy: GroupPolicy(maxWait: settings.queue.maxWait),
-            prefillChunkMax: batch.prefillChunk,
-            // A drain is a night's work: what counts is when its last job ends.
-            sweepTimeMax: drains ? nil : settings.engine.sweepTimeMax)
-        let inference = try InferenceService(
-            loop: loop, progress: sweepProgress, interruption: runner.engine.interruption,
-            checkpoints: settings.queue.checkpoints,
-            deliver: { outcomes in inbox.put(outcomes.map { .ended($0) }) },
-            keep: { pieces in inbox.put([.progressed(pieces)]) },
-            stopped: { usages in inbox.put([.stopped(usages)]) })
-        let (jobs, continuation) = AsyncStream.makeStream(of: ClaimedJob.self)
-        let preparation = PreparationRunner(
-            service: try PreparationService(
-                preparer: preparer, inference: inference, inbox: inbox, modelName: settings.model.name),
-            jobs: jobs)
+        let runner = try localRunner(model, settings, drains: drains, progress: sweepProgress)
+        let (report, inbox) = (WorkerReport(), Inbox())
+        let surroundings = QueueService.Surroundings(report: report, notifier: notifier, log: log)
         let queue = QueueService(
-            settings: settings, drains: drains, inference: inference, inbox: inbox, progress: queueProgress,
-            jobsToPrepare: continuation, report: report, notifier: notifier,
-            computedBy: origin(of: summary, settings), log: log)
+            settings: settings.worker(drains: drains), runner: runner, inbox: inbox, progress: queueProgress,
+            surroundings: surroundings, modelName: settings.served.name)
         let host = HostService(
-            notifier: notifier, report: report, inference: inference, streaming: streaming,
+            notifier: notifier, report: report, sweeps: runner.sweeps, streaming: streaming,
             readProgress: {
                 // A sweep may take long: each layer of it counts, and each group of experts that is read.
                 [
@@ -68,14 +52,14 @@ package enum Daemon {
 
         // Stopped in reverse: the queue lets its jobs end before the engine beneath it goes.
         var services: [ServiceGroupConfiguration.ServiceConfiguration] = [
-            .init(service: inference), .init(service: preparation),
+            .init(service: RunnerService(runner: runner, inbox: inbox)),
             .init(service: host, failureTerminationBehavior: .gracefullyShutdownGroup),
         ]
-        services += optional(settings, inbox, .init(report, inference, streaming, plan), log)
+        services += optional(settings, inbox, .init(report, runner.sweeps, streaming, plan), log)
         services.append(.init(service: queue, successTerminationBehavior: .gracefullyShutdownGroup))
         report.update { $0.phase = .running }
         notifier.send(.ready, .status("Idle"))
-        for line in ["ready: \(summary)", memory, batch.text] + StreamingText.start(streaming.current) {
+        for line in start + StreamingText.start(streaming.current) {
             if let line { log.notice("\(line)") }
         }
         let group = ServiceGroup(
@@ -100,9 +84,23 @@ package enum Daemon {
         return services.map { .init(service: $0) }
     }
 
-    /// What tokens depend on beside the request.
-    private static func origin(of model: String, _ settings: Settings) -> String {
-        "\(settings.model.name); \(model); kv \(settings.engine.kvFormat?.rawValue ?? "auto")"
+    private static func localRunner(
+        _ model: sending ModelRunner, _ settings: Settings, drains: Bool, progress: ProgressCounter
+    ) throws -> LocalRunner {
+        let (engine, summary, preparer) = (model.engine, model.summary, model.preparer)
+        let interruption = engine.interruption
+        let loop = GenerationLoop(
+            engine: engine, policy: GroupPolicy(maxWait: settings.queue.maxWait),
+            prefillChunkMax: model.batch.prefillChunk,
+            // A drain is a night's work: its last job's end counts, not the time between two tokens.
+            sweepTimeMax: drains ? nil : settings.model.sweepTimeMax)
+        let sweeps = try SweepThread(
+            loop: loop, progress: progress, interruption: interruption,
+            checkpoints: settings.queue.checkpoints)
+        let kv = settings.model.kvFormat?.rawValue ?? "auto"
+        return try LocalRunner(
+            sweeps: sweeps, preparer: preparer,
+            origin: "\(settings.served.name); \(summary); kv \(kv)", models: settings.served.names)
     }
 
     private static func loadModel(
@@ -110,18 +108,7 @@ package enum Daemon {
     ) throws -> ModelRunner {
         var meter = LoadReporter(notifier: notifier, log: log)
         do {
-            return try ModelRunner.load(
-                directory: settings.model.path,
-                options: .init(
-                    threads: settings.engine.threads, slots: settings.engine.slots,
-                    kvTokens: settings.engine.kvTokens, kvFormat: settings.engine.kvFormat,
-                    prefixCache: settings.engine.prefixCache, rowsPerSweep: settings.engine.rowsPerSweep,
-                    prefillChunk: settings.engine.prefillChunk, cpu: settings.engine.cpu,
-                    maxTokensDefault: settings.maxTokensDefault, formats: settings.model.formats,
-                    packCache: settings.model.packCache,
-                    budget: settings.memoryBudget.byteCount(of: HostMemory.available),
-                    verification: settings.model.verification, isReadyEarly: true),
-                progress: { meter.show($0, done: $1, of: $2) })
+            return try ModelRunner.load(settings.model) { meter.show($0, done: $1, of: $2) }
         } catch let problem as ConfigurationProblem {
             throw problem
         } catch let error as EngineError where error.code == .outOfMemory {
@@ -145,14 +132,16 @@ package enum Daemon {
     }
 }
 
-/// Runs the preparation as a service of the group.
-private struct PreparationRunner: Service {
-    let service: PreparationService
-    let jobs: AsyncStream<ClaimedJob>
+/// Runs the runner as a service of the group; its events go to the queue's side.
+private struct RunnerService: Service {
+    let runner: any JobRunner
+    let inbox: Inbox
 
     func run() async throws {
         // Ends only then: to the group a service that ends earlier is a failure.
-        await cancelWhenGracefulShutdown { await service.run(jobs) }
+        await cancelWhenGracefulShutdown { [runner, inbox] in
+            await runner.run { inbox.put(.runner($0)) }
+        }
     }
 }
 

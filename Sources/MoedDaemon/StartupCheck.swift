@@ -1,7 +1,9 @@
 import Logging
-import MoedPostgres
+import MoedCore
+import MoedHost
 import MoedQueue
 import MoedSystemd
+import MoedWorker
 
 /// Waits for the database and checks its schema before the model is loaded.
 enum StartupCheck {

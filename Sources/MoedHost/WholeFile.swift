@@ -37,6 +37,11 @@ package enum WholeFile {
         }
     }
 
+    /// The last component of a path: `model` of `/srv/model/`.
+    package static func name(of path: String) -> String {
+        path.split(separator: "/").last.map(String.init) ?? path
+    }
+
     /// Makes or replaces a file.
     ///
     /// - Throws: `Failure` with the system's error number.

@@ -5,9 +5,14 @@
 package struct SQL: Sendable, ExpressibleByStringInterpolation {
     package struct Bind: Sendable {
         /// Text form of the value; nil is NULL.
-        var text: String?
+        let text: String?
         /// Object id of the value's type in `pg_type`.
-        var type: UInt32
+        package let type: UInt32
+
+        /// A value for a statement with numbered parameters.
+        package static func value<T: SQLEncodable>(_ value: T?) -> Bind {
+            Bind(text: value?.sqlText, type: T.sqlType)
+        }
     }
 
     package struct StringInterpolation: StringInterpolationProtocol {
@@ -21,28 +26,27 @@ package struct SQL: Sendable, ExpressibleByStringInterpolation {
         package mutating func appendLiteral(_ literal: String) { literals[literals.count - 1] += literal }
 
         package mutating func appendInterpolation(_ statement: SQL) {
+            precondition(!statement.isNumbered, "a statement with numbered parameters is no part of another")
             appendLiteral(statement.literals[0])
             literals += statement.literals.dropFirst()
             binds += statement.binds
         }
 
-        package mutating func appendInterpolation(_ value: some SQLEncodable) {
-            append(value.sqlText, type: type(of: value).sqlType)
-        }
+        package mutating func appendInterpolation(_ value: some SQLEncodable) { append(.value(value)) }
 
-        package mutating func appendInterpolation<T: SQLEncodable>(_ value: T?) {
-            append(value?.sqlText, type: T.sqlType)
-        }
+        package mutating func appendInterpolation<T: SQLEncodable>(_ value: T?) { append(.value(value)) }
 
-        private mutating func append(_ value: String?, type: UInt32) {
-            binds.append(Bind(text: value, type: type))
+        private mutating func append(_ bind: Bind) {
+            binds.append(bind)
             literals.append("")
         }
     }
 
-    /// What stands before, between and after the binds.
+    /// The text before, between and after the binds; one piece when the text numbers its parameters itself.
     private let literals: [String]
     let binds: [Bind]
+
+    private var isNumbered: Bool { literals.count != binds.count + 1 }
 
     package var text: String {
         var text = literals[0]
@@ -57,6 +61,14 @@ package struct SQL: Sendable, ExpressibleByStringInterpolation {
     package init(stringLiteral text: String) {
         literals = [text]
         binds = []
+    }
+
+    /// A statement that is text of the program's own with `$1`, `$2`, … in it, in the order of the binds.
+    ///
+    /// It cannot be interpolated into another statement.
+    package init(numbered text: String, binds: [Bind]) {
+        literals = [text]
+        self.binds = binds
     }
 
     package init(stringInterpolation: StringInterpolation) {

@@ -42,42 +42,12 @@ extension JobStore {
     }
 
     private static func checkpoint(_ batch: [JobCheckpoint], _ computedBy: String) -> SQL {
-        """
-        WITH new AS (
-          SELECT * FROM unnest(
-            \(SQLArray(batch.map(\.lease.job.rawValue))), \(SQLArray(batch.map(\.lease.token))),
-            \(SQLArray(batch.map(\.choice))), \(SQLArray(batch.map(\.firstToken))),
-            \(SQLArray(batch.map { SQLArray($0.tokens).sqlText })))
-          AS n(job_id, lease_token, choice, first_token, token_ids)
-        ), held AS MATERIALIZED (
-          SELECT j.id, j.lease_token FROM moed.job j
-           WHERE (j.id, j.lease_token) IN (SELECT n.job_id, n.lease_token FROM new n)
-             AND j.state::text = 'running' AND j.cancel_requested_at IS NULL
-             AND (j.expires_at IS NULL OR j.expires_at > clock_timestamp())
-           ORDER BY j.id FOR SHARE
-        ), written AS (
-          INSERT INTO moed.job_checkpoint AS k (job_id, lease_token, choice, first_token, token_ids, computed_by)
-          SELECT n.job_id, n.lease_token, n.choice, n.first_token, n.token_ids::int[], \(computedBy.withoutNUL)
-            FROM new n JOIN held h ON h.id = n.job_id AND h.lease_token = n.lease_token
-          ON CONFLICT (job_id, choice, first_token) DO UPDATE
-             SET token_ids = excluded.token_ids, computed_by = excluded.computed_by,
-                 lease_token = excluded.lease_token, created_at = excluded.created_at
-           WHERE k.computed_by <> excluded.computed_by
-        )
-        SELECT id FROM held
-        """
-    }
-
-    /// Reads pieces as the claim returns them, `choice:first:id,id,…` in order. What does not follow on is left out.
-    static func savedOutput(_ text: String) -> [Int: [TokenID]] {
-        var saved: [Int: [TokenID]] = [:]
-        for piece in text.split(separator: " ") {
-            let parts = piece.split(separator: ":")
-            guard parts.count == 3, let choice = Int(parts[0]), let first = Int(parts[1]),
-                first == saved[choice, default: []].count
-            else { continue }
-            saved[choice, default: []] += parts[2].split(separator: ",").compactMap { TokenID($0) }
-        }
-        return saved
+        SQL(
+            .checkpoint,
+            [
+                .value(SQLArray(batch.map(\.lease.job.rawValue))), .value(SQLArray(batch.map(\.lease.token))),
+                .value(SQLArray(batch.map(\.choice))), .value(SQLArray(batch.map(\.firstToken))),
+                .value(SQLArray(batch.map { SQLArray($0.tokens).sqlText })), .value(computedBy.withoutNUL),
+            ])
     }
 }

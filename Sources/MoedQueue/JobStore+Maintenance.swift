@@ -65,6 +65,11 @@ extension JobStore {
         return report
     }
 
+    /// Jobs `q` that the worker `w` runs, for a subquery per worker: a join may begin with the index entries of all
+    /// jobs that ran since the oldest snapshot.
+    private static let runningOfWorker: SQL =
+        "FROM moed.job q WHERE q.state = 'running' AND q.leased_by = w.id AND q.lease_token >= w.first_token"
+
     /// Jobs `q` that wait for the model `m`, in the order of the index: a join instead would read all that wait.
     private static let queued: SQL = """
         FROM moed.job q WHERE q.state = 'queued' AND q.model_id = m.id
@@ -79,6 +84,7 @@ extension JobStore {
     /// A crash may have been another job's fault. So the first one costs a job an attempt, the second puts it into
     /// the bucket −1, where it runs alone, and only a crash there, with the attempts used up, ends it.
     package func rescue() async throws(QueueError) -> RescueReport {
+        let takeBack = SQL(.takeBack, [.value(10 * Self.rowsPerStatementMax)])
         var report = RescueReport()
         do {
             report = try await connection.transaction { connection in
@@ -91,7 +97,7 @@ extension JobStore {
                      WHERE stopped_at IS NULL AND expires_at < clock_timestamp()
                     """)
                 var report = RescueReport(workers: workers.affected)
-                for row in try connection.query(Self.takeBack).rows {
+                for row in try connection.query(takeBack).rows {
                     let jobs: Int = try row.value("jobs")
                     switch try row.value("state", as: String.self) {
                     case "failed": report.failed = jobs
@@ -108,42 +114,6 @@ extension JobStore {
             throw QueueError(.database, "\(error)")
         }
         return report
-    }
-
-    private static var takeBack: SQL {
-        """
-        WITH lost AS MATERIALIZED (
-          SELECT j.id, j.lease_token, j.attempt, j.leased_by, j.started_at,
-                 CASE WHEN j.cancel_requested_at IS NOT NULL THEN 'cancelled'
-                      WHEN j.bucket = -1 AND j.attempt >= j.max_attempts THEN 'failed'
-                      ELSE 'queued' END::moed.job_state AS state
-            FROM moed.job j
-           WHERE j.state = 'running'
-             AND NOT EXISTS (SELECT FROM moed.worker w WHERE w.id = j.leased_by AND w.stopped_at IS NULL)
-           ORDER BY j.id LIMIT \(10 * rowsPerStatementMax) FOR UPDATE OF j SKIP LOCKED
-        ), moved AS (
-          UPDATE moed.job j
-             SET state = l.state, leased_by = NULL, crashes = j.crashes + 1,
-                 finished_at = CASE WHEN l.state <> 'queued' THEN clock_timestamp() END,
-                 bucket = CASE WHEN j.crashes >= 1 THEN -1 ELSE j.bucket END
-            FROM lost l WHERE j.id = l.id
-          RETURNING j.id, j.lease_token, j.state, j.crashes
-        ), result AS (
-          INSERT INTO moed.job_result (job_id, lease_token, error_code, error_message)
-          SELECT m.id, m.lease_token, 'worker_lost',
-                 format('the worker died %s times while running this job', m.crashes)
-            FROM moved m WHERE m.state = 'failed'
-        ), attempt AS (
-          \(attemptsEnd(
-              """
-              SELECT l.id, l.lease_token, l.attempt, l.leased_by, l.started_at, clock_timestamp(), 'lost', NULL, NULL
-                FROM lost l
-              """))
-        ), checkpoint AS (
-          DELETE FROM moed.job_checkpoint k USING lost l WHERE k.job_id = l.id AND l.state <> 'queued'
-        )
-        SELECT state, count(*) AS jobs FROM moved GROUP BY state
-        """
     }
 
     /// Queues scheduled jobs that are due.
@@ -164,26 +134,7 @@ extension JobStore {
     /// Ends queued jobs that name a model no worker ever registered.
     /// - Returns: how many.
     package func failUnknownModels() async throws(QueueError) -> Int {
-        let result = try await query(
-            """
-            WITH unknown AS MATERIALIZED (
-              SELECT j.id, j.lease_token, m.name FROM moed.model m CROSS JOIN LATERAL (
-                SELECT q.id, q.lease_token \(Self.queued) LIMIT \(Self.rowsPerStatementMax) FOR UPDATE SKIP LOCKED) j
-               WHERE m.registered_at IS NULL LIMIT \(Self.rowsPerStatementMax)
-            ), known AS (
-              SELECT string_agg(name, ', ' ORDER BY id) AS names FROM (
-                SELECT id, name FROM moed.model WHERE registered_at IS NOT NULL ORDER BY id LIMIT 20) AS first
-            ), moved AS (
-              UPDATE moed.job j SET state = 'failed', finished_at = clock_timestamp()
-                FROM unknown u WHERE j.id = u.id RETURNING j.id
-            ), result AS (
-              INSERT INTO moed.job_result (job_id, lease_token, error_code, error_message, error_param)
-              SELECT u.id, u.lease_token, 'model_not_found',
-                     format('no worker has ever served model "%s"; known are: %s', u.name, known.names), 'model'
-                FROM unknown u CROSS JOIN known
-            )
-            SELECT count(*) AS jobs FROM moved
-            """)
+        let result = try await query(SQL(.failUnknownModels, [.value(Self.rowsPerStatementMax)]))
         return try await decodeOne(result) { row throws(DatabaseError) in try row.value("jobs") }
     }
 

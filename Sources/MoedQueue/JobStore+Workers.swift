@@ -83,11 +83,6 @@ extension JobStore {
         return result.affected == 1
     }
 
-    /// Jobs `q` that the worker `w` runs, to be read for each worker by itself: a join may begin with all that ran
-    /// since somebody took the oldest snapshot, which vacuum cannot remove.
-    static let runningOfWorker: SQL =
-        "FROM moed.job q WHERE q.state = 'running' AND q.leased_by = w.id AND q.lease_token >= w.first_token"
-
     /// What the database takes this worker to be running. Those below its `first_token` too: the statement that
     /// claimed them may have outlived its connection and the beat after it.
     package func leases(of worker: WorkerID) async throws(QueueError) -> [JobLease] {

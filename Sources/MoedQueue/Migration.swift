@@ -29,6 +29,7 @@ package struct Migration: Sendable, Equatable {
         Migration(version: 10, name: "m0010_throughput", PackageResources.m0010_throughput_sql),
         Migration(version: 11, name: "m0011_compatibility", PackageResources.m0011_compatibility_sql),
         Migration(version: 12, name: "m0012_attempts", PackageResources.m0012_attempts_sql, worksSince: 11),
+        Migration(version: 13, name: "m0013_readable", PackageResources.m0013_readable_sql, worksSince: 11),
     ]
 
     /// Roles, grants and row security: run after the migrations where they are wanted, as often as one likes, and

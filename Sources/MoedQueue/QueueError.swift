@@ -41,7 +41,7 @@ package struct QueueError: Error, Sendable, Equatable, CustomStringConvertible {
 }
 
 /// Runs database calls whose errors leave this module as `QueueError`.
-func queueing<R>(_ body: () async throws(DatabaseError) -> R) async throws(QueueError) -> R {
+package func queueing<R>(_ body: () async throws(DatabaseError) -> R) async throws(QueueError) -> R {
     do throws(DatabaseError) {
         return try await body()
     } catch {

@@ -1,93 +1,93 @@
 import ArgumentParser
 import MoedDaemon
+import MoedHost
+import MoedLocal
+import MoedTools
 
 struct BenchCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "bench",
-        abstract: "Tokens per second of a model on this machine, beside the machine's own limits.",
+        abstract: "Measure tokens per second of a model, beside the limits of this machine.",
         discussion: """
-            Sweeps: --prefill measures prompts (without the output matrix), --decode so many sequences that make a
-            token each. Every figure is the median of --repeat measurements; spread is (most - least) / median. The
-            machine's peaks are probed in the same run with the same threads, the memory's speed beside every line.
-            “of limit” is the least time that operations and bytes need at these peaks, as a share of the time
-            taken; bytes count each weight that is needed once, experts as if tokens chose them independently.
+            Sweeps. --prefill measures prompts without the output matrix. --decode measures sequences that generate \
+            one token each per sweep. Each figure is the median of --repeat measurements. The spread is \
+            (most - least) / median. The peaks of the machine are measured in the same run with the same threads. \
+            The column “of limit” is the shortest possible time at these peaks as a share of the measured time.
 
-            --synthetic makes random weights of a published shape in memory, e.g. qwen3-30b-a3b:layers=8,vocab=4096
-            (qwen3- 0.6b, 1.7b, 4b, 8b, 14b, 32b, 30b-a3b, 235b-a22b); with fewer layers the whole model's tokens/s
-            are computed from the layers' share of the time.
+            --synthetic makes random weights of a published shape in memory. Names are qwen3-0.6b, -1.7b, -4b, -8b, \
+            -14b, -32b, -30b-a3b and -235b-a22b. With fewer layers (qwen3-30b-a3b:layers=8) the rates of the whole \
+            model are computed from the time per layer.
 
-            --workload runs jobs through planner and engine, without a database, and compares grouped admission with
-            first come, first served on the same jobs. FILE has a JSON object a line,
-              {"prompt_tokens": 120, "new_tokens": 40, "mode": "thinking"}
-            or chat completions as for `moed generate`; mixed:200 makes 200 jobs of mixed lengths and modes.
+            --workload runs jobs through planner and engine, without a database. It compares admission by job class \
+            with first come, first served. FILE holds one JSON object per line, such as \
+            {"prompt_tokens": 120, "new_tokens": 40, "mode": "thinking"}, or chat completions as for `moed \
+            generate`. mixed:200 makes 200 jobs of mixed lengths and modes.
 
-            --memory-budget reads the experts of a pack that do not fit while it measures, and shows the disk's rate
-            beside that of a probe at the start, the part of the experts that was in memory, bytes read per token, the
-            part of the time without anything to compute, and how the cache works.
+            --memory-budget streams the experts of a pack that do not fit. The table then shows disk rate, hit rate, \
+            bytes read per token and the share of time without work.
 
-            --queue measures the queue on a PostgreSQL of yours, without a model: wakeup, claim, enqueue, jobs that do
-            nothing, table growth. It makes a database of its own on that server and drops it afterwards (the role needs
-            CREATEDB). A million jobs take about half an hour; --jobs 20000 gives a first look, but not of table growth:
-            autovacuum looks once a minute.
+            --queue measures the queue on your PostgreSQL, without a model: wake-up, claim, enqueue, empty jobs, \
+            table growth. It creates a database and drops it afterwards, so the role needs CREATEDB. A million jobs \
+            take about half an hour. --jobs 20000 gives a first result, without table growth.
 
             Examples:
-              moed bench --queue --database "host=/run/postgresql" --jobs 100000
-              moed bench --synthetic qwen3-30b-a3b:layers=8 --experts int4 --dense int8
               moed bench --model PACK --prefill 512 --decode 1,16 --json
               moed bench --model DIR --workload mixed:200
+              moed bench --synthetic qwen3-30b-a3b:layers=8 --experts int4 --dense int8
+              moed bench --queue --database "host=/run/postgresql" --jobs 100000
             """)
 
     @Option(help: "Directory of a Hugging Face checkpoint or of a pack.")
     var model: String?
 
-    @Option(help: "Random weights in place of a model: NAME[:layers=N][,vocab=N].")
+    @Option(help: "Random weights instead of a model: NAME[:layers=N][,vocab=N].")
     var synthetic: String?
 
     @OptionGroup var formats: FormatOptions
 
-    @Option(help: "Prompt lengths; \"\" for none.")
+    @Option(help: "Prompt lengths in tokens; \"\" measures none.")
     var prefill = "512,2048"
 
-    @Option(help: "Sequences that decode together; \"\" for none.")
+    @Option(help: "Numbers of sequences that decode together; \"\" measures none.")
     var decode = "1,4,16,64,128"
 
     @Option(help: "Tokens of each sequence before it decodes.")
     var context = 128
 
-    @Option(help: "Compute threads; 0 is one per physical core.")
+    @Option(help: "Compute threads; 0 is one for each physical core.")
     var threads = 0
 
     @Option(name: .customLong("repeat"), help: "Measurements of each figure.")
     var repeats = 5
 
-    @Option(help: "Tokens of one prompt in one pass through the layers, at most.")
+    @Option(help: "Maximum number of tokens of one prompt in one sweep.")
     var prefillChunk = 512
 
-    @Option(help: "Jobs in place of sweeps: a file of JSON lines, or mixed:N.")
+    @Option(help: "Jobs instead of sweeps: a file of JSON lines, or mixed:N.")
     var workload: String?
 
-    @Option(help: "With --workload: sequences that run together, at most.")
+    @Option(help: "With --workload: maximum number of sequences that run together.")
     var maxBatch = 32
 
-    @Option(help: "With --workload: tokens of KV cache over all sequences; 0 chooses.")
+    @Option(help: "With --workload: capacity of the KV cache in tokens; 0 chooses.")
     var kvTokens = 0
 
-    @Option(help: "Memory of the process, of a pack: bytes (20GiB) or a part (50%) of what there is.")
+    @Option(help: "Memory of the process: bytes (20GiB) or a part (50%) of the machine's memory.")
     var memoryBudget: String?
 
-    @Flag(help: "The queue in place of a model.")
+    @Flag(help: "Measure the queue instead of a model.")
     var queue = false
 
     @Option(help: "With --queue: connection string or URI of the server.")
     var database = ""
 
-    @Option(help: "With --queue: depth of the queue, and jobs that flow through.")
+    @Option(help: "With --queue: depth of the queue, and number of jobs that run through it.")
     var jobs = 1_000_000
 
-    @Option(help: "With --queue: seconds that transactions are held open.")
+    @Option(help: "With --queue: seconds for which transactions are held open.")
     var hold = 60
 
-    @Flag(help: "One JSON object in place of the table.")
+    @Flag(help: "Print one JSON object instead of the table.")
     var json = false
 
     func validate() throws {
@@ -122,20 +122,22 @@ struct BenchCommand: AsyncParsableCommand {
     }
 
     private func options() throws -> BenchOptions {
-        let source: BenchOptions.Source =
-            if let synthetic { .synthetic(try SyntheticShape(synthetic)) } else { .directory(model ?? "") }
         // A directory says itself what it holds; random weights have no format of their own.
-        let unnamed = synthetic == nil ? "auto" : nil
+        let unnamed = synthetic == nil ? "auto" : "int8"
+        var model = ModelOptions(directory: model ?? "")
+        model.formats = FormatChoice(
+            experts: formats.experts ?? unnamed, dense: formats.dense ?? unnamed, group: formats.group)
+        model.budget = memoryBudget.flatMap { MemoryBudget($0) }
+        model.threads = threads
+        model.prefillChunk = prefillChunk
+        model.kernels = ModelOptions.kernels(named: Host.environment["MOED_CPU"])
         return BenchOptions(
-            source: source,
-            formats: FormatChoice(
-                experts: formats.experts ?? unnamed ?? "int8", dense: formats.dense ?? unnamed ?? "int8",
-                group: formats.group),
+            model: model, synthetic: try synthetic.map { try SyntheticShape($0) },
             prefill: try BenchOptions.numbers(prefill, option: "--prefill", max: 1 << 20),
             decode: try BenchOptions.numbers(decode, option: "--decode", max: 4096), context: context,
-            threads: threads, repeats: repeats, prefillChunk: prefillChunk,
+            repeats: repeats,
             workload: try workload.map {
                 .init(description: try WorkloadSource($0), slots: maxBatch, kvTokens: kvTokens)
-            }, budget: memoryBudget.flatMap { MemoryBudget($0) })
+            })
     }
 }

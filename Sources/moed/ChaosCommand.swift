@@ -1,20 +1,23 @@
 import ArgumentParser
 import MoedDaemon
+import MoedTools
 
 struct ChaosCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "chaos",
-        abstract: "Break the queue on purpose, on your own PostgreSQL, and see whether anything is lost.",
+        abstract: "Test the queue on your own PostgreSQL by injecting faults.",
         discussion: """
-            Workers without a model die, fall asleep, lose connections, race, and are cancelled; after each scenario
-            every job must have ended once, with one entry in the token account. The names are those of the acceptance
-            tests.
+            Workers without a model die, sleep past their lease, lose connections, race each other and are cancelled. \
+            After each scenario every job must have ended once, with one entry in the token account. Scenarios have \
+            the names of the acceptance tests.
 
-            Each scenario has a database of its own on that server (moed_rehearsal_…, the role needs CREATEDB), dropped
-            afterwards, also after Ctrl-C; nothing else there is touched, only its time is used.
+            Each scenario creates a database (moed_rehearsal_…) and drops it afterwards, also after Ctrl-C. The role \
+            needs CREATEDB. Other databases are not touched.
 
-            Exit code 0: everything held. 1: something did not, with the reason and the seed to repeat it.
+            Exit code 0: all checks held. Exit code 1: a check failed; the output names it and the seed that repeats \
+            it.
 
+            Examples:
               moed chaos --database "host=/run/postgresql" --part 0.1
               moed chaos --database "host=/run/postgresql" --test T3 --test T6
             """)
@@ -22,13 +25,13 @@ struct ChaosCommand: AsyncParsableCommand {
     @Option(help: "Connection string or URI of the server.")
     var database = ""
 
-    @Option(name: .customLong("test"), help: "Only this scenario; may be repeated.")
+    @Option(name: .customLong("test"), help: "Run only this scenario. Repeatable.")
     var tests: [String] = []
 
-    @Option(help: "Part of each scenario's full size.")
+    @Option(help: "Size of each scenario as a part of its full size: 0.1 is a tenth.")
     var part = 1.0
 
-    @Option(help: "Seed of the random choices.")
+    @Option(help: "Seed of the random choices; the output of a failed run names it.")
     var seed = UInt64.random(in: 0..<1_000_000)
 
     func validate() throws {

@@ -1,9 +1,10 @@
 import ArgumentParser
+import MoedCore
 import MoedDaemon
 import MoedHost
+import MoedTools
 
-/// Maps what went wrong to exit codes: 78 (EX_CONFIG) for what an administrator must mend, 130 for Ctrl-C, 1
-/// for the rest.
+/// Maps errors to exit codes: 78 (EX_CONFIG) for what an administrator must mend, 130 for Ctrl-C, 1 otherwise.
 enum CommandExit {
     static func translate(_ body: () async throws -> Void) async throws {
         do {

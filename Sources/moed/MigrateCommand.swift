@@ -6,26 +6,33 @@ struct MigrateCommand: AsyncParsableCommand {
         commandName: "migrate",
         abstract: "Create or update the schema `moed` in the database.",
         discussion: """
-            Safe to run at any time and from several places at once: it does only what is missing.
+            Safe to repeat, and safe to run from several hosts at once: it applies only the missing migrations, in \
+            one transaction.
 
-            With --roles it also creates the roles moed_owner, moed_worker, moed_client, moed_operator and moed_reader,
-            hands the schema to moed_owner, takes all other rights away, and turns on row security: a member of
-            moed_client sees and changes only the jobs of the tenant whose db_role it is. The daemon's role must be a
-            member of moed_worker from then on:
+            --roles also creates the roles moed_owner, moed_worker, moed_client, moed_operator and moed_reader. It \
+            hands the schema to moed_owner, revokes all other rights and turns on row security. A member of \
+            moed_client then sees and changes only the jobs of the tenant whose db_role it is. The daemon's role \
+            must be a member of moed_worker:
 
               GRANT moed_worker TO moed;
               GRANT moed_client TO app;
               INSERT INTO moed.tenant (name, db_role) VALUES ('app', 'app');
 
-            Needs a superuser, or CREATEROLE and CREATE on the database. Later migrations keep the roles up to date.
+            --roles needs a superuser, or CREATEROLE and CREATE on the database. Later migrations keep the rights up \
+            to date without --roles.
+
+            Examples:
+              moed migrate --database "dbname=work" --dry-run
+              moed migrate --database "dbname=work" --roles
+              moed migrate --config /etc/moed/moed.yaml
             """)
 
     @OptionGroup var settings: SettingOptions
 
-    @Flag(help: "Also create roles and turn on row security.")
+    @Flag(help: "Also create the roles and turn on row security.")
     var roles = false
 
-    @Flag(help: "Print the SQL that would be run, and change nothing.")
+    @Flag(help: "Print the SQL of the missing migrations and change nothing.")
     var dryRun = false
 
     func run() async throws {
@@ -38,8 +45,16 @@ struct MigrateCommand: AsyncParsableCommand {
 struct CheckCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "check",
-        abstract: "Check configuration, database, schema and model.",
-        discussion: "Exit code 0 when `moed run` would start, otherwise 78 with one line for each problem.")
+        abstract: "Check the configuration, the database and the model.",
+        discussion: """
+            Reads the configuration as `moed run` does and connects to the database. It checks schema and rights, and \
+            reads the model's configuration, tokenizer and template. Exit code 0: no problem was found. Exit code 78: \
+            standard error has one line for each problem.
+
+            Examples:
+              moed check --config /etc/moed/moed.yaml
+              moed check --database "dbname=work" --model /models/qwen3
+            """)
 
     @OptionGroup var settings: SettingOptions
 

@@ -1,32 +1,35 @@
 import ArgumentParser
 import MoedDaemon
+import MoedHost
+import MoedLocal
+import MoedTools
 
 /// The options of commands that run a model without a queue.
-struct ModelOptions: ParsableArguments {
+struct ModelArguments: ParsableArguments {
     @OptionGroup var directory: ModelDirectory
 
     @OptionGroup var formats: FormatOptions
 
-    @Option(help: "Compute threads; 0 is one per physical core.")
+    @Option(help: "Compute threads; 0 is one for each physical core.")
     var threads = 0
 
-    @Option(help: "Tokens of one prompt in one pass through the layers, at most.")
+    @Option(help: "Maximum number of tokens of one prompt in one sweep.")
     var prefillChunk = 256
 
     @Option(
-        help: "Format of keys and values: f32, f16 or int8; auto is f32 for unquantised weights, else f16.")
+        help: "Format of keys and values: f32, f16 or int8; auto is f32 for unquantised weights, otherwise f16.")
     var kv = "auto"
 
     // Off: cached_tokens would tell what else was in the batch, and the same line should give the same object.
     @Flag(
         inversion: .prefixedNo,
-        help: "Compute equal beginnings of prompts once. Texts and ids stay the same, cached_tokens does not.")
+        help: "Compute common prefixes of prompts once. Only cached_tokens depends on it.")
     var prefixCache = false
 
     @Option(
         help: """
-            Memory of the process: bytes (20GiB) or a part (80%) of the machine's or the control group's. Experts that \
-            do not fit are read from a pack while it runs. Without it everything is loaded.
+            Memory of the process: bytes (20GiB) or a part (80%) of the machine's or the control group's memory. \
+            Experts that do not fit are read from a pack while the model runs. Without it everything is loaded.
             """)
     var memoryBudget: String?
 
@@ -35,57 +38,70 @@ struct ModelOptions: ParsableArguments {
             throw ValidationError(
                 "--memory-budget must be bytes like 20GiB or a part like 80%, not “\(memoryBudget)”")
         }
-        guard ModelSelection.kvWords.contains(kv) else {
+        guard FormatChoice.kvWords.contains(kv) else {
             throw ValidationError(
-                "--kv must be one of \(ModelSelection.kvWords.joined(separator: ", ")), not “\(kv)”")
+                "--kv must be one of \(FormatChoice.kvWords.joined(separator: ", ")), not “\(kv)”")
         }
     }
 
-    var selection: ModelSelection {
-        ModelSelection(
-            directory: directory.model, threads: threads, prefillChunk: prefillChunk,
-            formats: FormatChoice(
-                experts: formats.experts ?? "auto", dense: formats.dense ?? "auto", group: formats.group),
-            kv: kv, prefixCache: prefixCache, budget: memoryBudget.flatMap { MemoryBudget($0) })
+    var model: ModelOptions {
+        var model = ModelOptions(directory: directory.model)
+        model.formats = FormatChoice(
+            experts: formats.experts ?? "auto", dense: formats.dense ?? "auto", group: formats.group)
+        model.budget = memoryBudget.flatMap { MemoryBudget($0) }
+        model.threads = threads
+        model.kvFormat = FormatChoice.kv(kv)
+        model.sharesPrefixes = prefixCache
+        model.prefillChunk = prefillChunk
+        model.kernels = ModelOptions.kernels(named: Host.environment["MOED_CPU"])
+        return model
     }
 }
 
 struct GenerateCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "generate",
-        abstract: "Chat-completion bodies in, chat-completion objects out.",
+        abstract: "Read chat-completion bodies, write chat-completion objects, a JSON line each.",
         discussion: """
-            Each input line is the body of an OpenAI chat completion, e.g.
-              {"messages": [{"role": "user", "content": "What is 27 + 58?"}], "max_tokens": 200, "seed": 1}
-            or has "prompt_ids" (token ids) in place of "messages". Also understood: temperature, top_p, top_k, \
-            min_p, presence_penalty, frequency_penalty, repetition_penalty, stop, stop_token_ids, n, reasoning \
-            (thinking or non_thinking), reasoning_effort, chat_template_kwargs, thinking_token_budget. Answers come \
-            in the order of the input. A line without seed is seeded with its number. The same line gives the same \
-            tokens whatever else is in the batch.
+            Each input line is the body of an OpenAI chat completion. "prompt_ids" (token ids) can replace \
+            "messages". Answers come in the order of the input. A line that cannot run becomes an error object, and \
+            the others run on.
+
+            Members: max_tokens, seed, temperature, top_p, top_k, min_p, presence_penalty, frequency_penalty, \
+            repetition_penalty, stop, stop_token_ids, n, reasoning (thinking or non_thinking), reasoning_effort, \
+            thinking_token_budget, chat_template_kwargs.
+
+            A line without seed gets its line number as seed. The same line gives the same tokens in every batch.
+
+            Example:
+              echo '{"messages": [{"role": "user", "content": "What is 27 + 58?"}], "seed": 1}' |
+                moed generate --model DIR
             """)
 
-    @OptionGroup var options: ModelOptions
+    @OptionGroup var options: ModelArguments
 
-    @Option(help: "Sequences that run together, at most.")
+    @Option(help: "Maximum number of sequences that run together.")
     var maxBatch = 32
 
-    @Option(help: "New tokens of a line that names no max_tokens; 0 is the rest of the context.")
+    @Option(help: "New tokens of a line without max_tokens, at most; 0 is the rest of the context.")
     var maxTokens = 4096
 
-    @Option(help: "Tokens of KV cache over all sequences; 0 chooses.")
+    @Option(help: "Capacity of the KV cache in tokens; 0 chooses.")
     var kvTokens = 0
 
-    @Option(help: "Record which experts sweeps use in FILE, for `moed replay`.")
+    @Option(help: "Record which experts each sweep uses in this file, for `moed replay`.")
     var traceRouting: String?
 
-    @Flag(name: .customLong("ids"), help: "Add output_ids (end token included) to each choice.")
+    @Flag(name: .customLong("ids"), help: "Add output_ids to each choice, the end token included.")
     var showsIDs = false
 
     func run() async throws {
         try await CommandExit.translate {
-            try Filters.generate(
-                options.selection, maxBatch: maxBatch, maxTokens: maxTokens, kvTokens: kvTokens,
-                showsIDs: showsIDs, routingTrace: traceRouting)
+            var model = options.model
+            model.sequences = maxBatch
+            model.kvTokens = kvTokens
+            model.maxTokensDefault = maxTokens == 0 ? nil : maxTokens
+            try Filters.generate(model, showsIDs: showsIDs, routingTrace: traceRouting)
         }
     }
 
@@ -99,21 +115,25 @@ struct GenerateCommand: AsyncParsableCommand {
 struct ScoreCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "score",
-        abstract: "How probable the model finds a text.",
+        abstract: "Print the log-probability of each token of a text, a JSON line each.",
         discussion: """
-            {"ids": […]} or {"text": "…"} → {"ids", "logprobs"}: logprobs[i] is the natural-log probability of \
-            ids[i+1] after ids[0…i]. With --top K also top_ids and top_logprobs: for each position i the K most \
-            probable successors of ids[0…i], the last position included.
+            Input lines are {"text": "…"} or {"ids": […]}. Output lines are {"ids", "logprobs"}. \
+            logprobs[i] is the natural logarithm of the probability of ids[i+1] after ids[0…i]. \
+            --top K adds top_ids and top_logprobs: the K most probable successors at each position, the last \
+            one included.
+
+            Example:
+              echo '{"text": "How probable is this?"}' | moed score --model DIR --top 3
             """)
 
-    @OptionGroup var options: ModelOptions
+    @OptionGroup var options: ModelArguments
 
-    @Option(help: "How many of the most probable successors to add per position.")
+    @Option(help: "Number of most probable successors to add per position.")
     var top = 0
 
     func run() async throws {
         try await CommandExit.translate {
-            try Filters.score(options.selection, top: top)
+            try Filters.score(options.model, top: top)
         }
     }
 

@@ -1,19 +1,21 @@
 import ArgumentParser
 import MoedDaemon
+import MoedLocal
+import MoedTools
 
-/// Formats of weights, on the command line.
+/// Options that choose the formats of weights.
 struct FormatOptions: ParsableArguments {
-    @Option(help: "Format of the experts: bf16 (as stored), int8 or int4. Default: the pack's, or bf16.")
+    @Option(help: "Weight format of the experts: bf16 (as stored), int8 or int4. Default: the pack's, or bf16.")
     var experts: String?
 
     @Option(
         help: """
-            Format of all other matrices but the routers: bf16, int8 or int4 (embeddings stay int8). Default: the \
-            pack's, or bf16.
+            Weight format of all other matrices except the routers: bf16, int8 or int4 (embeddings stay int8). \
+            Default: the pack's, or bf16.
             """)
     var dense: String?
 
-    @Option(help: "Inputs that share a scale in int8 and int4: 32, 64 or 128; --dense int4/32 has its own.")
+    @Option(help: "Quant group, the inputs that share a scale: 32, 64 or 128. --dense int4/32 names its own.")
     var group = FormatChoice.groupDefault
 
     func validate() throws {
@@ -31,27 +33,29 @@ struct FormatOptions: ParsableArguments {
 struct PackCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "pack",
-        abstract: "Make a pack of a checkpoint: quantised, and as fast to load as to read.",
+        abstract: "Make a pack of a checkpoint: quantised weights in the layout that the kernels read.",
         discussion: """
-            Reads CHECKPOINT, a Hugging Face directory, and writes the directory PACK, which every command and
-            model.path take in its place:
+            Reads CHECKPOINT, a Hugging Face directory, and writes the directory PACK. Every command and model.path \
+            take a pack instead of a checkpoint. It holds:
               manifest.json   formats, and place and digest of every blob
               dense.bin       embeddings, attention, routers, norms
-              experts.bin     the experts, gate, up and down of each in one blob
-              config.json, tokenizer.json, …   as they are
+              experts.bin     the experts; gate, up and down of each in one blob
+              config.json, tokenizer.json, …   copies
 
-            bf16 leaves weights as they are stored; int8 and int4 look for the scale of each group of weights with
-            the smallest error. Only a few tensors are in memory at a time. PACK appears when it is complete: what
-            is left of an interrupted run (PACK.partial-…) is removed by the next one.
+            --experts and --dense must be given. bf16 keeps weights as they are stored. int8 and int4 search the \
+            scale of each quant group for the smallest error. Only a few tensors are in memory at a time. PACK \
+            appears when it is complete. The next run removes what an interrupted one left (PACK.partial-…).
 
-            Good choices: --experts int8 --dense int8 --group 32 for quality; --experts int4 --dense int8 for the
-            smallest loss at half the size; --experts int4 --dense int4/32 for one or few sequences at a time.
+            Examples: best quality; half the size with the smallest loss; few sequences at a time:
+              moed pack DIR PACK --experts int8 --dense int8 --group 32
+              moed pack DIR PACK --experts int4 --dense int8
+              moed pack DIR PACK --experts int4 --dense int4/32
             """)
 
     @Argument(help: "Hugging Face checkpoint directory.")
     var checkpoint: String
 
-    @Argument(help: "Directory to make; it must not exist yet.")
+    @Argument(help: "Directory to create; it must not exist yet.")
     var pack: String
 
     @OptionGroup var formats: FormatOptions
@@ -59,7 +63,7 @@ struct PackCommand: AsyncParsableCommand {
     @Flag(help: "Print the relative RMS error of the packed weights by class of tensor.")
     var report = false
 
-    @Option(help: "Threads; 0 is one per physical core.")
+    @Option(help: "Threads; 0 is one for each physical core.")
     var threads = 0
 
     func validate() throws {
@@ -84,12 +88,19 @@ struct PackCommand: AsyncParsableCommand {
 struct InspectCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "inspect",
-        abstract: "Architecture, formats, sizes and per-token costs of a model directory.")
+        abstract: "Print architecture, formats, sizes and per-token costs of a model directory.",
+        discussion: """
+            Reads headers only. --verify reads a whole pack and compares each byte with its digest.
+
+            Examples:
+              moed inspect DIR
+              moed inspect PACK --verify
+            """)
 
     @Argument(help: "Directory of a Hugging Face checkpoint or of a pack.")
     var directory: String
 
-    @Flag(help: "Read all of a pack and compare it with its digests.")
+    @Flag(help: "Read the whole pack and compare it with its digests.")
     var verify = false
 
     func run() async throws {

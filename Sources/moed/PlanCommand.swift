@@ -1,56 +1,59 @@
 import ArgumentParser
+import MoedCore
 import MoedDaemon
+import MoedLocal
+import MoedTools
 
 struct PlanCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "plan",
-        abstract: "What a model would do under a memory budget: the split, tokens per second, what binds.",
+        abstract: "Predict memory split and tokens per second of a model under a memory budget.",
         discussion: """
-            Nothing is loaded. The machine is measured unless described: --cores scales what its cores reach, --disk
-            and --memory-bandwidth take rates. Computing, memory and disk work side by side, and the slowest of them
-            binds a sweep; tokens are taken to choose experts independently. A budget that is too small ends with exit
-            code 78 and names the least one.
+            Loads nothing. It measures the rates of this machine, unless options describe another one. --cores \
+            scales what its cores reach. --disk and --memory-bandwidth are rates. Large sweeps overlap disk, memory \
+            and compute; the slowest of them binds. Tokens are assumed to choose experts independently. A budget \
+            below the minimum ends with exit code 78 and names the minimum.
 
-            --workload takes jobs as `moed bench` does (a file of JSON lines, or mixed:N) through the planner that will
-            run them, and says how long they would take; answers are taken to be as long as they may be.
+            --workload runs jobs through the planner of the daemon and prints how long they take. It takes files as \
+            `moed bench` does. Each answer is assumed to be as long as it may be.
 
             Examples:
               moed plan --model PACK --budget 20GiB
-              moed plan --model PACK --budget 20GiB --workload tonight.jsonl --slots 128 --rows-per-sweep 2048
-              moed plan --synthetic qwen3-235b-a22b --experts int4 --budget 100GiB --disk 7GB/s --cores 32 \\
-                --memory-bandwidth 240GB/s
+              moed plan --model PACK --budget 20GiB --workload tonight.jsonl --slots 128
+              moed plan --synthetic qwen3-235b-a22b --experts int4 --budget 100GiB \\
+                --disk 7GB/s --cores 32 --memory-bandwidth 240GB/s
             """)
 
     @Option(help: "Directory of a Hugging Face checkpoint or of a pack.")
     var model: String?
 
-    @Option(help: "A published shape in place of a model: NAME[:layers=N][,vocab=N].")
+    @Option(help: "A published shape instead of a model: NAME[:layers=N][,vocab=N].")
     var synthetic: String?
 
     @OptionGroup var formats: FormatOptions
 
-    @Option(help: "Memory of the process: bytes (20GiB) or a part (80%) of what there is.")
+    @Option(help: "Memory of the process: bytes (20GiB) or a part (80%) of the machine's memory.")
     var budget = "80%"
 
-    @Option(help: "Sequences that run together.")
+    @Option(help: "Number of sequences that run together.")
     var slots = 64
 
-    @Option(help: "Tokens of each sequence at the middle of its run.")
+    @Option(help: "Length of each sequence at the middle of its run, in tokens.")
     var context = 512
 
-    @Option(help: "Tokens in one pass through the layers, at most.")
+    @Option(help: "Maximum number of tokens in one sweep.")
     var rowsPerSweep = 512
 
-    @Option(help: "Cores of the machine, like this one's. Default: this machine.")
+    @Option(help: "Number of cores, each as fast as one of this machine. Default: this machine's.")
     var cores: Int?
 
-    @Option(help: "What the disk reads, like 7GB/s. Default: measured.")
+    @Option(help: "Read rate of the disk, such as 7GB/s. Default: measured.")
     var disk: String?
 
-    @Option(help: "What the memory reads, like 240GB/s. Default: measured.")
+    @Option(help: "Read rate of the memory, such as 240GB/s. Default: measured.")
     var memoryBandwidth: String?
 
-    @Option(help: "Jobs to be done: a file of JSON lines, or mixed:N.")
+    @Option(help: "Jobs to run: a file of JSON lines, or mixed:N.")
     var workload: String?
 
     func validate() throws {
@@ -77,16 +80,19 @@ struct PlanCommand: AsyncParsableCommand {
             guard let memory = MemoryBudget(budget) else {
                 throw ConfigurationProblem("--budget must be like 20GiB or 80%, not “\(budget)”")
             }
-            let source: BenchOptions.Source =
-                if let synthetic { .synthetic(try SyntheticShape(synthetic)) } else { .directory(model ?? "") }
-            try Planning.run(
-                .init(
-                    source: source,
-                    formats: FormatChoice(
-                        experts: formats.experts ?? "auto", dense: formats.dense ?? "auto", group: formats.group),
-                    budget: memory, slots: slots, context: context, rowsPerSweep: rowsPerSweep, cores: cores,
-                    disk: try rate(disk, "--disk"), memory: try rate(memoryBandwidth, "--memory-bandwidth"),
-                    workload: try workload.map { try WorkloadSource($0) }))
+            var model = ModelOptions(directory: model ?? "")
+            model.formats = FormatChoice(
+                experts: formats.experts ?? "auto", dense: formats.dense ?? "auto", group: formats.group)
+            model.budget = memory
+            model.sequences = slots
+            model.rowsPerSweep = rowsPerSweep
+            var options = Planning.Options(
+                model: model, synthetic: try synthetic.map { try SyntheticShape($0) }, context: context)
+            options.cores = cores
+            options.disk = try rate(disk, "--disk")
+            options.memory = try rate(memoryBandwidth, "--memory-bandwidth")
+            options.workload = try workload.map { try WorkloadSource($0) }
+            try Planning.run(options)
         }
     }
 }

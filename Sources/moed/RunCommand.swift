@@ -6,9 +6,13 @@ struct RunCommand: AsyncParsableCommand {
         commandName: "run",
         abstract: "Run jobs from the queue until stopped.",
         discussion: """
-            SIGTERM or Ctrl-C: no new jobs are claimed, running ones may finish within shutdown.grace, the rest go \
-            back to the queue without losing an attempt. A lost database connection is retried while the model \
-            stays loaded. Exit code 78 means that the configuration must be mended; systemd does not restart then.
+            After SIGTERM or Ctrl-C no job is claimed any more. Running jobs may finish within shutdown.grace. The \
+            rest return to the queue without losing an attempt. While the database is away the model stays loaded. \
+            Exit code 78 means that the configuration must be mended; systemd does not restart then.
+
+            Examples:
+              moed run --config /etc/moed/moed.yaml
+              moed run --database "dbname=work" --model PACK --set memory.budget=20GiB --drain
 
             Configuration keys (file < environment < flags), with their defaults:
 
@@ -17,13 +21,13 @@ struct RunCommand: AsyncParsableCommand {
 
     @OptionGroup var settings: SettingOptions
 
-    @Flag(help: "Stop with exit code 0 when nothing is left that this worker may run.")
+    @Flag(help: "Stop with exit code 0 when no job is left that this worker may run.")
     var drain = false
 
-    @Flag(inversion: .prefixedNo, help: "Progress on standard error (default: on with --drain).")
+    @Flag(inversion: .prefixedNo, help: "Show progress on standard error (default: on with --drain).")
     var progress: Bool?
 
-    @Option(help: "Record which experts sweeps use in FILE, for `moed replay`.")
+    @Option(help: "Record which experts each sweep uses in this file, for `moed replay`.")
     var traceRouting: String?
 
     func run() async throws {

@@ -2,12 +2,12 @@ import ArgumentParser
 import MoedDaemon
 import MoedHost
 
-/// The options of every command that reads the configuration: file < `MOED_…` variables < these.
+/// The options of every command that reads the configuration. They override `MOED_…` variables and the file.
 struct SettingOptions: ParsableArguments {
-    @Option(help: "YAML file; see systemd/moed.yaml.example for all keys.")
+    @Option(help: "YAML file; `moed settings --yaml` prints one with all keys.")
     var config: String?
 
-    @Option(name: .customLong("database"), help: "libpq connection string or URI (database.url).")
+    @Option(name: .customLong("database"), help: "Connection string or URI of libpq (database.url).")
     var database: String?
 
     @Option(
@@ -16,7 +16,7 @@ struct SettingOptions: ParsableArguments {
 
     @Option(
         name: .customLong("set"),
-        help: ArgumentHelp("Any key, e.g. --set queue.lease=30s. Repeatable.", valueName: "key=value"))
+        help: ArgumentHelp("Set any key, e.g. --set queue.lease=30s. Repeatable.", valueName: "key=value"))
     var assignments: [String] = []
 
     /// Merged sources.

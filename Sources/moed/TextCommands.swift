@@ -1,7 +1,8 @@
 import ArgumentParser
 import MoedDaemon
+import MoedTools
 
-/// Where a model lies.
+/// The option that names a model directory.
 struct ModelDirectory: ParsableArguments {
     @Option(help: "Directory of a Hugging Face checkpoint or of a pack.")
     var model: String
@@ -9,11 +10,18 @@ struct ModelDirectory: ParsableArguments {
 
 struct TokenizeCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "tokenize", abstract: #"{"text"} → {"ids"}, a JSON line each."#)
+        commandName: "tokenize",
+        abstract: #"Turn {"text"} into {"ids"}, a JSON line each."#,
+        discussion: """
+            Needs only tokenizer.json of the model directory.
+
+            Example:
+              echo '{"text": "Hello"}' | moed tokenize --model DIR | moed detokenize --model DIR
+            """)
 
     @OptionGroup var directory: ModelDirectory
 
-    @Flag(help: "Take added tokens such as <|im_end|> as ordinary text.")
+    @Flag(help: "Treat added tokens such as <|im_end|> as ordinary text.")
     var plain = false
 
     func run() async throws {
@@ -23,11 +31,18 @@ struct TokenizeCommand: AsyncParsableCommand {
 
 struct DetokenizeCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "detokenize", abstract: #"{"ids"} → {"text"}, a JSON line each."#)
+        commandName: "detokenize",
+        abstract: #"Turn {"ids"} into {"text"}, a JSON line each."#,
+        discussion: """
+            Needs only tokenizer.json of the model directory.
+
+            Example:
+              echo '{"ids": [9707, 151645]}' | moed detokenize --model DIR --skip-special
+            """)
 
     @OptionGroup var directory: ModelDirectory
 
-    @Flag(help: "Leave out special tokens.")
+    @Flag(help: "Omit special tokens.")
     var skipSpecial = false
 
     func run() async throws {
@@ -38,10 +53,13 @@ struct DetokenizeCommand: AsyncParsableCommand {
 struct TemplateCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "template",
-        abstract: #"{"messages", "tools", "kwargs"} → {"text"} or {"error"}, a JSON line each."#,
+        abstract: #"Render the chat template: {"messages", "tools", "kwargs"} into {"text"} or {"error"}."#,
         discussion: """
-            Renders the checkpoint's own chat template. The members of "kwargs" are variables of the template, e.g. \
+            The template is the checkpoint's own. The members of "kwargs" are variables of the template, such as \
             {"add_generation_prompt": true, "enable_thinking": false}.
+
+            Example:
+              echo '{"messages": [{"role": "user", "content": "Hi"}]}' | moed template --model DIR
             """)
 
     @OptionGroup var directory: ModelDirectory

@@ -1,45 +1,57 @@
 #!/usr/bin/env bash
 # The whole way of a job in one minute: a private PostgreSQL, jobs enqueued by SQL, the daemon, answers and accounts.
-# Leaves nothing behind: neither files nor processes.
+# Leaves nothing behind but its log: neither files nor processes.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
-moed=${MOED_BINARY:-.build/release/moed}
+moed=${MOED_BINARY:-.build-static/dist/moed}
+log=${DEMO_LOG:-/dev/null}
 model=Tests/Fixtures/sample-model
+source .ci/phase.sh
 title() { printf '\n\033[1m%s\033[0m\n' "$*"; }
 
-title "1. A private PostgreSQL"
+begin 'A private PostgreSQL is started'
 source Tests/server.sh
+finish
 database="host=$home user=moed dbname=postgres"
 sql() { psql -X -q -v ON_ERROR_STOP=1 "$database" "$@"; }
-echo "running in $home"
 
-title "2. moed migrate"
-"$moed" migrate --database "$database"
+phase 'Its schema is made: moed migrate' "$moed" migrate --database "$database"
+phase 'Jobs are enqueued by SQL: Tests/Demo/jobs.sql' sql -f Tests/Demo/jobs.sql -o /dev/null
+count=$(sql -At -c "SELECT count(*) FROM moed.jobs WHERE state = 'queued'")
+phase "$count jobs are run: moed run --drain" \
+  "$moed" run --database "$database" --model "$model" --set log.level=warning --drain
 
-title "3. Jobs, enqueued by SQL (Tests/Demo/jobs.sql)"
-sql -f Tests/Demo/jobs.sql -o /dev/null
-sql -At -c "SELECT count(*) || ' jobs are queued' FROM moed.jobs WHERE state = 'queued'"
+# Injected tokens end a thought that used up its budget.
+sql -c "
+  CREATE VIEW judged AS
+  SELECT j.*, CASE
+           WHEN j.state = 'failed' THEN 'failed on purpose'
+           WHEN j.content = q.answer THEN 'right'
+           WHEN j.injected_tokens > 0 THEN 'wrong on purpose: ' || j.thinking_tokens || ' tokens to think'
+           WHEN j.mode = 'non_thinking' THEN 'wrong on purpose: no thinking'
+           ELSE 'wrong' END AS verdict
+    FROM moed.jobs j LEFT JOIN (SELECT DISTINCT text, answer FROM question) q ON q.text = j.prompt"
 
-title "4. moed run --drain"
-"$moed" run --database "$database" --model "$model" --set log.level=warning --drain
-
-title "5. Answers"
+title 'Answers'
 sql -P pager=off -P null= -c "
-  SELECT id, mode, left(prompt, 56) AS question,
-         coalesce(left(content, 60), state || ': ' || left(error, 90)) AS answer,
-         thinking_tokens AS think, injected_tokens AS inj, answer_tokens AS ans, total_tokens AS total,
+  SELECT id, mode, left(prompt, 56) AS question, coalesce(left(content, 60), state || ': ' || left(error, 60)) AS answer,
+         verdict, thinking_tokens AS think, injected_tokens AS inj, answer_tokens AS ans, total_tokens AS total,
          run_ms AS ms
-    FROM moed.jobs ORDER BY id"
+    FROM judged ORDER BY id"
 sql -P pager=off -x -c "
   SELECT prompt AS question, reasoning AS thinking, content AS answer
     FROM moed.jobs WHERE mode = 'thinking' AND state = 'succeeded' ORDER BY id LIMIT 1"
 
-title "6. The token account (moed.usage_daily)"
+title 'The token account (moed.usage_daily)'
 sql -P pager=off -c "
   SELECT model, mode, jobs, prompt_tokens AS prompt, cached_tokens AS cached, thinking_tokens AS thinking,
          injected_tokens AS injected, answer_tokens AS answer, total_tokens AS total
     FROM moed.usage_daily ORDER BY model, mode"
-sql -At -c "SELECT 'succeeded ' || count(*) FILTER (WHERE state = 'succeeded')
-              || ', failed ' || count(*) FILTER (WHERE state = 'failed')
-              || ', left over ' || count(*) FILTER (WHERE state NOT IN ('succeeded', 'failed')) FROM moed.jobs"
+sql -At -c "
+  SELECT format('%s succeeded (%s right, %s wrong on purpose, %s wrong), %s failed on purpose, %s left over.',
+                count(*) FILTER (WHERE state = 'succeeded'), count(*) FILTER (WHERE verdict = 'right'),
+                count(*) FILTER (WHERE verdict LIKE 'wrong on purpose%'), count(*) FILTER (WHERE verdict = 'wrong'),
+                count(*) FILTER (WHERE state = 'failed'),
+                count(*) FILTER (WHERE state NOT IN ('succeeded', 'failed'))) FROM judged"
+echo 'On purpose: a model of 2.75 million parameters guesses unless it may think, and six jobs are invalid.'

@@ -35,25 +35,15 @@ struct BudgetTests {
         #expect(try await drain(roomy, "50%").status == 0)
 
         let scene = try await scene()
-        // How many there are at once is a matter of luck, for those of a job go when it ends: eight run together, and
-        // on a busy machine they may have ended before the signal comes.
-        let kept: SQL = "SELECT count(DISTINCT job_id) AS value FROM moed.job_checkpoint"
-        var unfinished: Int64 = 0
-        for _ in 0..<4 where unfinished == 0 {
-            let daemon = try MoedDaemonProcess(scene.arguments(settings("50%"), model: pack.path))
-            #expect(try await eventually { try await scene.database.value(kept, as: Int64.self) ?? 0 > 0 })
-            daemon.signal(SIGKILL)
-            #expect(try await daemon.exitCode() == -SIGKILL)
-            unfinished = try await scene.database.value(kept, as: Int64.self) ?? 0
-        }
+        let daemon = try MoedDaemonProcess(scene.arguments(settings("50%"), model: pack.path))
+        #expect(try await daemon.freeze { try await scene.checkpointed() > 1 })
+        #expect(try await scene.bury(daemon))
+        let unfinished = try await scene.checkpointed()
         try #require(unfinished > 0)
         let tight = try await drain(scene, SamplePack.tight(least))
         #expect(tight.status == 0 && tight.errors.contains("experts are read by"), "\(tight.errors)")
         #expect(try await scene.texts() == roomy.texts())
-        #expect(
-            try await scene.database.value(
-                "SELECT count(*) AS value FROM moed.token_ledger WHERE kind = 'final' AND recomputed_tokens > 0",
-                as: Int64.self) == unfinished)
+        #expect(try await scene.resumed() == unfinished)
         #expect(try await scene.accountingFaults() == [])
     }
 

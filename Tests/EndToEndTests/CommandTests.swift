@@ -158,4 +158,25 @@ struct CommandTests {
         }
         #expect(try await MoedProgram.run(["--help"]).output.contains("moed.enqueue"))
     }
+
+    @Test(arguments: [
+        "run", "migrate", "check", "settings", "inspect", "pack", "generate", "score", "bench", "plan", "replay",
+        "chaos", "tokenize", "detokenize", "template",
+    ])
+    func everyHelpHasAnExample(_ command: String) async throws {
+        let help = try await MoedProgram.run([command, "--help"], environment: ["COLUMNS": "200"]).output
+        let overview = try #require(help.components(separatedBy: "USAGE:").first)
+        #expect(overview.contains("Example"))
+        #expect(overview.contains("moed \(command) "), "\(overview)")
+    }
+
+    @Test func settingsPrintsTheFilesOfTheProject() async throws {
+        for (flag, file) in [("--markdown", "docs/configuration.md"), ("--yaml", "systemd/moed.yaml.example")] {
+            let printed = try await MoedProgram.run(["settings", flag])
+            let text = try String(contentsOf: Fixtures.packageRoot.appending(path: file), encoding: .utf8)
+            #expect(printed.status == 0 && printed.output == text, "moed settings \(flag) >\(file)")
+        }
+        #expect(try await MoedProgram.run(["settings"]).output.contains("[MOED_QUEUE_LEASE]"))
+        #expect(try await MoedProgram.run(["settings", "--markdown", "--yaml"]).status != 0)
+    }
 }

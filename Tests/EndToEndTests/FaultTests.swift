@@ -7,14 +7,18 @@ import Testing
 /// What goes wrong at night: killed daemons, signals, a database that goes away.
 @Suite(.serialized, .enabled(if: Scene.obstacle == nil, Comment(rawValue: Scene.obstacle ?? "")))
 struct FaultTests {
-    func enqueue(_ scene: Scene, _ count: Int, maxTokens: Int = 120) async throws {
+    /// - Returns: their numbers, in order.
+    @discardableResult
+    func enqueue(_ scene: Scene, _ count: Int, maxTokens: Int = 120) async throws -> [Int64] {
         try await scene.database.query(
             """
             INSERT INTO moed.jobs (prompt, reasoning, max_tokens, seed)
             SELECT 'What is ' || i || ' + ' || 4000 - i || '?', CASE WHEN i % 4 = 0 THEN 'non_thinking' ELSE 'thinking' END,
                    \(Int32(maxTokens)), i
               FROM generate_series(1, \(Int32(count))) AS i
-            """)
+            RETURNING id
+            """
+        ).map { try $0.value("id") }
     }
 
     /// Lets jobs run up to their `max_tokens`.
@@ -31,15 +35,14 @@ struct FaultTests {
         for round in 1...3 {
             let daemon = try scene.start(["engine.slots": "8"])
             #expect(
-                try await eventually {
+                try await daemon.freeze {
                     let (running, done) = (
                         try await scene.count("state = 'running'"),
                         try await scene.count("state = 'succeeded'")
                     )
                     return running > 0 && done >= round * 20
                 })
-            daemon.signal(SIGKILL)
-            #expect(try await daemon.exitCode() == -SIGKILL)
+            #expect(try await scene.bury(daemon))
         }
         try await scene.drain()
         #expect(try await scene.count("state = 'succeeded'") == 400)
@@ -78,7 +81,8 @@ struct FaultTests {
     func unfinishedJobsGoOnFromTheirCheckpoints(_ signal: Int32) async throws {
         func scene() async throws -> Scene {
             let scene = try await Scene()
-            try await enqueue(scene, 16, maxTokens: 400)
+            // Of lengths that differ, so that those which run together do not end together.
+            for length in 0..<8 { try await enqueue(scene, 2, maxTokens: 240 + 40 * length) }
             try await ignoreEndTokens(scene)
             return scene
         }
@@ -90,46 +94,46 @@ struct FaultTests {
             "shutdown.grace": "0s",
         ]
         let daemon = try scene.start(settings)
-        #expect(
-            try await eventually {
-                try await scene.database.value(
-                    "SELECT count(DISTINCT job_id) AS value FROM moed.job_checkpoint", as: Int64.self) == 8
-            })
-        daemon.signal(signal)
-        #expect(try await daemon.exitCode() == (signal == SIGKILL ? -SIGKILL : 0))
+        #expect(try await daemon.freeze { try await scene.checkpointed() > 1 })
+        if signal == SIGKILL {
+            #expect(try await scene.bury(daemon))
+        } else {
+            daemon.signal(signal)
+            daemon.thaw()
+            #expect(try await daemon.exitCode() == 0)
+        }
+        let unfinished = try await scene.checkpointed()
+        #expect(unfinished > 0)
         try await scene.drain(["engine.slots": "8"])
         #expect(try await scene.texts() == undisturbed.texts())
-        #expect(
-            try await scene.database.value(
-                "SELECT count(*) AS value FROM moed.token_ledger WHERE kind = 'final' AND recomputed_tokens > 0",
-                as: Int64.self) == 8)
-        #expect(
-            try await scene.database.value(
-                "SELECT count(*) AS value FROM moed.job_checkpoint", as: Int64.self) == 0)
+        #expect(try await scene.resumed() == unfinished)
+        #expect(try await scene.checkpointed() == 0)
         #expect(try await scene.accountingFaults() == [])
     }
 
     @Test func sigtermReleasesWithoutUsingAnAttempt() async throws {
         let scene = try await Scene()
-        try await enqueue(scene, 40, maxTokens: 3000)
+        try await enqueue(scene, 40, maxTokens: 3500)
         try await ignoreEndTokens(scene)
-        let daemon = try scene.start(["engine.slots": "8", "shutdown.grace": "1s"])
-        #expect(try await eventually { try await scene.count("state = 'running'") == 8 })
+        let daemon = try scene.start(["engine.slots": "8", "shutdown.grace": "500ms"])
+        #expect(try await daemon.freeze { try await scene.count("state = 'running'") == 8 })
         daemon.signal(SIGTERM)
-        try await Task.sleep(for: .milliseconds(300))
+        // Whoever is impatient asks again: that changes nothing.
+        #expect(try await daemon.freeze(after: .milliseconds(5)) { daemon.logText.contains("stopping:") })
         daemon.signal(SIGTERM)
-        #expect(try await daemon.exitCode(within: 8) == 0)
+        daemon.thaw()
+        #expect(try await daemon.exitCode() == 0)
         #expect(try await scene.count("state = 'queued' AND attempt = 0") == 40)
         #expect(try await scene.accountingFaults() == [])
     }
 
     @Test func sigtermLetsRunningJobsFinish() async throws {
         let scene = try await Scene()
-        // More than there is time for: whenever this test looks, some are running and many wait.
-        try await enqueue(scene, 10_000)
-        let daemon = try scene.start(["shutdown.grace": "300s", "engine.slots": "4"])
-        #expect(try await eventually { try await scene.count("state = 'running'") > 0 })
+        try await enqueue(scene, 400)
+        let daemon = try scene.start(["shutdown.grace": "1h", "engine.slots": "4"])
+        #expect(try await daemon.freeze { try await scene.count("state = 'running'") > 0 })
         daemon.signal(SIGINT)
+        daemon.thaw()
         #expect(try await daemon.exitCode() == 0)
         #expect(try await scene.count("state = 'queued'") > 0)
         #expect(try await scene.count("state = 'succeeded'") > 0)
@@ -144,12 +148,17 @@ struct FaultTests {
         let scene = try await Scene()
         try await enqueue(scene, 80)
         let daemon = try scene.start(["engine.slots": "4"])
+        var done: Int64 = 0
         for _ in 0..<5 {
-            try await Task.sleep(for: .milliseconds(300))
-            try await scene.database.query(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'moed%' AND application_name <> 'moed test' AND datname = current_database()"
+            // Each time it has written something since the last cut, so it is connected.
+            #expect(try await daemon.freeze { try await scene.count("state = 'succeeded'") > done })
+            done = try await scene.count("state = 'succeeded'")
+            let cut: Int64? = try await scene.database.value(
+                "SELECT count(pg_terminate_backend(pid)) AS value FROM pg_stat_activity WHERE application_name LIKE 'moed%' AND application_name <> 'moed test' AND datname = current_database()"
             )
+            #expect(try #require(cut) > 0)
         }
+        daemon.thaw()
         #expect(try await eventually { try await scene.count("state = 'succeeded'") == 80 })
         #expect(daemon.isRunning)
         daemon.signal(SIGTERM)
@@ -171,11 +180,16 @@ struct FaultTests {
                     "SELECT count(*) AS value FROM moed.worker WHERE idle", as: Int64.self) == 1
             })
         for number in 1...3 {
-            try await Task.sleep(for: .milliseconds(400))
             try await enqueue(scene, 1)
             #expect(
                 try await eventually {
                     try await scene.count("state = 'succeeded'") == Int64(number)
+                })
+            // What comes while it is not idle is not notified.
+            #expect(
+                try await eventually {
+                    try await scene.database.value(
+                        "SELECT count(*) AS value FROM moed.worker WHERE idle", as: Int64.self) == 1
                 })
         }
         daemon.signal(SIGTERM)
@@ -184,16 +198,17 @@ struct FaultTests {
 
     @Test func aCancelledJobStops() async throws {
         let scene = try await Scene()
-        try await enqueue(scene, 2, maxTokens: 3500)
-        try await ignoreEndTokens(scene, where: "job_id = 1")
+        let ids = try await enqueue(scene, 2, maxTokens: 3500)
+        try await ignoreEndTokens(scene, where: "job_id = \(ids[0])")
         let daemon = try scene.start()
         #expect(
-            try await eventually { try await scene.count("state = 'running' AND id = 1") == 1 })
-        try await scene.database.query("SELECT moed.cancel(1)")
+            try await daemon.freeze { try await scene.count("state = 'running' AND id = \(ids[0])") == 1 })
+        try await scene.database.query("SELECT moed.cancel(\(ids[0]))")
+        daemon.thaw()
         #expect(
-            try await eventually { try await scene.count("state = 'cancelled' AND id = 1") == 1 })
+            try await eventually { try await scene.count("state = 'cancelled' AND id = \(ids[0])") == 1 })
         #expect(
-            try await eventually { try await scene.count("state = 'succeeded' AND id = 2") == 1 })
+            try await eventually { try await scene.count("state = 'succeeded' AND id = \(ids[1])") == 1 })
         daemon.signal(SIGTERM)
         #expect(try await daemon.exitCode() == 0)
         #expect(try await scene.accountingFaults() == [])
@@ -207,7 +222,7 @@ struct FaultTests {
         try await scene.database.run(
             script: "ALTER TABLE moed.job_result ADD CONSTRAINT closed CHECK (false)")
         let daemon = try scene.start(["engine.slots": "8"])
-        #expect(try await eventually { daemon.logText.contains("refuses the result") })
+        #expect(try await daemon.freeze { daemon.logText.contains("refuses the result") })
         #expect(try await scene.count("state IN ('succeeded', 'failed')") == 0)
         try await scene.database.run(
             script: """
@@ -217,6 +232,7 @@ struct FaultTests {
         let cut =
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
         try await scene.database.run(script: cut)
+        daemon.thaw()
         #expect(try await eventually { daemon.logText.contains("read-only transaction") })
         try await scene.database.run(
             script:

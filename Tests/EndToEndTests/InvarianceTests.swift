@@ -44,7 +44,19 @@ struct InvarianceTests {
         if workers == 1 {
             try await scene.drain(settings)
         } else {
-            let daemons = try (0..<workers).map { _ in try scene.start(settings) }
+            var daemons: [MoedDaemonProcess] = []
+            // Each has taken some of them before any goes on.
+            for number in 1...workers {
+                let daemon = try scene.start(settings)
+                daemons.append(daemon)
+                #expect(
+                    try await daemon.freeze {
+                        try await scene.database.value(
+                            "SELECT count(DISTINCT leased_by) AS value FROM moed.job WHERE state = 'running'"
+                        ) == number
+                    })
+            }
+            for daemon in daemons { daemon.thaw() }
             #expect(
                 try await eventually {
                     try await scene.count("state = 'succeeded'") == Int64(Self.jobs)

@@ -88,7 +88,7 @@ struct PackCommandTests {
             let process = try MoedDaemonProcess(
                 ["pack", model, folder.path("pack"), "--threads", "1", "--report"] + int4)
             let partial = "pack.partial-\(process.processID)"
-            let started = try await eventually {
+            let started = try await process.freeze(after: .milliseconds(2)) {
                 FileManager.default.fileExists(atPath: self.folder.path("\(partial)/experts.bin"))
                     || !process.isRunning
             }

@@ -18,12 +18,13 @@ struct Scene {
         guard result.status == 0 else { throw TestFailure("moed migrate: \(result.errors)") }
     }
 
-    /// Arguments of `moed run` for tests: short intervals, little logging.
+    /// Arguments of `moed run` for tests: short intervals, little logging. A lease ends when `bury` says so, not when
+    /// the machine is slow.
     func arguments(
         _ settings: [String: String] = [:], model: String = Fixtures.sampleModel.path, drains: Bool = false
     ) -> [String] {
         var values = [
-            "queue.poll_interval": "100ms", "queue.lease": "2s", "log.level": "notice",
+            "queue.poll_interval": "100ms", "queue.lease": "1h", "log.level": "notice",
             "shutdown.grace": "5s",
         ]
         values.merge(settings) { $1 }
@@ -44,6 +45,34 @@ struct Scene {
         guard result.status == 0 else {
             throw TestFailure("moed run --drain ended with \(result.status): \(result.errors)")
         }
+    }
+
+    /// Kills a daemon, and lets its lease run out once the server has done what the daemon asked for last.
+    ///
+    /// - Returns: whether it was killed by that, and had not ended before.
+    func bury(_ daemon: MoedDaemonProcess) async throws -> Bool {
+        daemon.signal(SIGKILL)
+        guard try await daemon.exitCode() == -SIGKILL else { return false }
+        let isOver = try await eventually {
+            try await database.value(
+                """
+                SELECT count(*) AS value FROM pg_stat_activity
+                 WHERE datname = current_database() AND application_name IN ('moed', 'moed listen')
+                """) == 0
+        }
+        try await database.run(script: "UPDATE moed.worker SET expires_at = now() - interval '1 s'")
+        return isOver
+    }
+
+    /// Jobs of which a daemon has kept what it generated so far.
+    func checkpointed() async throws -> Int64 {
+        try await database.value("SELECT count(DISTINCT job_id) AS value FROM moed.job_checkpoint") ?? 0
+    }
+
+    /// Jobs that were finished from where another attempt had left off.
+    func resumed() async throws -> Int64 {
+        try await database.value(
+            "SELECT count(*) AS value FROM moed.token_ledger WHERE kind = 'final' AND recomputed_tokens > 0") ?? 0
     }
 
     /// Jobs for which a condition over the columns of `moed.jobs` holds.

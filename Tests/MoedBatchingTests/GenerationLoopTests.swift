@@ -170,7 +170,7 @@ import Testing
         var outcomes: [GenerationLoop.Outcome] = []
         for tick in 0..<20 where !loop.isIdle { outcomes += loop.advance(now: .milliseconds(tick)) }
         #expect(outcomes.count == 2)
-        guard case .failed(JobID(1), let error)? = outcomes.first,
+        guard case .failed(JobID(1), let error, _)? = outcomes.first,
             case .finished(JobID(2), _)? = outcomes.last
         else {
             Issue.record("\(outcomes)")
@@ -268,11 +268,37 @@ import Testing
         loop.submit(task(2), now: .zero)
         let error = EngineError(.io, "disk")
         engine.failNextSweep = error
-        #expect(loop.advance(now: .zero) == [.failed(JobID(1), error), .failed(JobID(2), error)])
+        let wasted = prompt(of: task(1))
+        #expect(
+            loop.advance(now: .zero) == [
+                .failed(JobID(1), error, wasted: wasted), .failed(JobID(2), error, wasted: wasted),
+            ])
         #expect(engine.openCount == 0)
         loop.submit(task(3), now: .zero)
         _ = loop.advance(now: .zero)
         #expect(loop.jobCount == 1)
+    }
+
+    /// An attempt that failed in its prompt has wasted the prompt.
+    private func prompt(of task: GenerationTask) -> Usage {
+        var usage = Usage()
+        usage.prompt = task.prompt.count
+        return usage
+    }
+
+    /// The account of an attempt that failed holds its prompt and every token it had generated.
+    @Test func tokensOfAFailedAttemptAreWasted() {
+        let engine = ScriptedEngine(limits: limits())
+        var loop = GenerationLoop(
+            engine: engine, policy: GroupPolicy(maxWait: .seconds(60)), prefillChunkMax: 8)
+        loop.submit(task(1, max: 20), now: .zero)
+        while loop.generatedTokens < 3 { _ = loop.advance(now: .zero) }
+        engine.failNextSweep = EngineError(.io, "disk")
+        guard case .failed(JobID(1), _, let wasted)? = loop.advance(now: .zero).first else {
+            Issue.record("the job did not fail")
+            return
+        }
+        #expect(wasted.prompt == task(1).prompt.count && wasted.completion == 3)
     }
 
     @Test func jobsThatWereNotInTheFailedSweepGoOn() {
@@ -283,7 +309,8 @@ import Testing
         loop.submit(task(2), now: .zero)
         let error = EngineError(.io, "disk")
         engine.failNextSweep = error
-        #expect(loop.advance(now: .zero) == [.failed(JobID(1), error)])
+        #expect(
+            loop.advance(now: .zero) == [.failed(JobID(1), error, wasted: prompt(of: task(1)))])
         var outcomes: [GenerationLoop.Outcome] = []
         while !loop.isIdle { outcomes += loop.advance(now: .zero) }
         guard case .finished(JobID(2), _)? = outcomes.first, outcomes.count == 1 else {

@@ -1,7 +1,10 @@
 import Logging
+import MoedCore
 import MoedDaemon
 import MoedEngine
+import MoedLocal
 import MoedWeights
+import MoedWorker
 import Testing
 
 @Suite struct SettingsTests {
@@ -21,29 +24,29 @@ import Testing
 
     @Test func defaultsAreComplete() throws {
         let settings = try read(yaml: "model: {path: /models/qwen3-tiny/}").get()
-        #expect(settings.model.name == "qwen3-tiny")
+        #expect(settings.served.name == "qwen3-tiny")
         #expect(settings.queue.lease == .seconds(20))
-        #expect(settings.queue.beatInterval == .seconds(5))
-        #expect(settings.maxTokensDefault == 4096)
+        #expect(settings.worker(drains: false).beatInterval == .seconds(5))
+        #expect(settings.model.maxTokensDefault == 4096)
         #expect(settings.logLevel == .info)
-        #expect(settings.model.servesDefault)
-        #expect(settings.engine.kvFormat == nil && settings.engine.prefixCache)
+        #expect(settings.served.servesDefault)
+        #expect(settings.model.kvFormat == nil && settings.model.sharesPrefixes)
     }
 
     @Test(arguments: [("f32", "f32"), ("f16", "f16"), ("int8", "int8"), ("auto", nil)])
     func formatsOfKeysAndValues(_ word: String, _ expected: String?) throws {
         let yaml = "model: {path: /m}\nengine: {kv: \(word), prefix_cache: false}"
         let settings = try read(yaml: yaml).get()
-        #expect(settings.engine.kvFormat?.rawValue == expected && !settings.engine.prefixCache)
+        #expect(settings.model.kvFormat?.rawValue == expected && !settings.model.sharesPrefixes)
         #expect(problems(read(yaml: "model: {path: /m}\nengine: {kv: bf16}")).count == 1)
     }
 
     @Test func memory() throws {
         let defaults = try read(yaml: "model: {path: /m}").get()
-        #expect(defaults.memoryBudget == .percent(80) && defaults.model.verification == .first)
+        #expect(defaults.model.budget == .percent(80) && defaults.model.verification == .first)
         let yaml = "model: {path: /m, verify: always}\nmemory: {budget: 20GiB}"
         let settings = try read(yaml: yaml).get()
-        #expect(settings.memoryBudget == .bytes(20 << 30) && settings.model.verification == .always)
+        #expect(settings.model.budget == .bytes(20 << 30) && settings.model.verification == .always)
         let wrong = problems(read(yaml: "model: {path: /m, verify: maybe}\nmemory: {budget: much}"))
         #expect(wrong.count == 2 && wrong.contains { $0.contains("memory.budget") && $0.contains("“much”") })
     }
@@ -68,7 +71,7 @@ import Testing
 
     @Test func cpuHasAShortName() throws {
         let settings = try read(yaml: "model: {path: /m}", environment: ["MOED_CPU": "scalar"]).get()
-        #expect(settings.engine.cpu == "scalar")
+        #expect(settings.model.kernels == "scalar")
     }
 
     @Test func everyProblemIsNamedWithItsPlace() {
@@ -127,7 +130,7 @@ import Testing
         let yaml =
             "model:\n  path: /m/tiny\n  name: ~\nqueue:\n  #lease: 5s\nlog: {level: }\ndatabase: {url: null}\n"
         let settings = try read(yaml: yaml).get()
-        #expect(settings.model.name == "tiny")
+        #expect(settings.served.name == "tiny")
         #expect(settings.database.url == "")
         #expect(settings.logLevel == .info)
         #expect(problems(read(yaml: "model: {path: /m}\nqueu:\n")).count == 1)

@@ -1,7 +1,7 @@
 import MoedEngine
 import Testing
 
-/// The streamed sweep's decisions: every expert of every layer is computed once, in time, with any number of cache.
+/// The streamed sweep's decisions: every expert of every layer is computed once, in time, with any number of places.
 @Suite struct ExpertCacheStateTests {
     private static let layers = 5
     private static let perLayer = 16
@@ -11,6 +11,7 @@ import Testing
         _ cache: inout ExpertCacheState, sweeps: Int, _ flying: inout [ExpertRead],
         choose: (Int, Int) -> [Int]
     ) {
+        var random = SplitMix(state: UInt64(sweeps))
         for sweep in 0..<sweeps {
             for layer in 0..<Self.layers {
                 let experts = choose(sweep, layer)
@@ -31,7 +32,7 @@ import Testing
                         Issue.record("layer \(layer) waits for nothing: \(left)")
                         return
                     }
-                    let read = flying.remove(at: Int.random(in: flying.indices))
+                    let read = flying.remove(at: Int.random(in: flying.indices, using: &random))
                     if cache.arrived(read) { group = [read.key] }
                     flying += cache.takeReads()
                 }
@@ -45,10 +46,11 @@ import Testing
         var flying: [ExpertRead] = []
         var cache = ExpertCacheState(
             places: count, staging: 4, layers: Self.layers, perLayer: Self.perLayer, policy: policy)
+        var random = SplitMix(state: UInt64(count))
         run(&cache, sweeps: 12, &flying) { sweep, _ in
             // Full sweeps, small ones, and full ones again.
             let share = (4..<8).contains(sweep) ? 3 : 16
-            return Array((0..<16).shuffled().prefix(share).sorted())
+            return Array((0..<16).shuffled(using: &random).prefix(share).sorted())
         }
         #expect(cache.hits + cache.misses == 5 * (8 * 16 + 4 * 3))
     }

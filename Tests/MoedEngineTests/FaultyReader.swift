@@ -17,6 +17,9 @@ final class FaultyReader: ExpertReader {
     private struct State {
         var offsets: [Int] = []
         var fault: (@Sendable (Int) -> Fault?)?
+        var isOnce = false
+        /// Where the last read failed.
+        var failed: Set<Int> = []
         var isHeld = false
         var waiting = 0
     }
@@ -26,7 +29,10 @@ final class FaultyReader: ExpertReader {
 
     init(_ path: String) throws { file = try DirectFile(path) }
 
-    func set(_ fault: @escaping @Sendable (Int) -> Fault?) { state.withLock { $0.fault = fault } }
+    /// - Parameter once: a read that failed succeeds when it is tried again, in whatever order threads come.
+    func set(once: Bool = false, _ fault: @escaping @Sendable (Int) -> Fault?) {
+        state.withLock { ($0.fault, $0.isOnce) = (fault, once) }
+    }
     /// Where the reads so far began, in order.
     var offsets: [Int] { state.withLock { $0.offsets } }
     func hold() { state.withLock { $0.isHeld = true } }
@@ -45,7 +51,10 @@ final class FaultyReader: ExpertReader {
         }
         let fault = state.withLock { state in
             state.offsets.append(offset)
-            return state.fault?(state.offsets.count)
+            if state.isOnce, state.failed.remove(offset) != nil { return nil as Fault? }
+            let fault = state.fault?(state.offsets.count)
+            if fault == .error || fault == .damage { state.failed.insert(offset) }
+            return fault
         }
         if fault == .error { throw EngineError(.io, "experts.bin: Input/output error") }
         if fault == .delay { usleep(UInt32(target.count / 50)) }

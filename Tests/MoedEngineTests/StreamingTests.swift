@@ -148,7 +148,7 @@ struct PackScene: Sendable {
             let expected = try PackScene.bits(scene.engine(places: 6))
             let reader = try FaultyReader(scene.experts)
             let engine = try scene.engine(places: 6, reader: reader)
-            reader.set(fault)
+            reader.set(once: true, fault)
             #expect(try PackScene.bits(engine) == expected)
             #expect(engine.streaming.current.failures == 0 && engine.streaming.current.misses > 0)
         }

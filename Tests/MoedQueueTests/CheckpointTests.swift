@@ -89,4 +89,27 @@ struct CheckpointTests {
         #expect(try await pieces(queue) == 0)
         await queue.close()
     }
+
+    /// Nothing that a worker writes is malformed; a row that somebody edited may be.
+    @Test(arguments: ["{1,NULL}", "{{1,2},{3,4}}"])
+    func aDamagedCheckpointFailsItsJobAlone(pieces damaged: String) async throws {
+        let queue = try await Queue()
+        let worker = try await queue.worker()
+        let ids = try await queue.add(2)
+        let first = try await queue.store.claim(worker, Queue.group, limit: 2, computedBy: "m")
+        _ = try await queue.store.checkpoint(first.map { checkpoint($0.lease, 0, [1, 2]) }, computedBy: "m")
+        _ = try await queue.store.release(first.map { JobRelease(lease: $0.lease) })
+        try await queue.database.query(
+            "UPDATE moed.job_checkpoint SET token_ids = \(damaged)::int[] WHERE job_id = \(ids[0].rawValue)")
+        let second = try await queue.store.claim(worker, Queue.group, limit: 2, computedBy: "m")
+        #expect(second.map(\.id) == [ids[1]])
+        #expect(second.map(\.saved) == [[0: [1, 2]]])
+        #expect(try await queue.state(ids[0]) == "failed")
+        let error: String? = try await queue.database.value(
+            "SELECT error AS value FROM moed.jobs WHERE id = \(ids[0].rawValue)")
+        #expect(error == "engine_error: malformed checkpoint pieces: a token id is no 32-bit integer")
+        #expect(try await pieces(queue) == 1)
+        #expect(try await queue.violations() == [])
+        await queue.close()
+    }
 }

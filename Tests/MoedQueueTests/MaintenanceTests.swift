@@ -15,7 +15,7 @@ struct MaintenanceTests {
         #expect(try await queue.store.rescue() == RescueReport())
         try await queue.expire(dead)
         // A lease that ran out but was not noticed is renewed.
-        #expect(try await queue.store.beat(dead, WorkerBeat(lease: .seconds(60), idle: false)))
+        #expect(try await queue.store.beat(dead, WorkerBeat(lease: Queue.lease, idle: false)))
         #expect(try await queue.store.rescue() == RescueReport())
         try await queue.expire(dead)
         #expect(try await queue.store.rescue() == RescueReport(workers: 1, requeued: 2))
@@ -71,7 +71,7 @@ struct MaintenanceTests {
             try await queue.add(4)
             let claimed = try await queue.store.claim(worker, Queue.group, limit: 4)
             try await queue.expire(worker)
-            let other = try await JobStore.connect(conninfo: queue.database.conninfo)
+            let other = try await Queue.store(queue.database)
             async let report = other.rescue()
             let dispositions = try await queue.store.complete(claimed.map { JobCompletion($0.lease) })
             _ = try await report
@@ -138,7 +138,7 @@ struct MaintenanceTests {
             try await queue.store.beat(
                 worker,
                 WorkerBeat(
-                    lease: .seconds(60), idle: true, running: 1, tokensPerSecond: 12.5, status: "ru\0nning")))
+                    lease: Queue.lease, idle: true, running: 1, tokensPerSecond: 12.5, status: "ru\0nning")))
         try await queue.expire(missing)
         let rows = try await queue.database.query("SELECT * FROM moed.workers ORDER BY id")
         #expect(try rows.map { try $0.value("state", as: String.self) } == ["idle", "missing"])

@@ -69,10 +69,10 @@ struct OutcomeTests {
                     JobFailure(lease: old.lease, code: "x", message: "x", retryable: false)
                 ]) == [.stale])
             #expect(try await queue.store.release([JobRelease(lease: old.lease)]) == [.stale])
-            #expect(try await queue.store.beat(first, WorkerBeat(lease: .seconds(60), idle: false)) == false)
+            #expect(try await queue.store.beat(first, WorkerBeat(lease: Queue.lease, idle: false)) == false)
         }
         #expect(try await queue.database.value("SELECT content AS value FROM moed.jobs") == "second")
-        #expect(try await queue.store.beat(second, WorkerBeat(lease: .seconds(60), idle: false)))
+        #expect(try await queue.store.beat(second, WorkerBeat(lease: Queue.lease, idle: false)))
         #expect(try await queue.violations() == [])
         await queue.close()
     }
@@ -219,10 +219,16 @@ struct OutcomeTests {
         // The row is locked as by a first try whose COMMIT is still on its way.
         let blocker = try await queue.database.connect()
         try await blocker.run(script: "BEGIN; SELECT FROM moed.job WHERE id = \(id.rawValue) FOR UPDATE")
-        let other = try await JobStore.connect(conninfo: queue.database.conninfo)
+        let other = try await Queue.store(queue.database)
         async let first = queue.store.complete([completion])
         async let repeated = other.complete([completion])
-        try await Task.sleep(for: .milliseconds(200))
+        // Both have got as far as the lock.
+        #expect(
+            try await eventually {
+                try await queue.database.value(
+                    "SELECT count(*) AS value FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+                ) == 2
+            })
         try await blocker.run(script: "COMMIT")
         let outcomes = try await [first[0], repeated[0]]
         #expect(outcomes == [.committed, .already] || outcomes == [.already, .committed])
@@ -269,7 +275,7 @@ struct OutcomeTests {
         await queue.close()
     }
 
-    @Test func manyOutcomesAtOnce() async throws {
+    @Test(.heavy) func manyOutcomesAtOnce() async throws {
         let queue = try await Queue()
         let worker = try await queue.worker()
         let count = 2500

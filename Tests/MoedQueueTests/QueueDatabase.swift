@@ -1,6 +1,7 @@
 import MoedCore
 import MoedPostgres
 import MoedQueue
+import MoedTools
 import TestSupport
 
 /// Databases with the schema applied, copied from one that was migrated once.
@@ -34,7 +35,7 @@ struct Queue {
 
     init() async throws {
         database = try await QueueDatabase.create()
-        store = try await JobStore.connect(conninfo: database.conninfo)
+        store = try await Self.store(database)
     }
 
     func close() async {
@@ -42,7 +43,17 @@ struct Queue {
         await database.close()
     }
 
-    func worker(models: [String] = ["default"], lease: Duration = .seconds(60)) async throws -> WorkerID {
+    /// A store that waits for locks as patiently as the tests do.
+    static func store(_ database: TestDatabase) async throws -> JobStore {
+        let connection = try await database.connect()
+        try await connection.run(script: JobStore.session)
+        return JobStore(connection: connection)
+    }
+
+    /// Longer than any test: a lease ends when `expire` says so.
+    static let lease = Duration.seconds(3600)
+
+    func worker(models: [String] = ["default"], lease: Duration = Self.lease) async throws -> WorkerID {
         try await store.registerWorker(
             WorkerRegistration(host: "test", pid: 1, version: "0", models: models, lease: lease))
     }

@@ -40,7 +40,7 @@ struct RandomScheduleTests {
     private static let quarantine = JobGroup(
         model: "default", mode: .nonThinking, bucket: JobGroup.quarantine)
 
-    @Test(arguments: seeds)
+    @Test(.heavy, arguments: seeds)
     func theQueueAnswersAsItsModel(seed: UInt64) async throws {
         let queue = try await Queue()
         var (random, model, actors) = (Random(state: seed), QueueModel(), [Actor]())

@@ -4,8 +4,8 @@ import MoedQueue
 import TestSupport
 import Testing
 
-/// Who sees and may do what once `moed migrate --roles` was run.
-@Suite(.enabled(if: PostgresServer.binaries != nil, Comment(rawValue: PostgresServer.missing)))
+/// Who sees and may do what once `moed migrate --roles` was run. Roles are the whole server's: one test after another.
+@Suite(.serialized, .enabled(if: PostgresServer.binaries != nil, Comment(rawValue: PostgresServer.missing)))
 struct RolesTests {
     /// A queue with roles, and two clients with a tenant each, an operator, a reader and a stranger.
     private struct House {
@@ -15,7 +15,7 @@ struct RolesTests {
         init() async throws {
             queue = try await Queue()
             prefix = queue.database.name
-            let migrator = try await Migrator.connect(conninfo: queue.database.conninfo)
+            let migrator = Migrator(connection: try await queue.database.connect())
             #expect(try await migrator.apply(roles: true) == [.roles])
             // Running it again changes nothing and is no error.
             #expect(try await migrator.apply(roles: true) == [.roles])
@@ -197,7 +197,7 @@ struct RolesTests {
                 == nil)
         let store = try await JobStore.connect(conninfo: conninfo)
         let worker = try await store.registerWorker(
-            WorkerRegistration(host: "h", pid: 1, version: "0", models: ["default"], lease: .seconds(60)))
+            WorkerRegistration(host: "h", pid: 1, version: "0", models: ["default"], lease: Queue.lease))
         let claimed = try await store.claim(worker, Queue.group, limit: 3)
         #expect(claimed.map(\.tenant) == ["a", "a", "a"])
         #expect(

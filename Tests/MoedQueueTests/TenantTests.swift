@@ -54,7 +54,7 @@ struct TenantTests {
         try await withThrowingTaskGroup(of: Void.self) { group in
             for _ in 0..<6 {
                 group.addTask {
-                    let store = try await JobStore.connect(conninfo: queue.database.conninfo)
+                    let store = try await Queue.store(queue.database)
                     for _ in 0..<5 { try await store.foldUsage() }
                     await store.close()
                 }
@@ -70,7 +70,7 @@ struct TenantTests {
     }
 
     /// Tenant `long` has jobs ten times as long: by jobs it would get ten times the tokens.
-    @Test(arguments: [1.0, 3.0])
+    @Test(.heavy, arguments: [1.0, 3.0])
     func sharesAreOfTokens(weight: Double) async throws {
         let queue = try await Queue()
         let worker = try await queue.worker()

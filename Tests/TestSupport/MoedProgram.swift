@@ -76,9 +76,35 @@ package final class MoedDaemonProcess {
 
     package func signal(_ number: Int32) { kill(process.processIdentifier, number) }
 
+    /// Lets the daemon run for moments only, with `condition` looked at between them while it stands still, until it
+    /// holds: what the test has seen is so until `thaw()` or a deadly signal, however slow the test is.
+    ///
+    /// - Returns: whether it came to hold; the daemon is stopped then, and runs on otherwise.
+    package func freeze(
+        after moment: Duration = .milliseconds(50), when condition: () async throws -> Bool
+    ) async throws -> Bool {
+        let process = processID
+        let microseconds = UInt32(clamping: moment.components.attoseconds / 1_000_000_000_000)
+        let holds = try await eventually {
+            guard self.isRunning else { return try await condition() }
+            // On a thread of its own, so that no other test makes the moment longer.
+            try await onOwnThread {
+                kill(process, SIGCONT)
+                usleep(microseconds)
+                kill(process, SIGSTOP)
+            }
+            return try await condition()
+        }
+        if !holds { thaw() }
+        return holds
+    }
+
+    /// Lets a frozen daemon go on.
+    package func thaw() { signal(SIGCONT) }
+
     /// Waits for the end. Returns the exit code, or minus the signal that ended it; nil when it did not end in time.
-    package func exitCode(within seconds: Double = 300) async throws -> Int32? {
-        guard try await eventually(within: seconds, { !self.process.isRunning }) else { return nil }
+    package func exitCode() async throws -> Int32? {
+        guard try await eventually({ !self.process.isRunning }) else { return nil }
         return process.terminationReason == .exit ? process.terminationStatus : -process.terminationStatus
     }
 }
@@ -87,11 +113,9 @@ package final class MoedDaemonProcess {
 ///
 /// The time is the patience of a failing test: on a machine that runs every other test beside it, what takes a
 /// second alone was seen to take two minutes.
-package func eventually(
-    within seconds: Double = 300, _ condition: () async throws -> Bool
-) async throws -> Bool {
+package func eventually(_ condition: () async throws -> Bool) async throws -> Bool {
     let clock = ContinuousClock()
-    let end = clock.now.advanced(by: .seconds(seconds))
+    let end = clock.now.advanced(by: .seconds(1200))
     while clock.now < end {
         if try await condition() { return true }
         try await Task.sleep(for: .milliseconds(20))

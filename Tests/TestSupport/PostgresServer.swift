@@ -3,6 +3,8 @@ package import MoedPostgres
 
 /// A private PostgreSQL for the tests of this process: fresh data directory, Unix socket only, nothing synced to disk.
 ///
+/// Autovacuum is off: it locks what tests wait for, and changes counts between two looks of a test.
+///
 /// Started once, at first use, under a shell that stops it and deletes its files when this process ends in whatever
 /// way: the shell reads a pipe that only this process holds open.
 package actor PostgresServer {
@@ -30,6 +32,8 @@ package actor PostgresServer {
     private let environment: [String: String]
     private var starting: Task<Running, any Error>?
     private var databases = 0
+    /// Databases are made one after another: side by side each takes longer, and no test gains by it.
+    nonisolated let creation = Turns()
 
     /// - Parameter environment: added to that of the server's processes.
     package init(environment: [String: String] = [:]) { self.environment = environment }
@@ -91,14 +95,14 @@ package actor PostgresServer {
         full_page_writes = off
         max_connections = 1000
         shared_buffers = 64MB
-        autovacuum_naptime = 10s
+        autovacuum = off
         CONF
         "$1/postgres" -D "$dir/data" >>"$dir/log" 2>&1 </dev/null &
         server=$!
         tries=0
         until "$1/pg_isready" -q -h "$dir"; do
             tries=$((tries + 1))
-            if [ $tries -gt 300 ] || ! kill -0 $server 2>/dev/null; then
+            if [ $tries -gt 3000 ] || ! kill -0 $server 2>/dev/null; then
                 echo "no server: $(tail -1 "$dir/log")"
                 kill -9 $server 2>/dev/null
                 exit 1
@@ -123,23 +127,32 @@ package struct TestDatabase: Sendable {
 
     /// Creates an empty database, or a copy of another one that nobody is connected to.
     package static func create(
-        template: String = "template1", on server: PostgresServer = .shared
+        template: String = "template0", on server: PostgresServer = .shared
     ) async throws -> TestDatabase {
         let host = try await server.directory()
         let name = await server.nextDatabaseName()
-        let admin = try await Connection.connect(settings("host=\(host) user=postgres dbname=postgres"))
-        // Names are ours and lower case: a statement without binds is all CREATE DATABASE takes.
-        try await admin.run(script: "CREATE DATABASE \(name) TEMPLATE \(template)")
-        await admin.close()
-        let conninfo = "host=\(host) user=postgres dbname=\(name)"
+        try await server.creation.run {
+            let admin = try await Connection.connect(
+                settings("host=\(host) user=postgres dbname=postgres connect_timeout=\(patienceSeconds)"))
+            // Names are ours and lower case: a statement without binds is all CREATE DATABASE takes. Nobody can
+            // connect to template0, so nobody else holds its lock.
+            try await admin.run(script: "CREATE DATABASE \(name) TEMPLATE \(template)")
+            await admin.close()
+        }
+        let conninfo = "host=\(host) user=postgres dbname=\(name) connect_timeout=\(patienceSeconds)"
         return TestDatabase(
             name: name, host: host, conninfo: conninfo,
             connection: try await Connection.connect(settings(conninfo)))
     }
 
+    /// The time after which a statement of a test has failed: the product's own limits are too short for a machine
+    /// that does much else.
+    private static let patienceSeconds = 1200
+
     private static func settings(_ conninfo: String) -> ConnectionSettings {
         var settings = ConnectionSettings(conninfo: conninfo, applicationName: "moed test")
-        settings.statementTimeout = .seconds(300)
+        settings.statementTimeout = .seconds(patienceSeconds)
+        settings.lockTimeout = .seconds(patienceSeconds)
         return settings
     }
 

@@ -1,63 +1,80 @@
 import Testing
 
-/// Arrows between the folders of a target: types of one folder are used only by the folders that may know it.
+/// Rooms within a target: folders use each other in one direction only.
 struct FolderTests {
-    /// Per target, its folders from the lowest to the highest; "" is the target's own folder. A folder may use those
-    /// before it.
-    private static let floors: [String: [String]] = [
-        "MoedEngine": ["Memory", "Compute", "Sampling", "Streaming", "Layers", "", "Loading"],
-        "MoedWeights": ["Files", "Shape", "Encoding", "Checkpoint", "Pack", ""],
-    ]
+    /// Uses of one folder's types in another, with an example.
+    private typealias Arrows = [String: [String: String]]
 
-    @Test(arguments: floors.keys.sorted()) func foldersUseTheFloorsBelow(target: String) throws {
-        let floors = try #require(Self.floors[target])
-        let files = SourceTree.swiftSources.filter { $0.target == target }
-        var owner: [String: String] = [:]
-        for file in files {
-            for name in Self.types(in: file.code) { owner[name] = file.folder }
+    @Test(arguments: Set(SourceTree.swiftSources.map(\.target)).sorted())
+    func foldersHaveNoCircle(target: String) {
+        let arrows = Self.arrows(in: SourceTree.swiftSources.filter { $0.target == target })
+        let circle = Self.circle(in: arrows.mapValues { Set($0.keys) })
+        let examples = zip(circle, circle.dropFirst()).map { from, to in
+            "\(from) → \(to) (\(arrows[from]?[to] ?? ""))"
         }
-        #expect(Set(files.map(\.folder)) == Set(floors), "folders of \(target)")
-        for file in files {
-            let floor = try #require(floors.firstIndex(of: file.folder), "\(file.path)")
-            for word in Self.words(in: file.code) {
-                guard let used = owner[word], let below = floors.firstIndex(of: used) else { continue }
-                #expect(below <= floor, "\(file.path) uses \(word) of \(used)")
-            }
-        }
+        #expect(circle.isEmpty, "folders of \(target) use each other in a circle: \(examples)")
     }
 
-    /// Types at the outermost level that other files can see.
-    private static func types(in code: [String]) -> [String] {
-        code.compactMap { line in
-            guard !line.contains("private "), line.first?.isWhitespace == false else { return nil }
-            return line.firstMatch(of: #/\b(?:struct|class|enum|protocol|typealias|actor) (\w+)/#).map { String($0.1) }
-        }
-    }
-
-    private static func words(in code: [String]) -> Set<String> {
-        var words: Set<String> = []
-        for line in code {
-            for word in line.split(whereSeparator: { !($0.isLetter || $0.isNumber || $0 == "_") }) {
-                words.insert(String(word))
-            }
-        }
-        return words
-    }
-
-    @Test func typesAreFound() {
-        let code = [
-            "package struct Outer {", "    struct Inner {", "private enum Hidden {", "final class Two: One {",
-            "extension Three {",
+    @Test func aCircleIsFound() {
+        let files = [
+            SourceFile(path: "Sources/T/A/One.swift", lines: ["struct One { var two: Two }"]),
+            SourceFile(path: "Sources/T/B/Two.swift", lines: ["struct Two {}", "struct Three {}"]),
         ]
-        #expect(Self.types(in: code) == ["Outer", "Two"])
-        #expect(Self.words(in: ["let a = Outer.b(c_1)"]).isSuperset(of: ["Outer", "c_1"]))
+        #expect(Self.circle(in: Self.arrows(in: files).mapValues { Set($0.keys) }).isEmpty)
+        let back = files + [SourceFile(path: "Sources/T/B/Four.swift", lines: ["let one: One"])]
+        #expect(Self.circle(in: Self.arrows(in: back).mapValues { Set($0.keys) }) == ["A", "B", "A"])
+    }
+
+    private static func arrows(in files: [SourceFile]) -> Arrows {
+        var homes: [Substring: Set<String>] = [:]
+        for file in files {
+            for name in file.declaredTypes { homes[name, default: []].insert(file.folder) }
+        }
+        var arrows: Arrows = [:]
+        for file in files {
+            for line in file.code {
+                for word in line.split(whereSeparator: { !$0.isLetter && !$0.isNumber && $0 != "_" }) {
+                    // A name that two folders declare tells nothing; files beside the folders are basics or the top.
+                    guard let home = homes[word], home.count == 1, let folder = home.first, folder != "",
+                        file.folder != "", folder != file.folder
+                    else { continue }
+                    arrows[file.folder, default: [:]][folder] = "\(word) in \(file.path)"
+                }
+            }
+        }
+        return arrows
+    }
+
+    /// A circle of names, the first one again at its end; empty where there is none.
+    private static func circle(in arrows: [String: Set<String>]) -> [String] {
+        var done: Set<String> = []
+        func visit(_ name: String, _ path: [String]) -> [String] {
+            if let start = path.firstIndex(of: name) { return Array(path[start...]) + [name] }
+            guard done.insert(name).inserted else { return [] }
+            for next in (arrows[name] ?? []).sorted() {
+                let circle = visit(next, path + [name])
+                if !circle.isEmpty { return circle }
+            }
+            return []
+        }
+        for name in arrows.keys.sorted() {
+            let circle = visit(name, [])
+            if !circle.isEmpty { return circle }
+        }
+        return []
     }
 }
 
 extension SourceFile {
-    /// `Layers` of `Sources/MoedEngine/Layers/Sweep.swift`; empty for files right under the target.
-    fileprivate var folder: String {
-        let parts = path.split(separator: "/")
-        return parts.count > 3 ? String(parts[2]) : ""
+    /// `Status` of `Sources/MoedFront/Status/Metric.swift`; empty for files directly in the target.
+    fileprivate var folder: String { path.split(separator: "/").dropFirst(2).dropLast().joined(separator: "/") }
+
+    /// Types declared at the top level.
+    fileprivate var declaredTypes: [Substring] {
+        code.compactMap { line in
+            line.prefixMatch(
+                of: #/(?:@\w+ )*(?:package |private |fileprivate )?(?:final |indirect )?(?:struct|class|enum|protocol|actor) (\w+)/#
+            )?.1
+        }.map { Substring($0) }
     }
 }

@@ -15,13 +15,20 @@ struct ImportTests {
         "MoedEngine": ["MoedCore", "MoedHost", "MoedWeights", "CMoedKernels", "CReadRing", "COpenBLAS"],
         "MoedBatching": ["MoedCore"],
         "MoedSystemd": ["CSystemd", "Logging"],
-        "MoedObservability": ["MoedHost"],
+        "MoedFront": ["MoedHost"],
+        "MoedLocal": ["MoedCore", "MoedHost", "MoedText", "MoedWeights", "MoedEngine", "MoedBatching"],
+        "MoedWorker": ["MoedCore", "MoedHost", "MoedQueue", "MoedSystemd", "ServiceLifecycle", "Logging"],
         "MoedDaemon": [
-            "MoedCore", "MoedHost", "MoedPostgres", "MoedQueue", "MoedText", "MoedWeights", "MoedEngine", "MoedBatching",
-            "MoedSystemd", "MoedObservability", "ServiceLifecycle", "UnixSignals", "Yams",
+            "MoedCore", "MoedHost", "MoedQueue", "MoedText", "MoedWeights", "MoedEngine", "MoedBatching",
+            "MoedLocal", "MoedWorker", "MoedFront", "MoedSystemd", "ServiceLifecycle", "UnixSignals", "Yams",
             "Logging",
         ],
-        "moed": ["MoedDaemon", "MoedHost", "ArgumentParser"],
+        "MoedTools": [
+            "MoedCore", "MoedHost", "MoedPostgres", "MoedQueue", "MoedText", "MoedWeights", "MoedEngine",
+            "MoedBatching", "MoedLocal", "MoedWorker", "MoedSystemd", "ServiceLifecycle", "UnixSignals",
+            "Logging",
+        ],
+        "moed": ["MoedCore", "MoedDaemon", "MoedHost", "MoedLocal", "MoedTools", "ArgumentParser"],
         "CLibPQ": [], "CSystemd": [], "COpenBLAS": [], "CMoedKernels": [], "CReadRing": [],
     ]
 

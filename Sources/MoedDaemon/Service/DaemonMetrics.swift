@@ -1,35 +1,38 @@
+import MoedCore
 import MoedEngine
 import MoedHost
-import MoedObservability
+import MoedFront
+import MoedLocal
 import MoedWeights
+import MoedWorker
 
 /// Figures of one moment as metrics. Counters begin with the process; the queue's own story is in the database.
 struct DaemonMetrics {
     /// Where the figures are.
     struct Source: Sendable {
-        private let report: DaemonReport
-        private let inference: InferenceService
+        private let report: WorkerReport
+        private let sweeps: SweepThread
         private let streaming: StreamingMeter
         private let memory: MemoryPlan?
 
         init(
-            _ report: DaemonReport, _ inference: InferenceService, _ streaming: StreamingMeter,
+            _ report: WorkerReport, _ sweeps: SweepThread, _ streaming: StreamingMeter,
             _ memory: MemoryPlan?
         ) {
-            (self.report, self.inference, self.streaming, self.memory) = (
-                report, inference, streaming, memory
+            (self.report, self.sweeps, self.streaming, self.memory) = (
+                report, sweeps, streaming, memory
             )
         }
 
         var current: DaemonMetrics {
             DaemonMetrics(
-                report: report.current, engine: inference.snapshot, streaming: streaming.current,
+                report: report.current, engine: sweeps.snapshot, streaming: streaming.current,
                 memory: memory)
         }
     }
 
-    var report: DaemonReport.State
-    var engine: InferenceService.Snapshot
+    var report: WorkerReport.State
+    var engine: SweepThread.Snapshot
     var streaming: StreamingFigures
     /// How the memory's budget was shared out; nil without one.
     var memory: MemoryPlan?

@@ -2,7 +2,9 @@ import Logging
 import MoedCore
 import MoedEngine
 import MoedHost
+import MoedLocal
 import MoedSystemd
+import MoedWorker
 import ServiceLifecycle
 
 /// Tells the service manager and the terminal how the daemon is doing, and feeds the watchdog while it lives.
@@ -11,8 +13,8 @@ struct HostService: Service {
     private static let statusEvery = Duration.seconds(1)
 
     let notifier: ServiceNotifier
-    let report: DaemonReport
-    let inference: InferenceService
+    let report: WorkerReport
+    let sweeps: SweepThread
     let streaming: StreamingMeter
     /// Counters of the loops that must not stand still, by name.
     let readProgress: @Sendable () -> [String: UInt64]
@@ -34,7 +36,7 @@ struct HostService: Service {
         guard showsProgress else { return }
         if Host.isTerminal(2) { Host.printErrorInPlace("") }
         Host.printError(
-            StatusText.summary(report.current, inference.snapshot, elapsed: start.duration(to: clock.now)))
+            StatusText.summary(report.current, sweeps.snapshot, elapsed: start.duration(to: clock.now)))
     }
 
     private func showStatus() async throws {
@@ -43,7 +45,7 @@ struct HostService: Service {
         var lostSince: ContinuousClock.Instant?
         var figures = streaming.current
         while !Task.isCancelled {
-            let engine = inference.snapshot
+            let engine = sweeps.snapshot
             let state = report.current
             let now = clock.now
             lostSince = state.databaseLostSince == nil ? nil : lostSince ?? now
@@ -66,6 +68,10 @@ struct HostService: Service {
                 report: state, engine: engine, tokensPerSecond: rate, streaming: read.status,
                 databaseLostFor: lostSince.map { $0.duration(to: now) }
             ).status
+            report.update {
+                $0.status = text
+                $0.tokensPerSecond = rate
+            }
             if text != last.text {
                 notifier.send(.status(text))
                 if showsProgress { showProgress(text) }
@@ -83,7 +89,7 @@ struct HostService: Service {
     /// An idle sweep loop proves its life by answering; a busy one by its layers.
     private func probeSweepThread() async {
         while !Task.isCancelled {
-            await inference.answerProbe()
+            await sweeps.answerProbe()
             // Ends with the task, as above.
             try? await Task.sleep(for: .seconds(1))
         }

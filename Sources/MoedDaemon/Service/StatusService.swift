@@ -1,5 +1,5 @@
 import Logging
-import MoedObservability
+import MoedFront
 import ServiceLifecycle
 
 /// Figures and health of the daemon over HTTP, for whoever watches many of them.

@@ -1,9 +1,12 @@
 import MoedCore
+import MoedHost
+import MoedLocal
+import MoedWorker
 
 /// Figures of one moment, and the sentences made of them for `systemctl status` and the terminal.
 struct StatusText: Equatable {
-    var report: DaemonReport.State
-    var engine: InferenceService.Snapshot
+    var report: WorkerReport.State
+    var engine: SweepThread.Snapshot
     /// Generated tokens a second since the last moment.
     var tokensPerSecond: Double
     /// What streaming experts does; nil when it does nothing.
@@ -13,9 +16,9 @@ struct StatusText: Equatable {
 
     /// The last line of a run that showed its progress: "44 jobs in 2.1 s: 38 done, 6 failed, 1277 tokens (608/s)".
     static func summary(
-        _ report: DaemonReport.State, _ engine: InferenceService.Snapshot, elapsed: Duration
+        _ report: WorkerReport.State, _ engine: SweepThread.Snapshot, elapsed: Duration
     ) -> String {
-        let tenths = (elapsed.seconds * 10).rounded() / 10
+        let tenths = HumanText.rounded(elapsed.seconds, digits: 1)
         let rate = elapsed.seconds > 0 ? Int(Double(engine.generatedTokens) / elapsed.seconds) : 0
         return "\(report.succeeded + report.failed) jobs in \(tenths) s: \(report.succeeded) done, "
             + "\(report.failed) failed, \(engine.generatedTokens) tokens generated (\(rate)/s)"

@@ -1,17 +1,30 @@
 /// One configuration key: its place in the YAML file, its environment variable, its default, its explanation.
 ///
-/// This table is the only place where keys and defaults are written: the reader, `moed check`, `moed run --help` and
-/// the example file all follow it.
+/// This table is the only place where keys, defaults and explanations are written. The reader, `moed run --help`,
+/// `docs/configuration.md` and `systemd/moed.yaml.example` are made from it; a test compares the two files.
 package struct SettingKey: Sendable {
+    /// A value for the example file, for keys whose default is empty.
+    enum Example: Sendable, Equatable {
+        /// The default says it.
+        case none
+        /// The file sets the key to this value.
+        case set(String)
+        /// The file shows this value in a comment.
+        case suggested(String)
+    }
+
     /// Dotted path in the YAML file, e.g. `queue.poll_interval`.
     package let path: String
     /// The default as it would be written in the file; empty when the key must be given or is derived.
     package let fallback: String
+    /// Whole sentences. They say what `0`, `auto` and an empty value mean.
     package let explanation: String
+    let example: Example
 
-    private init(_ path: String, _ fallback: String, _ explanation: String) {
+    private init(_ path: String, _ fallback: String, example: Example = .none, _ explanation: String) {
         self.path = path
         self.fallback = fallback
+        self.example = example
         self.explanation = explanation
     }
 
@@ -20,101 +33,175 @@ package struct SettingKey: Sendable {
         "MOED_" + path.uppercased().map { $0 == "." ? "_" : String($0) }.joined()
     }
 
+    /// The part of the path before the dot.
+    var section: Substring { path.prefix { $0 != "." } }
+    /// The part of the path after the dot.
+    var name: Substring { path.dropFirst(section.count + 1) }
+
     static let databaseURL = SettingKey(
-        "database.url", "", "libpq connection string or URI; empty uses libpq's PG… variables and defaults")
+        "database.url", "", example: .set("\"host=/run/postgresql dbname=work\""),
+        """
+        Connection string of libpq (`host=… dbname=…`) or URI (`postgresql://…`). Empty: libpq's own variables and \
+        defaults, such as PGHOST, PGSERVICE and PGPASSFILE. Peer authentication over a Unix socket needs no \
+        password.
+        """)
     static let modelPath = SettingKey(
-        "model.path", "", "directory of a Hugging Face checkpoint or of a pack (required)")
+        "model.path", "", example: .set("/var/lib/moed/model"),
+        """
+        Directory of a Hugging Face checkpoint (`config.json`, `tokenizer.json`, `*.safetensors`) or of a pack made by \
+        `moed pack`. Required.
+        """)
     static let modelName = SettingKey(
-        "model.name", "", "name that jobs ask for; the directory's name unless given")
+        "model.name", "", example: .suggested("qwen3"),
+        "Name under which jobs ask for this model. Empty: the name of the directory.")
     static let modelServeDefault = SettingKey(
-        "model.serve_default", "true", "also run jobs that name no model")
+        "model.serve_default", "true", "Also run jobs that name no model.")
     static let modelExperts = SettingKey(
         "model.experts", "auto",
-        "format of the experts: bf16 (as stored), int8, int4; auto is the pack's, or bf16")
+        """
+        Weight format of the experts: `bf16` (as stored), `int8` or `int4`. A format such as `int4/32` names its \
+        own quant group. `auto`: the pack's format; for a checkpoint `bf16`.
+        """)
     static let modelDense = SettingKey(
         "model.dense", "auto",
-        "format of all other matrices but the routers: bf16, int8, int4 (embeddings stay int8); auto as above"
-    )
+        """
+        Weight format of all other matrices except the routers. The values are those of model.experts. With `int4` \
+        the embeddings stay `int8`.
+        """)
     static let modelGroup = SettingKey(
         "model.group", "64",
-        "inputs that share a scale in int8 and int4: 32, 64 or 128; int4/32 names its own")
+        """
+        Quant group: the number of inputs that share one scale in `int8` and `int4`. It is 32, 64 or 128.
+        """)
     static let modelPackCache = SettingKey(
-        "model.pack_cache", "",
-        "directory where a checkpoint is packed on first use, and found again; empty packs nothing")
+        "model.pack_cache", "", example: .suggested("/var/cache/moed"),
+        """
+        Directory for packs that the daemon makes itself. A checkpoint is packed there at its first start and loaded \
+        from there afterwards. Empty: no pack is made.
+        """)
     static let modelVerify = SettingKey(
         "model.verify", "first",
-        "digests of experts that are read while the model runs: first (and once the file has changed), always, "
-            + "never")
+        """
+        When to check the digest of an expert that is read while the model runs. `first`: at its first read, and at \
+        each read once the file has changed. `always`: at each read. `never`: not at all.
+        """)
     static let memoryBudget = SettingKey(
         "memory.budget", "80%",
-        "memory of the process: bytes (20GiB) or a part of the machine's or the control group's; experts that do "
-            + "not fit are read from a pack while it runs")
+        """
+        Memory of the whole process: bytes (`20GiB`), or a part (`80%`) of the machine's memory or the control \
+        group's limit, whichever is less. Experts that do not fit are read from a pack while the model runs. A budget \
+        below the minimum ends the start with exit code 78.
+        """)
     static let engineThreads = SettingKey(
-        "engine.threads", "0", "compute threads; 0 is one per physical core")
+        "engine.threads", "0", "Compute threads. `0`: one for each physical core.")
     static let engineSlots = SettingKey(
         "engine.slots", "0",
-        "sequences that run together, at most; 0 is 32, or where experts are read from a disk as many as share that "
-            + "with profit")
+        """
+        Maximum number of sequences that run together. `0` chooses: 32 if the model fits in memory; when experts are \
+        streamed, the number (up to 256) beyond which throughput stops improving.
+        """)
     static let engineKVTokens = SettingKey(
         "engine.kv_tokens", "0",
-        "tokens of KV cache over all sequences; 0 is room for 2048 of each, or what memory.budget leaves")
+        """
+        Capacity of the KV cache in tokens, over all running sequences. `0` chooses 2048 for each sequence and at \
+        least the model's context, or what memory.budget leaves. Short sequences share this capacity.
+        """)
     static let engineKV = SettingKey(
         "engine.kv", "auto",
-        "format of keys and values: f32, f16, int8; auto is f32 for unquantised weights, else f16")
+        """
+        Format of keys and values: `f32`, `f16` or `int8`. `auto`: `f32` for unquantised weights, otherwise `f16`. \
+        Each format gives the same tokens in every batch; another format may give other tokens.
+        """)
     static let enginePrefixCache = SettingKey(
         "engine.prefix_cache", "true",
-        "compute and hold equal beginnings of prompts once; results are the same")
+        "Compute and store common prefixes of prompts once. The tokens are the same either way.")
     static let engineRowsPerSweep = SettingKey(
         "engine.rows_per_sweep", "0",
-        "tokens in one pass through the layers, decoding and prefill together; 0 is 512, or as above")
+        """
+        Maximum number of tokens in one sweep (a pass through all layers), decoding and prefill together. `0` \
+        chooses: 512 if the model fits in memory; when experts are streamed, up to 4096 while throughput improves.
+        """)
     static let enginePrefillChunk = SettingKey(
-        "engine.prefill_chunk", "0", "tokens of one prompt in one pass, at most; 0 is 256, or as above")
+        "engine.prefill_chunk", "0",
+        """
+        Maximum number of tokens of one prompt in one sweep. `0` chooses 256, or the whole sweep where \
+        engine.rows_per_sweep was raised for streamed experts.
+        """)
     static let engineMaxSweepMS = SettingKey(
         "engine.max_sweep_ms", "2000",
-        "milliseconds between two tokens of a job while prompts are read beside it, about; 0 and --drain: no bound"
-    )
+        """
+        Target time per sweep while prompts are being prefilled, in milliseconds. When experts are streamed and that \
+        alone takes longer, a sweep may take 1.5 × the streaming time. `0`, and `--drain`, set no limit.
+        """)
     static let engineCPU = SettingKey(
         "engine.cpu", "auto",
-        "kernel variant: auto, scalar, avx2, avx512 (also MOED_CPU); results are the same")
+        """
+        Kernel variant: `auto`, `scalar`, `avx2` or `avx512`. The tokens are the same. The variable MOED_CPU sets \
+        this key too.
+        """)
     static let generationMaxTokens = SettingKey(
         "generation.max_tokens", "4096",
-        "new tokens of a job that names no max_tokens; 0 is the rest of the context")
+        "Maximum number of new tokens of a job that names no max_tokens. `0`: the rest of the context.")
     static let queuePollInterval = SettingKey(
-        "queue.poll_interval", "2s", "look for jobs this often even when nothing was notified")
+        "queue.poll_interval", "2s", "Time between two polls of the queue when no notification arrives.")
     static let queueListen = SettingKey(
-        "queue.listen", "true", "LISTEN for new jobs; switch off behind a transaction-mode pooler")
+        "queue.listen", "true",
+        """
+        Use LISTEN to learn of new jobs at once. Set it to `false` behind a pooler in transaction mode, where \
+        notifications do not arrive.
+        """)
     static let queueLease = SettingKey(
-        "queue.lease", "20s", "a worker silent for this long is dead and its jobs go to others")
+        "queue.lease", "20s",
+        """
+        A worker that does not renew its lease for this long is declared dead. Other workers then take its jobs.
+        """)
     static let queueMaxWait = SettingKey(
-        "queue.max_wait", "60s", "a job that has waited this long starts next, whatever its group")
-    static let queueClaimMax = SettingKey("queue.claim_max", "64", "jobs claimed in one statement, at most")
+        "queue.max_wait", "60s",
+        """
+        A job that has waited this long starts next, whatever its job class (model, mode, length). Until then jobs \
+        of the running class come first.
+        """)
+    static let queueClaimMax = SettingKey(
+        "queue.claim_max", "64", "Maximum number of jobs that one statement claims.")
     static let queueCheckpointInterval = SettingKey(
         "queue.checkpoint_interval", "10s",
-        "running jobs' new tokens are kept this often: after a crash they go on from there")
+        """
+        Time between two checkpoints of running jobs. After a crash, a drain or a restart a job continues from its \
+        last checkpoint.
+        """)
     static let queueCheckpointTokens = SettingKey(
         "queue.checkpoint_tokens", "64",
-        "or after so many tokens of one job, but not before a twentieth of the interval")
+        """
+        A job that has generated this many new tokens gets a checkpoint before queue.checkpoint_interval is over. \
+        A twentieth of that interval lies between two checkpoints at least.
+        """)
     static let queueRetention = SettingKey(
         "queue.retention", "0s",
-        "jobs that ended longer ago are deleted (720h: after 30 days), their token account is not; 0s keeps all"
-    )
+        """
+        Finished jobs are deleted after this time (`720h` is 30 days). The token account keeps their rows. `0s`: \
+        never.
+        """)
     static let shutdownGrace = SettingKey(
-        "shutdown.grace", "8s", "after SIGTERM running jobs may finish for this long, then they are released")
+        "shutdown.grace", "8s",
+        "After SIGTERM running jobs may finish for this long. The rest return to the queue.")
     static let statusListen = SettingKey(
-        "status.listen", "",
-        "metrics (Prometheus) and health over HTTP, at 127.0.0.1:9464 say, or a Unix socket's path; empty: none"
-    )
+        "status.listen", "", example: .suggested("127.0.0.1:9464"),
+        """
+        Address for metrics (Prometheus) and health over HTTP: `127.0.0.1:9464`, `[::1]:9464` or the absolute path \
+        of a Unix socket. Empty: none. There is no password.
+        """)
     static let logLevel = SettingKey(
         "log.level", "info",
-        "trace, debug, info, notice, warning, error; prompts and outputs are never logged")
+        """
+        Lowest level that is logged: `trace`, `debug`, `info`, `notice`, `warning`, `error` or `critical`. Prompts \
+        and outputs are never logged.
+        """)
 
     package static let all: [SettingKey] = [
         databaseURL, modelPath, modelName, modelServeDefault, modelExperts, modelDense, modelGroup,
         modelPackCache, modelVerify, memoryBudget, engineThreads, engineSlots, engineKVTokens, engineKV,
         enginePrefixCache, engineRowsPerSweep, enginePrefillChunk, engineMaxSweepMS, engineCPU,
-        generationMaxTokens, queuePollInterval,
-        queueListen,
-        queueLease, queueMaxWait, queueClaimMax, queueCheckpointInterval, queueCheckpointTokens,
-        queueRetention, shutdownGrace, statusListen, logLevel,
+        generationMaxTokens, queuePollInterval, queueListen, queueLease, queueMaxWait, queueClaimMax,
+        queueCheckpointInterval, queueCheckpointTokens, queueRetention, shutdownGrace, statusListen, logLevel,
     ]
 }

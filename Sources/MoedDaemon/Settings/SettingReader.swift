@@ -1,3 +1,5 @@
+import MoedCore
+
 /// Turns raw setting texts into values and collects what is wrong with them.
 struct SettingReader {
     private let sources: SettingSources
@@ -64,10 +66,5 @@ extension Duration {
         case "h": self = .seconds(value * 3600)
         default: return nil
         }
-    }
-
-    /// Seconds as a number, for rates and log lines.
-    package var seconds: Double {
-        Double(components.seconds) + Double(components.attoseconds) * 1e-18
     }
 }

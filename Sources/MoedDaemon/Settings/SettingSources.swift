@@ -1,10 +1,5 @@
+package import MoedCore
 import Yams
-
-/// Something in the configuration that must be mended, in one line: where, what, why.
-package struct ConfigurationProblem: Error, Sendable, Equatable, CustomStringConvertible {
-    package let description: String
-    package init(_ description: String) { self.description = description }
-}
 
 /// Raw values from file, environment and flags, the later ones winning, each with where it came from.
 package struct SettingSources: Sendable {

@@ -25,7 +25,8 @@ package enum SettingTable {
     package static var text: String {
         SettingKey.all.map { key in
             let fallback = key.fallback.isEmpty ? "" : " = \(key.fallback)"
-            return "  \(key.path)\(fallback)\n      \(key.explanation) [\(key.environmentName)]"
+            let explanation = SettingDocument.wrapped("\(key.explanation) [\(key.environmentName)]", width: 72)
+            return "  \(key.path)\(fallback)\n" + explanation.map { "      \($0)" }.joined(separator: "\n")
         }.joined(separator: "\n")
     }
 }

@@ -1,0 +1,70 @@
+/// OpenAI's chat-completion object, as stored with a job and printed by `moed generate`.
+package enum ChatCompletion {
+    /// - Parameters:
+    ///   - created: Unix seconds.
+    ///   - showsIDs: adds `output_ids` (end token included) to each choice.
+    package static func object(
+        id: String, created: Int64, model: String, result: GenerationResult, showsIDs: Bool = false
+    ) -> JSONValue {
+        .object(
+            JSONObject([
+                ("id", .string(id)), ("object", "chat.completion"), ("created", .integer(created)),
+                ("model", .string(model)),
+                ("choices", .array(result.choices.map { choice($0, showsIDs) })),
+                ("usage", usage(result.usage)),
+                ("seed", .integer(Int64(bitPattern: result.seed))),
+            ]))
+    }
+
+    private static func choice(_ choice: GenerationChoice, _ showsIDs: Bool) -> JSONValue {
+        var message = JSONObject([("role", "assistant"), ("content", .string(choice.content))])
+        if let reasoning = choice.reasoning {
+            message["reasoning"] = .string(reasoning)
+            // The older name of the same field, which many clients still read.
+            message["reasoning_content"] = .string(reasoning)
+        }
+        var object = JSONObject([
+            ("index", .integer(Int64(choice.index))), ("message", .object(message)), ("logprobs", .null),
+            ("finish_reason", .string(choice.finishReason.rawValue)),
+        ])
+        if showsIDs { object["output_ids"] = .array(choice.outputIDs.map { .integer(Int64($0)) }) }
+        return .object(object)
+    }
+
+    /// OpenAI's names; what they cannot say (thinking and injected tokens apart) stands under `moed`'s own names.
+    private static func usage(_ usage: Usage) -> JSONValue {
+        func count(_ value: Int) -> JSONValue { .integer(Int64(value)) }
+        return [
+            "prompt_tokens": count(usage.prompt), "completion_tokens": count(usage.completion),
+            "total_tokens": count(usage.total),
+            "prompt_tokens_details": ["cached_tokens": count(usage.cachedPrompt)],
+            "completion_tokens_details": [
+                "reasoning_tokens": count(usage.reasoning), "thinking_tokens": count(usage.thinking),
+                "injected_tokens": count(usage.injected), "answer_tokens": count(usage.answer),
+            ],
+        ]
+    }
+
+    /// OpenAI's error object.
+    package static func error(_ error: RequestError) -> JSONValue {
+        errorObject(
+            error.message, type: "invalid_request_error", param: error.param, code: error.code.rawValue)
+    }
+
+    /// An error of the engine's, which the request is not to blame for.
+    package static func error(_ error: EngineError) -> JSONValue {
+        errorObject(error.message, type: "server_error", param: nil, code: "engine_error")
+    }
+
+    private static func errorObject(_ message: String, type: String, param: String?, code: String)
+        -> JSONValue
+    {
+        [
+            "error": [
+                "message": .string(message), "type": .string(type),
+                "param": param.map { .string($0) } ?? .null,
+                "code": .string(code),
+            ]
+        ]
+    }
+}

@@ -1,0 +1,91 @@
+/// The configuration keys as files: `docs/configuration.md` and `systemd/moed.yaml.example`.
+package enum SettingDocument {
+    /// The file `docs/configuration.md`.
+    package static var markdown: String {
+        let tables = sections.map { section in
+            ["", "## \(section.name)", "", "| key | default | explanation |", "|---|---|---|"]
+                + section.keys.map { "| `\($0.path)` | \(fallback($0)) | \($0.explanation) |" }
+        }
+        return (introduction + tables.joined()).joined(separator: "\n") + "\n"
+    }
+
+    /// The file `systemd/moed.yaml.example`.
+    package static var yaml: String {
+        let parts = sections.map { section in
+            ["", "\(section.name):"] + section.keys.flatMap { comment($0) + [assignment($0)] }
+        }
+        return (head + parts.joined()).joined(separator: "\n") + "\n"
+    }
+
+    /// Keys by section, in the order of the table.
+    private static var sections: [(name: Substring, keys: [SettingKey])] {
+        SettingKey.all.reduce(into: []) { sections, key in
+            if sections.last?.name != key.section { sections.append((key.section, [])) }
+            sections[sections.count - 1].keys.append(key)
+        }
+    }
+
+    private static func fallback(_ key: SettingKey) -> String { key.fallback.isEmpty ? "" : "`\(key.fallback)`" }
+
+    private static func comment(_ key: SettingKey) -> [String] {
+        wrapped(key.explanation, width: 116).map { "  # \($0)" }
+    }
+
+    private static func assignment(_ key: SettingKey) -> String {
+        switch key.example {
+        case .none: "  \(key.name): \(key.fallback)"
+        case .set(let value): "  \(key.name): \(value)"
+        case .suggested(let value): "  #\(key.name): \(value)"
+        }
+    }
+
+    /// Lines of at most `width` characters; a longer word has a line of its own. A code span is one word.
+    static func wrapped(_ text: String, width: Int) -> [String] {
+        words(text).reduce(into: []) { lines, word in
+            if let last = lines.last, last.count + 1 + word.count <= width {
+                lines[lines.count - 1] = "\(last) \(word)"
+            } else {
+                lines.append(word)
+            }
+        }
+    }
+
+    private static func words(_ text: String) -> [String] {
+        text.split(separator: " ").reduce(into: []) { words, word in
+            if let last = words.last, !last.count(where: { $0 == "`" }).isMultiple(of: 2) {
+                words[words.count - 1] = "\(last) \(word)"
+            } else {
+                words.append(String(word))
+            }
+        }
+    }
+
+    private static let head = [
+        "# Configuration of moed: /etc/moed/moed.yaml. Printed by `moed settings --yaml`.",
+        "#",
+        "# Each key has its default here, except database.url and model.path, which are yours to set.",
+        "# Each key is also a variable: queue.poll_interval is MOED_QUEUE_POLL_INTERVAL.",
+        "# Variables override this file, and --set overrides variables. Unknown keys are errors.",
+        "# `moed check --config FILE` checks the file, the database and the model.",
+    ]
+
+    private static let introduction = [
+        "# Configuration",
+        "",
+        "`moed settings --markdown` prints this page, and a test compares them. `moed settings --yaml` prints the",
+        "example file `/etc/moed/moed.yaml.example`.",
+        "",
+        "One YAML file holds the configuration: `moed run --config /etc/moed/moed.yaml`. Each key is also an",
+        "environment variable: `queue.max_wait` is `MOED_QUEUE_MAX_WAIT`. Each key is also a flag:",
+        "`--set queue.max_wait=30s`. Variables override the file, and flags override variables.",
+        "",
+        "- A key that does not exist is an error with file and line. So is a variable that begins with `MOED_` and",
+        "  is no key.",
+        "- Times are `500ms`, `20s`, `5m` or `1h`; a bare number is seconds.",
+        "- Sizes are `20GiB`, `500MB`, bytes without a unit, or a part such as `80%`.",
+        "- Switches are `true`, `yes`, `on`, or `false`, `no`, `off`.",
+        "- `0`, `auto` and an empty value let moed choose; the explanation says what it chooses.",
+        "",
+        "`moed check` reads the configuration as `moed run` does and prints one line for each problem.",
+    ]
+}

@@ -1,0 +1,43 @@
+/// Numbers as text for people: log lines, tables, status.
+package enum HumanText {
+    /// Three figures, or a whole number: 0.123, 4.57, 45.1, 812. A dash for what is no number.
+    package static func figure(_ value: Double) -> String {
+        guard value.isFinite else { return "–" }
+        let digits = abs(value) < 1 ? 3 : abs(value) < 10 ? 2 : abs(value) < 100 ? 1 : 0
+        return decimal(value, digits: digits)
+    }
+
+    /// Rounded to so many digits after the point, without trailing zeros: 4.0 → "4".
+    package static func decimal(_ value: Double, digits: Int) -> String {
+        guard value.isFinite else { return "–" }
+        let rounded = rounded(value, digits: digits)
+        return rounded == rounded.rounded() && abs(rounded) < 1e15 ? String(Int(rounded)) : String(rounded)
+    }
+
+    /// Rounded to so many digits after the point.
+    package static func rounded(_ value: Double, digits: Int) -> Double {
+        var scale = 1.0
+        for _ in 0..<digits { scale *= 10 }
+        return (value * scale).rounded() / scale
+    }
+
+    /// 0.456 → "46 %".
+    package static func percent(_ ratio: Double) -> String {
+        ratio.isFinite ? "\(Int((min(ratio, 1e6) * 100).rounded())) %" : "–"
+    }
+
+    /// 30532122624 → "30.5 B".
+    package static func count(_ value: Int) -> String { scaled(value, ["", " k", " M", " B", " T"]) }
+
+    /// Decimal units: 2750000 → "2.75 MB".
+    package static func bytes(_ value: Int) -> String { scaled(value, [" B", " kB", " MB", " GB", " TB"]) }
+
+    private static func scaled(_ value: Int, _ units: [String]) -> String {
+        var (scaled, unit) = (Double(value), 0)
+        while scaled >= 1000, unit < units.count - 1 {
+            scaled /= 1000
+            unit += 1
+        }
+        return decimal(scaled, digits: unit == 0 ? 0 : scaled < 10 ? 2 : scaled < 100 ? 1 : 0) + units[unit]
+    }
+}

@@ -1,0 +1,179 @@
+package import MoedEngine
+import MoedWeights
+
+/// What a machine can do, as measured or as told.
+package struct MachineRates: Sendable, Equatable {
+    /// Products with quantised weights of one format.
+    package struct Products: Sendable, Equatable {
+        /// Operations per second that the kernels would reach on many rows and in large groups.
+        package var rate: Double
+        /// Rows that a weight's loading and unpacking take the time of.
+        package var rowsPerWeight: Double
+
+        package init(rate: Double, rowsPerWeight: Double) {
+            self.rate = rate
+            self.rowsPerWeight = rowsPerWeight
+        }
+    }
+
+    package var int8: Products
+    package var int4: Products
+    /// Operations per second with f32 weights, and of attention.
+    package var float: Double
+    /// Inputs whose products take the time of scaling a group's sum.
+    package var inputsPerScaling: Double
+    /// Of the shorter time of computing and memory, what is not hidden behind the longer one.
+    package var exposed: Double
+    /// Bytes per second of memory and of the disk that experts are read from.
+    package var memory: Double
+    package var disk: Double
+
+    package init(
+        int8: Products, int4: Products, float: Double, inputsPerScaling: Double, exposed: Double,
+        memory: Double, disk: Double
+    ) {
+        self.int8 = int8
+        self.int4 = int4
+        self.float = float
+        self.inputsPerScaling = inputsPerScaling
+        self.exposed = exposed
+        self.memory = memory
+        self.disk = disk
+    }
+}
+
+extension MachineRates {
+    /// Parts of the peaks of integer products and of f32, and what else `MachineRates` has. From `moed bench`, prompts
+    /// of 512 and 2048 tokens and 1, 16 and 64 sequences (AVX-512: Zen 5, int8 in groups of 32, int4 of 64; AVX2:
+    /// Milan, all sizes of groups).
+    private struct Efficiency {
+        let (int8, int4): (Products, Products)
+        let (float, inputsPerScaling, exposed): (Double, Double, Double)
+
+        init(_ kernels: String) {
+            if kernels == "avx512" {
+                int8 = Products(rate: 0.85, rowsPerWeight: 2.5)
+                int4 = Products(rate: 0.8, rowsPerWeight: 4)
+                (float, inputsPerScaling, exposed) = (0.6, 15, 0.6)
+            } else {
+                int8 = Products(rate: 0.55, rowsPerWeight: 0.7)
+                int4 = Products(rate: 0.74, rowsPerWeight: 0.7)
+                (float, inputsPerScaling, exposed) = (0.5, 12, 0.5)
+            }
+        }
+    }
+
+    /// Of this machine, in about a second.
+    ///
+    /// - Parameters:
+    ///   - disk: bytes per second; nil for a model that reads nothing.
+    ///   - probeBytes: of memory to read; of little, a large cache keeps a part, and memory seems faster than it is.
+    package static func here(threads: Int, disk: Double?, probeBytes: Int = 64 << 20) throws -> MachineRates {
+        let peaks = MachinePeaks.measure(try MachineProbe(threads: threads, byteCount: probeBytes))
+        let part = Efficiency(try KernelSet().name)
+        let integers = peaks.int8 > 0 ? peaks.int8 : peaks.f32
+        func products(_ part: Products) -> Products {
+            Products(rate: integers * part.rate, rowsPerWeight: part.rowsPerWeight)
+        }
+        return MachineRates(
+            int8: products(part.int8), int4: products(part.int4), float: peaks.f32 * part.float,
+            inputsPerScaling: part.inputsPerScaling, exposed: part.exposed, memory: peaks.read,
+            disk: disk ?? .infinity)
+    }
+
+    /// Seconds of operations, and of what each weight and each group costs besides.
+    fileprivate func seconds(_ products: SweepCost.Products, _ kernel: Products) -> Double {
+        let besides = kernel.rowsPerWeight * products.weights + inputsPerScaling * products.scalings
+        return (products.operations + 2 * besides) / kernel.rate
+    }
+}
+
+/// How long a sweep takes by a memory plan and a machine's rates, and what it waits for.
+///
+/// Computing and memory work side by side: the slower one sets their time, and a part of the shorter time is not
+/// hidden. Beside it experts are read. A sweep that uses nearly all of them reads ahead, so that of the shorter time
+/// again only a part is not hidden; in a smaller one each layer's routing must be known before its experts are read,
+/// and both times add up, with half an expert's reading in each layer, whose last ones come when nothing else is left
+/// to do. Tokens are taken to choose experts independently, so a cache of a part of all experts serves that part.
+package struct ThroughputPlan: Sendable, Equatable {
+    package enum Bound: String, Sendable {
+        case compute, memory, disk
+    }
+
+    package var tokens: Int
+    package var hitRate: Double
+    /// Bytes of experts that are read.
+    package var missedBytes: Double
+    /// Seconds that each resource is busy.
+    package var compute: Double
+    package var memory: Double
+    package var disk: Double
+    private var exposed: Double
+    /// Whether the sweep uses nearly all experts, as `ExpertCacheState` asks before it reads ahead.
+    package var readsAhead: Bool
+
+    /// Of the shorter time of work and disk, what is not hidden behind the longer one; measured at half and 70 % of
+    /// the experts, with 64 and 512 tokens a sweep.
+    private static let exposedDisk = 0.25
+
+    /// - Parameters:
+    ///   - tokens: rows of the sweep.
+    ///   - cost: what they must do at least.
+    ///   - plan: of the memory.
+    ///   - expertsUsed: of all layers.
+    ///   - layers: that have experts.
+    ///   - staging: slots that are not kept.
+    package init(
+        tokens: Int, cost: SweepCost, plan: MemoryPlan, expertsUsed: Double, layers: Int, staging: Int,
+        rates: MachineRates
+    ) {
+        self.tokens = tokens
+        let total = Double(max(plan.needs.experts.count, 1))
+        hitRate =
+            plan.places.map { $0 >= plan.needs.experts.count ? 1 : max(0, Double($0 - staging)) / total } ?? 1
+        missedBytes = expertsUsed * (1 - hitRate) * Double(plan.needs.experts.place)
+        compute =
+            rates.seconds(cost.int8, rates.int8) + rates.seconds(cost.int4, rates.int4)
+            + (cost.bf16Operations + cost.f32Operations) / rates.float
+        memory = cost.bytes / rates.memory
+        exposed = rates.exposed
+        readsAhead = expertsUsed >= ExpertCacheState.nearlyAll * total
+        let lone = readsAhead ? 0 : 0.5 * Double(layers * plan.needs.experts.place)
+        disk = missedBytes > 0 ? (missedBytes + min(lone, missedBytes)) / rates.disk : 0
+    }
+
+    /// Of a model that is not loaded: so many rows, that attend to so many tokens in all and sample so many.
+    package init(
+        _ model: UnloadedModel, _ plan: MemoryPlan, rows: Int, visible: Int, sampled: Int,
+        _ rates: MachineRates
+    ) {
+        let cost = model.sweepCost(
+            rows: rows, visible: visible, sampled: sampled,
+            keyValueBytes: Double(plan.needs.kv.block) / Double(Engine.kvBlockTokens))
+        let layers = model.configuration.experts.map { plan.needs.experts.count / $0.count } ?? 0
+        let used = model.configuration.experts.map {
+            Qwen3Model.expertsUsed($0, rows: rows) * Double(layers)
+        }
+        self.init(
+            tokens: rows, cost: cost, plan: plan, expertsUsed: used ?? 0, layers: layers,
+            staging: 2 * ExpertCacheState.readsMax, rates: rates)
+    }
+
+    package var seconds: Double {
+        let work = Self.beside(compute, memory, exposed: exposed)
+        return readsAhead ? Self.beside(work, disk, exposed: Self.exposedDisk) : work + disk
+    }
+    package var tokensPerSecond: Double { Double(tokens) / seconds }
+    package var bound: Bound { disk >= max(compute, memory) ? .disk : compute >= memory ? .compute : .memory }
+
+    /// Tokens that a sweep must have for computing them to take as long as the disk; nil when it is not waited for.
+    package var breakEvenTokens: Int? {
+        guard bound == .disk, compute > 0 else { return nil }
+        return Int((Double(tokens) * disk / compute).rounded(.up))
+    }
+
+    /// Of two things done side by side.
+    private static func beside(_ a: Double, _ b: Double, exposed: Double) -> Double {
+        max(a, b) + exposed * min(a, b)
+    }
+}

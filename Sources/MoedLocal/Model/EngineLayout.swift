@@ -1,0 +1,84 @@
+import MoedCore
+package import MoedEngine
+import MoedHost
+import MoedWeights
+
+/// An engine's sizes before anything is loaded: how much runs together, and how the memory is shared out for it.
+package struct EngineLayout {
+    let batch: BatchShape
+    package private(set) var settings: EngineSettings
+    /// Nil without a budget.
+    package let memory: MemoryBudgetPlan?
+
+    /// Chooses what the options leave open.
+    ///
+    /// - Throws: `ConfigurationProblem` when the budget is too small; `EngineError`.
+    package static func chosen(
+        _ model: UnloadedModel, _ options: ModelOptions, threads: Int, vocabulary: Int
+    ) throws -> EngineLayout {
+        let asked = BatchShape(
+            slots: options.sequences, rowsPerSweep: options.rowsPerSweep, prefillChunk: options.prefillChunk)
+        func layoutOf(_ choice: BatchShape) throws -> EngineLayout {
+            try EngineLayout(
+                model, options, asked.filled(from: choice), threads: threads, vocabulary: vocabulary)
+        }
+        let first = try layoutOf(.inMemory)
+        guard !asked.isComplete, let plan = first.memory?.plan, plan.isStreamed else { return first }
+        let disk = try model.probeDisk()
+        let rates = try MachineRates.here(threads: threads, disk: disk?.bytesPerSecond)
+        let context = min(model.configuration.contextLength, contextUsual)
+        let choice = try BatchShape.streamed { shape in
+            let layout: EngineLayout
+            // A shape that takes too much is none; the first one has shown that the budget is not too small for all.
+            do { layout = try layoutOf(shape) } catch is ConfigurationProblem { return nil }
+            guard let plan = layout.memory?.plan else { return nil }
+            func decoding(of tokens: Int, most: Int) -> ThroughputPlan {
+                let sequences = max(1, min(most, plan.kvBlocks * Engine.kvBlockTokens / tokens))
+                return ThroughputPlan(
+                    model, plan, rows: sequences, visible: sequences * tokens / 2, sampled: sequences, rates)
+            }
+            let rows = layout.batch.rowsPerSweep
+            return BatchShape.Forecast(
+                decode: decoding(of: context, most: layout.batch.longSlots),
+                short: decoding(of: min(context, contextShort), most: layout.batch.slots),
+                prefill: ThroughputPlan(
+                    model, plan, rows: rows, visible: rows * (rows + 1) / 2, sampled: 0, rates))
+        }
+        var layout = try layoutOf(choice)
+        layout.settings.disk = disk
+        return layout
+    }
+
+    /// Tokens of a sequence that KV room is made for, unless its context is shorter.
+    private static let contextUsual = 2048
+    /// Tokens of one that many others fit beside.
+    private static let contextShort = 256
+
+    private init(
+        _ model: UnloadedModel, _ options: ModelOptions, _ batch: BatchShape, threads: Int,
+        vocabulary: Int
+    ) throws {
+        self.batch = batch
+        let context = model.configuration.contextLength
+        let kvTokens =
+            options.kvTokens > 0
+            ? options.kvTokens : max(context, batch.longSlots * min(context, Self.contextUsual))
+        var settings = EngineSettings(
+            threads: threads, kvTokens: kvTokens, kvFormat: options.kvFormat ?? model.kvFormatDefault,
+            sharesPrefixes: options.sharesPrefixes, sequencesMax: batch.slots,
+            rowsPerSweepMax: batch.rowsPerSweep,
+            vocabularyLimit: vocabulary)
+        settings.kernels = options.kernels
+        memory = try options.budget.map {
+            try MemoryBudgetPlan(
+                model, settings, kvTokens: kvTokens, isFixed: options.kvTokens > 0,
+                budget: $0.byteCount(of: HostMemory.available),
+                process: HostMemory.committed)
+        }
+        if let plan = memory?.plan {
+            settings.kvTokens = plan.kvBlocks * Engine.kvBlockTokens
+            settings.expertPlaces = plan.places ?? 0
+        }
+        self.settings = settings
+    }
+}

@@ -1,0 +1,77 @@
+import MoedBatching
+package import MoedEngine
+import MoedHost
+import MoedText
+import MoedWeights
+
+/// A checkpoint in memory, ready to run: the engine and everything that prepares its input.
+package struct ModelRunner {
+    /// What is being done with the weights.
+    package enum Phase: String {
+        case packing, loading
+    }
+
+    package let engine: Engine
+    package let preparer: RequestPreparer
+    package let summary: String
+    /// How much runs together.
+    package let batch: BatchShape
+    /// How the budget was shared out, and that in words; nil without one.
+    package let plan: MemoryPlan?
+    package let memory: String?
+
+    /// Loads all weights.
+    ///
+    /// - Parameter progress: bytes done so far and in all; called from the loading thread.
+    /// - Throws: `ConfigurationProblem` when the budget is too small; `EngineError` or `TextError` naming file, tensor,
+    ///   blob or field, and reason.
+    package static func load(
+        _ options: ModelOptions, progress: (Phase, Int, Int) -> Void
+    ) throws -> ModelRunner {
+        let text = try TextSide(directory: options.directory)
+        let threads = options.threads > 0 ? options.threads : Host.physicalCores
+        let formats = options.formats
+        var source = try ModelDirectory.open(options.directory)
+        if case .checkpoint(let checkpoint) = source, let cache = options.packCache {
+            source = .pack(
+                try PackCache(directory: cache).pack(
+                    checkpoint, experts: formats.experts ?? .bf16, dense: formats.dense ?? .bf16,
+                    threads: threads, progress: { progress(.packing, $0, $1) }))
+        }
+        if case .pack(let pack) = source { try formats.check(pack) }
+        let unloaded = try UnloadedModel(
+            source, experts: formats.experts ?? .bf16, dense: formats.dense ?? .bf16)
+        let layout = try EngineLayout.chosen(
+            unloaded, options, threads: threads, vocabulary: text.tokenizer.vocabularySize)
+        let engine = try unloaded.engine(layout, options, threads: threads) { progress(.loading, $0, $1) }
+        return ModelRunner(
+            engine: engine,
+            preparer: RequestPreparer(
+                text: text, limits: engine.limits, maxTokensDefault: options.maxTokensDefault),
+            summary: InspectText(source).oneLine, batch: layout.batch,
+            plan: layout.memory?.plan, memory: layout.memory?.text
+        )
+    }
+}
+
+extension UnloadedModel {
+    /// Loads the weights as the layout's memory plan says, and builds the engine around them.
+    ///
+    /// - Parameter progress: bytes done so far and in all; called from the loading thread.
+    package func engine(
+        _ layout: EngineLayout, _ options: ModelOptions, threads: Int, progress: (Int, Int) -> Void
+    ) throws -> Engine {
+        let model: Qwen3Model
+        if layout.memory?.plan.isStreamed == true {
+            model = try loadStreamed(verification: options.verification, threads: threads, progress)
+        } else if options.isReadyEarly,
+            let arriving = try loadArriving(
+                verification: options.verification, threads: threads, progress)
+        {
+            model = arriving
+        } else {
+            model = try load(threads: threads, progress)
+        }
+        return try Engine(model: model, settings: layout.settings)
+    }
+}

@@ -1,0 +1,41 @@
+import MoedBatching
+import MoedCore
+import MoedHost
+
+/// Makes tasks of jobs on a thread of its own: a prompt of megabytes must not hold up lease or signals.
+actor PreparationThread {
+    private let executor: ThreadExecutor
+    private let preparer: RequestPreparer
+
+    nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe executor.asUnownedSerialExecutor() }
+
+    /// - Throws: `HostError` when the system has no thread left.
+    init(_ preparer: RequestPreparer) throws(HostError) {
+        executor = try ThreadExecutor(name: "moed-prepare")
+        self.preparer = preparer
+    }
+
+    /// Parses the body, renders the template and tokenises.
+    ///
+    /// A job without a seed is seeded with its id: running it again gives the same answer.
+    func prepare(_ job: RunnableJob) -> Result<GenerationTask, RequestError> {
+        guard let text = job.body else {
+            return .failure(
+                RequestError(.promptTooLarge, "the request is longer than \(RequestLimit.bodyBytesMax) bytes")
+            )
+        }
+        let body: JSONValue
+        do throws(JSONError) {
+            body = try JSONValue(parsing: text)
+        } catch {
+            return .failure(RequestError(.invalidJSON, error.description))
+        }
+        return Result { () throws(RequestError) in
+            var task = try preparer.prepare(
+                try GenerationRequest(body: body), job: job.id, model: job.group.model,
+                bucket: job.group.bucket, seed: UInt64(bitPattern: job.id.rawValue), waited: job.waited)
+            task.saved = job.saved
+            return task
+        }
+    }
+}

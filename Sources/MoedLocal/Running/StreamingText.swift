@@ -1,0 +1,55 @@
+package import MoedEngine
+import MoedHost
+import MoedWeights
+
+/// What reading experts did between two moments, for the status line and the log.
+package struct StreamingText: Sendable {
+    package var before: StreamingFigures
+    package var now: StreamingFigures
+    package var seconds: Double
+
+    package init(before: StreamingFigures, now: StreamingFigures, seconds: Double) {
+        self.before = before
+        self.now = now
+        self.seconds = seconds
+    }
+
+    /// “disk 1.3 GB/s, 48 % of experts in memory (saturated)”, “48 % of experts loaded”; nil when nothing was needed
+    /// meanwhile.
+    package var status: String? {
+        if now.isLoading, let all = now.loading { return "\(now.bytesRead * 100 / all) % of experts loaded" }
+        let (hits, misses) = (now.hits - before.hits, now.misses - before.misses)
+        guard hits + misses > 0, seconds > 0 else { return nil }
+        let rate = Double(now.bytesRead - before.bytesRead) / seconds / 1e9
+        return "disk \(HumanText.rounded(rate, digits: 2)) GB/s, "
+            + "\(hits * 100 / (hits + misses)) % of experts in memory (\(now.regime.rawValue))"
+    }
+
+    /// A line for the log when the cache works another way than before, or all experts have come into memory.
+    package var change: String? {
+        if before.isLoading, !now.isLoading { return "all experts are in memory" }
+        guard now.switches != before.switches, let distinct = now.distinct else { return nil }
+        return "expert cache: \(now.regime.rawValue), a sweep uses \(Int(distinct.rounded())) experts, "
+            + "\(now.capacity) can be kept"
+    }
+
+    /// A line for the log when an expert could not be read.
+    package var failure: String? {
+        guard now.failures != before.failures, let reason = now.lastFailure else { return nil }
+        return "\(now.failures) reads of experts failed so far; the last one: \(reason)"
+    }
+
+    /// How experts come into memory, for the log.
+    package static func start(_ figures: StreamingFigures) -> [String?] {
+        let loading = figures.loading.map {
+            "\(HumanText.bytes($0)) of experts come into memory beside the first jobs"
+        }
+        return [figures.disk.map(disk), loading]
+    }
+
+    /// How experts are read, found at the start.
+    package static func disk(_ report: DiskReport) -> String {
+        "experts are read by \(report.access) and \(report.method), \(report.depth) at a time, "
+            + "\(HumanText.rounded(report.bytesPerSecond / 1e9, digits: 2)) GB/s in the probe"
+    }
+}

@@ -1,0 +1,111 @@
+package import MoedCore
+
+/// The end of an attempt: the values of `moed.job_attempt.outcome`.
+package enum AttemptOutcome: String, Sendable, CaseIterable {
+    case succeeded
+    /// The job failed with it.
+    case failed
+    /// It failed, and the job runs again.
+    case retried
+    /// Given back to the queue unharmed.
+    case released
+    case cancelled
+    /// Its worker died.
+    case lost
+}
+
+/// An ended attempt, to be written by its worker.
+protocol AttemptEnd: Sendable {
+    var lease: JobLease { get }
+    /// Tokens of the attempt.
+    var usage: Usage { get }
+    /// From claim to end.
+    var wall: Duration { get }
+    /// Bytes of its texts, as counted against `JobStore.bytesPerStatementMax`.
+    var textBytes: Int { get }
+}
+
+extension AttemptEnd {
+    var textBytes: Int { 0 }
+}
+
+/// A finished job, to be written.
+package struct JobCompletion: AttemptEnd {
+    package var lease: JobLease
+    /// Answer and thinking text of the first choice.
+    package var content: String
+    package var reasoning: String?
+    package var finishReason: FinishReason
+    /// Text of the OpenAI chat.completion object with all choices.
+    package var body: String
+    package var seed: UInt64
+    package var warnings: [String]
+    package var usage: Usage
+    /// From claim to end.
+    package var wall: Duration
+
+    package init(
+        lease: JobLease, content: String, reasoning: String?, finishReason: FinishReason, body: String,
+        seed: UInt64,
+        warnings: [String] = [], usage: Usage, wall: Duration
+    ) {
+        self.lease = lease
+        self.content = content
+        self.reasoning = reasoning
+        self.finishReason = finishReason
+        self.body = body
+        self.seed = seed
+        self.warnings = warnings
+        self.usage = usage
+        self.wall = wall
+    }
+
+    var textBytes: Int { content.utf8.count + (reasoning?.utf8.count ?? 0) + body.utf8.count }
+}
+
+/// An attempt that failed, to be written.
+package struct JobFailure: AttemptEnd {
+    package var lease: JobLease
+    /// Stable machine-readable reason, e.g. a `RequestError.Code`.
+    package var code: String
+    package var message: String
+    package var param: String?
+    /// Another attempt may succeed. While attempts are left, it starts after a pause that grows.
+    package var retryable: Bool
+    /// Wasted tokens.
+    package var usage: Usage
+    package var wall: Duration
+
+    package init(
+        lease: JobLease, code: String, message: String, param: String? = nil, retryable: Bool,
+        usage: Usage = Usage(), wall: Duration = .zero
+    ) {
+        self.lease = lease
+        self.code = code
+        self.message = message
+        self.param = param
+        self.retryable = retryable
+        self.usage = usage
+        self.wall = wall
+    }
+
+    /// A request that cannot be run, whoever tries.
+    package init(lease: JobLease, _ error: RequestError) {
+        self.init(
+            lease: lease, code: error.code.rawValue, message: error.message, param: error.param,
+            retryable: false)
+    }
+}
+
+/// A running job that is given back. If its cancellation was requested, it ends as cancelled.
+package struct JobRelease: AttemptEnd {
+    package var lease: JobLease
+    package var usage: Usage
+    package var wall: Duration
+
+    package init(lease: JobLease, usage: Usage = Usage(), wall: Duration = .zero) {
+        self.lease = lease
+        self.usage = usage
+        self.wall = wall
+    }
+}

@@ -1,0 +1,106 @@
+package import MoedCore
+package import MoedPostgres
+
+/// Jobs that a draining worker may still have to run.
+package struct Remaining: Sendable, Equatable {
+    /// Queued, or scheduled and due; counted up to a limit.
+    package var ready: Int
+    /// Running on this or another worker: they come back when that worker fails.
+    package var running: Int
+    /// Waiting for another attempt.
+    package var retrying: Int
+
+    package init(ready: Int, running: Int, retrying: Int) {
+        self.ready = ready
+        self.running = running
+        self.retrying = retrying
+    }
+
+    package var isEmpty: Bool { ready == 0 && running == 0 && retrying == 0 }
+}
+
+extension JobStore {
+    /// Queued jobs counted per group, at most: enough to see that a batch can be filled. Counting takes most of the
+    /// time of `backlog`.
+    package static let backlogCountMax = 256
+
+    /// Groups with queued jobs of these models: number of jobs (up to `backlogCountMax`), age of the oldest, first job
+    /// of each tenant and priority, and the shares of the tenants.
+    ///
+    /// Its cost grows with groups, tenants and priorities, not with the number of queued jobs.
+    package func backlog(models: [String]) async throws(QueueError) -> [GroupBacklog] {
+        let result = try await query(
+            SQL(
+                .backlog,
+                [.value(SQLArray(models.map { $0.withoutNUL })), .value(Self.backlogCountMax)]))
+        return try await queueing { () async throws(DatabaseError) in try Self.groups(result.rows) }
+    }
+
+    /// Collects the rows of `backlog.sql`, one per head, into groups.
+    ///
+    /// - Parameter rows: sorted by group and, within a group, by tenant.
+    /// - Throws: `DatabaseError(.protocolViolation)` for a row with a missing column or a value of another type.
+    package static func groups(_ rows: [Row]) throws(DatabaseError) -> [GroupBacklog] {
+        var groups: [GroupBacklog] = []
+        for row in rows {
+            let group = try group(row)
+            if groups.last?.group != group {
+                groups.append(
+                    GroupBacklog(
+                        group: group, queued: try row.value("queued"),
+                        oldestAge: .milliseconds(try row.value("oldest_ms", as: Int64.self))))
+            }
+            let head = try head(row)
+            let last = groups.count - 1
+            groups[last].heads.append(head)
+            if groups[last].tenants.last?.id != head.tenant { groups[last].tenants.append(try tenant(row)) }
+        }
+        return groups
+    }
+
+    private static func head(_ row: Row) throws(DatabaseError) -> GroupBacklog.Head {
+        GroupBacklog.Head(
+            tenant: try row.value("tenant_id"), urgency: try row.value("urgency"),
+            job: JobID(try row.value("id")), age: .milliseconds(try row.value("age_ms", as: Int64.self)))
+    }
+
+    private static func tenant(_ row: Row) throws(DatabaseError) -> GroupBacklog.Tenant {
+        GroupBacklog.Tenant(
+            id: try row.value("tenant_id"), weight: try row.value("weight"),
+            runningMax: try row.optional("max_running"), running: try row.value("running"),
+            recentJobs: try row.value("recent_jobs"), recentTokens: try row.value("recent_tokens"))
+    }
+
+    private static func group(_ row: Row) throws(DatabaseError) -> JobGroup {
+        let mode: String = try row.value("mode")
+        guard let mode = ReasoningMode(rawValue: mode) else {
+            throw DatabaseError(.protocolViolation, "unknown mode \(mode)")
+        }
+        return JobGroup(model: try row.value("name"), mode: mode, bucket: try row.value("bucket"))
+    }
+
+    /// Counts the jobs that a worker of these models may still have to run.
+    package func remaining(models: [String]) async throws(QueueError) -> Remaining {
+        let result = try await query(
+            """
+            WITH served AS (
+              SELECT id FROM moed.model
+               WHERE name = ANY (\(SQLArray(models.map { $0.withoutNUL }))) AND paused_at IS NULL
+            ), open AS (SELECT id FROM moed.tenants WHERE may_start)
+            SELECT (SELECT count(*) FROM (SELECT FROM moed.job j JOIN served s ON s.id = j.model_id
+                      JOIN open t ON t.id = j.tenant_id
+                     WHERE j.state = 'queued' LIMIT \(Self.backlogCountMax)) AS counted) AS queued,
+                   (SELECT count(*) FROM moed.job j JOIN served s ON s.id = j.model_id JOIN open t ON t.id = j.tenant_id
+                     WHERE j.state = 'scheduled' AND j.run_at <= clock_timestamp()) AS due,
+                   (SELECT count(*) FROM moed.job j JOIN served s ON s.id = j.model_id
+                     WHERE j.state = 'running') AS running,
+                   (SELECT count(*) FROM moed.job j JOIN served s ON s.id = j.model_id JOIN open t ON t.id = j.tenant_id
+                     WHERE j.state = 'scheduled' AND j.attempt > 0 AND j.run_at > clock_timestamp()) AS retrying
+            """)
+        return try await decodeOne(result) { row throws(DatabaseError) in
+            Remaining(
+                ready: try row.value("queued", as: Int.self) + row.value("due", as: Int.self),
+                running: try row.value("running"), retrying: try row.value("retrying"))
+        }
+    }
+}

@@ -1,0 +1,72 @@
+import MoedPostgres
+
+/// A statement in a file of `Statements/`, embedded in the program.
+///
+/// The file begins with comments: a line that names it, and a line for each parameter, as in `-- $1 worker bigint: …`.
+package struct NamedStatement: Sendable {
+    package struct Parameter: Sendable, Equatable {
+        package var name: String
+        /// As PostgreSQL spells it, e.g. `bigint[]`.
+        package var type: String
+    }
+
+    /// File name without its ending.
+    package let name: String
+    package let text: String
+    /// In the order of their numbers.
+    package let parameters: [Parameter]
+
+    package init(name: String, text: String) {
+        self.name = name
+        self.text = text
+        parameters = Self.parameters(in: text)
+    }
+
+    private init(_ name: String, _ bytes: [UInt8]) {
+        self.init(name: name, text: String(decoding: bytes, as: UTF8.self))
+    }
+
+    private static func parameters(in text: String) -> [Parameter] {
+        var parameters: [Parameter] = []
+        for line in text.split(separator: "\n").prefix(while: { $0.hasPrefix("--") }) {
+            let words = line.prefix { $0 != ":" }.split(separator: " ")
+            guard words.count == 4, words[1] == "$\(parameters.count + 1)" else { continue }
+            parameters.append(Parameter(name: String(words[2]), type: String(words[3])))
+        }
+        return parameters
+    }
+}
+
+extension NamedStatement {
+    static let backlog = NamedStatement("backlog", PackageResources.backlog_sql)
+    static let checkpoint = NamedStatement("checkpoint", PackageResources.checkpoint_sql)
+    static let claim = NamedStatement("claim", PackageResources.claim_sql)
+    static let complete = NamedStatement("complete", PackageResources.complete_sql)
+    static let endAttempt = NamedStatement("end_attempt", PackageResources.end_attempt_sql)
+    static let failUnknownModels = NamedStatement(
+        "fail_unknown_models", PackageResources.fail_unknown_models_sql)
+    static let takeBack = NamedStatement("take_back", PackageResources.take_back_sql)
+
+    /// The statements of all files.
+    package static let all = [
+        backlog, checkpoint, claim, complete, endAttempt, failUnknownModels, takeBack,
+    ]
+
+    private static let types: [String: UInt32] = [
+        "bigint": Int64.sqlType, "bigint[]": SQLArray<Int64>.sqlType, "int[]": SQLArray<Int32>.sqlType,
+        "text": String.sqlType, "text[]": SQLArray<String>.sqlType, "boolean[]": SQLArray<Bool>.sqlType,
+    ]
+
+    /// Types of the parameters in `pg_type`; nil for one that no statement has had yet.
+    fileprivate var parameterTypes: [UInt32?] { parameters.map { Self.types[$0.type] } }
+}
+
+extension SQL {
+    /// A statement of a file with the values of its parameters, whose types are those of the file's header.
+    init(_ statement: NamedStatement, _ binds: [Bind]) {
+        assert(
+            binds.map(\.type) == statement.parameterTypes,
+            "the values do not fit the header of \(statement.name).sql")
+        self.init(numbered: statement.text, binds: binds)
+    }
+}

@@ -1,0 +1,62 @@
+-- claim: gives queued jobs of one group to a worker, each with a new lease token.
+--
+-- Pauses, budgets and caps hold as of now, not as of the backlog that the portions were made from. Jobs that another
+-- transaction locks are skipped. A worker that was declared dead gets none.
+--
+-- $1 worker bigint: the worker, a row of moed.worker
+-- $2 model text: name of the group's model
+-- $3 mode text: reasoning mode of the group
+-- $4 bucket bigint: length class of the group
+-- $5 tenant_id int[]: tenant of each portion; $5 to $9 are a column each
+-- $6 urgency int[]: its priority with the sign changed
+-- $7 first_id bigint[]: the first queued job of that tenant and priority
+-- $8 most bigint[]: jobs of this portion, at most
+-- $9 tenant_most bigint[]: jobs of all portions of its tenant together, at most
+-- $10 body_bytes_max bigint: a longer request body is not returned
+-- $11 computed_by text: checkpoints of this origin are returned; NULL: none
+WITH wanted AS MATERIALIZED (
+  SELECT m.id AS model_id, $3::moed.reasoning_mode AS mode, $4::smallint AS bucket, clock_timestamp() AS now
+    FROM moed.model m WHERE m.name = $2 AND m.paused_at IS NULL AND EXISTS (
+      SELECT FROM moed.worker w
+       WHERE w.id = $1 AND w.stopped_at IS NULL AND w.expires_at > clock_timestamp())
+), portion AS MATERIALIZED (
+  -- Running jobs of a tenant are read worker by worker, each from its first_token: a join may begin with the entries of
+  -- all jobs that ran since the oldest snapshot.
+  SELECT p.*, t.name AS tenant, CASE WHEN t.max_running IS NULL THEN p.tenant_most
+           ELSE least(p.tenant_most, greatest(0, t.max_running - (
+             SELECT count(*) FROM moed.worker w CROSS JOIN LATERAL (
+               SELECT q.tenant_id
+                 FROM moed.job q WHERE q.state = 'running' AND q.leased_by = w.id AND q.lease_token >= w.first_token) j
+              WHERE w.stopped_at IS NULL AND j.tenant_id = t.id))) END AS allowed
+    FROM unnest($5, $6, $7, $8, $9) WITH ORDINALITY
+      AS p(tenant_id, urgency, first_id, most, tenant_most, place)
+    JOIN moed.tenants t ON t.id = p.tenant_id AND t.may_start
+), picked AS MATERIALIZED (
+  -- May hold more jobs than are taken, where a tenant has several portions. Jobs are found by comparing rows: with
+  -- equalities the order would be that of ids alone, and a plan from old statistics would read all jobs in that order.
+  SELECT c.id, c.resumes, p.tenant_id, p.tenant, p.allowed,
+         row_number() OVER (PARTITION BY p.tenant_id ORDER BY p.place, c.id) AS rank
+    FROM wanted g CROSS JOIN portion p CROSS JOIN LATERAL (
+      SELECT j.id, j.lease_token > 0 AS resumes FROM moed.job j
+       WHERE j.state = 'queued' AND (j.expires_at > g.now) IS NOT false
+         AND (j.model_id, j.mode, j.bucket, j.tenant_id, -j.priority, j.id)
+          >= (g.model_id, g.mode, g.bucket, p.tenant_id, p.urgency, p.first_id)
+         AND (j.model_id, j.mode, j.bucket, j.tenant_id, -j.priority)
+          <= (g.model_id, g.mode, g.bucket, p.tenant_id, p.urgency)
+       ORDER BY j.model_id, j.mode, j.bucket, j.tenant_id, -j.priority, j.id
+       LIMIT least(p.most, p.allowed) FOR UPDATE SKIP LOCKED) c
+), taken AS (
+  UPDATE moed.job j
+     SET state = 'running', attempt = j.attempt + 1, leased_by = $1,
+         lease_token = nextval('moed.lease_token_seq'), started_at = clock_timestamp()
+    FROM picked p WHERE j.id = p.id AND p.rank <= p.allowed
+  RETURNING j.id, j.lease_token, j.attempt, j.crashes, p.tenant_id, p.tenant, p.rank, p.resumes,
+            moed.milliseconds(greatest(j.created_at, j.run_at), j.started_at) AS waited_ms
+)
+SELECT k.id, k.lease_token, k.attempt, k.crashes, k.waited_ms, k.tenant_id, k.tenant, k.rank,
+       CASE WHEN octet_length(r.body::text) <= $10 THEN r.body END AS body,
+       CASE WHEN k.resumes THEN (
+         SELECT json_agg(json_build_object('choice', p.choice, 'first_token', p.first_token, 'token_ids', p.token_ids)
+                         ORDER BY p.choice, p.first_token)
+           FROM moed.job_checkpoint p WHERE p.job_id = k.id AND p.computed_by = $11) END AS saved
+  FROM taken k JOIN moed.job_request r ON r.job_id = k.id

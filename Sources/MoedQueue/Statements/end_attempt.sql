@@ -1,0 +1,70 @@
+-- end_attempt: ends attempts without an answer, fenced by the lease. An attempt has failed, or is given back unharmed.
+--
+-- A failed job is scheduled again after 2^attempt seconds (at most 5 minutes, give or take a quarter) when it is
+-- retryable and attempts are left; otherwise it fails. A job that is given back is queued again without having used an
+-- attempt; past its deadline it fails with the code expired. A job whose cancellation was requested is cancelled.
+-- Returns the leases that were written. A job is found by its id alone: comparing the enum (state = 'running') would
+-- offer the index of running jobs to the planner.
+--
+-- $1 job_id bigint[]: job of each attempt; all parameters are a column each
+-- $2 lease_token bigint[]: token of its claim
+-- $3 code text[]: reason of the failure, for programs; NULL gives the job back
+-- $4 message text[]: the same in words
+-- $5 param text[]: field of the request at fault, or NULL
+-- $6 retryable boolean[]: another attempt may succeed
+-- $7 prompt bigint[]: wasted tokens of the prompt
+-- $8 cached bigint[]: of these, taken from a cached prefix
+-- $9 thinking bigint[]: wasted thinking tokens
+-- $10 injected bigint[]: wasted tokens put in to end the thinking
+-- $11 answer bigint[]: wasted answer tokens
+-- $12 recomputed bigint[]: tokens computed again after a crash
+-- $13 wall_ms bigint[]: milliseconds from claim to end
+WITH c AS (
+  SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+    AS c(job_id, lease_token, code, message, param, retryable,
+         prompt, cached, thinking, injected, answer, recomputed, wall_ms)
+), next AS MATERIALIZED (
+  SELECT c.*, j.tenant_id, j.model_id, j.mode, j.attempt, j.leased_by, j.started_at, j.expires_at,
+         CASE WHEN j.cancel_requested_at IS NOT NULL THEN 'cancelled'
+              WHEN c.code IS NULL AND (j.expires_at <= clock_timestamp()) IS NOT true THEN 'queued'
+              WHEN c.retryable AND j.attempt < j.max_attempts THEN 'scheduled'
+              ELSE 'failed' END::moed.job_state AS state,
+         make_interval(secs => least(300, power(2, least(j.attempt, 9))) * (0.75 + random() / 2)) AS pause
+    FROM c JOIN moed.job j
+      ON j.id = c.job_id AND j.state::text = 'running' AND j.lease_token = c.lease_token
+     FOR UPDATE OF j
+), done AS (
+  UPDATE moed.job j
+     SET state = n.state, leased_by = NULL,
+         attempt = j.attempt - CASE n.state WHEN 'queued' THEN 1 ELSE 0 END,
+         started_at = CASE WHEN n.state <> 'queued' THEN j.started_at END,
+         run_at = CASE n.state WHEN 'scheduled' THEN clock_timestamp() + n.pause ELSE j.run_at END,
+         finished_at = CASE WHEN n.state NOT IN ('queued', 'scheduled') THEN clock_timestamp() END
+    FROM next n WHERE j.id = n.job_id
+  RETURNING j.id, j.lease_token
+), result AS (
+  INSERT INTO moed.job_result (job_id, lease_token, error_code, error_message, error_param)
+  SELECT n.job_id, n.lease_token, coalesce(n.code, 'expired'),
+         coalesce(n.message, moed.expired_message(n.expires_at)), n.param
+    FROM next n WHERE n.state = 'failed'
+), ledger AS (
+  INSERT INTO moed.token_ledger (job_id, lease_token, kind, tenant_id, model_id, mode, prompt_tokens,
+    cached_tokens, thinking_tokens, injected_tokens, answer_tokens, recomputed_tokens, wall_ms)
+  SELECT n.job_id, n.lease_token, 'wasted', n.tenant_id, n.model_id, n.mode, n.prompt,
+         n.cached, n.thinking, n.injected, n.answer, n.recomputed, n.wall_ms
+    FROM next n WHERE n.prompt + n.thinking + n.injected + n.answer + n.recomputed > 0
+), attempt AS (
+  -- A daemon that knows no migration after 11 inserts the row when it claims.
+  INSERT INTO moed.job_attempt AS a
+    (job_id, lease_token, attempt, worker_id, started_at, ended_at, outcome, error_code, error_message)
+  SELECT n.job_id, n.lease_token, n.attempt, n.leased_by, n.started_at, clock_timestamp(),
+         CASE n.state WHEN 'queued' THEN 'released' WHEN 'scheduled' THEN 'retried' ELSE n.state::text END,
+         coalesce(n.code, CASE n.state WHEN 'failed' THEN 'expired' END), n.message
+    FROM next n
+  ON CONFLICT (job_id, lease_token) DO UPDATE
+     SET ended_at = excluded.ended_at, outcome = excluded.outcome, error_code = excluded.error_code,
+         error_message = excluded.error_message
+), checkpoint AS (
+  DELETE FROM moed.job_checkpoint k USING next n WHERE k.job_id = n.job_id AND n.state NOT IN ('queued', 'scheduled')
+)
+SELECT id, lease_token FROM done

@@ -1,0 +1,121 @@
+import MoedBatching
+package import MoedCore
+import MoedEngine
+import MoedHost
+import MoedLocal
+import MoedText
+import MoedWeights
+
+/// `moed bench`: what model and machine make of each other.
+package enum Bench {
+    /// Measures and prints.
+    ///
+    /// - Throws: `ConfigurationProblem` about the options, `EngineError` or `TextError` about the model.
+    package static func run(_ options: BenchOptions, asJSON: Bool) throws {
+        Host.ignoreBrokenPipes()
+        let meter = BenchMeter()
+        let (lines, json) = try measure(options, show: meter.show)
+        meter.show("")
+        try print(lines, json, asJSON: asJSON)
+    }
+
+    static func print(_ lines: [String], _ json: JSONValue, asJSON: Bool) throws {
+        guard !asJSON else { return try LineWriter(descriptor: 1).write(json) }
+        for line in lines { Swift.print(line) }
+    }
+
+    /// - Parameter show: told what is being done.
+    package static func measure(
+        _ options: BenchOptions, show: @escaping (String) -> Void
+    ) throws -> (lines: [String], json: JSONValue) {
+        let threads = options.model.threads > 0 ? options.model.threads : Host.physicalCores
+        let subject = try BenchSubject(options, threads: threads, show: show)
+        if let workload = options.workload {
+            let report = try run(workload, subject, options, threads, show)
+            return (report.lines, report.json)
+        }
+        let context = subject.configuration.contextLength
+        let decoded = SweepBench.decodedTokens(options.decode, repeats: options.repeats)
+        let longest = max(options.prefill.max() ?? 0, options.decode.isEmpty ? 0 : options.context + decoded)
+        guard longest <= context else {
+            throw ConfigurationProblem("sequences of \(longest) tokens; the model's context has \(context)")
+        }
+        show("peaks")
+        // Many times the last cache level; less beside a budget, which counts it.
+        let probe = try MachineProbe(threads: threads, byteCount: (options.model.budget == nil ? 256 : 64) << 20)
+        let peaks = MachinePeaks.measure(probe)
+        let (engine, memory) = try subject.engine(
+            kvTokens: SweepBench.kvTokens(
+                prefill: options.prefill, decode: options.decode, context: options.context,
+                repeats: options.repeats, blockTokens: Engine.kvBlockTokens),
+            slots: max(1, options.decode.max() ?? 0), rows: options.model.prefillChunk)
+        var bench = SweepBench(engine, probe, repeats: options.repeats, show: show)
+        var measurements = try options.prefill.map { try bench.prefill($0) }
+        if !options.decode.isEmpty {
+            measurements += try bench.decode(options.decode, context: options.context)
+        }
+        let report = BenchReport(
+            model: [subject.name, memory].compactMap(\.self).joined(separator: "\n"),
+            layers: subject.configuration.layers, fullLayers: subject.fullLayers,
+            threads: threads, kernels: engine.kernelsName,
+            peaks: .better(peaks, .measure(probe)), measurements: measurements,
+            disk: engine.streaming.current.disk)
+        return (report.lines, report.json)
+    }
+
+    private static func run(
+        _ workload: BenchOptions.Workload, _ subject: BenchSubject, _ options: BenchOptions, _ threads: Int,
+        _ show: (String) -> Void
+    ) throws -> WorkloadReport {
+        let context = subject.configuration.contextLength
+        let kvTokens =
+            workload.kvTokens > 0
+            ? workload.kvTokens : max(min(context, 8192), workload.slots * min(context, 2048))
+        let (engine, memory) = try subject.engine(
+            kvTokens: kvTokens, slots: workload.slots, rows: max(512, options.model.prefillChunk))
+        let jobs: [WorkloadJob] =
+            switch workload.description {
+            case .mixed(let count): WorkloadJob.mixed(count, contextLength: min(context, kvTokens))
+            case .file(let path): try WorkloadFile.read(path)
+            }
+        let preparer = subject.text.map {
+            RequestPreparer(text: $0, limits: engine.limits, maxTokensDefault: nil)
+        }
+        let tasks = try WorkloadTasks(
+            limits: engine.limits, vocabulary: subject.vocabulary, preparer: preparer
+        ).tasks(jobs)
+        let runs = try WorkloadBench(engine: engine, tasks: tasks, prefillChunk: options.model.prefillChunk)
+            .run(repeats: options.repeats, show: show)
+        return WorkloadReport(
+            model: [subject.name, memory].compactMap(\.self).joined(separator: "\n"),
+            threads: threads, slots: workload.slots, runs: runs)
+    }
+}
+
+/// JSON lines from a file.
+enum WorkloadFile {
+    /// - Throws: `ConfigurationProblem` naming file, line and reason.
+    static func read(_ path: String) throws -> [WorkloadJob] {
+        let bytes = try WholeFile.read(path, bytesMax: 1 << 30)
+        var jobs: [WorkloadJob] = []
+        for (index, line) in bytes.split(separator: 10, omittingEmptySubsequences: false).enumerated() {
+            guard !LineFilter.isBlank(Array(line)) else { continue }
+            do {
+                jobs.append(try WorkloadJob(line: try JSONValue(parsing: Array(line))))
+            } catch {
+                throw ConfigurationProblem("\(path), line \(index + 1): \(error)")
+            }
+        }
+        guard !jobs.isEmpty else { throw ConfigurationProblem("\(path): there are no jobs in it") }
+        return jobs
+    }
+}
+
+/// What is going on, on a terminal.
+struct BenchMeter {
+    private let isTerminal = Host.isTerminal(2)
+
+    func show(_ text: String) {
+        if isTerminal { Host.printErrorInPlace(text) }
+    }
+}

@@ -1,0 +1,97 @@
+import MoedCore
+package import MoedLocal
+package import MoedWeights
+
+/// What `moed bench` is asked to measure.
+package struct BenchOptions: Sendable {
+    /// The model, how it runs, and its memory budget. The numbers of sequences and of KV tokens follow from the
+    /// measurement.
+    package var model: ModelOptions
+    /// Random weights of this shape in place of the model's directory.
+    package var synthetic: SyntheticShape?
+    /// Prompt lengths.
+    package var prefill: [Int]
+    /// Sequences that decode together.
+    package var decode: [Int]
+    /// Tokens of each sequence before it decodes.
+    package var context: Int
+    package var repeats: Int
+    package var workload: Workload?
+
+    /// Jobs through planner and engine.
+    package struct Workload: Sendable {
+        package var description: WorkloadSource
+        /// Sequences that run together.
+        package var slots: Int
+        /// 0 chooses, as the daemon does.
+        package var kvTokens: Int
+
+        package init(description: WorkloadSource, slots: Int, kvTokens: Int) {
+            self.description = description
+            self.slots = slots
+            self.kvTokens = kvTokens
+        }
+    }
+
+    package init(
+        model: ModelOptions, synthetic: SyntheticShape? = nil, prefill: [Int] = [], decode: [Int] = [],
+        context: Int, repeats: Int, workload: Workload? = nil
+    ) {
+        self.model = model
+        self.synthetic = synthetic
+        self.prefill = prefill
+        self.decode = decode
+        self.context = context
+        self.repeats = repeats
+        self.workload = workload
+    }
+
+    /// `512,2048` → [512, 2048]; an empty text is an empty list.
+    ///
+    /// - Throws: `ConfigurationProblem` naming the option and what is wrong.
+    package static func numbers(_ text: String, option: String, max: Int) throws -> [Int] {
+        try text.split(separator: ",", omittingEmptySubsequences: text.isEmpty).map { part in
+            guard let number = Int(part), (1...max).contains(number) else {
+                throw ConfigurationProblem("\(option): “\(part)” is no number in 1…\(max)")
+            }
+            return number
+        }
+    }
+}
+
+/// A published model's shape, perhaps with fewer layers or a smaller vocabulary: `qwen3-30b-a3b:layers=8`.
+package struct SyntheticShape: Sendable, Equatable {
+    package var name: String
+    package var configuration: ModelConfiguration
+    /// Layers of the published model.
+    package var fullLayers: Int
+
+    /// - Throws: `ConfigurationProblem` naming what is known.
+    package init(_ text: String) throws {
+        var parts = text.split(separator: ":", omittingEmptySubsequences: false).map(String.init)
+        name = parts.removeFirst().lowercased()
+        let known = ModelConfiguration.knownShapes
+        let wanted = name
+        guard let shape = known.first(where: { $0.name == wanted || $0.name == "qwen3-\(wanted)" }) else {
+            throw ConfigurationProblem(
+                "--synthetic: no shape “\(wanted)”; known are \(known.map(\.name).joined(separator: ", "))")
+        }
+        name = shape.name
+        configuration = shape.shape
+        fullLayers = shape.shape.layers
+        for change in parts.flatMap({ $0.split(separator: ",", omittingEmptySubsequences: false) }) {
+            let pair = change.split(separator: "=", omittingEmptySubsequences: false)
+            let value = pair.count == 2 ? Int(pair[1]) : nil
+            switch (pair.first ?? "", value) {
+            case ("layers", let count?) where (1...fullLayers).contains(count): configuration.layers = count
+            case ("vocab", let count?) where (16...configuration.vocabulary).contains(count):
+                configuration.vocabulary = count
+            default:
+                throw ConfigurationProblem(
+                    "--synthetic: “\(change)” is neither layers=1…\(fullLayers) nor "
+                        + "vocab=16…\(configuration.vocabulary)"
+                )
+            }
+        }
+    }
+}

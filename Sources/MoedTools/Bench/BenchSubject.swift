@@ -1,0 +1,85 @@
+import MoedCore
+import MoedEngine
+import MoedHost
+import MoedLocal
+import MoedText
+import MoedWeights
+
+/// The model that is measured, loaded or made.
+struct BenchSubject {
+    let name: String
+    let configuration: ModelConfiguration
+    /// Layers of the published model, where only some of them were made.
+    let fullLayers: Int
+    /// Tokenizer and template, of a model from disk.
+    let text: TextSide?
+    private let unloaded: UnloadedModel
+    /// The random weights; nil for a model from disk.
+    private let made: Qwen3Model?
+    private let options: ModelOptions
+    private let threads: Int
+    private let progress: (Int, Int) -> Void
+
+    init(_ options: BenchOptions, threads: Int, show: @escaping (String) -> Void) throws {
+        self.threads = threads
+        self.options = options.model
+        progress = { done, total in show("weights \(total > 0 ? done * 100 / total : 100) %") }
+        let experts = options.model.formats.experts ?? .bf16
+        let dense = options.model.formats.dense ?? .bf16
+        if let shape = options.synthetic {
+            guard options.model.budget == nil else {
+                throw ConfigurationProblem("--memory-budget: random weights are not on disk; give a pack")
+            }
+            let model = try Qwen3Model.synthetic(
+                shape.configuration, experts: experts, dense: dense, seed: 1, threads: threads,
+                progress: progress)
+            made = model
+            unloaded = try UnloadedModel(shape: shape.configuration, experts: experts, dense: dense)
+            configuration = shape.configuration
+            fullLayers = shape.fullLayers
+            text = nil
+            let layers = shape.configuration.layers
+            let part = layers < shape.fullLayers ? ", \(layers) of \(shape.fullLayers) layers" : ""
+            name =
+                "\(shape.name) (random weights\(part)), experts \(experts), dense \(dense), "
+                + HumanText.bytes(model.weightByteCount)
+        } else {
+            let path = options.model.directory
+            let source = try ModelDirectory.open(path)
+            if case .pack(let pack) = source { try options.model.formats.check(pack) }
+            text = try TextSide(directory: path)
+            made = nil
+            unloaded = try UnloadedModel(source, experts: experts, dense: dense)
+            configuration = source.configuration
+            fullLayers = configuration.layers
+            let formats =
+                if case .pack = source { "" } else { ", experts \(experts), dense \(dense)" }
+            name = "\(WholeFile.name(of: path)): \(InspectText(source).oneLine)\(formats)"
+        }
+    }
+
+    /// Ids that random prompts are made of.
+    var vocabulary: Int { min(text?.tokenizer.vocabularySize ?? .max, configuration.vocabulary) }
+
+    /// Loads the model. Equal prompts are computed each time: repetitions and runs in another order must do the same
+    /// work.
+    ///
+    /// - Returns: the engine, and the memory plan in words where there is a budget.
+    func engine(kvTokens: Int, slots: Int, rows: Int) throws -> (engine: Engine, memory: String?) {
+        var options = options
+        options.kvTokens = kvTokens
+        options.sequences = slots
+        options.rowsPerSweep = max(rows, slots)
+        options.prefillChunk = rows
+        options.sharesPrefixes = false
+        let layout = try EngineLayout.chosen(unloaded, options, threads: threads, vocabulary: vocabulary)
+        let engine =
+            try made.map { try Engine(model: $0, settings: layout.settings) }
+            ?? unloaded.engine(layout, options, threads: threads, progress: progress)
+        var memory = layout.memory?.text
+        if let disk = engine.streaming.current.disk {
+            memory = (memory.map { "\($0)\n" } ?? "") + StreamingText.disk(disk)
+        }
+        return (engine, memory)
+    }
+}

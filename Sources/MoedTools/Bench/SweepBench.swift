@@ -1,0 +1,206 @@
+import MoedCore
+package import MoedEngine
+import MoedHost
+package import MoedLocal
+import MoedWeights
+
+/// One line of the report: a prompt, or one sweep of decoding sequences, several times.
+package struct SweepMeasurement: Sendable {
+    package enum Kind: String, Sendable {
+        case prefill, decode
+    }
+
+    package var kind: Kind
+    /// Tokens of the prompt, or sequences in the sweep: the tokens that a repetition makes.
+    package var tokens: Int
+    /// Tokens before each of them, at the middle of the measurement.
+    package var context: Int
+    /// Of each repetition.
+    package var seconds: Sample
+    /// The same without the output matrix.
+    package var layersSeconds: Sample
+    package var cost: SweepCost
+    /// Of this measurement's moment: bytes per second.
+    package var readRate: Double
+    package var others: Double?
+    /// What reading experts did meanwhile; nil when all are in memory.
+    package var streaming: StreamingUse?
+
+    package init(
+        kind: Kind, tokens: Int, context: Int, seconds: Sample, layersSeconds: Sample, cost: SweepCost,
+        readRate: Double, others: Double?, streaming: StreamingUse? = nil
+    ) {
+        self.kind = kind
+        self.tokens = tokens
+        self.context = context
+        self.seconds = seconds
+        self.layersSeconds = layersSeconds
+        self.cost = cost
+        self.readRate = readRate
+        self.others = others
+        self.streaming = streaming
+    }
+
+    package var tokensPerSecond: Double { Double(tokens) / seconds.median }
+
+    /// With all layers of the full model: the output matrix runs once, the layers more often.
+    package func tokensPerSecond(layers: Int, of full: Int) -> Double {
+        let output = max(0, seconds.median - layersSeconds.median)
+        return Double(tokens) / (output + layersSeconds.median * Double(full) / Double(layers))
+    }
+}
+
+/// Measures sweeps of one engine.
+struct SweepBench {
+    private let engine: Engine
+    private let probe: MachineProbe
+    private let repeats: Int
+    private let keyValueBytes: Double
+    private var random = BenchRandom(seed: 1)
+    private let show: (String) -> Void
+
+    /// - Parameter show: told what is being measured.
+    init(_ engine: Engine, _ probe: MachineProbe, repeats: Int, show: @escaping (String) -> Void) {
+        self.engine = engine
+        self.probe = probe
+        self.repeats = repeats
+        self.show = show
+        keyValueBytes = Double(engine.memory.keyValues) / Double(engine.limits.kvTokens)
+    }
+
+    /// Sweeps per repetition: more where one of them takes a few milliseconds only.
+    static func sweeps(batch: Int) -> Int { batch <= 4 ? 16 : batch <= 16 ? 8 : 4 }
+
+    /// KV room that measuring these needs, in tokens.
+    static func kvTokens(prefill: [Int], decode: [Int], context: Int, repeats: Int, blockTokens: Int) -> Int {
+        let length = context + decodedTokens(decode, repeats: repeats)
+        let blocks = (length + blockTokens - 1) / blockTokens
+        return max(prefill.max() ?? 0, (decode.max() ?? 0) * blocks * blockTokens, 1)
+    }
+
+    /// Tokens that the first sequence decodes in all: warm-up, and the repetitions with and without output.
+    static func decodedTokens(_ batches: [Int], repeats: Int) -> Int {
+        batches.reduce(0) { $0 + sweeps(batch: $1) * 2 * repeats + 2 }
+    }
+
+    /// Random tokens: what a random model would go on with is soon the same for all.
+    private mutating func tokens(_ count: Int) -> [TokenID] {
+        let limit = engine.model.configuration.vocabulary
+        return (0..<count).map { _ in TokenID(Int.random(in: 0..<limit, using: &random)) }
+    }
+
+    /// Runs `body` between two looks at the memory's speed.
+    private func beside(
+        tokens: Int, _ body: () throws -> Void
+    ) rethrows -> (readRate: Double, others: Double?, streaming: StreamingUse?) {
+        let before = MachinePeaks.readRate(probe)
+        let other = OtherWork()
+        let figures = engine.streaming.current
+        let seconds = try Self.seconds(body)
+        let share = other.share
+        let use = StreamingUse(before: figures, now: engine.streaming.current, seconds: seconds, tokens: tokens)
+        return ((before + MachinePeaks.readRate(probe)) / 2, share, use)
+    }
+
+    private static func seconds(_ body: () throws -> Void) rethrows -> Double {
+        let start = ContinuousClock.now
+        try body()
+        return (ContinuousClock.now - start).seconds
+    }
+
+    /// A prompt in chunks, without output matrix: a prompt needs it for its last token only.
+    mutating func prefill(_ count: Int) throws -> SweepMeasurement {
+        show("prefill \(count)")
+        var cost = SweepCost()
+        let size = engine.limits.rowsPerSweepMax
+        for start in stride(from: 0, to: count, by: size) {
+            let rows = min(size, count - start)
+            let visible = rows * start + rows * (rows + 1) / 2
+            cost =
+                cost
+                + engine.model.layersCost(
+                    rows: rows, visible: visible, cached: start + rows, keyValueBytes: keyValueBytes)
+        }
+        let id = SequenceID(0)
+        try run(id, tokens(min(count, size)))
+        engine.close(id)
+        var times: [Double] = []
+        let moment = try beside(tokens: count * repeats) {
+            for _ in 0..<repeats {
+                let prompt = tokens(count)
+                times.append(try Self.seconds { try run(id, prompt) })
+                engine.close(id)
+            }
+        }
+        return SweepMeasurement(
+            kind: .prefill, tokens: count, context: 0, seconds: Sample(times), layersSeconds: Sample(times),
+            cost: cost, readRate: moment.readRate, others: moment.others, streaming: moment.streaming)
+    }
+
+    /// Opens a sequence and runs its prompt.
+    private func run(_ id: SequenceID, _ prompt: [TokenID], room: Int = 0) throws {
+        try engine.open(
+            id,
+            SequenceOpening(
+                prompt: prompt, tokensMax: prompt.count + room, sampling: .greedy, choice: 0))
+        for start in stride(from: 0, to: prompt.count, by: engine.limits.rowsPerSweepMax) {
+            let part = prompt[start..<min(start + engine.limits.rowsPerSweepMax, prompt.count)]
+            _ = try engine.sweep([SequenceStep(sequence: id, tokens: Array(part), samples: false)])
+        }
+    }
+
+    /// Batches of growing size over the same sequences, each with a context of its own.
+    mutating func decode(_ batches: [Int], context: Int) throws -> [SweepMeasurement] {
+        let most = batches.max() ?? 0
+        let room = Self.decodedTokens(batches, repeats: repeats)
+        show("contexts of \(most) sequences")
+        for number in 0..<most { try run(SequenceID(number), tokens(context), room: room) }
+        defer { for number in 0..<most { engine.close(SequenceID(number)) } }
+        var lengths = [Int](repeating: context, count: most)
+        var measurements: [SweepMeasurement] = []
+        for batch in batches {
+            show("decode \(batch)")
+            measurements.append(try decode(batch, &lengths))
+        }
+        return measurements
+    }
+
+    private mutating func decode(_ batch: Int, _ lengths: inout [Int]) throws -> SweepMeasurement {
+        let first = lengths[0..<batch].reduce(0, +)
+        let sweeps = Self.sweeps(batch: batch)
+        var times: [Double] = []
+        var layersTimes: [Double] = []
+        for samples in [true, false] { try sweep(batch, samples: samples, &lengths) }
+        let moment = try beside(tokens: batch * sweeps * 2 * repeats) {
+            for _ in 0..<repeats {
+                // In turn, so that both see the same machine.
+                for samples in [true, false] {
+                    let seconds = try Self.seconds {
+                        for _ in 0..<sweeps { try sweep(batch, samples: samples, &lengths) }
+                    }
+                    if samples {
+                        times.append(seconds / Double(sweeps))
+                    } else {
+                        layersTimes.append(seconds / Double(sweeps))
+                    }
+                }
+            }
+        }
+        let visible = (first + lengths[0..<batch].reduce(0, +)) / 2
+        let cost =
+            engine.model.layersCost(
+                rows: batch, visible: visible, cached: visible, keyValueBytes: keyValueBytes)
+            + engine.model.outputCost(rows: batch)
+        return SweepMeasurement(
+            kind: .decode, tokens: batch, context: visible / batch, seconds: Sample(times),
+            layersSeconds: Sample(layersTimes), cost: cost, readRate: moment.readRate, others: moment.others,
+            streaming: moment.streaming)
+    }
+
+    private mutating func sweep(_ batch: Int, samples: Bool, _ lengths: inout [Int]) throws {
+        let next = tokens(batch)
+        _ = try engine.sweep(
+            (0..<batch).map { SequenceStep(sequence: SequenceID($0), tokens: [next[$0]], samples: samples) })
+        for number in 0..<batch { lengths[number] += 1 }
+    }
+}

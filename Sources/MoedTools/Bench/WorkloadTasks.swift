@@ -1,0 +1,57 @@
+package import MoedBatching
+package import MoedCore
+package import MoedLocal
+
+/// Makes the loop's tasks of a workload's jobs.
+package struct WorkloadTasks {
+    private let limits: EngineLimits
+    private let vocabulary: Int
+    private let preparer: RequestPreparer?
+
+    /// - Parameter preparer: of the model's tokenizer and template; nil when it has none.
+    package init(limits: EngineLimits, vocabulary: Int, preparer: RequestPreparer?) {
+        self.limits = limits
+        self.vocabulary = vocabulary
+        self.preparer = preparer
+    }
+
+    /// - Throws: `ConfigurationProblem` naming the job that cannot run here.
+    package func tasks(_ jobs: [WorkloadJob]) throws -> [GenerationTask] {
+        var random = BenchRandom(seed: 2)
+        return try jobs.enumerated().map { index, job in
+            do { return try task(job, index, &random) } catch {
+                throw ConfigurationProblem("--workload: job \(index + 1): \(error)")
+            }
+        }
+    }
+
+    private func task(_ job: WorkloadJob, _ index: Int, _ random: inout BenchRandom) throws -> GenerationTask
+    {
+        switch job {
+        case .lengths(let prompt, let new, let mode):
+            let most = min(limits.contextLength, limits.kvTokens)
+            guard prompt + new <= most else {
+                throw ConfigurationProblem("\(prompt) + \(new) tokens; there is room for \(most)")
+            }
+            let tokens = (0..<prompt).map { _ in TokenID(Int.random(in: 0..<vocabulary, using: &random)) }
+            return GenerationTask(
+                job: JobID(Int64(index)),
+                group: JobGroup(model: "", mode: mode, bucket: RequestPreparer.bucket(tokens: prompt + new)),
+                prompt: tokens, newTokensMax: new, makeTextStream: { NoText() })
+        case .body(let body):
+            guard let preparer else {
+                throw ConfigurationProblem(
+                    "a chat completion needs --model: a synthetic one has no tokenizer")
+            }
+            return try preparer.prepare(
+                try GenerationRequest(body: body), job: JobID(Int64(index)), model: "", bucket: nil,
+                seed: UInt64(index), waited: .zero)
+        }
+    }
+}
+
+/// Random tokens have no text.
+private struct NoText: TokenTextStream {
+    mutating func append(_ token: TokenID) -> String { "" }
+    mutating func finish() -> String { "" }
+}

@@ -1,0 +1,78 @@
+import MoedCore
+import MoedEngine
+import MoedHost
+package import MoedLocal
+import MoedText
+import MoedWeights
+
+/// `moed pack` and `moed inspect`.
+package enum Packing {
+    /// - Throws: `EngineError` or `TextError` naming file, tensor or field, and reason.
+    package static func pack(
+        checkpoint directory: String, to path: String, formats: FormatChoice, threads: Int, showsReport: Bool
+    ) throws {
+        Host.ignoreBrokenPipes()
+        guard case .checkpoint(let checkpoint) = try ModelDirectory.open(directory) else {
+            throw ConfigurationProblem(
+                "\(directory) is a pack already; packs are made of Hugging Face directories")
+        }
+        // An hour's work for a pack that cannot be used would be an hour lost.
+        _ = try TextSide(directory: directory)
+        let packer = try Packer(
+            checkpoint,
+            Packer.Options(
+                experts: formats.experts ?? .bf16, dense: formats.dense ?? .bf16,
+                threads: threads > 0 ? threads : Host.physicalCores, measuresErrors: showsReport,
+                tool: "moed \(Version.text)"))
+        var meter = WorkMeter("packing", isTerminal: Host.isTerminal(2))
+        let report = try packer.pack(to: path) { meter.show(done: $0, of: $1) }
+        let from = HumanText.bytes(checkpoint.byteCount)
+        print("\(path): \(HumanText.bytes(report.byteCount)) from \(from) in \(meter.elapsedText)")
+        if showsReport { for line in reportLines(report) { print(line) } }
+    }
+
+    private static func reportLines(_ report: PackReport) -> [String] {
+        let rows = report.classes.map { row in
+            [
+                row.total.name, "\(row.total.format)", "\(row.tensors)", HumanText.count(row.total.weights),
+                row.total.format.quantGroup == nil ? "exact" : percent(row.total.relativeError),
+                row.total.format.quantGroup == nil
+                    ? "" : "\(percent(row.worst.relativeError))  \(row.worst.name)",
+            ]
+        }
+        let table = [["class", "format", "tensors", "weights", "RMS error", "worst"]] + rows
+        let widths = table[0].indices.map { column in table.map { $0[column].count }.max() ?? 0 }
+        return table.map { row in
+            var line = ""
+            for (text, width) in zip(row, widths) {
+                line += text + String(repeating: " ", count: width - text.count + 2)
+            }
+            while line.last == " " { line.removeLast() }
+            return line
+        }
+    }
+
+    /// 0.01234 → "1.234 %".
+    private static func percent(_ ratio: Double) -> String { "\(HumanText.rounded(ratio * 100, digits: 3)) %" }
+
+    package static func inspect(directory path: String, verifies: Bool) throws {
+        Host.ignoreBrokenPipes()
+        let directory = try ModelDirectory.open(path)
+        let text = try TextSide(directory: path)
+        var rows =
+            InspectText(directory).rows + [
+                ("tokenizer", "\(text.tokenizer.vocabularySize) tokens"), ("thinking", text.kind.rawValue),
+            ]
+        if verifies {
+            guard case .pack(let pack) = directory else {
+                throw ConfigurationProblem("\(path) is no pack: a checkpoint has no digests to compare with")
+            }
+            var meter = WorkMeter("verifying", isTerminal: Host.isTerminal(2))
+            try pack.verify(threads: Host.physicalCores) { meter.show(done: $0, of: $1) }
+            rows.append(("verified", "every byte, in \(meter.elapsedText)"))
+        }
+        for (label, value) in rows {
+            print(label + String(repeating: " ", count: max(1, 18 - label.count)) + value)
+        }
+    }
+}

@@ -1,0 +1,49 @@
+import Glibc
+import MoedCore
+import MoedHost
+
+/// `moed chaos`: the queue's fault tests, on the user's own server.
+package enum Chaos {
+    package static let scenarios: [ChaosScenario] =
+        ChaosScenario.workers + ChaosScenario.connections + ChaosScenario.users + ChaosScenario.load
+
+    /// Runs and prints one line for each scenario.
+    ///
+    /// - Parameters:
+    ///   - tests: names as in `ChaosScenario.test`; empty for all.
+    ///   - part: of each scenario's full size.
+    /// - Returns: whether everything held.
+    package static func run(
+        database: String, tests: [String], part: Double, seed: UInt64
+    ) async throws -> Bool {
+        let chosen = scenarios.filter { tests.isEmpty || tests.contains($0.test) }
+        let unknown = tests.filter { name in !scenarios.contains { $0.test == name } }
+        guard unknown.isEmpty else {
+            throw ConfigurationProblem(
+                "there is no scenario \(unknown.joined(separator: ", ")); there are "
+                    + scenarios.map(\.test).joined(separator: ", "))
+        }
+        print("seed \(seed); each scenario in a database of its own, moed_rehearsal_…, dropped afterwards")
+        var allPassed = true
+        for scenario in chosen {
+            let size = max(scenario.leastSize, Int(Double(scenario.size) * part))
+            let verdict = try await StopSignals.watch {
+                await scenario.run(on: database, size: size, seed: seed)
+            }
+            for line in lines(verdict) { print(line) }
+            // Into a file, too, each line comes when its scenario is over.
+            fflush(nil)
+            allPassed = allPassed && verdict.passed
+        }
+        print(allPassed ? "everything held" : "NOT everything held")
+        return allPassed
+    }
+
+    static func lines(_ verdict: ChaosVerdict) -> [String] {
+        let scenario = verdict.scenario
+        let head =
+            "\(verdict.passed ? "passed" : "FAILED")  \(scenario.test)  \(scenario.title) \(verdict.size)"
+        let figures = (verdict.figures + ["\(HumanText.figure(verdict.seconds)) s"]).joined(separator: "; ")
+        return [head, "        \(figures)"] + verdict.failures.map { "        broken: \($0)" }
+    }
+}

@@ -1,0 +1,93 @@
+import MoedHost
+import MoedLocal
+import MoedQueue
+
+/// One fault and what must be true after it.
+package struct ChaosScenario: Sendable {
+    /// Number in the list of acceptance tests.
+    package var test: String
+    package var title: String
+    /// How often it is repeated, or how many jobs it takes, in a full run.
+    package var size: Int
+    /// With less it would prove nothing, or call chance a fault.
+    package var leastSize: Int
+    let body: @Sendable (ChaosTrial) async throws -> Void
+
+    package init(
+        _ test: String, _ title: String, size: Int, leastSize: Int = 1,
+        _ body: @escaping @Sendable (ChaosTrial) async throws -> Void
+    ) {
+        self.test = test
+        self.title = title
+        self.size = size
+        self.leastSize = leastSize
+        self.body = body
+    }
+
+    /// Runs it in a database of its own.
+    ///
+    /// - Parameter size: as `self.size`, or less for a short run.
+    package func run(on server: String, size: Int, seed: UInt64) async -> ChaosVerdict {
+        let clock = ContinuousClock()
+        let start = clock.now
+        var verdict = ChaosVerdict(scenario: self, size: size)
+        do {
+            verdict = try await RehearsalDatabase.using(server) { [verdict] database in
+                let trial = ChaosTrial(database: database, size: size, seed: seed)
+                do {
+                    try await body(trial)
+                    for violation in try await database.violations() { await trial.failed(violation) }
+                    let wrong = try await database.wrongAnswers()
+                    if wrong > 0 {
+                        await trial.failed("\(wrong) jobs with another answer or account than theirs")
+                    }
+                } catch {
+                    await trial.failed("\(error)")
+                }
+                var verdict = verdict
+                verdict.failures = await trial.failures
+                verdict.figures = await trial.figures
+                return verdict
+            }
+        } catch {
+            verdict.failures.append("\(error)")
+        }
+        verdict.seconds = (clock.now - start).seconds
+        return verdict
+    }
+}
+
+/// How a scenario went.
+package struct ChaosVerdict: Sendable {
+    package var scenario: ChaosScenario
+    package var size: Int
+    package var figures: [String] = []
+    /// What was broken; empty when the scenario passed.
+    package var failures: [String] = []
+    package var seconds = 0.0
+
+    package var passed: Bool { failures.isEmpty }
+}
+
+/// A scenario that is being run: its database, its dice, and what it has found.
+package actor ChaosTrial {
+    package nonisolated let database: RehearsalDatabase
+    nonisolated let size: Int
+    private(set) var failures: [String] = []
+    private(set) var figures: [String] = []
+    private var random: BenchRandom
+
+    init(database: RehearsalDatabase, size: Int, seed: UInt64) {
+        self.database = database
+        self.size = size
+        random = BenchRandom(seed: seed)
+    }
+
+    func failed(_ reason: String) { if failures.count < 20 { failures.append(reason) } }
+    func note(_ figure: String) { figures.append(figure) }
+    func check(_ holds: Bool, _ reason: @autoclosure () -> String) { if !holds { failed(reason()) } }
+    func pick(_ range: Range<Int>) -> Int { Int.random(in: range, using: &random) }
+
+    /// Runs the rest with one whole worker, until no job is left.
+    func drain() async throws { try await WholeWorker(in: database, room: 64, drains: true).run() }
+}

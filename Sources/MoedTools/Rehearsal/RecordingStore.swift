@@ -1,0 +1,89 @@
+import MoedCore
+import MoedQueue
+import MoedWorker
+import Synchronization
+
+/// A queue's store that remembers claimed jobs and counts committed results.
+final class RecordingStore: WorkerStore {
+    private struct State {
+        var held: [ClaimedJob] = []
+        var committed = 0
+    }
+
+    let store: JobStore
+    private let state = Mutex(State())
+
+    init(_ store: JobStore) { self.store = store }
+
+    var held: [ClaimedJob] { state.withLock { $0.held } }
+
+    /// Forgets the claimed jobs.
+    func takeHeld() -> [ClaimedJob] {
+        state.withLock { state in
+            defer { state.held = [] }
+            return state.held
+        }
+    }
+
+    func forget(_ jobs: Set<JobID>) { state.withLock { $0.held.removeAll { jobs.contains($0.id) } } }
+
+    /// Results committed since the last call.
+    func takeCommitted() -> Int {
+        state.withLock { state in
+            defer { state.committed = 0 }
+            return state.committed
+        }
+    }
+
+    func claim(
+        _ worker: WorkerID, _ backlog: GroupBacklog, limit: Int, maxWait: Duration?, computedBy: String?
+    ) async throws(QueueError) -> [ClaimedJob] {
+        let claimed = try await store.claim(
+            worker, backlog, limit: limit, maxWait: maxWait, computedBy: computedBy)
+        state.withLock { $0.held += claimed }
+        return claimed
+    }
+
+    func complete(_ completions: [JobCompletion]) async throws(QueueError) -> [Disposition] {
+        let dispositions = try await store.complete(completions)
+        state.withLock { $0.committed += dispositions.count { $0 == .committed } }
+        return dispositions
+    }
+
+    func registerWorker(_ worker: WorkerRegistration) async throws(QueueError) -> WorkerID {
+        try await store.registerWorker(worker)
+    }
+    func unregister(_ worker: WorkerID) async throws(QueueError) { try await store.unregister(worker) }
+    func beat(_ worker: WorkerID, _ beat: WorkerBeat) async throws(QueueError) -> Bool {
+        try await store.beat(worker, beat)
+    }
+    func leases(of worker: WorkerID) async throws(QueueError) -> [JobLease] {
+        try await store.leases(of: worker)
+    }
+    func backlog(models: [String]) async throws(QueueError) -> [GroupBacklog] {
+        try await store.backlog(models: models)
+    }
+    func remaining(models: [String]) async throws(QueueError) -> Remaining {
+        try await store.remaining(models: models)
+    }
+    func fail(_ failures: [JobFailure]) async throws(QueueError) -> [Disposition] {
+        try await store.fail(failures)
+    }
+    func release(_ releases: [JobRelease]) async throws(QueueError) -> [Disposition] {
+        try await store.release(releases)
+    }
+    func checkpoint(
+        _ checkpoints: [JobCheckpoint], computedBy: String
+    ) async throws(QueueError) -> Set<JobID> {
+        try await store.checkpoint(checkpoints, computedBy: computedBy)
+    }
+    func toBeStopped(_ worker: WorkerID) async throws(QueueError) -> [JobID] {
+        try await store.toBeStopped(worker)
+    }
+    func maintain() async throws(QueueError) -> MaintenanceReport { try await store.maintain() }
+    func rescue() async throws(QueueError) -> RescueReport { try await store.rescue() }
+    func prune(olderThan age: Duration, limit: Int) async throws(QueueError) -> Int {
+        try await store.prune(olderThan: age, limit: limit)
+    }
+    func close() async { await store.close() }
+}

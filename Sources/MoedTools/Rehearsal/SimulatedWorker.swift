@@ -1,0 +1,187 @@
+import Logging
+import MoedCore
+import MoedHost
+package import MoedLocal
+package import MoedQueue
+import MoedWorker
+
+/// A worker without a model, one step at a time: the daemon's own parts with an `EchoRunner`.
+package actor SimulatedWorker {
+    private let recorder: RecordingStore
+    private let runner = EchoRunner()
+    private let inbox = Inbox()
+    private let state: WorkerState
+    private let lease: LeaseKeeper
+    private let claimer: JobClaimer
+    private let outcomes: OutcomeWriter
+    /// The row of this worker when it started.
+    package nonisolated let id: WorkerID
+
+    private init(_ store: JobStore, _ settings: WorkerSettings) async throws {
+        var log = Logger(label: "rehearsal")
+        log.logLevel = .critical
+        recorder = RecordingStore(store)
+        let (report, inbox) = (WorkerReport(), inbox)
+        runner.listen { inbox.put(.runner($0)) }
+        let state = WorkerState(settings: settings, runner: runner, modelName: "default")
+        self.state = state
+        lease = LeaseKeeper(state, report: report, log: log)
+        claimer = JobClaimer(state, report: report, log: log)
+        outcomes = OutcomeWriter(state, log: log)
+        id = try await store.registerWorker(
+            WorkerRegistration(
+                host: "rehearsal", pid: 1, version: Version.text, models: ["default"], lease: settings.lease))
+        state.worker = id
+    }
+
+    package static func start(
+        in database: RehearsalDatabase, lease: Duration = .seconds(86_400), maxWait: Duration = .seconds(60)
+    ) async throws -> SimulatedWorker {
+        let store = try await JobStore.connect(conninfo: database.conninfo, applicationName: "moed simulated")
+        let settings = WorkerSettings(conninfo: database.conninfo, lease: lease, maxWait: maxWait)
+        return try await SimulatedWorker(store, settings)
+    }
+
+    package var held: [ClaimedJob] { recorder.held }
+
+    /// Ends the connection and nothing else, as the death of a process does.
+    package func vanish() async { await recorder.close() }
+
+    /// - Returns: false when the worker was declared dead.
+    @discardableResult
+    package func beat(idle: Bool) async throws -> Bool {
+        let before = state.worker
+        runner.setRoom(idle ? 1 : 0)
+        if try await lease.beat(recorder) { claimer.forgetBacklog() }
+        return state.worker == before
+    }
+
+    /// Polls, then claims from the class that is next.
+    @discardableResult
+    package func claimNext(limit: Int) async throws -> Int {
+        try await look()
+        return try await claimKnown(limit: limit)
+    }
+
+    package func look() async throws { try await claimer.look(recorder) }
+
+    /// A daemon would poll before it claims.
+    package var needsLook: Bool { claimer.needsLook }
+
+    /// Claims from the class that is next by the last poll.
+    @discardableResult
+    package func claimKnown(limit: Int) async throws -> Int {
+        guard case .claimed(_, let count) = try await claimer.claimNext(recorder, room: limit) else { return 0 }
+        return count
+    }
+
+    /// Answers all held jobs, and forgets them whatever the database says.
+    ///
+    /// - Returns: committed results.
+    @discardableResult
+    package func completeAll() async throws -> Int {
+        _ = recorder.takeHeld()
+        for event in runner.answerAll() {
+            guard case .finished(let job, let result) = event else { continue }
+            state.jobs.finished(job, result, at: state.now, unixTime: 0)
+        }
+        _ = recorder.takeCommitted()
+        try await outcomes.write(recorder)
+        return recorder.takeCommitted()
+    }
+
+    /// Answers jobs that another worker may have claimed, as after a lost connection.
+    package func complete(_ jobs: [ClaimedJob]) async throws -> [Disposition] {
+        var answered = RunningJobs(modelName: "default")
+        for job in jobs {
+            answered.claimed(job, at: .zero)
+            answered.finished(job.id, EchoRunner.result(of: job.id), at: .zero, unixTime: 0)
+        }
+        return try await recorder.complete(answered.completions)
+    }
+
+    /// Every write there is, for all held jobs.
+    ///
+    /// - Returns: how many were taken.
+    package func tryEverything() async throws -> Int {
+        let held = recorder.takeHeld()
+        let kept = try await recorder.checkpoint(
+            held.map { JobCheckpoint(lease: $0.lease, choice: 0, firstToken: 0, tokens: [1]) },
+            computedBy: "simulated"
+        ).count
+        var answers = try await complete(held)
+        answers += try await recorder.fail(
+            held.map { JobFailure(lease: $0.lease, code: "late", message: "late", retryable: false) })
+        answers += try await recorder.release(held.map { JobRelease(lease: $0.lease) })
+        return kept + answers.count { $0 != .stale }
+    }
+
+    /// Stops cancelled jobs and releases them.
+    ///
+    /// - Returns: how many.
+    package func stopUnwanted() async throws -> Int {
+        try await outcomes.stopUnwanted(recorder)
+        var stopped: Set<JobID> = []
+        for case .runner(.stopped(let usages)) in inbox.takeAll() {
+            state.jobs.stopped(usages, at: state.now, isInterrupted: false)
+            stopped.formUnion(usages.keys)
+        }
+        recorder.forget(stopped)
+        try await outcomes.write(recorder)
+        return stopped.count
+    }
+
+    /// Claims and answers.
+    ///
+    /// - Returns: claimed jobs.
+    @discardableResult
+    package func answerNext(limit: Int) async throws -> Int {
+        let claimed = try await claimNext(limit: limit)
+        try await completeAll()
+        return claimed
+    }
+
+    package func checkpointAll(tokens: Int) async throws {
+        state.jobs.progressed(
+            recorder.held.map {
+                OutputPiece(
+                    job: $0.id, choice: 0, firstToken: 0, tokens: Array(repeating: 7, count: tokens))
+            })
+        try await outcomes.writeCheckpoints(recorder)
+    }
+
+    @discardableResult
+    package func maintain() async throws -> MaintenanceReport { try await recorder.maintain() }
+
+    /// Is woken by single inserts.
+    /// - Parameter show: told how many there were so far.
+    /// - Returns: seconds from before an insert is sent to after its job was claimed.
+    package func timesToWake(
+        _ count: Int, in database: RehearsalDatabase, show: (Int) -> Void = { _ in }
+    ) async throws -> Sample {
+        let listener = try await JobListener.connect(conninfo: database.conninfo)
+        let clock = ContinuousClock()
+        var times: [Double] = []
+        for index in 0..<count {
+            show(index)
+            try await beat(idle: true)
+            let start = clock.now
+            async let isWoken = listener.next(timeout: .seconds(60))
+            try await database.enqueue(1)
+            guard try await isWoken, try await claimNext(limit: 64) == 1 else {
+                throw ConfigurationProblem("no notification arrived within a minute")
+            }
+            times.append((clock.now - start).seconds)
+            try await completeAll()
+        }
+        try await beat(idle: false)
+        await listener.close()
+        return Sample(times)
+    }
+
+    package func prune(olderThan age: Duration) async throws {
+        while try await recorder.prune(olderThan: age, limit: JobStore.rowsPerStatementMax)
+            == JobStore.rowsPerStatementMax
+        {}
+    }
+}

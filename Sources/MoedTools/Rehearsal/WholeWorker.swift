@@ -1,0 +1,51 @@
+import Logging
+import MoedCore
+import MoedSystemd
+import MoedWorker
+import ServiceLifecycle
+
+/// A whole worker as the daemon runs it, with an `EchoRunner` in place of a model.
+struct WholeWorker {
+    private let group: ServiceGroup
+    private let report = WorkerReport()
+
+    /// - Parameter drains: ends when no job is left.
+    init(in database: RehearsalDatabase, room: Int, drains: Bool) throws {
+        var settings = WorkerSettings(
+            conninfo: database.conninfo, pollInterval: .milliseconds(50), lease: .seconds(86_400))
+        settings.drains = drains
+        let runner = EchoRunner(room: room, answersAtOnce: true)
+        let inbox = Inbox()
+        var log = Logger(label: "rehearsal")
+        log.logLevel = .critical
+        let queue = QueueService(
+            settings: settings, runner: runner, inbox: inbox, progress: ProgressCounter(name: "database loop"),
+            surroundings: .init(report: report, notifier: try ServiceNotifier(socket: nil), log: log),
+            modelName: "default")
+        group = ServiceGroup(
+            configuration: .init(
+                services: [
+                    .init(service: EchoService(runner: runner, inbox: inbox)),
+                    .init(service: queue, successTerminationBehavior: .gracefullyShutdownGroup),
+                ], logger: log))
+    }
+
+    /// Runs until stopped or drained.
+    func run() async throws { try await group.run() }
+
+    /// Lets running jobs go back to the queue, and ends.
+    func stop() async { await group.triggerGracefulShutdown() }
+
+    var succeeded: Int { report.current.succeeded }
+}
+
+private struct EchoService: Service {
+    let runner: EchoRunner
+    let inbox: Inbox
+
+    func run() async throws {
+        await cancelWhenGracefulShutdown { [runner, inbox] in
+            await runner.run { inbox.put(.runner($0)) }
+        }
+    }
+}

@@ -1,0 +1,30 @@
+package import MoedCore
+package import MoedHost
+import Synchronization
+
+/// Events for the database loop, which empties the box in every round.
+package final class Inbox: Sendable {
+    package enum Event: Sendable {
+        case runner(RunnerEvent)
+        /// A job may have become claimable.
+        case notified
+    }
+
+    private let events = Mutex<[Event]>([])
+    /// Signalled by every event.
+    package let wake = WakeSignal()
+
+    package init() {}
+
+    package func put(_ event: Event) {
+        events.withLock { $0.append(event) }
+        wake.signal()
+    }
+
+    package func takeAll() -> [Event] {
+        events.withLock { events in
+            defer { events = [] }
+            return events
+        }
+    }
+}

@@ -1,0 +1,52 @@
+package import Logging
+import MoedCore
+import MoedQueue
+import ServiceLifecycle
+
+/// Hears of new jobs the moment they are committed. Only a hint: polling finds every job without it.
+package struct ListenService: Service {
+    private let conninfo: String
+    private let inbox: Inbox
+    private let log: Logger
+
+    package init(conninfo: String, inbox: Inbox, log: Logger) {
+        self.conninfo = conninfo
+        self.inbox = inbox
+        self.log = log
+    }
+
+    package func run() async throws {
+        await cancelWhenGracefulShutdown { await listen() }
+    }
+
+    private func listen() async {
+        var backoff = Backoff()
+        var wasWarned = false
+        while !Task.isCancelled {
+            do {
+                let listener = try await JobListener.connect(
+                    conninfo: conninfo, applicationName: "moed listen")
+                backoff.reset()
+                if listener.isPooled, !wasWarned {
+                    wasWarned = true
+                    log.warning(
+                        """
+                        database.url leads to a pooler: if it pools transactions, no notification gets through, \
+                        jobs are found by polling (queue.poll_interval), and queue.listen: false spares a connection
+                        """)
+                }
+                // A job may have been committed while nobody listened.
+                inbox.put(.notified)
+                while !Task.isCancelled {
+                    if try await listener.next(timeout: .seconds(10)) { inbox.put(.notified) }
+                }
+                await listener.close()
+            } catch {
+                if Task.isCancelled { return }
+                log.debug("listening: \(error)")
+                // Ends with the task: a cancelled sleep leads to the loop's condition.
+                try? await Task.sleep(for: backoff.next())
+            }
+        }
+    }
+}

@@ -1,0 +1,270 @@
+package import Logging
+package import MoedCore
+import MoedHost
+import MoedQueue
+package import MoedSystemd
+import ServiceLifecycle
+import Synchronization
+
+/// The queue's side of a worker: one connection after another, and rounds of work on each.
+///
+/// One task does all of it. While there is no connection, jobs go on in the runner and their results wait here.
+/// Leases, claims, outcomes and maintenance are parts of their own: ``LeaseKeeper``, ``JobClaimer``,
+/// ``OutcomeWriter``, ``QueueMaintenance``.
+package actor QueueService: Service {
+    private static let lastingConnection = Duration.seconds(30)
+    /// Time for an interrupted runner to give its jobs back.
+    private static let returnTimeMax = Duration.seconds(10)
+
+    private let settings: WorkerSettings
+    private let connect: @Sendable () async throws -> any WorkerStore
+    private let runner: any JobRunner
+    private let inbox: Inbox
+    private let progress: ProgressCounter
+    private let report: WorkerReport
+    private let notifier: ServiceNotifier
+    private let log: Logger
+
+    private let state: WorkerState
+    private let lease: LeaseKeeper
+    private let claimer: JobClaimer
+    private let outcomes: OutcomeWriter
+    private let maintenance: QueueMaintenance
+
+    private let isAskedToStop = Atomic<Bool>(false)
+    private var stoppingSince: Duration?
+    private var interruptedAt: Duration?
+    private var outage = OutageLog()
+
+    /// - Parameters:
+    ///   - inbox: where the runner's events and notifications arrive.
+    ///   - progress: advances with every round: the watchdog's proof of life.
+    ///   - modelName: for the stored chat-completion objects.
+    ///   - connect: opens a connection to the queue; nil opens one with `settings.conninfo`.
+    package init(
+        settings: WorkerSettings, runner: any JobRunner, inbox: Inbox, progress: ProgressCounter,
+        surroundings: Surroundings, modelName: String,
+        connect: (@Sendable () async throws -> any WorkerStore)? = nil
+    ) {
+        self.settings = settings
+        self.runner = runner
+        self.inbox = inbox
+        self.progress = progress
+        report = surroundings.report
+        notifier = surroundings.notifier
+        log = surroundings.log
+        let conninfo = settings.conninfo
+        self.connect =
+            connect ?? {
+                try await JobStore.connect(conninfo: conninfo, applicationName: "moed")
+            }
+        let state = WorkerState(settings: settings, runner: runner, modelName: modelName)
+        self.state = state
+        lease = LeaseKeeper(state, report: report, log: log)
+        claimer = JobClaimer(state, report: report, log: log)
+        outcomes = OutcomeWriter(state, log: log)
+        maintenance = QueueMaintenance(state, report: report, log: log)
+    }
+
+    /// Receivers of a worker's reports: its status, the service manager and the log.
+    package struct Surroundings: Sendable {
+        var report: WorkerReport
+        var notifier: ServiceNotifier
+        var log: Logger
+
+        package init(report: WorkerReport, notifier: ServiceNotifier, log: Logger) {
+            self.report = report
+            self.notifier = notifier
+            self.log = log
+        }
+    }
+
+    package func run() async throws {
+        await withGracefulShutdownHandler {
+            await serve()
+        } onGracefulShutdown: {
+            self.isAskedToStop.store(true, ordering: .relaxed)
+            self.inbox.wake.signal()
+        }
+    }
+
+    /// When the grace period began; nil while nobody asked to stop.
+    private func stopTime() -> Duration? {
+        guard isAskedToStop.load(ordering: .relaxed) else { return nil }
+        if let stoppingSince { return stoppingSince }
+        stoppingSince = state.now
+        log.notice("stopping: \(state.jobs.count) jobs running, waiting up to \(settings.shutdownGrace) for them")
+        report.update { $0.phase = .stopping }
+        notifier.send(
+            .stopping, .status("Stopping, \(state.jobs.count) jobs running"),
+            .extendTimeout(settings.shutdownGrace + .seconds(30)))
+        return stoppingSince
+    }
+
+    /// Serves on one connection after another until stopped or drained.
+    private func serve() async {
+        var backoff = Backoff()
+        while true {
+            progress.advance()
+            let attemptedAt = state.now
+            do {
+                let store = try await connect()
+                report.update { $0.databaseLostSince = nil }
+                try await lease.register(store)
+                lease.connected()
+                let isDone = try await serve(on: store)
+                await store.close()
+                if isDone { return }
+            } catch {
+                // A connection that lasted was a good one; one that fails at its first statement is none.
+                if state.now - attemptedAt > Self.lastingConnection { backoff.reset() }
+                let wait = backoff.next()
+                log.log(
+                    level: outage.failed("\(error)", at: state.now) ? .warning : .debug,
+                    "database: \(error); trying again in \(wait.seconds) s")
+                report.update { [now = state.now] in $0.databaseLostSince = $0.databaseLostSince ?? now }
+                if let since = stopTime(), state.now - since >= settings.shutdownGrace {
+                    log.warning(
+                        """
+                        stopping without the database: it may show \(state.jobs.count) jobs as running until the \
+                        lease ends
+                        """)
+                    return
+                }
+                await pause(wait)
+            }
+        }
+    }
+
+    /// Waits the whole time, however many jobs end meanwhile; only a request to stop cuts it short.
+    private func pause(_ length: Duration) async {
+        var end = state.now + length
+        if let stoppingSince { end = min(end, stoppingSince + settings.shutdownGrace) }
+        while state.now < end, stoppingSince != nil || !isAskedToStop.load(ordering: .relaxed) {
+            await inbox.wake.wait(atMost: end - state.now)
+        }
+    }
+
+    /// Rounds on one connection. Returns when there is nothing more to do; throws when the connection fails.
+    private func serve(on store: any WorkerStore) async throws -> Bool {
+        var schedule = QueueSchedule(
+            beatInterval: settings.beatInterval, pollInterval: settings.pollInterval, now: state.now)
+        while true {
+            progress.advance()
+            let wokenUp = takeEvents()
+            let due = schedule.take(now: state.now, wokenUp: wokenUp)
+            try await write(store, due)
+            if due.contains(.stop) { try await outcomes.stopUnwanted(store) }
+            try await lease.releaseUnknown(store)
+            if let since = stopTime() {
+                if try await stopRound(store, since: since) { return true }
+            } else {
+                if due.contains(.maintain) { try await maintenance.maintain(store) }
+                if due.contains(.poll) { try await claimer.claim(store) }
+                if try await isDrained(store) {
+                    try await lease.unregister(store)
+                    return true
+                }
+            }
+            await inbox.wake.wait(
+                atMost: min(
+                    schedule.idleTime(now: state.now),
+                    stoppingSince == nil ? .seconds(5) : .milliseconds(50)))
+        }
+    }
+
+    /// Renews the lease where that is due, and writes all that waits.
+    private func write(_ store: any WorkerStore, _ due: QueueSchedule.Due) async throws {
+        if due.contains(.beat) { state.jobs.retryPostponed() }
+        // After an outage the lease may be over: it is renewed before results are written.
+        if lease.isUrgent { try await beat(store) }
+        try await outcomes.write(store)
+        if let length = outage.ended(at: state.now) {
+            log.notice("database: back after \(Int(length.seconds.rounded(.up))) s")
+        }
+        try await outcomes.writeCheckpoints(store)
+        if due.contains(.beat) || lease.hasChanged { try await beat(store) }
+    }
+
+    private func beat(_ store: any WorkerStore) async throws {
+        if try await lease.beat(store) { claimer.forgetBacklog() }
+    }
+
+    private func isDrained(_ store: any WorkerStore) async throws -> Bool {
+        guard settings.drains, state.jobs.count == 0, !state.jobs.hasWrites else { return false }
+        return try await store.remaining(models: runner.models).isEmpty
+    }
+
+    /// Takes in the events. Returns true when claiming may find work.
+    private func takeEvents() -> Bool {
+        var wokenUp = false
+        for event in inbox.takeAll() {
+            switch event {
+            case .notified:
+                claimer.forgetBacklog()
+                wokenUp = true
+            case .runner(let event):
+                note(event)
+                if take(event) { wokenUp = true }
+            }
+        }
+        return wokenUp
+    }
+
+    /// Returns true when the event made room.
+    private func take(_ event: RunnerEvent) -> Bool {
+        switch event {
+        case .refused(let job, let error): state.jobs.refused(job, error)
+        case .finished(let job, let result):
+            state.jobs.finished(job, result, at: state.now, unixTime: UnixTime.now)
+        case .failed(let job, let error, let wasted):
+            state.jobs.failed(job, error, wasted: wasted, at: state.now)
+        case .progressed(let pieces):
+            state.jobs.progressed(pieces)
+            return false
+        case .stopped(let usages):
+            state.jobs.stopped(usages, at: state.now, isInterrupted: interruptedAt != nil)
+            return false
+        }
+        return true
+    }
+
+    private func note(_ event: RunnerEvent) {
+        switch event {
+        case .refused(let job, let error):
+            log.info("job refused: \(error.code.rawValue)", metadata: ["job_id": "\(job)", "event": "refused"])
+            report.update { $0.failed += 1 }
+        case .finished(let job, let result):
+            log.info(
+                "job finished: \(result.usage.completion) tokens, \(result.choices.first?.finishReason.rawValue ?? "")",
+                metadata: ["job_id": "\(job)", "event": "finished"])
+            report.update { $0.succeeded += 1 }
+        case .failed(let job, let error, _):
+            log.error("job failed: \(error)", metadata: ["job_id": "\(job)", "event": "failed"])
+            report.update { $0.failed += 1 }
+        case .progressed, .stopped: break
+        }
+    }
+
+    /// Ends when all jobs are written. At the end of the grace period the rest is released, and no attempt is used.
+    private func stopRound(_ store: any WorkerStore, since: Duration) async throws -> Bool {
+        if state.jobs.count == 0, !state.jobs.hasWrites {
+            try await lease.unregister(store)
+            return true
+        }
+        guard state.now - since >= settings.shutdownGrace else { return false }
+        if interruptedAt == nil {
+            // A sweep of a streamed model may take a minute; its jobs come back as they were before it.
+            interruptedAt = state.now
+            runner.interrupt()
+        }
+        let isOverdue = state.now - (interruptedAt ?? state.now) >= Self.returnTimeMax
+        _ = takeEvents()
+        guard state.jobs.areAllReturned || isOverdue else { return false }
+        try await outcomes.write(store)
+        try await outcomes.writeCheckpoints(store)
+        try await outcomes.releaseAll(store)
+        try await lease.unregister(store)
+        return true
+    }
+}

@@ -1,0 +1,49 @@
+import Glibc
+import MoedCore
+import MoedWeights
+
+/// In memory; one a process.
+private let path = "/dev/shm/moed-fuzz-\(getpid())"
+
+private func write(_ bytes: [UInt8]) {
+    let file = unsafe open(path, O_WRONLY | O_CREAT | O_TRUNC, 0o600)
+    check(file >= 0, "cannot write \(path)")
+    _ = unsafe bytes.withUnsafeBytes { unsafe Glibc.write(file, $0.baseAddress, $0.count) }
+    close(file)
+}
+
+/// A file as it is; or, after the letter h, the text of a header, which gets its length and 256 bytes of data.
+func fuzzSafetensors(_ bytes: [UInt8]) {
+    if bytes.first == UInt8(ascii: "h") {
+        let text = bytes.dropFirst()
+        let length = (0..<8).map { UInt8(truncatingIfNeeded: text.count >> ($0 * 8)) }
+        write(length + text + [UInt8](repeating: 0, count: 256))
+    } else {
+        write(bytes)
+    }
+    defer { _ = unsafe unlink(path) }
+    guard let file = try? WeightFile(path), let header = try? SafetensorsHeader(of: file) else { return }
+    for tensor in header.tensors {
+        check(tensor.offset >= 8 && tensor.byteCount >= 0, "\(tensor.name) begins before the data")
+        check(tensor.byteCount <= file.byteCount - tensor.offset, "\(tensor.name) ends after the file")
+    }
+}
+
+/// A manifest as it is; and with mark, version and digest put right, which a fuzzer does not guess.
+func fuzzManifest(_ bytes: [UInt8]) {
+    _ = try? PackManifest(bytes, path: "fuzz")
+    guard var object = try? JSONValue(parsing: bytes).object else { return }
+    object["digest"] = nil
+    object["format"] = .string(PackManifest.mark)
+    object["version"] = .integer(Int64(PackManifest.version))
+    let digest = Digest(Array(JSONValue.object(object).serialized().utf8))
+    object["digest"] = .string(digest.description)
+    let text = JSONValue.object(object).serialized()
+    guard let manifest = try? PackManifest(Array(text.utf8), path: "fuzz") else { return }
+    let again = try? PackManifest(Array(manifest.text.utf8), path: "fuzz")
+    check(again == manifest, "reads back differently")
+    for blob in manifest.blobs {
+        let count = blob.parts.reduce(0) { $0 + $1.count }
+        check(count == blob.byteCount, "the parts of \(blob.name) have \(count) bytes")
+    }
+}

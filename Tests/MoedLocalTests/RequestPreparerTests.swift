@@ -1,0 +1,115 @@
+import Foundation
+import MoedBatching
+import MoedCore
+import MoedLocal
+import MoedText
+import TestSupport
+import Testing
+
+/// From a request body to tokens, defaults and limits, with the sample model's tokenizer and template.
+@Suite struct RequestPreparerTests {
+    let text: TextSide
+    let preparer: RequestPreparer
+
+    init() throws {
+        text = try TextSide(directory: Fixtures.sampleModel.path)
+        let limits = EngineLimits(
+            contextLength: 256, kvTokens: 512, kvBlockTokens: 32, sequencesMax: 4, rowsPerSweepMax: 64)
+        preparer = RequestPreparer(text: text, limits: limits, maxTokensDefault: 100)
+    }
+
+    func prepare(_ body: JSONValue, with other: RequestPreparer? = nil) throws -> GenerationTask {
+        try (other ?? preparer).prepare(
+            try GenerationRequest(body: body), job: JobID(7), model: "m", bucket: nil, seed: 7, waited: .zero)
+    }
+
+    func body(_ content: String = "Hi", _ more: (String, JSONValue)...) -> JSONValue {
+        .object(JSONObject([("messages", [["role": "user", "content": .string(content)]])] + more))
+    }
+
+    func prompt(_ task: GenerationTask) -> String { text.tokenizer.decode(task.prompt) }
+
+    static let direct = "<think>\n\n</think>\n\n"
+
+    @Test func thinkingIsTheDefault() throws {
+        let task = try prepare(body())
+        #expect(prompt(task).hasSuffix("<|im_start|>assistant\n"))
+        #expect(task.group.mode == .thinking)
+        #expect(task.thinking.isEnabled && !task.thinking.startsOpen)
+        #expect(task.newTokensMax == 100)
+        #expect(task.sampling == SamplingParameters(temperature: 0.6, topK: 20, topP: 0.95, seed: 7))
+        #expect(task.stopIDs == [635, 637])
+        #expect(task.thinking.openID == 638 && task.thinking.closeID == 639)
+        #expect(text.tokenizer.decode(task.thinking.injection).hasSuffix("directly now.\n</think>\n\n"))
+    }
+
+    @Test func theSwitchTurnsThinkingOff() throws {
+        for more in [
+            ("chat_template_kwargs", ["enable_thinking": false]), ("reasoning_effort", "none"),
+        ] as [(String, JSONValue)] {
+            let task = try prepare(body("Hi", more))
+            #expect(prompt(task).hasSuffix(Self.direct))
+            #expect(task.group.mode == .nonThinking && !task.thinking.isEnabled)
+            #expect(task.sampling == SamplingParameters(temperature: 0.7, topK: 20, topP: 0.8, seed: 7))
+        }
+    }
+
+    @Test(arguments: [
+        ("Count. /no_think", ReasoningMode.nonThinking), ("/no_think Count. /think", .thinking),
+        ("/think\n/no_think", .nonThinking), ("a/no_think", .thinking), ("/no_thinking", .thinking),
+    ])
+    func theLastSoftSwitchCounts(_ content: String, _ mode: ReasoningMode) throws {
+        #expect(try prepare(body(content)).group.mode == mode)
+    }
+
+    @Test func anExplicitModeOverrulesTheSoftSwitch() throws {
+        let task = try prepare(body("/no_think", ("chat_template_kwargs", ["enable_thinking": true])))
+        #expect(task.group.mode == .thinking)
+    }
+
+    @Test func requestedValuesWinOverDefaults() throws {
+        let task = try prepare(
+            body(
+                "Hi", ("temperature", 0), ("top_k", -1), ("seed", -1), ("max_completion_tokens", 9),
+                ("max_tokens", 50), ("n", 3), ("stop", "x"), ("stop_token_ids", [5]), ("ignore_eos", true),
+                ("thinking_token_budget", 4), ("include_reasoning", false)))
+        #expect(task.sampling.temperature == 0 && task.sampling.topK == 0)
+        #expect(task.sampling.seed == UInt64.max)
+        #expect(task.newTokensMax == 9 && task.choices == 3)
+        #expect(task.stopStrings == ["x"] && task.stopIDs == [5])
+        #expect(task.thinking.budget == 4 && !task.includesReasoning)
+    }
+
+    @Test func limitsAreErrorsOrCaps() throws {
+        let long = String(repeating: "strawberry ", count: 200)
+        #expect(throws: RequestError.self) { try prepare(body(long)) }
+        let capped = try prepare(body("Hi", ("max_tokens", 100_000)))
+        #expect(capped.newTokensMax == 256 - capped.prompt.count)
+
+        let small = RequestPreparer(
+            text: text,
+            limits: EngineLimits(
+                contextLength: 4096, kvTokens: 64, kvBlockTokens: 32, sequencesMax: 4, rowsPerSweepMax: 64),
+            maxTokensDefault: nil)
+        #expect(try prepare(body(), with: small).newTokensMax < 64)
+        let error = #expect(throws: RequestError.self) {
+            try prepare(body("Hi", ("max_tokens", 100)), with: small)
+        }
+        #expect(error?.param == "max_tokens" && error?.message.contains("engine.kv_tokens") == true)
+    }
+
+    @Test func readyTokensAreUsedAsTheyAre() throws {
+        #expect(try prepare(["prompt_ids": [1, 2, 3]]).prompt == [1, 2, 3])
+        let error = #expect(throws: RequestError.self) { try prepare(["prompt_ids": [1, 640]]) }
+        #expect(error?.param == "prompt_ids[1]")
+        #expect(try prepare(["prompt_ids": [5, 638, 198]]).thinking.startsOpen)
+        #expect(try !prepare(["prompt_ids": [638, 5]]).thinking.startsOpen)
+    }
+
+    @Test func aRefusingTemplateIsTheJobsError() {
+        let error = #expect(throws: RequestError.self) {
+            try prepare(["messages": [["role": "wizard", "content": "x"]]])
+        }
+        #expect(error?.code == .templateFailed && error?.message.contains("unknown role: wizard") == true)
+    }
+}

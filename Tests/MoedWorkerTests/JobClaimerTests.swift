@@ -1,0 +1,74 @@
+import MoedCore
+import MoedQueue
+import MoedWorker
+import Testing
+
+@Suite struct JobClaimerTests {
+    private func jobs(_ ids: ClosedRange<Int64>, _ group: JobGroup = WorkerParts.direct) -> [ClaimedJob] {
+        ids.map { WorkerParts.job($0, group) }
+    }
+
+    @Test func claimsUntilTheRoomIsFull() async throws {
+        let parts = WorkerParts(room: 6)
+        let store = ScriptedStore {
+            $0.backlogs = [[WorkerParts.backlog(WorkerParts.direct, 20)]]
+            $0.claims[WorkerParts.direct] = [jobs(1...4), jobs(5...9)]
+        }
+        try await parts.claimer.claim(store)
+        // Four a claim at most, then the two that are left of the room.
+        #expect(store.now.claimLimits == [4, 2])
+        #expect(parts.runner.now.started.map(\.id) == (1...6).map { JobID($0) })
+        #expect(parts.state.jobs.count == 6 && store.now.calls == ["backlog", "claim", "claim"])
+        #expect(parts.report.current.queued == 14 && parts.report.current.group == WorkerParts.direct)
+    }
+
+    @Test func aFullRunnerIsNotPolledFor() async throws {
+        let parts = WorkerParts(room: 0)
+        let store = ScriptedStore { $0.backlogs = [[WorkerParts.backlog(WorkerParts.direct, 20)]] }
+        try await parts.claimer.claim(store)
+        #expect(store.now.calls.isEmpty)
+    }
+
+    /// Another worker may have been faster: a claim that comes short polls once more, and then rests.
+    @Test func anEmptyClaimPollsOnceMore() async throws {
+        let parts = WorkerParts()
+        let store = ScriptedStore { $0.backlogs = [[WorkerParts.backlog(WorkerParts.direct, 3)]] }
+        try await parts.claimer.claim(store)
+        #expect(store.now.calls == ["backlog", "claim", "backlog"])
+        #expect(parts.state.jobs.count == 0)
+    }
+
+    @Test func aKnownBacklogIsNotPolledAgainForAWhile() async throws {
+        let parts = WorkerParts(room: 2)
+        let store = ScriptedStore {
+            $0.backlogs = [[WorkerParts.backlog(WorkerParts.direct, 20)]]
+            $0.claims[WorkerParts.direct] = [jobs(1...2), jobs(3...4)]
+        }
+        try await parts.claimer.claim(store)
+        parts.claimer.forgetBacklog()
+        #expect(parts.claimer.needsLook)
+        #expect(store.now.calls.filter { $0 == "backlog" }.count == 1)
+    }
+
+    /// A suspect runs alone, before the others and with nobody beside it.
+    @Test func aSuspectWaitsForAnEmptyBatchAndTheBatchForIt() async throws {
+        let parts = WorkerParts()
+        let store = ScriptedStore {
+            $0.backlogs = [[WorkerParts.backlog(WorkerParts.quarantine, 1)]]
+            $0.claims[WorkerParts.quarantine] = [jobs(1...1, WorkerParts.quarantine)]
+        }
+        parts.state.jobs.claimed(WorkerParts.job(9), at: .zero)
+        try await parts.claimer.claim(store)
+        #expect(!store.now.calls.contains("claim"))
+        parts.state.jobs.finished(JobID(9), WorkerParts.result(), at: .zero, unixTime: 0)
+        try await parts.claimer.claim(store)
+        #expect(store.now.claimLimits == [1] && parts.state.jobs.runsAlone)
+        parts.claimer.forgetBacklog()
+        store.change {
+            $0.backlogs = [[WorkerParts.backlog(WorkerParts.direct, 5)]]
+            $0.claims[WorkerParts.direct] = [jobs(2...5)]
+        }
+        try await parts.claimer.claim(store)
+        #expect(store.now.claimLimits == [1])
+    }
+}

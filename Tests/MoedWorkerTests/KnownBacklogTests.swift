@@ -1,0 +1,84 @@
+import MoedCore
+import MoedWorker
+import MoedQueue
+import Testing
+
+@Suite struct KnownBacklogTests {
+    private static let group = JobGroup(model: "m", mode: .thinking, bucket: 7)
+
+    private static func known(queued: Int, lookTakes: Duration = .milliseconds(1)) -> KnownBacklog {
+        var known = KnownBacklog()
+        known.looked(
+            [GroupBacklog(group: group, queued: queued, oldestAge: .zero)], from: .zero, to: lookTakes)
+        return known
+    }
+
+    @Test func nothingIsKnownAtTheStart() {
+        #expect(KnownBacklog().needsLook(now: .zero))
+    }
+
+    /// Shorter than the usual poll, or each second one would look at nothing.
+    @Test func aLookLastsForASecondAndAHalfOrFiftyTimesItsOwnTime() {
+        let quick = Self.known(queued: 10)
+        #expect(!quick.needsLook(now: .milliseconds(1500)))
+        #expect(quick.needsLook(now: .milliseconds(1501)))
+        let slow = Self.known(queued: 10, lookTakes: .milliseconds(100))
+        #expect(!slow.needsLook(now: .milliseconds(5099)))
+        #expect(slow.needsLook(now: .milliseconds(5100)))
+    }
+
+    /// Without notifications a job waits for the poll, and no longer.
+    @Test func thatThereWasNothingIsNotKept() {
+        let empty = Self.known(queued: 0)
+        #expect(!empty.needsLook(now: .milliseconds(50)))
+        #expect(empty.needsLook(now: .milliseconds(51)))
+    }
+
+    private static func jobs(_ count: Int, tenant: Int = 1) -> [ClaimedJob] {
+        (0..<count).map {
+            ClaimedJob(
+                lease: JobLease(job: JobID(Int64($0)), token: 1), attempt: 1, crashes: 0, group: group,
+                tenant: "default", tenantID: tenant, body: "{}", waited: .zero)
+        }
+    }
+
+    @Test func claimsAreTakenOutUntilOneComesShort() {
+        var known = Self.known(queued: 10)
+        known.claimed(Self.jobs(4), of: 4, in: Self.group)
+        #expect(known.queued == 6 && !known.needsLook(now: .milliseconds(2)))
+        known.claimed(Self.jobs(3), of: 4, in: Self.group)
+        #expect(known.needsLook(now: .milliseconds(2)))
+    }
+
+    /// Or the next claim would give its tenants as much again, and those who got nothing nothing.
+    @Test func whatWasClaimedRunsInEveryGroup() {
+        let other = JobGroup(model: "m", mode: .nonThinking, bucket: 5)
+        var known = KnownBacklog()
+        known.looked(
+            [Self.group, other].map {
+                GroupBacklog(
+                    group: $0, queued: 9, oldestAge: .zero,
+                    tenants: [.init(id: 1, weight: 1, running: 2), .init(id: 7, weight: 1)])
+            }, from: .zero, to: .milliseconds(1))
+        known.claimed(Self.jobs(3, tenant: 7) + Self.jobs(1), of: 4, in: Self.group)
+        #expect(known.groups.map { $0.tenants.map(\.running) } == [[3, 3], [3, 3]])
+        #expect(known.groups.map(\.queued) == [5, 9])
+    }
+
+    @Test func whatWasCountedMayNotBeAll() {
+        var known = Self.known(queued: 8)
+        known.claimed(Self.jobs(8), of: 8, in: Self.group)
+        #expect(known.needsLook(now: .milliseconds(2)))
+    }
+
+    @Test func aLookStopsCounting() {
+        #expect(Self.known(queued: JobStore.backlogCountMax).isAtLeast)
+        #expect(!Self.known(queued: JobStore.backlogCountMax - 1).isAtLeast)
+    }
+
+    @Test func aNotificationCallsForALook() {
+        var known = Self.known(queued: 8)
+        known.forget()
+        #expect(known.needsLook(now: .milliseconds(2)))
+    }
+}

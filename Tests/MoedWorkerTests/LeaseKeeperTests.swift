@@ -1,0 +1,72 @@
+import MoedCore
+import MoedQueue
+import MoedWorker
+import Testing
+
+@Suite struct LeaseKeeperTests {
+    @Test func registersOnceAndRescues() async throws {
+        let parts = WorkerParts()
+        parts.state.worker = nil
+        let store = ScriptedStore()
+        try await parts.lease.register(store)
+        try await parts.lease.register(store)
+        #expect(store.now.calls == ["register", "rescue"] && parts.state.worker == WorkerID(1))
+        try await parts.lease.unregister(store)
+        #expect(parts.state.worker == nil && store.now.calls.last == "unregister")
+    }
+
+    /// The lease counts from the moment when its renewal was asked for.
+    @Test func urgentFromThreeQuartersOfTheLease() async throws {
+        let parts = WorkerParts()
+        let store = ScriptedStore()
+        _ = try await parts.lease.beat(store)
+        parts.pass(.milliseconds(14_999))
+        #expect(!parts.lease.isUrgent)
+        parts.pass(.milliseconds(1))
+        #expect(parts.lease.isUrgent)
+        _ = try await parts.lease.beat(store)
+        #expect(!parts.lease.isUrgent)
+    }
+
+    @Test func aBeatCarriesStatusRateAndIdleness() async throws {
+        let parts = WorkerParts(room: 1)
+        let store = ScriptedStore()
+        parts.report.update { ($0.status, $0.tokensPerSecond) = ("Idle", 41) }
+        #expect(parts.lease.hasChanged)
+        let becameIdle = try await parts.lease.beat(store)
+        #expect(becameIdle && !parts.lease.hasChanged)
+        let beat = try #require(store.now.lastBeat)
+        #expect(beat.idle && beat.status == "Idle" && beat.tokensPerSecond == 41 && beat.lease == .seconds(20))
+        parts.runner.start([RunnableJob(id: JobID(1), group: WorkerParts.direct, body: "{}")])
+        #expect(parts.lease.hasChanged)
+        let stillIdle = try await parts.lease.beat(store)
+        #expect(!stillIdle && store.now.lastBeat?.idle == false)
+    }
+
+    /// Its jobs are others' now; results that had ended are still written, and the lease tokens decide.
+    @Test func aWorkerDeclaredDeadStopsItsJobsAndRegistersAnew() async throws {
+        let parts = WorkerParts()
+        let store = ScriptedStore { $0.beats = [false] }
+        for id in [1, 2, 3] as [Int64] { parts.state.jobs.claimed(WorkerParts.job(id), at: .zero) }
+        parts.state.jobs.finished(JobID(3), WorkerParts.result(), at: .zero, unixTime: 0)
+        _ = try await parts.lease.beat(store)
+        #expect(parts.runner.now.stopped == [JobID(1), JobID(2)])
+        #expect(parts.state.jobs.count == 0 && parts.state.jobs.completions.count == 1)
+        #expect(store.now.calls == ["beat", "register", "rescue"])
+    }
+
+    @Test func jobsThatNobodyKnowsAreReleased() async throws {
+        let parts = WorkerParts()
+        let (known, unknown) = (WorkerParts.job(1).lease, JobLease(job: JobID(2), token: 7))
+        let store = ScriptedStore { $0.leases = [known, unknown] }
+        parts.state.jobs.claimed(WorkerParts.job(1), at: .zero)
+        try await parts.lease.releaseUnknown(store)
+        #expect(store.now.released.map(\.lease) == [unknown])
+        // Half a minute passes before the next comparison, unless a new connection asks for it.
+        try await parts.lease.releaseUnknown(store)
+        #expect(store.now.calls == ["leases", "release"])
+        parts.lease.connected()
+        try await parts.lease.releaseUnknown(store)
+        #expect(store.now.calls.count == 4)
+    }
+}

@@ -1,0 +1,32 @@
+import MoedCore
+import Synchronization
+
+/// A runner that runs nothing: the test reads what it was told, and sends the events.
+final class ScriptedRunner: JobRunner {
+    struct State {
+        var room: Int
+        var started: [RunnableJob] = []
+        var stopped: [JobID] = []
+        var isInterrupted = false
+        var events: (@Sendable (RunnerEvent) -> Void)?
+    }
+
+    let origin: String?
+    let models = ["default"]
+    private let state: Mutex<State>
+
+    init(room: Int, origin: String? = "test") {
+        state = Mutex(State(room: room))
+        self.origin = origin
+    }
+
+    var now: State { state.withLock { $0 } }
+
+    var room: Int { state.withLock { max(0, $0.room - $0.started.count) } }
+    func start(_ jobs: [RunnableJob]) { state.withLock { $0.started += jobs } }
+    func stop(_ jobs: [JobID]) { state.withLock { $0.stopped += jobs } }
+    func interrupt() { state.withLock { $0.isInterrupted = true } }
+    func run(_ events: @escaping @Sendable (RunnerEvent) -> Void) async {
+        state.withLock { $0.events = events }
+    }
+}

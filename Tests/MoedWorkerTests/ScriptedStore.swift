@@ -1,0 +1,131 @@
+import MoedCore
+import MoedQueue
+import MoedWorker
+import Synchronization
+
+/// A queue's store without a database: it answers from a script and records what was asked of it.
+final class ScriptedStore: WorkerStore {
+    struct Script {
+        /// Calls in their order, by name.
+        var calls: [String] = []
+        /// Answers to polls, the last one for all further polls.
+        var backlogs: [[GroupBacklog]] = [[]]
+        /// Answers to claims, by class; what is not here is empty.
+        var claims: [JobGroup: [[ClaimedJob]]] = [:]
+        var claimLimits: [Int] = []
+        /// Answers to renewals; true when none is left.
+        var beats: [Bool] = []
+        var lastBeat: WorkerBeat?
+        var leases: [JobLease] = []
+        var toBeStopped: [JobID] = []
+        /// Jobs whose checkpoints are refused.
+        var lost: Set<JobID> = []
+        var dispositions: [JobID: Disposition] = [:]
+        var completed: [JobCompletion] = []
+        var failed: [JobFailure] = []
+        var released: [JobRelease] = []
+        var checkpoints: [JobCheckpoint] = []
+        var maintenance = MaintenanceReport()
+        var pruned: [Int] = []
+        var remaining = Remaining(ready: 0, running: 0, retrying: 0)
+        var registrations = 0
+        /// The next call of this name fails as over a lost connection.
+        var failing: String?
+    }
+
+    private let script: Mutex<Script>
+
+    init(_ change: (inout Script) -> Void = { _ in }) {
+        var first = Script()
+        change(&first)
+        script = Mutex(first)
+    }
+
+    var now: Script { script.withLock { $0 } }
+    func change(_ body: (inout Script) -> Void) { script.withLock { body(&$0) } }
+
+    private func answer<R: Sendable>(
+        _ name: String, _ body: @Sendable (inout Script) -> R
+    ) throws(QueueError) -> R {
+        let (result, fails) = script.withLock { script -> (R?, Bool) in
+            script.calls.append(name)
+            guard script.failing != name else {
+                script.failing = nil
+                return (nil, true)
+            }
+            return (body(&script), false)
+        }
+        guard let result, !fails else { throw QueueError(.database, "the connection was lost") }
+        return result
+    }
+
+    func registerWorker(_ worker: WorkerRegistration) async throws(QueueError) -> WorkerID {
+        try answer("register") {
+            $0.registrations += 1
+            return WorkerID(Int64($0.registrations))
+        }
+    }
+    func unregister(_ worker: WorkerID) async throws(QueueError) { try answer("unregister") { _ in } }
+    func beat(_ worker: WorkerID, _ beat: WorkerBeat) async throws(QueueError) -> Bool {
+        try answer("beat") {
+            $0.lastBeat = beat
+            return $0.beats.isEmpty ? true : $0.beats.removeFirst()
+        }
+    }
+    func leases(of worker: WorkerID) async throws(QueueError) -> [JobLease] {
+        try answer("leases") { $0.leases }
+    }
+    func backlog(models: [String]) async throws(QueueError) -> [GroupBacklog] {
+        try answer("backlog") { $0.backlogs.count > 1 ? $0.backlogs.removeFirst() : $0.backlogs[0] }
+    }
+    func claim(
+        _ worker: WorkerID, _ backlog: GroupBacklog, limit: Int, maxWait: Duration?, computedBy: String?
+    ) async throws(QueueError) -> [ClaimedJob] {
+        try answer("claim") {
+            $0.claimLimits.append(limit)
+            guard let next = $0.claims[backlog.group]?.first else { return [] }
+            $0.claims[backlog.group]?.removeFirst()
+            return Array(next.prefix(limit))
+        }
+    }
+    func remaining(models: [String]) async throws(QueueError) -> Remaining {
+        try answer("remaining") { $0.remaining }
+    }
+    func complete(_ completions: [JobCompletion]) async throws(QueueError) -> [Disposition] {
+        try answer("complete") { script in
+            script.completed += completions
+            return completions.map { script.dispositions[$0.lease.job] ?? .committed }
+        }
+    }
+    func fail(_ failures: [JobFailure]) async throws(QueueError) -> [Disposition] {
+        try answer("fail") { script in
+            script.failed += failures
+            return failures.map { script.dispositions[$0.lease.job] ?? .committed }
+        }
+    }
+    func release(_ releases: [JobRelease]) async throws(QueueError) -> [Disposition] {
+        try answer("release") { script in
+            script.released += releases
+            return releases.map { _ in .committed }
+        }
+    }
+    func checkpoint(
+        _ checkpoints: [JobCheckpoint], computedBy: String
+    ) async throws(QueueError) -> Set<JobID> {
+        try answer("checkpoint") { script in
+            script.checkpoints += checkpoints
+            return Set(checkpoints.map(\.lease.job)).subtracting(script.lost)
+        }
+    }
+    func toBeStopped(_ worker: WorkerID) async throws(QueueError) -> [JobID] {
+        try answer("toBeStopped") { $0.toBeStopped }
+    }
+    func maintain() async throws(QueueError) -> MaintenanceReport {
+        try answer("maintain") { $0.maintenance }
+    }
+    func rescue() async throws(QueueError) -> RescueReport { try answer("rescue") { _ in RescueReport() } }
+    func prune(olderThan age: Duration, limit: Int) async throws(QueueError) -> Int {
+        try answer("prune") { $0.pruned.isEmpty ? 0 : $0.pruned.removeFirst() }
+    }
+    func close() async { script.withLock { $0.calls.append("close") } }
+}

@@ -1,0 +1,57 @@
+import Logging
+import MoedCore
+import MoedQueue
+import MoedWorker
+import Synchronization
+
+/// The parts of one worker over a scripted store, with a clock that the test sets.
+final class WorkerParts {
+    let runner: ScriptedRunner
+    let state: WorkerState
+    let lease: LeaseKeeper
+    let claimer: JobClaimer
+    let outcomes: OutcomeWriter
+    let maintenance: QueueMaintenance
+    let report = WorkerReport()
+    private final class Clock { var now = Duration.zero }
+    private let clock = Clock()
+
+    static let thinking = JobGroup(model: "default", mode: .thinking, bucket: 5)
+    static let direct = JobGroup(model: "default", mode: .nonThinking, bucket: 5)
+    static let quarantine = JobGroup(model: "default", mode: .nonThinking, bucket: JobGroup.quarantine)
+
+    init(room: Int = 8, origin: String? = "test", _ change: (inout WorkerSettings) -> Void = { _ in }) {
+        var settings = WorkerSettings(conninfo: "", lease: .seconds(20), maxWait: .seconds(60), claimMax: 4)
+        change(&settings)
+        runner = ScriptedRunner(room: room, origin: origin)
+        var log = Logger(label: "test")
+        log.logLevel = .critical
+        state = WorkerState(
+            settings: settings, runner: runner, modelName: "m", clock: { [clock] in clock.now })
+        lease = LeaseKeeper(state, report: report, log: log)
+        claimer = JobClaimer(state, report: report, log: log)
+        outcomes = OutcomeWriter(state, log: log)
+        maintenance = QueueMaintenance(state, report: report, log: log)
+        state.worker = WorkerID(1)
+    }
+
+    func pass(_ time: Duration) { clock.now += time }
+
+    static func job(_ id: Int64, _ group: JobGroup = direct, token: Int64 = 1) -> ClaimedJob {
+        ClaimedJob(
+            lease: JobLease(job: JobID(id), token: token), attempt: 1, crashes: 0, group: group,
+            tenant: "default", tenantID: 1, body: "{}", waited: .zero)
+    }
+
+    static func backlog(_ group: JobGroup, _ queued: Int) -> GroupBacklog {
+        GroupBacklog(group: group, queued: queued, oldestAge: .zero)
+    }
+
+    static func result(_ text: String = "a") -> GenerationResult {
+        var usage = Usage()
+        (usage.prompt, usage.answer) = (3, 2)
+        let choice = GenerationChoice(
+            index: 0, content: text, reasoning: nil, finishReason: .stop, outputIDs: [1, 2])
+        return GenerationResult(choices: [choice], usage: usage, seed: 9)
+    }
+}

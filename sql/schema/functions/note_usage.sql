@@ -1,0 +1,10 @@
+CREATE FUNCTION moed.note_usage() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, moed, pg_temp AS $$
+BEGIN
+  INSERT INTO moed.usage_delta (tenant_id, day, jobs, billed_tokens, served_tokens)
+  SELECT n.tenant_id, (clock_timestamp() AT TIME ZONE 'UTC')::date, count(*),
+         coalesce(sum(n.total_tokens) FILTER (WHERE n.kind = 'final'), 0), sum(n.total_tokens)
+    FROM new_rows n GROUP BY n.tenant_id;
+  RETURN NULL;
+END $$;
+COMMENT ON FUNCTION moed.note_usage() IS 'Keeps what new ledger rows add to their tenants'' usage.';

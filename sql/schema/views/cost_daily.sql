@@ -1,0 +1,21 @@
+CREATE VIEW moed.cost_daily WITH (security_invoker = true) AS
+SELECT (l.created_at AT TIME ZONE 'UTC')::date AS day, t.name AS tenant, m.name AS model, l.mode, count(*) AS jobs,
+  sum((l.prompt_tokens - l.cached_tokens) * p.prompt + l.cached_tokens * p.cached
+      + l.completion_tokens * p.completion) / 1000000 AS cost,
+  count(*) FILTER (WHERE p.model IS NULL) AS jobs_without_price
+FROM moed.token_ledger l
+JOIN moed.tenant t ON t.id = l.tenant_id
+JOIN moed.model m ON m.id = l.model_id
+LEFT JOIN LATERAL (
+  SELECT p.* FROM moed.price p WHERE p.model = m.name AND p.valid_from <= l.created_at
+   ORDER BY p.valid_from DESC LIMIT 1) p ON true
+WHERE l.kind = 'final'
+GROUP BY 1, 2, 3, 4;
+COMMENT ON VIEW moed.cost_daily IS 'What succeeded jobs cost by moed.price, exact. Wasted and recomputed tokens cost nothing.';
+COMMENT ON COLUMN moed.cost_daily.day IS 'Day of completion, UTC.';
+COMMENT ON COLUMN moed.cost_daily.tenant IS 'Who the jobs were for.';
+COMMENT ON COLUMN moed.cost_daily.model IS 'Model asked for.';
+COMMENT ON COLUMN moed.cost_daily.mode IS 'thinking or non_thinking.';
+COMMENT ON COLUMN moed.cost_daily.jobs IS 'Jobs that succeeded.';
+COMMENT ON COLUMN moed.cost_daily.cost IS 'Their cost; NULL when none had a price.';
+COMMENT ON COLUMN moed.cost_daily.jobs_without_price IS 'Jobs among them that no price held for: not in cost.';

@@ -1,0 +1,25 @@
+CREATE VIEW moed.tenants WITH (security_invoker = true) AS
+SELECT t.id, t.name, t.weight, t.max_running, t.tokens_per_day, coalesce(u.billed_tokens, 0) AS tokens_today,
+  t.paused_at,
+  t.paused_at IS NULL AND NOT EXISTS (SELECT FROM moed.control c WHERE c.paused_at IS NOT NULL)
+    AND (t.tokens_per_day IS NULL OR coalesce(u.billed_tokens, 0) < t.tokens_per_day) AS may_start,
+  coalesce(r.served_jobs * d.part, 0) AS recent_jobs,
+  coalesce(r.served_tokens * d.part, 0) AS recent_tokens,
+  t.db_role, t.created_at
+FROM moed.tenant t
+LEFT JOIN moed.tenant_usage r ON r.tenant_id = t.id
+LEFT JOIN LATERAL (SELECT r.billed_tokens WHERE r.day = (clock_timestamp() AT TIME ZONE 'UTC')::date) u ON true
+LEFT JOIN LATERAL (SELECT moed.decay(clock_timestamp() - r.folded_at) AS part) d ON true;
+COMMENT ON VIEW moed.tenants IS 'Tenants with what they used, as of a few seconds ago.';
+COMMENT ON COLUMN moed.tenants.id IS 'Key.';
+COMMENT ON COLUMN moed.tenants.name IS 'Name given at enqueue.';
+COMMENT ON COLUMN moed.tenants.weight IS 'Share relative to other tenants with waiting jobs.';
+COMMENT ON COLUMN moed.tenants.max_running IS 'Most jobs running at once; NULL is no cap.';
+COMMENT ON COLUMN moed.tenants.tokens_per_day IS 'Budget of a day, UTC; NULL is none.';
+COMMENT ON COLUMN moed.tenants.tokens_today IS 'Tokens of jobs that succeeded since midnight UTC.';
+COMMENT ON COLUMN moed.tenants.paused_at IS 'When it was paused.';
+COMMENT ON COLUMN moed.tenants.may_start IS 'Whether its jobs are started: neither it nor everything is paused, and its budget is not used up.';
+COMMENT ON COLUMN moed.tenants.recent_jobs IS 'Attempts that ended, each counting half as much after five minutes.';
+COMMENT ON COLUMN moed.tenants.recent_tokens IS 'Their tokens, decayed alike: who got much lately waits for those who did not.';
+COMMENT ON COLUMN moed.tenants.db_role IS 'Database role whose rows these are.';
+COMMENT ON COLUMN moed.tenants.created_at IS 'When it was added.';
