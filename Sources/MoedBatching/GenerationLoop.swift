@@ -19,6 +19,7 @@ package struct GenerationLoop {
         var cached: Int?
         var sequences: Set<SequenceID>
         var seed: UInt64
+        var warnings: [String]
     }
 
     private let engine: any SequenceEngine
@@ -63,10 +64,10 @@ package struct GenerationLoop {
 
     /// Takes a job in. It starts when the planner admits it.
     ///
-    /// A job that is here already is begun anew: a worker that was taken for dead may be given its own job again.
+    /// A job that is here already is begun anew: a worker that was declared dead may claim its own job again.
     package mutating func submit(_ task: GenerationTask, now: Duration) {
         cancel(task.job)
-        var job = Unfinished(usage: Usage(), sequences: [], seed: task.sampling.seed)
+        var job = Unfinished(usage: Usage(), sequences: [], seed: task.sampling.seed, warnings: task.warnings)
         job.usage.prompt = task.prompt.count
         var finishedAtOnce: [SequenceID] = []
         for choice in 0..<task.choices {
@@ -189,13 +190,19 @@ package struct GenerationLoop {
         return outcomes
     }
 
+    private static let noAnswer = "max_tokens ended the thinking: the answer is empty"
+
     /// Moves a finished sequence into its job; returns the job's outcome when it was the last one.
     private mutating func collect(_ sequence: SequenceID) -> Outcome? {
         guard var state = states[sequence], var job = jobs[state.task.job] else { return nil }
         let id = state.task.job
         // The choices of a job have one prompt, counted once: what one of them computed was not cached.
         job.cached = min(job.cached ?? .max, state.cachedTokens)
-        job.choices.append(state.finish(into: &job.usage))
+        let choice = state.finish(into: &job.usage)
+        if choice.isWithoutAnswer, state.task.thinking.isEnabled, !job.warnings.contains(Self.noAnswer) {
+            job.warnings.append(Self.noAnswer)
+        }
+        job.choices.append(choice)
         job.usage.recomputed += state.recomputedCount
         job.sequences.remove(sequence)
         forget(sequence)
@@ -208,7 +215,9 @@ package struct GenerationLoop {
         job.usage.cachedPrompt = job.cached ?? 0
         if job.usage.recomputed > 0 { job.usage.recomputed += job.usage.prompt - job.usage.cachedPrompt }
         let choices = job.choices.sorted { $0.index < $1.index }
-        return .finished(id, GenerationResult(choices: choices, usage: job.usage, seed: job.seed))
+        return .finished(
+            id,
+            GenerationResult(choices: choices, usage: job.usage, seed: job.seed, warnings: job.warnings))
     }
 
     private mutating func fail(_ job: JobID, _ error: EngineError) -> [Outcome] {

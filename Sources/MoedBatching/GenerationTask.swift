@@ -21,6 +21,8 @@ package struct GenerationTask: Sendable {
     package var waited: Duration
     /// Output tokens by choice that an earlier attempt left: the job goes on behind them.
     package var saved: [Int: [TokenID]] = [:]
+    /// Remarks for the job's owner that are known before it runs.
+    package var warnings: [String] = []
     /// Makes the detokeniser of one choice.
     package var makeTextStream: @Sendable () -> any TokenTextStream
 

@@ -52,7 +52,12 @@ package struct GenerationChoice: Sendable, Equatable {
     }
 }
 
-/// What a job produced.
+extension GenerationChoice {
+    /// Tokens ran out before the answer began.
+    package var isWithoutAnswer: Bool { finishReason == .length && content.allSatisfy(\.isWhitespace) }
+}
+
+/// The output of a finished job.
 package struct GenerationResult: Sendable, Equatable {
     package var choices: [GenerationChoice]
     package var usage: Usage

@@ -238,7 +238,11 @@ package actor QueueService: Service {
             log.info(
                 "job finished: \(result.usage.completion) tokens, \(result.choices.first?.finishReason.rawValue ?? "")",
                 metadata: ["job_id": "\(job)", "event": "finished"])
-            report.update { $0.succeeded += 1 }
+            let isWithoutAnswer = result.choices.contains(where: \.isWithoutAnswer)
+            report.update {
+                $0.succeeded += 1
+                $0.withoutAnswer += isWithoutAnswer ? 1 : 0
+            }
         case .failed(let job, let error, _):
             log.error("job failed: \(error)", metadata: ["job_id": "\(job)", "event": "failed"])
             report.update { $0.failed += 1 }

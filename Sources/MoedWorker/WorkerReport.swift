@@ -13,6 +13,8 @@ package final class WorkerReport: Sendable {
         package var phase = Phase.loading(percent: 0)
         package var succeeded = 0
         package var failed = 0
+        /// Succeeded jobs with a choice whose tokens ran out before its answer began.
+        package var withoutAnswer = 0
         /// Jobs waiting in the database, as of the last poll.
         package var queued = 0
         /// More jobs may be queued than were counted.

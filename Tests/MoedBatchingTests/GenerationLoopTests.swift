@@ -301,6 +301,18 @@ import Testing
         #expect(wasted.prompt == task(1).prompt.count && wasted.completion == 3)
     }
 
+    /// The job succeeds, and its owner is told why there is no answer.
+    @Test func anAnswerThatNeverBeganIsRemarked() {
+        let engine = ScriptedEngine(limits: limits()) { _ in 1 }
+        var task = task(1, max: 4, thinking: thinking(budget: nil, startsOpen: true))
+        task.warnings = ["remark"]
+        let results = run(engine, [task, self.task(2, max: 4)])
+        #expect(results[JobID(1)]?.choices.first?.content == "")
+        #expect(
+            results[JobID(1)]?.warnings == ["remark", "max_tokens ended the thinking: the answer is empty"])
+        #expect(results[JobID(2)]?.warnings == [])
+    }
+
     @Test func jobsThatWereNotInTheFailedSweepGoOn() {
         let engine = ScriptedEngine(limits: limits(slots: 1))
         var loop = GenerationLoop(

@@ -67,6 +67,16 @@ import Testing
         #expect(task.group.mode == .thinking)
     }
 
+    /// A mode that the model lacks, and a budget without thinking, are remarks and no errors.
+    @Test func overriddenWishesAreRemarked() throws {
+        #expect(try prepare(["messages": [["role": "user", "content": "hi"]]]).warnings.isEmpty)
+        let silent = try prepare([
+            "messages": [["role": "user", "content": "hi"]], "reasoning": "non_thinking",
+            "thinking_token_budget": 5,
+        ])
+        #expect(silent.warnings == ["thinking_token_budget has no effect: the job ran without thinking"])
+    }
+
     @Test func requestedValuesWinOverDefaults() throws {
         let task = try prepare(
             body(

@@ -57,6 +57,9 @@ struct DaemonMetrics {
                 "moed_jobs_succeeded_total", .counter, "Jobs that this process ended well.", report.succeeded),
             Metric(
                 "moed_jobs_failed_total", .counter, "Jobs that this process ended as failed.", report.failed),
+            Metric(
+                "moed_jobs_without_answer_total", .counter,
+                "Succeeded jobs with an empty answer: max_tokens ran out.", report.withoutAnswer),
             Metric("moed_jobs_running", .gauge, "Jobs claimed and not ended.", engine.jobs),
             Metric(
                 "moed_jobs_queued", .gauge,

@@ -20,7 +20,8 @@ struct StatusText: Equatable {
     ) -> String {
         let tenths = HumanText.rounded(elapsed.seconds, digits: 1)
         let rate = elapsed.seconds > 0 ? Int(Double(engine.generatedTokens) / elapsed.seconds) : 0
-        return "\(report.succeeded + report.failed) jobs in \(tenths) s: \(report.succeeded) done, "
+        let empty = report.withoutAnswer > 0 ? " (\(report.withoutAnswer) with an empty answer)" : ""
+        return "\(report.succeeded + report.failed) jobs in \(tenths) s: \(report.succeeded) done\(empty), "
             + "\(report.failed) failed, \(engine.generatedTokens) tokens generated (\(rate)/s)"
     }
 

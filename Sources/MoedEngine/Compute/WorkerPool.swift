@@ -56,8 +56,9 @@ package final class WorkerPool {
             for index in 0..<count { body(index) }
             return
         }
-        // The compiler puts the length of the file's path into the program: this name is as long in every folder.
-        #sourceLocation(file: "WorkerPool.swift", line: 77)
+        // The compiler puts the length of the file's path into the program: this name is as long in every folder. A
+        // real file's name would be two paths of one #fileID, which is a warning.
+        #sourceLocation(file: "ParallelLoop", line: 1)
         withoutActuallyEscaping(body) { shared.run(count, $0) }
         #sourceLocation()
     }

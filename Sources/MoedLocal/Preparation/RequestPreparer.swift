@@ -24,7 +24,8 @@ package struct RequestPreparer: Sendable {
     package func prepare(
         _ request: GenerationRequest, job: JobID, model: String, bucket: Int?, seed: UInt64, waited: Duration
     ) throws(RequestError) -> GenerationTask {
-        let mode = mode(of: request)
+        let requested = requestedMode(of: request)
+        let mode = text.kind.effectiveMode(requested: requested ?? .thinking)
         let prompt = try promptTokens(request, mode)
         let newTokensMax = try newTokens(request, promptTokens: prompt.count)
         let tokenizer = text.tokenizer
@@ -46,20 +47,25 @@ package struct RequestPreparer: Sendable {
             waited: waited,
             makeTextStream: { tokenizer.makeStream(skipSpecial: true) })
         task.includesReasoning = request.includeReasoning
+        if let requested, requested != mode {
+            task.warnings.append("the model has no \(requested.rawValue) mode: the job ran in \(mode.rawValue) mode")
+        }
+        if request.thinkingTokenBudget != nil, !thinks {
+            task.warnings.append("thinking_token_budget has no effect: the job ran without thinking")
+        }
         return task
     }
 
     /// The smallest b with 2^b ≥ tokens, as the queue computes it from its estimate.
     package static func bucket(tokens: Int) -> Int { Int.bitWidth - max(tokens - 1, 0).leadingZeroBitCount }
 
-    private func mode(of request: GenerationRequest) -> ReasoningMode {
-        if let requested = request.mode { return text.kind.effectiveMode(requested: requested) }
-        let found: ReasoningMode? =
-            switch request.prompt {
-            case .messages(let messages): SoftSwitch.mode(in: messages)
-            case .tokens(let ids): text.tags.leavesClosed(ids, text.tokenizer) ? .nonThinking : nil
-            }
-        return text.kind.effectiveMode(requested: found ?? .thinking)
+    /// The mode that the request asks for by a parameter, a soft switch or its tokens; nil when it asks for none.
+    private func requestedMode(of request: GenerationRequest) -> ReasoningMode? {
+        if let requested = request.mode { return requested }
+        return switch request.prompt {
+        case .messages(let messages): SoftSwitch.mode(in: messages)
+        case .tokens(let ids): text.tags.leavesClosed(ids, text.tokenizer) ? .nonThinking : nil
+        }
     }
 
     /// The field that a prompt came in.
