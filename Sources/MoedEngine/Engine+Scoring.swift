@@ -1,7 +1,7 @@
 import Glibc
 package import MoedCore
 
-/// What the model expects after a token and those before it.
+/// The model's expectation after a token and those before it.
 package struct TokenScore: Sendable, Equatable {
     package struct Alternative: Sendable, Equatable {
         package var id: TokenID
@@ -21,7 +21,7 @@ extension Engine {
     /// Long lists run in chunks; memory does not grow with the length beyond the KV room, which is taken from
     /// the engine's and given back. Ids past the vocabulary limit have no probability.
     ///
-    /// - Parameter top: how many alternatives to list per place.
+    /// - Parameter top: number of alternatives to list per place.
     /// - Throws: `EngineError(.invalidInput)` for ids out of range, `(.outOfMemory)` when the list does not
     ///   fit.
     package func score(_ tokens: [TokenID], top: Int = 0) throws(EngineError) -> [TokenScore] {
@@ -57,7 +57,7 @@ extension Engine {
 
     /// The logits after each token, `[tokens][vocabulary]`, of the whole embedding without any mask.
     ///
-    /// - Parameter lastOnly: whether only the last token's are wanted.
+    /// - Parameter lastOnly: true returns the last token's only.
     package func logits(_ tokens: [TokenID], lastOnly: Bool = false) throws(EngineError) -> [[Float]] {
         var all: [[Float]] = []
         try eachLogits(tokens) { _, rows in
@@ -67,24 +67,6 @@ extension Engine {
             if lastOnly, all.count > 1 { all.removeFirst(all.count - 1) }
         }
         return all
-    }
-
-    /// Runs a token list in one sweep and shows what happens inside.
-    ///
-    /// - Returns: the rows after the final norm, `[tokens · hidden]`.
-    package func trace(_ tokens: [TokenID], _ observer: @escaping TraceObserver) throws(EngineError)
-        -> [Float]
-    {
-        try check(tokens)
-        guard tokens.count <= min(limits.rowsPerSweepMax, ForwardPass.logitRowsMax) else {
-            throw Self.invalid("\(tokens.count) tokens are too many to trace")
-        }
-        let sequence = try makeSequence(SequenceOpening.scoring(tokens.count))
-        defer { release(sequence) }
-        var sweep = Sweep()
-        sweep.append(tokens, at: 0, blocks: sequence.blocks)
-        try forward.run(sweep, progress: progress.countStep, trace: observer)
-        return forward.finalNorm(of: Array(0..<tokens.count))
     }
 
     /// Runs `tokens` from the start in chunks and calls `body` with each part's first position and number of

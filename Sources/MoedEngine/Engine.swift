@@ -8,7 +8,7 @@ import MoedWeights
 package final class Engine: SequenceEngine {
     package let limits: EngineLimits
     package let progress = EngineProgress()
-    /// What streaming experts has done; without figures for a model that is in memory.
+    /// Figures of expert streaming; empty for a model that is in memory.
     package let streaming = StreamingMeter()
     /// Ends a sweep of a streamed model early.
     package let interruption = Interruption()
@@ -41,18 +41,18 @@ package final class Engine: SequenceEngine {
             kvBlockTokens: KVCache.blockTokens, sequencesMax: settings.sequencesMax,
             rowsPerSweepMax: settings.rowsPerSweepMax)
         let (streaming, interruption) = (streaming, interruption)
-        let supply = try model.streamed.map { streamed throws(EngineError) -> any ExpertSupply in
+        let source = try model.streamed.map { streamed throws(EngineError) -> any ExpertSource in
             if let memory = streamed.memory {
                 return try ArrivingExperts(
                     streamed, into: memory, meter: streaming, interruption: interruption)
             }
-            return try ExpertStore(
-                streamed, slots: settings.expertSlots, policy: settings.cachePolicy, disk: settings.disk,
+            return try ExpertCache(
+                streamed, places: settings.expertPlaces, policy: settings.cachePolicy, disk: settings.disk,
                 meter: streaming, interruption: interruption)
         }
         forward = try ForwardPass(
             model, compute, rowsMax: settings.rowsPerSweepMax, kvBlocks: blockCount,
-            kvFormat: settings.kvFormat, supply: supply)
+            kvFormat: settings.kvFormat, source: source)
         // After the cache: its books are not begun for a size that cannot be had.
         blocks = KVBlocks(count: blockCount)
     }
@@ -63,27 +63,24 @@ package final class Engine: SequenceEngine {
     /// Memory that the engine holds, all of it from the start; the weights may be shared with other engines.
     package var memory: EngineMemory {
         EngineMemory(
-            weights: model.weightByteCount, expertSlots: forward.supply?.byteCount ?? 0,
+            weights: model.weightByteCount, expertPlaces: forward.source?.byteCount ?? 0,
             keyValues: forward.cache.byteCount, activations: forward.scratchByteCount)
     }
 
-    /// Shows which experts are used; for a model without experts never.
+    /// Shows the experts that sweeps use; a model without experts shows nothing. Nil ends it.
     package func observeRouting(_ observer: RoutingObserver?) { forward.routingObserver = observer }
+
+    /// Shows the intermediate results of sweeps, for comparison with a reference. Nil ends it.
+    package func observeTrace(_ observer: TraceObserver?) { forward.traceObserver = observer }
 
     /// Bytes of one expert, padding included; 0 for a model without experts.
     package var expertByteCount: Int { model.expertByteCount }
 
-    /// How keys and values are held, for logs.
+    /// Format of keys and values, for logs.
     package var kvFormat: KVFormat { forward.cache.format }
-
-    /// Bytes of keys and values of one token.
-    package var kvBytesPerToken: Int { forward.cache.byteCount / limits.kvTokens }
 
     /// KV room that is not reserved, in tokens.
     package var kvTokensFree: Int { (blocks.count - blocksReserved) * KVCache.blockTokens }
-
-    /// Tokens of prompts that are kept for others although no open sequence has them.
-    package var prefixTokensIdle: Int { blocks.idleCount * KVCache.blockTokens }
 
     package func open(_ sequence: SequenceID, _ opening: SequenceOpening) throws(EngineError) {
         guard sequences[sequence] == nil else { throw Self.invalid("sequence \(sequence) is open already") }
@@ -108,25 +105,25 @@ package final class Engine: SequenceEngine {
         guard sharesPrefixes, let open = sequences[sequence] else { return .none }
         open.takeKnown(&blocks)
         let tokens = open.reportTaken()
-        if open.claim != open.nextKey { endClaim(of: open) }
+        if open.prefixPromise != open.nextKey { endPromise(of: open) }
         guard let key = open.nextKey else { return PrefixShare(tokens: tokens, isComing: false) }
         let owner = coming[key] ?? sequence
         coming[key] = owner
-        if owner == sequence { open.claim = key }
+        if owner == sequence { open.prefixPromise = key }
         return PrefixShare(tokens: tokens, isComing: owner != sequence && open.canShareNext)
     }
 
-    /// What a sweep has added to a sequence: its tokens, and prefixes that others may use.
+    /// Adds a sweep's tokens to a sequence, and its prefixes to those that others may use.
     private func append(_ tokens: [TokenID], to sequence: OpenSequence) {
         sequence.append(tokens)
         guard sharesPrefixes else { return }
         sequence.publish(&blocks)
-        if let claim = sequence.claim, blocks.find(claim) != nil { endClaim(of: sequence) }
+        if let promise = sequence.prefixPromise, blocks.find(promise) != nil { endPromise(of: sequence) }
     }
 
-    private func endClaim(of sequence: OpenSequence) {
-        if let claim = sequence.claim { coming[claim] = nil }
-        sequence.claim = nil
+    private func endPromise(of sequence: OpenSequence) {
+        if let promise = sequence.prefixPromise { coming[promise] = nil }
+        sequence.prefixPromise = nil
     }
 
     package func sweep(_ steps: [SequenceStep]) throws(EngineError) -> [TokenID?] {
@@ -218,7 +215,7 @@ package final class Engine: SequenceEngine {
                 "a sequence of \(opening.tokensMax) tokens does not fit: "
                     + "\(kvTokensFree) of \(limits.kvTokens) are free")
         }
-        // What is known is used first: taking room may make the engine forget it.
+        // Known blocks are used first: taking room may make the engine forget them.
         if sharesPrefixes { sequence.takeKnown(&blocks) }
         let fits = sequence.takeRoom(&blocks)
         precondition(fits, "fewer blocks are used than reserved")
@@ -228,7 +225,7 @@ package final class Engine: SequenceEngine {
 
     /// Gives a sequence's room back.
     func release(_ sequence: OpenSequence) {
-        endClaim(of: sequence)
+        endPromise(of: sequence)
         blocks.giveBack(sequence.blocks)
         blocksReserved -= sequence.blocksReserved
     }

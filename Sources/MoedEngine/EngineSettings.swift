@@ -7,7 +7,7 @@ package struct EngineSettings: Sendable, Equatable {
     /// KV room in tokens over all sequences, rounded up to whole blocks.
     package var kvTokens: Int
     package var kvFormat: KVFormat
-    /// Whether equal beginnings of prompts are computed and held once; the results are the same.
+    /// True computes and holds equal beginnings of prompts once; the results are the same.
     package var sharesPrefixes: Bool
     package var sequencesMax: Int
     package var rowsPerSweepMax: Int
@@ -16,18 +16,16 @@ package struct EngineSettings: Sendable, Equatable {
     package var vocabularyLimit: Int?
     /// Kernel variant by name; nil takes the fastest.
     package var kernels: String?
-    /// For a model whose experts are read while it runs: places for them in memory, at least
-    /// `ExpertSlots.least`.
-    package var expertSlots: Int
-    /// Which experts stay there.
-    package var cachePolicy: ExpertCachePolicy.Kind
-    /// What their disk gives; nil asks it at the start.
+    /// Expert places of a model whose experts are read while it runs; at least `ExpertCacheState.least`.
+    package var expertPlaces = 0
+    /// Policy for the experts that stay in memory.
+    package var cachePolicy = ExpertCachePolicy.Kind.moed
+    /// Probe of the disk with the experts; nil measures at the start.
     package var disk: DiskProbe?
 
     package init(
         threads: Int, kvTokens: Int, kvFormat: KVFormat = .f32, sharesPrefixes: Bool = true,
-        sequencesMax: Int, rowsPerSweepMax: Int, vocabularyLimit: Int? = nil, kernels: String? = nil,
-        expertSlots: Int = 0, cachePolicy: ExpertCachePolicy.Kind = .moed
+        sequencesMax: Int, rowsPerSweepMax: Int, vocabularyLimit: Int? = nil
     ) {
         self.threads = threads
         self.kvTokens = kvTokens
@@ -36,9 +34,6 @@ package struct EngineSettings: Sendable, Equatable {
         self.sequencesMax = sequencesMax
         self.rowsPerSweepMax = rowsPerSweepMax
         self.vocabularyLimit = vocabularyLimit
-        self.kernels = kernels
-        self.expertSlots = expertSlots
-        self.cachePolicy = cachePolicy
     }
 
     /// - Throws: `EngineError(.invalidInput)` naming the setting and its range.

@@ -18,7 +18,7 @@ import Testing
     /// From the first sweep on, and when all have come.
     @Test func theSameBits() async throws {
         try await onOwnThread { [scene] in
-            let expected = try PackScene.bits(scene.engine(slots: nil))
+            let expected = try PackScene.bits(scene.engine(places: nil))
             let reader = try FaultyReader(scene.experts)
             reader.set { _ in .delay }
             let engine = try scene.arriving(reader: reader)
@@ -29,14 +29,14 @@ import Testing
             // The last one is taken by the sweep before.
             #expect(try PackScene.bits(engine) == expected)
             #expect(engine.streaming.current.bytesRead == engine.streaming.current.loading)
-            #expect(engine.memory.expertSlots == 0)
-            #expect(engine.memory.weights == (try scene.engine(slots: nil)).memory.weights)
+            #expect(engine.memory.expertPlaces == 0)
+            #expect(engine.memory.weights == (try scene.engine(places: nil)).memory.weights)
         }
     }
 
     @Test func readsThatFailAreTriedAgain() async throws {
         try await onOwnThread { [scene] in
-            let expected = try PackScene.bits(scene.engine(slots: nil))
+            let expected = try PackScene.bits(scene.engine(places: nil))
             let reader = try FaultyReader(scene.experts)
             // Whoever they hit: no expert is tried more often than three times.
             reader.set { $0 == 2 ? .error : $0 == 5 ? .damage : nil }
@@ -51,20 +51,20 @@ import Testing
             reader.set { _ in .delay }
             reader.hold()
             let engine = try scene.arriving(reader: reader)
-            let bank = try scene.bank()
+            let table = try scene.table()
             var wanted = Set<Int>()
-            engine.observeRouting { layer, _, experts in
-                for expert in experts {
-                    wanted.insert(bank.blobs[bank.key(layer: layer, expert: expert)].offset)
+            engine.observeRouting { use in
+                for expert in use.experts {
+                    wanted.insert(table.blobs[table.key(layer: use.layer, expert: expert)].offset)
                 }
-                if layer == 0 { reader.letGo() }
+                if use.layer == 0 { reader.letGo() }
             }
             _ = try engine.logits([5])
             engine.observeRouting(nil)
             let last = try #require(reader.offsets.lastIndex { wanted.contains($0) })
             // Four were under way when the sweep began, and some may have begun before it was noticed.
             #expect(
-                last < wanted.count + 4 + 8 && wanted.count < bank.count / 2, "\(last) of \(wanted.count)")
+                last < wanted.count + 4 + 8 && wanted.count < table.count / 2, "\(last) of \(wanted.count)")
             while engine.streaming.current.isLoading { usleep(2000) }
         }
     }
@@ -72,7 +72,7 @@ import Testing
     /// Sweeps that need an unreadable expert fail and name it; when it can be read, they succeed.
     @Test func aDiskThatStaysBroken() async throws {
         try await onOwnThread { [scene] in
-            let expected = try PackScene.bits(scene.engine(slots: nil))
+            let expected = try PackScene.bits(scene.engine(places: nil))
             let reader = try FaultyReader(scene.experts)
             reader.set { _ in .error }
             let engine = try scene.arriving(reader: reader)
@@ -104,15 +104,15 @@ import Testing
     @Test func theWantedFirst() async throws {
         let reader = try FaultyReader(scene.experts)
         reader.hold()
-        let bank = try scene.bank()
-        #expect(bank.isUniform)
+        let table = try scene.table()
+        #expect(table.isUniform)
         let memory = UnsafeMutableRawBufferPointer.allocate(
-            byteCount: 10 * bank.slotByteCount, alignment: Pack.expertAlignment)
+            byteCount: 10 * table.placeByteCount, alignment: Pack.expertAlignment)
         defer { unsafe memory.deallocate() }
         let pool = try unsafe ExpertReadPool(
-            bank, reader: reader, depth: 1, slots: memory, verification: .first)
+            table, reader: reader, depth: 1, places: memory, verification: .first)
         defer { pool.stop() }
-        pool.queueLater((0..<10).map { .init(key: $0, slot: $0) })
+        pool.queueLater((0..<10).map { .init(key: $0, place: $0) })
         await reader.waitUntilHeld()
         pool.hasten([7, 3])
         pool.hasten([0, 7, 5])

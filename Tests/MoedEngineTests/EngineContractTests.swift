@@ -1,5 +1,6 @@
 import MoedCore
 import MoedEngine
+import MoedWeights
 import TestSupport
 import Testing
 
@@ -121,7 +122,8 @@ import Testing
         // 6 layers, 4 blocks, 2 heads, 32 tokens, keys and values of 32 f32.
         #expect(memory.keyValues == 6 * 4 * 2 * 32 * 2 * 32 * 4)
         #expect(memory.weights == engine.model.weightByteCount)
-        #expect(try Qwen3Model.weightByteCount(of: SampleModelTests.checkpoint()) == memory.weights)
+        let unloaded = try UnloadedModel(.checkpoint(SampleModelTests.checkpoint()))
+        #expect(unloaded.denseByteCount + unloaded.expertByteCount == memory.weights)
         // At least a vocabulary for each of 64 rows of logits, and 16 rows of 4 experts' outputs.
         #expect(memory.activations > 64 * 640 * 4 + 16 * 4 * 128 * 4)
         for (format, bytes) in [(KVFormat.f16, 2 * 64 * 32), (.int8, 64 * 32 + 64 * 4)] {

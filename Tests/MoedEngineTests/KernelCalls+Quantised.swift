@@ -8,7 +8,7 @@ struct QuantisedMatrix {
     let inputs: Int
     let bytes: [UInt8]
 
-    var group: Int { format.group ?? 0 }
+    var group: Int { format.quantGroup ?? 0 }
     var bits: Int32 { Int32(format.bits) }
 
     init(_ weights: [Float], outputs: Int, inputs: Int, _ format: WeightFormat) {
@@ -21,7 +21,7 @@ struct QuantisedMatrix {
             var panel = [UInt8](repeating: 9, count: format.panelByteCount(inputs: inputs))
             let part = Array(weights[first * inputs..<(first + rows) * inputs])
             _ = unsafe moed_quantise_panel(
-                &panel, part, rows, inputs, Int32(format.bits), format.group ?? 0)
+                &panel, part, rows, inputs, Int32(format.bits), format.quantGroup ?? 0)
             bytes += panel
         }
         self.bytes = bytes
@@ -66,9 +66,9 @@ extension KernelCalls {
     func quantise(panel weights: [Float], rows: Int, columns: Int, _ format: WeightFormat) -> [UInt8] {
         var panel = [UInt8](repeating: 9, count: format.panelByteCount(inputs: columns))
         if format.bits == 8 {
-            unsafe table.pointee.quantise_int8(&panel, weights, rows, columns, format.group ?? 0)
+            unsafe table.pointee.quantise_int8(&panel, weights, rows, columns, format.quantGroup ?? 0)
         } else {
-            unsafe table.pointee.quantise_int4(&panel, weights, rows, columns, format.group ?? 0)
+            unsafe table.pointee.quantise_int4(&panel, weights, rows, columns, format.quantGroup ?? 0)
         }
         return panel
     }
@@ -107,7 +107,7 @@ extension KernelCalls {
                             var job = unsafe moed_matmul_quantised(
                                 out: out, out_stride: matrix.outputs, out_rows: to.baseAddress, x: x,
                                 x_stride: rowBytes, x_rows: from.baseAddress, rows: from.count, weights: w,
-                                inputs: matrix.inputs, outputs: matrix.outputs, group: matrix.group,
+                                inputs: matrix.inputs, outputs: matrix.outputs, quant_group: matrix.group,
                                 panel_begin: panels.lowerBound, panel_end: panels.upperBound)
                             if matrix.format.bits == 8 {
                                 unsafe table.pointee.matmul_int8(&job)

@@ -156,7 +156,7 @@ import MoedEngine
                             let blocks = blocks.baseAddress
                         else { return }
                         var job = unsafe moed_attention(
-                            out: out, q: q, stride: group * headDim, rows: rows, group: group,
+                            out: out, q: q, stride: group * headDim, rows: rows, head_group: group,
                             head_dim: headDim,
                             kv: cache, block_stride: stride, format: format.code, blocks: blocks,
                             first_position: firstPosition,

@@ -148,7 +148,7 @@ import Testing
         let coarse = try Self.pack(
             checkpoint, to: folder.path("coarse"), experts: .int4(group: 128), dense: .int8(group: 128),
             measuresErrors: true)
-        for (fine, coarse) in zip(report.classes, coarse.classes) where fine.total.format.group != nil {
+        for (fine, coarse) in zip(report.classes, coarse.classes) where fine.total.format.quantGroup != nil {
             #expect(fine.total.relativeError < coarse.total.relativeError)
         }
     }

@@ -81,7 +81,7 @@ import Testing
                     #expect(result.usage.cachedPrompt < result.usage.prompt)
                 }
             }
-            #expect(engine.prefixTokensIdle > 0)
+            #expect(try engine.prefixTokensKept(of: Self.prompts()[0]) > 0)
         }
     }
 
@@ -121,7 +121,8 @@ import Testing
         let expected = Self.outputs(try Self.run(Self.engine(sharing: false), tasks).results)
         let engine = try Self.engine(kvTokens: kvTokens)
         #expect(Self.outputs(try Self.run(engine, tasks, chunk: 48).results) == expected)
-        #expect(engine.prefixTokensIdle <= kvTokens)
+        for prompt in try Self.prompts() { #expect(try engine.prefixTokensKept(of: prompt) <= kvTokens) }
+        #expect(engine.kvTokensFree == kvTokens)
     }
 
     /// Whoever waits goes on alone when the other one is cancelled.

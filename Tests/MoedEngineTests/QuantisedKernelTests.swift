@@ -4,7 +4,7 @@ import Testing
 
 /// Products of int8 and int4 weights with int8 activations.
 @Suite struct QuantisedKernelTests {
-    static let formats = WeightFormat.groups.flatMap { [WeightFormat.int8(group: $0), .int4(group: $0)] }
+    static let formats = WeightFormat.quantGroups.flatMap { [WeightFormat.int8(group: $0), .int4(group: $0)] }
     /// Inputs around the group sizes and multiples of none.
     static let sizes = [1, 31, 64, 129, 300]
 
@@ -117,7 +117,7 @@ import Testing
         #expect((off / size).squareRoot() < limit)
     }
 
-    @Test(arguments: sizes, WeightFormat.groups) func activations(_ columns: Int, _ group: Int) throws {
+    @Test(arguments: sizes, WeightFormat.quantGroups) func activations(_ columns: Int, _ group: Int) throws {
         var numbers = TestNumbers(seed: UInt64(columns))
         let x = numbers.floats(columns, scale: 7)
         let rows = KernelCalls.all.map { $0.quantise(row: x, group: group) }

@@ -8,7 +8,7 @@ import Testing
 
     @Test(arguments: formats) func sizesAgree(_ format: WeightFormat) {
         for inputs in [1, 31, 32, 33, 64, 96, 768, 2048, 2049] {
-            let bytes = moed_panel_bytes(Int32(format.bits), inputs, format.group ?? 0)
+            let bytes = moed_panel_bytes(Int32(format.bits), inputs, format.quantGroup ?? 0)
             #expect(format.panelByteCount(inputs: inputs) == bytes && bytes % 64 == 0)
         }
         #expect(WeightFormat(format.description) == format)

@@ -23,9 +23,9 @@ import Testing
     /// Sequences that decode together, and slots.
     @Test(arguments: [1, 3, 32], [22, 40, 64]) func asReplayed(_ sequences: Int, _ slots: Int) async throws {
         try await onOwnThread { [scene] in
-            let engine = try scene.engine(slots: slots)
+            let engine = try scene.engine(places: slots)
             var visits: [RoutingTrace.Visit] = []
-            engine.observeRouting { visits.append(.init(layer: $0, rows: $1, experts: $2)) }
+            engine.observeRouting { visits.append(.init(layer: $0.layer, rows: $0.rows, experts: $0.experts)) }
             // Several rounds, so that what comes first at the start weighs little.
             let prompts = try SamplePrompt.all()
             for round in 0..<(sequences > 3 ? 1 : 4) {
@@ -64,7 +64,7 @@ import Testing
     /// time, where it and the layer before used nearly all.
     private static func readInVain(_ trace: RoutingTrace) -> Int {
         let (layers, perLayer) = (trace.header.layers, trace.header.perLayer)
-        let least = ExpertSlots.nearlyAll * Double(perLayer)
+        let least = ExpertCacheState.nearlyAll * Double(perLayer)
         var last = [Set<Int>](repeating: [], count: layers)
         var ahead = [Set<Int>](repeating: [], count: layers)
         var count = 0

@@ -17,33 +17,33 @@ struct PackScene: Sendable {
 
     var experts: String { "\(path)/experts.bin" }
 
-    func bank() throws -> ExpertBank {
+    func table() throws -> ExpertTable {
         let pack = try Pack.open(path)
-        return try ExpertBank(pack, blobs: pack.manifest.blobs.filter { $0.file == .experts })
+        return try ExpertTable(pack, blobs: pack.manifest.blobs.filter { $0.file == .experts })
     }
 
-    /// - Parameter slots: nil loads everything.
+    /// - Parameter places: nil loads everything.
     func engine(
-        slots: Int?, threads: Int = 2, rows: Int = 512, policy: ExpertCachePolicy.Kind = .moed,
+        places: Int?, threads: Int = 2, rows: Int = 512, policy: ExpertCachePolicy.Kind = .moed,
         verification: ExpertVerification = .first, reader: (any ExpertReader)? = nil
     ) throws -> Engine {
         let unloaded = try UnloadedModel(.pack(try Pack.open(path)))
         let model =
-            slots == nil
+            places == nil
             ? try unloaded.load(threads: 2)
             : try unloaded.loadStreamed(verification: verification, reader: reader, threads: 2)
-        return try engine(model, slots: slots ?? 0, threads: threads, rows: rows, policy: policy)
+        return try engine(model, places: places ?? 0, threads: threads, rows: rows, policy: policy)
     }
 
     private func engine(
-        _ model: Qwen3Model, slots: Int = 0, threads: Int = 2, rows: Int = 512,
+        _ model: Qwen3Model, places: Int = 0, threads: Int = 2, rows: Int = 512,
         policy: ExpertCachePolicy.Kind = .moed
     ) throws -> Engine {
-        try Engine(
-            model: model,
-            settings: EngineSettings(
-                threads: threads, kvTokens: 32 * 256, sequencesMax: 32, rowsPerSweepMax: rows,
-                expertSlots: slots, cachePolicy: policy))
+        var settings = EngineSettings(
+            threads: threads, kvTokens: 32 * 256, sequencesMax: 32, rowsPerSweepMax: rows)
+        settings.expertPlaces = places
+        settings.cachePolicy = policy
+        return try Engine(model: model, settings: settings)
     }
 
     /// An engine that is ready before its experts are.
@@ -64,7 +64,7 @@ struct PackScene: Sendable {
     }
 }
 
-/// Experts that are read while the model runs: the same bits as from memory, with any number of slots.
+/// Experts that are read while the model runs: the same bits as from memory, with any number of places.
 @Suite struct StreamingTests {
     private let folder: TemporaryFolder
     private let scene: PackScene
@@ -77,12 +77,12 @@ struct PackScene: Sendable {
     @Test func tokensDoNotDependOnTheSlots() async throws {
         try await onOwnThread { [scene] in
             let requests = try InvarianceTests.requests()
-            let expected = try scene.engine(slots: nil).generate(requests, prefillChunk: 512)
-            for slots in [ExpertSlots.least, ExpertSlots.least + 1, 5, 17, 48, 95, 96, 200] {
-                let engine = try scene.engine(slots: slots)
-                #expect(try engine.generate(requests, prefillChunk: 512) == expected, "\(slots) slots")
+            let expected = try scene.engine(places: nil).generate(requests, prefillChunk: 512)
+            for places in [ExpertCacheState.least, ExpertCacheState.least + 1, 5, 17, 48, 95, 96, 200] {
+                let engine = try scene.engine(places: places)
+                #expect(try engine.generate(requests, prefillChunk: 512) == expected, "\(places) places")
                 #expect(engine.streaming.current.bytesRead > 0)
-                #expect(engine.memory.expertSlots >= slots * 4096)
+                #expect(engine.memory.expertPlaces >= places * 4096)
             }
         }
     }
@@ -94,11 +94,11 @@ struct PackScene: Sendable {
             func bits(_ engine: Engine) throws -> [[UInt32]] {
                 try PackScene.bits(engine, prompt)
             }
-            let expected = try bits(scene.engine(slots: nil))
-            for (slots, rows, threads) in [(2, 1, 1), (3, 7, 2), (20, 64, 1)] {
+            let expected = try bits(scene.engine(places: nil))
+            for (places, rows, threads) in [(2, 1, 1), (3, 7, 2), (20, 64, 1)] {
                 for policy in ExpertCachePolicy.Kind.allCases {
-                    let engine = try scene.engine(slots: slots, threads: threads, rows: rows, policy: policy)
-                    #expect(try bits(engine) == expected, "\(slots) slots, \(policy)")
+                    let engine = try scene.engine(places: places, threads: threads, rows: rows, policy: policy)
+                    #expect(try bits(engine) == expected, "\(places) places, \(policy)")
                 }
             }
         }
@@ -106,7 +106,7 @@ struct PackScene: Sendable {
 
     @Test func aPlaceForEachIsReadOnce() async throws {
         try await onOwnThread { [scene] in
-            let engine = try scene.engine(slots: 96)
+            let engine = try scene.engine(places: 96)
             let prompt = Array(try SamplePrompt.all()[0...].flatMap { $0.promptIDs }.prefix(400))
             for _ in 0..<3 { _ = try engine.logits(prompt, lastOnly: true) }
             let figures = engine.streaming.current
@@ -142,12 +142,12 @@ struct PackScene: Sendable {
         try await expectTheSameBits { _ in .delay }
     }
 
-    /// Six slots, with these faults and without.
+    /// Six places, with these faults and without.
     private func expectTheSameBits(_ fault: @escaping @Sendable (Int) -> FaultyReader.Fault?) async throws {
         try await onOwnThread { [scene] in
-            let expected = try PackScene.bits(scene.engine(slots: 6))
+            let expected = try PackScene.bits(scene.engine(places: 6))
             let reader = try FaultyReader(scene.experts)
-            let engine = try scene.engine(slots: 6, reader: reader)
+            let engine = try scene.engine(places: 6, reader: reader)
             reader.set(once: true, fault)
             #expect(try PackScene.bits(engine) == expected)
             #expect(engine.streaming.current.failures == 0 && engine.streaming.current.misses > 0)
@@ -156,9 +156,9 @@ struct PackScene: Sendable {
 
     @Test func aDiskThatStaysBroken() async throws {
         try await onOwnThread { [scene] in
-            let expected = try PackScene.bits(scene.engine(slots: 6))
+            let expected = try PackScene.bits(scene.engine(places: 6))
             let reader = try FaultyReader(scene.experts)
-            let engine = try scene.engine(slots: 6, reader: reader)
+            let engine = try scene.engine(places: 6, reader: reader)
             reader.set { _ in .error }
             try Self.expectNamed(PackScene.failure(engine), "Input/output error")
             // The engine is as it was, and goes on when the disk does.
@@ -169,7 +169,7 @@ struct PackScene: Sendable {
 
     @Test func aFileThatIsCutShort() async throws {
         try await onOwnThread { [scene] in
-            let engine = try scene.engine(slots: 6)
+            let engine = try scene.engine(places: 6)
             _ = try PackScene.bits(engine)
             let path = scene.experts
             let file = try FileHandle(forWritingTo: URL(filePath: path))
@@ -182,7 +182,7 @@ struct PackScene: Sendable {
     @Test(arguments: [ExpertVerification.first, .always])
     func aFileThatIsOverwritten(_ verification: ExpertVerification) async throws {
         try await onOwnThread { [scene] in
-            let engine = try scene.engine(slots: 6, verification: verification)
+            let engine = try scene.engine(places: 6, verification: verification)
             _ = try PackScene.bits(engine)
             let path = scene.experts
             let file = try FileHandle(forWritingTo: URL(filePath: path))
@@ -197,14 +197,14 @@ struct PackScene: Sendable {
         let blobs = try Pack.open(scene.path).manifest.blobs.filter { $0.file == .experts }
         for blob in blobs { try folder.flip("pack/experts.bin", at: blob.offset + 5) }
         try await onOwnThread { [scene] in
-            try Self.expectNamed(PackScene.failure(try scene.engine(slots: 6)), "digest")
+            try Self.expectNamed(PackScene.failure(try scene.engine(places: 6)), "digest")
         }
     }
 
     /// The reader holds back everything; the sweep ends nevertheless, and the engine can go on afterwards.
     @Test func aSweepCanBeAbandoned() async throws {
         let reader = try FaultyReader(scene.experts)
-        let engine = UncheckedBox(try scene.engine(slots: 6, reader: reader))
+        let engine = UncheckedBox(try scene.engine(places: 6, reader: reader))
         reader.hold()
         let interruption = engine.value.interruption
         async let error = onOwnThread { PackScene.failure(engine.value) }

@@ -10,12 +10,11 @@ enum TestEngines {
     ) throws -> Engine {
         let model = try Qwen3Model.load(
             checkpoint, experts: formats.experts, dense: formats.dense, threads: threads)
-        return try Engine(
-            model: model,
-            settings: EngineSettings(
-                threads: threads, kvTokens: kvTokens, kvFormat: kv, sharesPrefixes: sharing,
-                sequencesMax: sequences, rowsPerSweepMax: rows,
-                vocabularyLimit: vocabularyLimit, kernels: kernels))
+        var settings = EngineSettings(
+            threads: threads, kvTokens: kvTokens, kvFormat: kv, sharesPrefixes: sharing, sequencesMax: sequences,
+            rowsPerSweepMax: rows, vocabularyLimit: vocabularyLimit)
+        settings.kernels = kernels
+        return try Engine(model: model, settings: settings)
     }
 }
 

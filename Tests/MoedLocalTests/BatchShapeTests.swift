@@ -56,9 +56,9 @@ extension ThroughputPlan {
     fileprivate init(rows: Int, compute: Double, disk: Double) throws {
         let plan = try MemoryPlan(
             .init(
-                budget: 20, process: 0, dense: 0, activations: 0, kvBlock: 1, kvBlocksMin: 1,
-                kvBlocksWanted: 1,
-                experts: 10, expertCount: 10, slot: 1, slotsMin: 2))
+                budget: 20, process: 0, dense: 0, activations: 0,
+                kv: .init(block: 1, blocksMin: 1, blocksWanted: 1),
+                experts: .init(byteCount: 10, count: 10, place: 1, placesMin: 2)))
         self.init(
             tokens: rows, cost: SweepCost(), plan: plan, expertsUsed: 10, layers: 1, staging: 1,
             rates: MachineRates(

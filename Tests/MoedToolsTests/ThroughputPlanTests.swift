@@ -11,9 +11,9 @@ import Testing
         let slotsMB = slots ?? 1000
         return try MemoryPlan(
             .init(
-                budget: (slotsMB + 10) * 1_000_000, process: 0, dense: 0, activations: 0, kvBlock: 1_000_000,
-                kvBlocksMin: 10, kvBlocksWanted: 10, experts: 1_000_000_000, expertCount: 1000,
-                slot: 1_000_000, slotsMin: 2))
+                budget: (slotsMB + 10) * 1_000_000, process: 0, dense: 0, activations: 0,
+                kv: .init(block: 1_000_000, blocksMin: 10, blocksWanted: 10),
+                experts: .init(byteCount: 1_000_000_000, count: 1000, place: 1_000_000, placesMin: 2)))
     }
 
     private func cost(operations: Double, bytes: Double) -> SweepCost {

@@ -106,7 +106,7 @@ INLINE void attend_queries(const int format, const moed_attention *job, size_t f
     float sums[ATTENTION_QUERIES * MOED_HEAD_DIM_MAX];
     memset(sums, 0, count * width * sizeof *sums);
     for (size_t i = 0; i < count; i++) {
-        size_t row = (first + i) / job->group, head = (first + i) % job->group;
+        size_t row = (first + i) / job->head_group, head = (first + i) % job->head_group;
         size_t offset = row * job->stride + head * job->head_dim;
         queries[i] = (query){job->q + offset, job->out + offset, job->first_position + row + 1, -INFINITY, 0};
     }
@@ -143,7 +143,7 @@ INLINE void attend_queries(const int format, const moed_attention *job, size_t f
 }
 
 INLINE void attend_all(const int format, const moed_attention *job) {
-    size_t count = job->rows * job->group;
+    size_t count = job->rows * job->head_group;
     for (size_t done = 0; done < count; done += ATTENTION_QUERIES)
         attend_queries(format, job, done, count - done < ATTENTION_QUERIES ? count - done : ATTENTION_QUERIES);
 }

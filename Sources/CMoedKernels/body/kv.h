@@ -45,34 +45,34 @@ INLINE float narrow_codes(int8_t *codes, const float *x, size_t count) {
 
 INLINE size_t padded(size_t head_dim) { return (head_dim + MOED_PANEL - 1) / MOED_PANEL * MOED_PANEL; }
 
-static void store_halves(uint16_t *block, size_t slot, const float *key, const float *value, size_t head_dim) {
-    uint16_t *values = block + head_dim * MOED_KV_BLOCK + slot * padded(head_dim);
+static void store_halves(uint16_t *block, size_t position, const float *key, const float *value, size_t head_dim) {
+    uint16_t *values = block + head_dim * MOED_KV_BLOCK + position * padded(head_dim);
     for (size_t d = 0; d < head_dim; d += MOED_PANEL) {
         size_t count = head_dim - d < MOED_PANEL ? head_dim - d : MOED_PANEL;
         u16x16 keys = narrow_halves(load_part(key + d, count, 0));
-        for (size_t i = 0; i < count; i++) block[(d + i) * MOED_KV_BLOCK + slot] = keys[i];
+        for (size_t i = 0; i < count; i++) block[(d + i) * MOED_KV_BLOCK + position] = keys[i];
         u16x16 narrow = narrow_halves(load_part(value + d, count, 0));
         memcpy(values + d, &narrow, sizeof narrow);
     }
 }
 
-static void store_codes(int8_t *block, size_t slot, const float *key, const float *value, size_t head_dim) {
+static void store_codes(int8_t *block, size_t position, const float *key, const float *value, size_t head_dim) {
     size_t width = padded(head_dim);
     float *scales = (float *)(block + MOED_KV_BLOCK * (head_dim + width));
     int8_t codes[MOED_HEAD_DIM_MAX];
-    scales[slot] = narrow_codes(codes, key, head_dim);
-    for (size_t d = 0; d < head_dim; d++) block[d * MOED_KV_BLOCK + slot] = codes[d];
-    int8_t *values = block + head_dim * MOED_KV_BLOCK + slot * width;
-    scales[MOED_KV_BLOCK + slot] = narrow_codes(values, value, head_dim);
+    scales[position] = narrow_codes(codes, key, head_dim);
+    for (size_t d = 0; d < head_dim; d++) block[d * MOED_KV_BLOCK + position] = codes[d];
+    int8_t *values = block + head_dim * MOED_KV_BLOCK + position * width;
+    scales[MOED_KV_BLOCK + position] = narrow_codes(values, value, head_dim);
 }
 
 static void kv_store(
-    void *block, int32_t format, size_t slot, const float *key, const float *value, size_t head_dim) {
-    if (format == MOED_KV_F16) return store_halves(block, slot, key, value, head_dim);
-    if (format == MOED_KV_INT8) return store_codes(block, slot, key, value, head_dim);
+    void *block, int32_t format, size_t position, const float *key, const float *value, size_t head_dim) {
+    if (format == MOED_KV_F16) return store_halves(block, position, key, value, head_dim);
+    if (format == MOED_KV_INT8) return store_codes(block, position, key, value, head_dim);
     float *floats = block;
-    for (size_t d = 0; d < head_dim; d++) floats[d * MOED_KV_BLOCK + slot] = key[d];
-    memcpy(floats + head_dim * MOED_KV_BLOCK + slot * padded(head_dim), value, head_dim * sizeof *value);
+    for (size_t d = 0; d < head_dim; d++) floats[d * MOED_KV_BLOCK + position] = key[d];
+    memcpy(floats + head_dim * MOED_KV_BLOCK + position * padded(head_dim), value, head_dim * sizeof *value);
 }
 
 /* One head of a block: K^T [head_dim][32], V [32][width], int8 with scales of both behind them. */

@@ -208,7 +208,7 @@ INLINE void quantised_group(const int bits, const size_t group, const moed_matmu
 }
 
 INLINE void quantised(const int bits, const moed_matmul_quantised *job) {
-    switch (job->group) {
+    switch (job->quant_group) {
         case 32: quantised_group(bits, 32, job); break;
         case 64: quantised_group(bits, 64, job); break;
         default: quantised_group(bits, 128, job); break;

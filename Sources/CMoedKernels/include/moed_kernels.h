@@ -7,7 +7,7 @@
  * Words: a panel is 16 weight rows interleaved, element (n, k) at [n / 16][k][n % 16], the last panel filled
  * up with zeros. Strides are counted in elements. Buffers need no alignment beyond their element's.
  *
- * Quantised panels hold codes and, for every group of 32, 64 or 128 inputs, a scale a row, in units of that row:
+ * Quantised panels hold codes and, for every quant group of 32, 64 or 128 inputs, a scale a row, in units of that row:
  *   int8: weight = unit * scale * (code - 128), codes 1...255, scales 0...255;
  *   int4: weight = unit * (scale * code + 16 * minimum), codes 0...15, minima -127...127 (MOED_MINIMUM_UNITS).
  * One panel is one contiguous blob, all little-endian, read from its first byte to its last:
@@ -29,7 +29,7 @@
 
 /* Outputs per weight panel; lanes of a vector. */
 enum { MOED_PANEL = 16 };
-/* Inputs that share a scale at most. */
+/* Largest quant group: inputs that share a scale. */
 enum { MOED_GROUP_MAX = 128 };
 /* Units in a step of int4's minima: on bell-shaped weights they then need no larger unit than the scales. */
 enum { MOED_MINIMUM_UNITS = 16 };
@@ -56,7 +56,7 @@ typedef struct moed_matmul {
     size_t panel_end;
 } moed_matmul;
 
-/* As moed_matmul, of quantised weights and activation rows. Within each group the products of codes are summed
+/* As moed_matmul, of quantised weights and activation rows. Within each quant group the products of codes are summed
  * as integers; each output is then one fma chain over the groups, in ascending order:
  * int8: out = fma(scale of w * sum, scale of x, out), sum = sum over k of x[k] * (w[k] - 128);
  * int4: the same with w[k], then out = fma(minimum, 16 * scale of x * sum of x, out);
@@ -72,7 +72,7 @@ typedef struct moed_matmul_quantised {
     const void *_Nonnull weights; /* int8 or int4 panels */
     size_t inputs;
     size_t outputs;
-    size_t group;                 /* 32, 64 or 128; of weights and x */
+    size_t quant_group;           /* 32, 64 or 128; of weights and x */
     size_t panel_begin;
     size_t panel_end;
 } moed_matmul_quantised;
@@ -83,11 +83,11 @@ enum { MOED_KV_F32 = 0, MOED_KV_F16 = 1, MOED_KV_INT8 = 2 };
 
 /* Causal attention of `rows` consecutive tokens of one sequence over one key/value head. */
 typedef struct moed_attention {
-    float *_Nonnull out;        /* [rows] x stride, `group` heads of head_dim each */
+    float *_Nonnull out;        /* [rows] x stride, `head_group` heads of head_dim each */
     const float *_Nonnull q;    /* as out */
     size_t stride;
     size_t rows;
-    size_t group;               /* query heads that share this key/value head */
+    size_t head_group;          /* query heads that share this key/value head */
     size_t head_dim;
     const void *_Nonnull kv;    /* this layer and head in block 0, see moed_kv_head_bytes */
     size_t block_stride;        /* bytes */
@@ -103,7 +103,7 @@ typedef struct moed_kernels {
     void (*_Nonnull matmul_bf16)(const moed_matmul *_Nonnull job);
     void (*_Nonnull matmul_f32)(const moed_matmul *_Nonnull job);
 
-    /* Activations x [columns] as int8 with a scale per group, for matmul_int8 and matmul_int4; out has
+    /* Activations x [columns] as int8 with a scale per quant group, for matmul_int8 and matmul_int4; out has
      * moed_activation_bytes(columns, group) bytes and is aligned to 4. Does columns begin..<end, both multiples
      * of the group unless end is columns: parts of a row may be made by different threads. */
     void (*_Nonnull quantise_row)(
@@ -140,9 +140,9 @@ typedef struct moed_kernels {
     /* x[n] += delta[n] */
     void (*_Nonnull add)(float *_Nonnull x, const float *_Nonnull delta, size_t columns);
 
-    /* Puts key and value [head_dim] of one token into place `slot` (0..<32) of a head's block. */
+    /* Puts key and value [head_dim] of one token at its position (0..<32) in a head's block. */
     void (*_Nonnull kv_store)(
-        void *_Nonnull block, int32_t format, size_t slot, const float *_Nonnull key,
+        void *_Nonnull block, int32_t format, size_t position, const float *_Nonnull key,
         const float *_Nonnull value, size_t head_dim);
 
     void (*_Nonnull attention)(const moed_attention *_Nonnull job);
@@ -168,16 +168,16 @@ ptrdiff_t moed_pack_bf16(
 ptrdiff_t moed_pack_f32(float *_Nonnull panel, const float *_Nonnull source, size_t rows, size_t columns);
 ptrdiff_t moed_pack_f16(float *_Nonnull panel, const uint16_t *_Nonnull source, size_t rows, size_t columns);
 
-/* Bytes of a quantised panel; bits are 4 or 8, group 32, 64 or 128. */
+/* Bytes of a quantised panel; bits are 4 or 8, the quant group is 32, 64 or 128. */
 size_t moed_panel_bytes(int bits, size_t columns, size_t group);
 
-/* Where a group's numbers lie in a quantised panel, in bytes from its start. */
+/* Where a quant group's numbers lie in a quantised panel, in bytes from its start. */
 typedef struct moed_group_place {
     size_t codes;  /* bits * group * 2 bytes */
     size_t scales; /* 16 bytes; of int4 16 minima follow */
 } moed_group_place;
 
-/* The place of group `index` of a panel of `columns` inputs. */
+/* The place of quant group `index` of a panel of `columns` inputs. */
 moed_group_place moed_group_at(int bits, size_t columns, size_t group, size_t index);
 
 /* Bytes of one quantised activation row, a multiple of 64. */

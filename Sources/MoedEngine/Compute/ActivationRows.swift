@@ -14,7 +14,7 @@ struct ActivationRows {
     init(rows: Int, columns: Int, quantised: Bool, purpose: String) throws(EngineError) {
         floats = try RowBuffer(rows: rows, columns: columns, purpose: purpose)
         // Small groups have many scales, large ones may need more padding.
-        let bytes = WeightFormat.groups.map { moed_activation_bytes(columns, $0) }.max() ?? 0
+        let bytes = WeightFormat.quantGroups.map { moed_activation_bytes(columns, $0) }.max() ?? 0
         codes =
             quantised ? try RowBuffer(rows: rows, columns: bytes, purpose: "quantised \(purpose)") : nil
     }
@@ -23,12 +23,12 @@ struct ActivationRows {
 }
 
 extension Compute {
-    /// Rows `rows` of `x` as codes for weights whose rows have `inputs` columns in groups of `group`; nothing
-    /// when `group` is nil.
+    /// Rows `rows` of `x` as codes for weights whose rows have `inputs` columns in quant groups; nothing when
+    /// `quantGroup` is nil.
     ///
-    /// - Parameter columns: begins and ends at whole groups, or ends at `inputs`.
-    func quantise(_ x: ActivationRows, rows: Range<Int>, columns: Range<Int>, inputs: Int, group: Int?) {
-        guard let group else { return }
+    /// - Parameter columns: begins and ends at whole quant groups, or ends at `inputs`.
+    func quantise(_ x: ActivationRows, rows: Range<Int>, columns: Range<Int>, inputs: Int, quantGroup: Int?) {
+        guard let group = quantGroup else { return }
         guard let codes = x.codes else { preconditionFailure("no room for quantised activations") }
         precondition(inputs <= x.floats.columns && columns.upperBound <= inputs)
         precondition(columns.lowerBound % group == 0 && codes.columns >= moed_activation_bytes(inputs, group))
@@ -39,10 +39,10 @@ extension Compute {
     }
 
     /// The first `rows` rows, on all threads.
-    func quantise(_ x: ActivationRows, rows: Int, inputs: Int, group: Int?) {
-        guard group != nil else { return }
+    func quantise(_ x: ActivationRows, rows: Int, inputs: Int, quantGroup: Int?) {
+        guard quantGroup != nil else { return }
         pool.parallelFor(rows, cost: rows * inputs * 50) { row in
-            quantise(x, rows: row..<row + 1, columns: 0..<inputs, inputs: inputs, group: group)
+            quantise(x, rows: row..<row + 1, columns: 0..<inputs, inputs: inputs, quantGroup: quantGroup)
         }
     }
 }

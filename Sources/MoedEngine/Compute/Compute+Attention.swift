@@ -7,7 +7,7 @@ extension Compute {
         var rows: Range<Int>
         /// Position of the first of them.
         var firstPosition: Int
-        /// Where the sequence's blocks begin in the sweep's block table.
+        /// Index of the sequence's first block in the sweep's block table.
         var blocksStart: Int
     }
 
@@ -39,7 +39,7 @@ extension Compute {
         }
     }
 
-    /// Sizes and tables of one layer's attention.
+    /// Sizes and tables of attention, the same for all layers.
     struct AttentionShape {
         let heads: Int
         let keyValueHeads: Int
@@ -65,25 +65,44 @@ extension Compute {
         }
     }
 
+    /// Queries, keys and values of a sweep's rows, before and after norm and rotation.
+    struct AttentionInput {
+        /// `[rows, heads · headDim]`
+        let queries: RowBuffer<Float>
+        /// `[rows, keyValueHeads · headDim]`
+        let keys: RowBuffer<Float>
+        let values: RowBuffer<Float>
+
+        var byteCount: Int { queries.byteCount + keys.byteCount + values.byteCount }
+    }
+
+    /// Keys and values of one layer in the cache.
+    struct KVLayer {
+        let cache: KVCache
+        let layer: Int
+    }
+
     /// Norms and rotates queries and keys head by head, then stores keys and values in the cache.
+    ///
+    /// - Parameter norms: weights for queries and for keys, `[headDim]` each.
     func prepare(
-        _ queries: RowBuffer<Float>, _ keys: RowBuffer<Float>, _ values: RowBuffer<Float>,
-        queryNorm: [Float], keyNorm: [Float], _ sweep: AttentionRows, _ shape: AttentionShape,
-        cache: KVCache, layer: Int
+        _ input: AttentionInput, norms: (query: [Float], key: [Float]), _ sweep: AttentionRows,
+        _ shape: AttentionShape, in kv: KVLayer
     ) {
+        let (queries, keys, values) = (input.queries, input.keys, input.values)
         let rows = sweep.partOfRow.count
-        precondition(queryNorm.count == shape.headDim && keyNorm.count == shape.headDim)
+        precondition(norms.query.count == shape.headDim && norms.key.count == shape.headDim)
         precondition(rows <= queries.rows && queries.columns == shape.heads * shape.headDim)
         precondition(keys.columns == shape.keyValueHeads * shape.headDim && values.columns == keys.columns)
         pool.parallelFor(rows, cost: rows * (queries.columns + keys.columns) * 75) { row in
-            normAndRotate(queries, row, shape.heads, queryNorm, shape)
-            normAndRotate(keys, row, shape.keyValueHeads, keyNorm, shape)
+            normAndRotate(queries, row, shape.heads, norms.query, shape)
+            normAndRotate(keys, row, shape.keyValueHeads, norms.key, shape)
             let part = sweep.parts[sweep.partOfRow[row]]
             let position = part.firstPosition + row - part.rows.lowerBound
             let block = Int(shape.blockTable[0, part.blocksStart + position / KVCache.blockTokens])
             for head in 0..<shape.keyValueHeads {
                 unsafe kernels.table.pointee.kv_store(
-                    cache.head(layer: layer, head, block: block), cache.format.code,
+                    kv.cache.head(layer: kv.layer, head, block: block), kv.cache.format.code,
                     position % KVCache.blockTokens,
                     keys.row(row) + head * shape.headDim, values.row(row) + head * shape.headDim,
                     shape.headDim)
@@ -104,24 +123,23 @@ extension Compute {
     /// Causal attention of every row over its own sequence's cache; queries and out `[rows, heads ·
     /// headDim]`.
     func attend(
-        _ queries: RowBuffer<Float>, _ sweep: AttentionRows, _ shape: AttentionShape, cache: KVCache,
-        layer: Int,
+        _ queries: RowBuffer<Float>, _ sweep: AttentionRows, _ shape: AttentionShape, in kv: KVLayer,
         into out: RowBuffer<Float>
     ) {
-        let group = shape.heads / shape.keyValueHeads
+        let headGroup = shape.heads / shape.keyValueHeads
         let scale = 1 / Float(shape.headDim).squareRoot()
         precondition(queries.stride == out.stride && queries.columns == out.columns)
         let cost = sweep.pairs * shape.heads * shape.headDim * 2
         pool.parallelFor(sweep.parts.count * shape.keyValueHeads, cost: cost) { index in
             let (part, head) = index.quotientAndRemainder(dividingBy: shape.keyValueHeads)
             let span = sweep.parts[part]
-            let column = head * group * shape.headDim
+            let column = head * headGroup * shape.headDim
             var job = unsafe moed_attention(
                 out: out.row(span.rows.lowerBound) + column,
                 q: UnsafePointer(queries.row(span.rows.lowerBound) + column),
-                stride: queries.stride, rows: span.rows.count, group: group, head_dim: shape.headDim,
-                kv: UnsafeRawPointer(cache.head(layer: layer, head)), block_stride: cache.blockStride,
-                format: cache.format.code,
+                stride: queries.stride, rows: span.rows.count, head_group: headGroup, head_dim: shape.headDim,
+                kv: UnsafeRawPointer(kv.cache.head(layer: kv.layer, head)), block_stride: kv.cache.blockStride,
+                format: kv.cache.format.code,
                 blocks: UnsafePointer(shape.blockTable.row(0) + span.blocksStart),
                 first_position: span.firstPosition, scale: scale)
             unsafe kernels.table.pointee.attention(&job)

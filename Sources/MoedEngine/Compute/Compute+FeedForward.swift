@@ -9,6 +9,18 @@ struct FeedForwardWeights: Sendable {
     let up: PackedMatrix
     /// `[hidden, intermediate]`
     let down: PackedMatrix
+
+    init(gate: PackedMatrix, up: PackedMatrix, down: PackedMatrix) {
+        (self.gate, self.up, self.down) = (gate, up, down)
+    }
+
+    /// - Parameter matrices: gate, up and down.
+    init(_ matrices: [PackedMatrix]) {
+        precondition(matrices.count == 3)
+        self.init(gate: matrices[0], up: matrices[1], down: matrices[2])
+    }
+
+    var matrices: [PackedMatrix] { [gate, up, down] }
 }
 
 extension Compute {
@@ -49,14 +61,20 @@ extension Compute {
         Items(networks: networks, panels: panels, size: share(of: panels, matrices: networks))
     }
 
-    /// Runs each network on its rows: row i of the intermediate buffers reads x at `source[i]` (or i) and
-    /// writes out at `target[i]` (or i).
+    /// Rows of `x` that the intermediate rows read, and rows of `out` that they write; nil is the same row.
+    struct ExpertRoute {
+        var source: RowBuffer<Int32>?
+        var target: RowBuffer<Int32>?
+
+        static var straight: ExpertRoute { ExpertRoute() }
+    }
+
+    /// Runs each network on its rows of the intermediate buffers.
     ///
     /// - Precondition: the rows of `x` are quantised for the networks' gate and up matrices.
     func feedForward(
-        _ x: ActivationRows, _ networks: [FeedForwardWeights], _ parts: [ExpertRows],
-        source: RowBuffer<Int32>?, scratch: Intermediate, into out: RowBuffer<Float>,
-        target: RowBuffer<Int32>?
+        _ x: ActivationRows, _ networks: [FeedForwardWeights], _ parts: [ExpertRows], _ route: ExpertRoute,
+        scratch: Intermediate, into out: RowBuffer<Float>
     ) {
         guard let first = networks.first else { return }
         let rows = parts.reduce(0) { $0 + $1.rows.count }
@@ -67,33 +85,30 @@ extension Compute {
             let item = upItems[index]
             let network = networks[parts[item.network].expert]
             let rows = parts[item.network].rows
-            let from = source.map { RowIndex(buffer: $0, first: rows.lowerBound) }
-            let xRow = source == nil ? rows.lowerBound : 0
-            let firstRow = rows.lowerBound
+            let source = RowPlaces(from: rows.lowerBound, index: route.source)
+            let here = RowPlaces(from: rows.lowerBound)
             multiply(
-                x, xRow, from, network.gate, item.panels, into: scratch.gate.floats, firstRow, nil,
-                rows: rows.count)
-            multiply(
-                x, xRow, from, network.up, item.panels, into: scratch.up, firstRow, nil, rows: rows.count)
+                x, source, network.gate, item.panels, into: scratch.gate.floats, here, rows: rows.count)
+            multiply(x, source, network.up, item.panels, into: scratch.up, here, rows: rows.count)
             let width = PackedMatrix.panelOutputs
             let columns =
                 item.panels.lowerBound * width..<min(item.panels.upperBound * width, network.gate.outputs)
             unsafe kernels.table.pointee.silu_mul(
-                scratch.gate.floats.row(firstRow), scratch.up.row(firstRow), scratch.gate.floats.stride,
-                rows.count, columns.lowerBound, columns.upperBound)
+                scratch.gate.floats.row(rows.lowerBound), scratch.up.row(rows.lowerBound),
+                scratch.gate.floats.stride, rows.count, columns.lowerBound, columns.upperBound)
             quantise(
                 scratch.gate, rows: rows, columns: columns, inputs: network.down.inputs,
-                group: network.down.format.group)
+                quantGroup: network.down.format.quantGroup)
         }
 
         let downItems = items(networks: parts.count, panels: first.down.panels)
         pool.parallelFor(downItems.count, cost: cost) { index in
             let item = downItems[index]
             let rows = parts[item.network].rows
-            let to = target.map { RowIndex(buffer: $0, first: rows.lowerBound) }
+            let network = networks[parts[item.network].expert]
             multiply(
-                scratch.gate, rows.lowerBound, nil, networks[parts[item.network].expert].down, item.panels,
-                into: out, target == nil ? rows.lowerBound : 0, to, rows: rows.count)
+                scratch.gate, RowPlaces(from: rows.lowerBound), network.down, item.panels, into: out,
+                RowPlaces(from: rows.lowerBound, index: route.target), rows: rows.count)
         }
     }
 

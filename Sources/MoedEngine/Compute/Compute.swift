@@ -9,10 +9,25 @@ struct Compute {
     let kernels: KernelSet
     let pool: WorkerPool
 
-    /// Which rows of a buffer to read or write: `count` of them from `first`, or those that an index names.
-    struct RowIndex {
-        let buffer: RowBuffer<Int32>
+    /// Rows of a buffer to read or write: row r is row `first + r`, or the one that `index` names at `first + r`.
+    struct RowPlaces {
         let first: Int
+        let index: RowBuffer<Int32>?
+
+        init(from first: Int, index: RowBuffer<Int32>? = nil) {
+            self.first = first
+            self.index = index
+        }
+
+        /// First row of the buffer that a kernel is given.
+        fileprivate var base: Int { index == nil ? first : 0 }
+        /// Row numbers for a kernel; nil for rows side by side.
+        fileprivate var start: UnsafePointer<Int32>? {
+            guard let index else { return nil }
+            return unsafe UnsafePointer(index.row(0) + first)
+        }
+
+        fileprivate func fit(_ rows: Int, of buffer: Int) -> Bool { index != nil || first + rows <= buffer }
     }
 
     /// Rows per work item: eight register tiles, so that a tile of weights is used often while it is in the
@@ -28,35 +43,47 @@ struct Compute {
         let out: RowBuffer<Float>
     }
 
+    /// One product.
+    ///
+    /// - Precondition: the rows of `x` are quantised when the weights are.
+    func multiply(_ x: ActivationRows, _ weights: PackedMatrix, into out: RowBuffer<Float>, rows: Int) {
+        multiply(x, count: 1, rows: rows) { _ in Product(weights: weights, out: out) }
+    }
+
     /// Products of one `x` with several matrices, in one loop: fewer ends at which a thread waits for the other.
     ///
-    /// - Parameter products: kept by the caller, or a `CollectionOfOne`: nothing is allocated for a sweep's products.
     /// - Precondition: the rows of `x` are quantised when the weights are.
-    func multiply<Products: RandomAccessCollection<Product>>(
-        _ x: ActivationRows, _ products: Products, rows: Int
-    ) {
-        precondition(products.allSatisfy { rows <= $0.out.rows })
+    func multiply(_ x: ActivationRows, _ products: [Product], rows: Int) {
+        multiply(x, count: products.count, rows: rows) { products[$0] }
+    }
+
+    private func multiply(_ x: ActivationRows, count: Int, rows: Int, _ product: (Int) -> Product) {
         let rowItems = (rows + Self.itemRows - 1) / Self.itemRows
+        var allPanels = 0
+        var cost = 0
+        for index in 0..<count {
+            let product = product(index)
+            precondition(rows <= product.out.rows)
+            allPanels += product.weights.panels
+            cost += rows * product.weights.inputs * product.weights.outputs
+        }
         // With many rows the items of one share take turns on its panels, which should stay in the cache.
-        let allPanels = products.reduce(0) { $0 + $1.weights.panels }
         let onePerThread = max(1, (allPanels + pool.threads - 1) / pool.threads)
         let size = rowItems > 1 ? Self.itemPanels : min(share(of: allPanels, matrices: 1), onePerThread)
         let panelItems = { (product: Product) in (product.weights.panels + size - 1) / size }
-        let cost = products.reduce(0) { $0 + rows * $1.weights.inputs * $1.weights.outputs }
-        let items = products.reduce(0) { $0 + panelItems($1) * rowItems }
+        let items = (0..<count).reduce(0) { $0 + panelItems(product($1)) * rowItems }
         pool.parallelFor(items, cost: cost) { item in
             var panelItem = item / rowItems
-            var index = products.startIndex
-            while panelItem >= panelItems(products[index]) {
-                panelItem -= panelItems(products[index])
-                index = products.index(after: index)
+            var index = 0
+            while panelItem >= panelItems(product(index)) {
+                panelItem -= panelItems(product(index))
+                index += 1
             }
-            let product = products[index]
+            let product = product(index)
             let panels = part(panelItem, of: product.weights.panels, size)
             let part = part(item % rowItems, of: rows, Self.itemRows)
-            multiply(
-                x, part.lowerBound, nil, product.weights, panels, into: product.out, part.lowerBound, nil,
-                rows: part.count)
+            let place = RowPlaces(from: part.lowerBound)
+            multiply(x, place, product.weights, panels, into: product.out, place, rows: part.count)
         }
     }
 
@@ -71,25 +98,22 @@ struct Compute {
         index * size..<min((index + 1) * size, count)
     }
 
-    /// One work item of a product; row r is read at `xIndex[r]` or `xRow + r`, written at `outIndex[r]` or
-    /// `outRow + r`.
+    /// One work item of a product: rows of `x` at `source` times `panels` of the weights, to rows of `out` at `target`.
     func multiply(
-        _ x: ActivationRows, _ xRow: Int, _ xIndex: RowIndex?, _ weights: PackedMatrix,
-        _ panels: Range<Int>,
-        into out: RowBuffer<Float>, _ outRow: Int, _ outIndex: RowIndex?, rows: Int
+        _ x: ActivationRows, _ source: RowPlaces, _ weights: PackedMatrix, _ panels: Range<Int>,
+        into out: RowBuffer<Float>, _ target: RowPlaces, rows: Int
     ) {
         guard rows > 0 else { return }
         precondition(x.floats.columns >= weights.inputs && out.columns >= weights.outputs)
-        precondition(xIndex != nil || xRow + rows <= x.floats.rows)
-        precondition(outIndex != nil || outRow + rows <= out.rows)
-        if let group = weights.format.group {
+        precondition(source.fit(rows, of: x.floats.rows) && target.fit(rows, of: out.rows))
+        if let group = weights.format.quantGroup {
             guard let codes = x.codes else { preconditionFailure("the activations are not quantised") }
             precondition(codes.columns >= moed_activation_bytes(weights.inputs, group))
             var job = unsafe moed_matmul_quantised(
-                out: out.row(outRow), out_stride: out.stride, out_rows: start(of: outIndex),
-                x: UnsafeRawPointer(codes.row(xRow)), x_stride: codes.stride, x_rows: start(of: xIndex),
+                out: out.row(target.base), out_stride: out.stride, out_rows: target.start,
+                x: UnsafeRawPointer(codes.row(source.base)), x_stride: codes.stride, x_rows: source.start,
                 rows: rows, weights: UnsafeRawPointer(weights.start), inputs: weights.inputs,
-                outputs: weights.outputs, group: group, panel_begin: panels.lowerBound,
+                outputs: weights.outputs, quant_group: group, panel_begin: panels.lowerBound,
                 panel_end: panels.upperBound)
             if weights.format.bits == 8 {
                 unsafe kernels.table.pointee.matmul_int8(&job)
@@ -99,8 +123,8 @@ struct Compute {
             return
         }
         var job = unsafe moed_matmul(
-            out: out.row(outRow), out_stride: out.stride, out_rows: start(of: outIndex),
-            x: x.floats.row(xRow), x_stride: x.floats.stride, x_rows: start(of: xIndex), rows: rows,
+            out: out.row(target.base), out_stride: out.stride, out_rows: target.start,
+            x: x.floats.row(source.base), x_stride: x.floats.stride, x_rows: source.start, rows: rows,
             weights: UnsafeRawPointer(weights.start), inputs: weights.inputs, outputs: weights.outputs,
             panel_begin: panels.lowerBound, panel_end: panels.upperBound)
         if weights.format == .bf16 {
@@ -108,11 +132,6 @@ struct Compute {
         } else {
             unsafe kernels.table.pointee.matmul_f32(&job)
         }
-    }
-
-    private func start(of index: RowIndex?) -> UnsafePointer<Int32>? {
-        guard let index else { return nil }
-        return unsafe UnsafePointer(index.buffer.row(0) + index.first)
     }
 
     /// The rows' embeddings: row `tokens[r]` of `weights` `[vocabulary, hidden]`.
@@ -140,10 +159,10 @@ struct Compute {
 
     /// RMSNorm of rows `source[r]`: x / √(mean x² + ε) · weight.
     ///
-    /// - Parameter group: when not nil, the results are quantised too.
+    /// - Parameter quantGroup: of the weights that read the results; nil leaves them unquantised.
     func normalise(
         _ x: RowBuffer<Float>, rowsOf source: [Int], _ weight: [Float], epsilon: Float,
-        into out: ActivationRows, group: Int?
+        into out: ActivationRows, quantGroup: Int?
     ) {
         let target = out.floats
         precondition(x.columns >= weight.count && target.columns >= weight.count)
@@ -153,7 +172,8 @@ struct Compute {
                 target.row(row), target.stride, x.row(source[row]), x.stride, weight, 1, weight.count, epsilon
             )
             quantise(
-                out, rows: row..<row + 1, columns: 0..<weight.count, inputs: weight.count, group: group)
+                out, rows: row..<row + 1, columns: 0..<weight.count, inputs: weight.count,
+                quantGroup: quantGroup)
         }
     }
 

@@ -12,6 +12,14 @@ struct PackedMatrix: Sendable {
     /// Byte offset in `memory`.
     let offset: Int
 
+    init(_ shape: MatrixShape, _ format: WeightFormat, in memory: WeightMemory, at offset: Int) {
+        (outputs, inputs) = (shape.outputs, shape.inputs)
+        self.format = format
+        self.memory = memory
+        self.offset = offset
+    }
+
+    var shape: MatrixShape { MatrixShape(outputs, inputs) }
     var panels: Int { WeightFormat.panels(outputs: outputs) }
     var panelByteCount: Int { format.panelByteCount(inputs: inputs) }
     var byteCount: Int { panels * panelByteCount }
@@ -48,9 +56,4 @@ final class WeightMemory: @unchecked Sendable {
         precondition(offset >= 0 && count >= 0 && offset + count <= memory.byteCount)
         return unsafe memory.base + offset
     }
-}
-
-extension Int {
-    /// The smallest multiple of `unit` that is not smaller.
-    func rounded(upTo unit: Int) -> Int { (self + unit - 1) / unit * unit }
 }

@@ -77,7 +77,7 @@ package final class WorkerPool {
 @safe private final class SharedLoop {
     /// Counts loops, and the order to stop; waiting threads watch it.
     private let round = Atomic<Int>(0)
-    /// Whether threads may join the current loop.
+    /// True while threads may join the current loop.
     private let isOpen = Atomic<Bool>(false)
     /// Threads inside the current loop, or just looking whether they may join.
     private let inside = Atomic<Int>(0)

@@ -13,9 +13,7 @@ final class ForwardPass {
     private let residual: RowBuffer<Float>
     private let normed: ActivationRows
     private let delta: RowBuffer<Float>
-    private let queries: RowBuffer<Float>
-    private let keys: RowBuffer<Float>
-    private let values: RowBuffer<Float>
+    private let heads: Compute.AttentionInput
     /// Queries, keys and values of each layer, products of one input.
     private let projections: [[Compute.Product]]
     private let attended: ActivationRows
@@ -25,16 +23,18 @@ final class ForwardPass {
     private let finalRows: ActivationRows
     /// `[logitRowsMax, vocabulary]`, written by `computeLogits`.
     let logits: RowBuffer<Float>
-    /// Where experts come from; nil when all of them are in memory from the start.
-    let supply: (any ExpertSupply)?
+    /// Source of experts; nil when all of them are in memory from the start.
+    let source: (any ExpertSource)?
     var routingObserver: RoutingObserver?
+    var traceObserver: TraceObserver?
 
     init(
         _ model: Qwen3Model, _ compute: Compute, rowsMax: Int, kvBlocks: Int, kvFormat: KVFormat,
-        supply: (any ExpertSupply)? = nil
+        source: (any ExpertSource)? = nil
     ) throws(EngineError) {
-        self.supply = supply
+        self.source = source
         let c = model.configuration
+        let sizes = c.shape
         (self.model, self.compute, self.c) = (model, compute, c)
         cache = try KVCache(
             layers: c.layers, heads: c.keyValueHeads, headDim: c.headDim, blocks: kvBlocks, format: kvFormat)
@@ -48,29 +48,30 @@ final class ForwardPass {
         residual = try rows(c.hidden, "the residual stream")
         normed = try activations(c.hidden, "normed activations")
         delta = try rows(c.hidden, "layer outputs")
-        queries = try rows(c.heads * c.headDim, "queries")
-        keys = try rows(c.keyValueHeads * c.headDim, "keys")
-        values = try rows(c.keyValueHeads * c.headDim, "values")
-        projections = model.layers.map { [queries, keys, values] in
+        heads = Compute.AttentionInput(
+            queries: try rows(sizes.attention.queryWidth, "queries"),
+            keys: try rows(sizes.attention.keyValueWidth, "keys"),
+            values: try rows(sizes.attention.keyValueWidth, "values"))
+        projections = model.layers.map { [heads] in
             [
-                .init(weights: $0.attention.query, out: queries), .init(weights: $0.attention.key, out: keys),
-                .init(weights: $0.attention.value, out: values),
+                .init(weights: $0.attention.query, out: heads.queries),
+                .init(weights: $0.attention.key, out: heads.keys),
+                .init(weights: $0.attention.value, out: heads.values),
             ]
         }
-        attended = try activations(c.heads * c.headDim, "attention outputs")
+        attended = try activations(sizes.attention.queryWidth, "attention outputs")
         shape = Compute.AttentionShape(
             heads: c.heads, keyValueHeads: c.keyValueHeads, headDim: c.headDim, epsilon: c.normEpsilon,
             cosine: try rows(c.headDim / 2, "rotations"), sine: try rows(c.headDim / 2, "rotations"),
             blockTable: try RowBuffer(rows: 1, columns: kvBlocks, purpose: "the block table"))
-        let hasDense = (0..<c.layers).contains { !c.isSparse(layer: $0) }
         dense =
-            hasDense
+            sizes.denseLayers > 0
             ? Compute.Intermediate(
                 gate: try activations(c.intermediate, "feed-forward activations"),
                 up: try rows(c.intermediate, "feed-forward activations"))
             : nil
         mixture = try c.experts.map { experts throws(EngineError) in
-            try MixtureOfExperts(experts, hidden: c.hidden, rowsMax: rowsMax, quantised: model.isQuantised)
+            try MixtureOfExperts(experts, hidden: c.hidden, rowsMax: rowsMax, quantised: model.isQuantised, compute)
         }
         finalRows = try ActivationRows(
             rows: Self.logitRowsMax, columns: c.hidden, quantised: model.isQuantised,
@@ -80,7 +81,7 @@ final class ForwardPass {
 
     /// Scratch memory, the KV cache not counted.
     var scratchByteCount: Int {
-        [residual, delta, queries, keys, values, logits].reduce(shape.byteCount) { $0 + $1.byteCount }
+        [residual, delta, logits].reduce(shape.byteCount + heads.byteCount) { $0 + $1.byteCount }
             + [normed, attended, finalRows].reduce(0) { $0 + $1.byteCount }
             + (dense?.byteCount ?? 0) + (mixture?.byteCount ?? 0)
     }
@@ -91,73 +92,67 @@ final class ForwardPass {
     /// - Parameter progress: called once per layer, and between groups of streamed experts.
     /// - Throws: `EngineError(.io)` when an expert cannot be read, `(.interrupted)`. The caches of the sweep's
     ///   sequences are as they were up to the tokens that they had.
-    func run(
-        _ sweep: Sweep, progress: () -> Void, trace: TraceObserver? = nil
-    ) throws(EngineError) {
+    func run(_ sweep: Sweep, progress: () -> Void) throws(EngineError) {
         for (index, block) in sweep.blocks.enumerated() { shape.blockTable[0, index] = block }
         compute.rotations(
             of: sweep.positions, model.inverseFrequencies, factor: c.rotary.attentionFactor, shape)
         compute.embed(sweep.tokens, model.embedding, into: residual)
         let allRows = Array(0..<sweep.rows)
-        let show = { (name: TraceTensor.Name, layer: Int?, buffer: RowBuffer<Float>) in
-            trace?(TraceTensor(name: name, layer: layer, values: buffer.copy(rows: sweep.rows)))
-        }
-        if trace != nil { show(.embedding, nil, residual) }
+        show(.embedding, nil, residual, rows: sweep.rows)
 
         for (index, layer) in model.layers.enumerated() {
             compute.normalise(
                 residual, rowsOf: allRows, layer.attentionNorm, epsilon: c.normEpsilon, into: normed,
-                group: layer.attention.group)
+                quantGroup: layer.attention.quantGroup)
             attention(layer.attention, sweep, layer: index)
-            if trace != nil { show(.attentionOutput, index, delta) }
+            show(.attentionOutput, index, delta, rows: sweep.rows)
             compute.add(delta, to: residual, rows: sweep.rows)
 
             compute.normalise(
                 residual, rowsOf: allRows, layer.feedForwardNorm, epsilon: c.normEpsilon, into: normed,
-                group: layer.feedForward.group)
-            try feedForward(layer.feedForward, rows: sweep.rows, layer: index, progress, trace)
-            if trace != nil { show(.feedForwardOutput, index, delta) }
+                quantGroup: layer.feedForward.quantGroup)
+            try feedForward(layer.feedForward, rows: sweep.rows, layer: index, progress)
+            show(.feedForwardOutput, index, delta, rows: sweep.rows)
             compute.add(delta, to: residual, rows: sweep.rows)
-            if trace != nil { show(.layerOutput, index, residual) }
+            show(.layerOutput, index, residual, rows: sweep.rows)
             progress()
         }
+    }
+
+    private func show(_ name: TraceTensor.Name, _ layer: Int?, _ buffer: RowBuffer<Float>, rows: Int) {
+        guard let traceObserver else { return }
+        traceObserver(TraceTensor(name: name, layer: layer, values: buffer.copy(rows: rows)))
     }
 
     /// delta = output · attention(rotate(norm(query · x)), rotate(norm(key · x)), value · x), x = normed.
     private func attention(_ weights: Qwen3Model.Attention, _ sweep: Sweep, layer: Int) {
         compute.multiply(normed, projections[layer], rows: sweep.rows)
+        let kv = Compute.KVLayer(cache: cache, layer: layer)
         compute.prepare(
-            queries, keys, values, queryNorm: weights.queryNorm, keyNorm: weights.keyNorm, sweep.attention,
-            shape,
-            cache: cache, layer: layer)
-        compute.attend(queries, sweep.attention, shape, cache: cache, layer: layer, into: attended.floats)
+            heads, norms: (weights.queryNorm, weights.keyNorm), sweep.attention, shape, in: kv)
+        compute.attend(heads.queries, sweep.attention, shape, in: kv, into: attended.floats)
         compute.quantise(
-            attended, rows: sweep.rows, inputs: weights.output.inputs, group: weights.output.format.group)
-        compute.multiply(
-            attended, CollectionOfOne(.init(weights: weights.output, out: delta)), rows: sweep.rows)
+            attended, rows: sweep.rows, inputs: weights.output.inputs,
+            quantGroup: weights.output.format.quantGroup)
+        compute.multiply(attended, weights.output, into: delta, rows: sweep.rows)
     }
 
     /// delta = feed-forward(normed).
     private func feedForward(
-        _ weights: Qwen3Model.FeedForward, rows: Int, layer: Int, _ progress: () -> Void,
-        _ trace: TraceObserver?
+        _ weights: Qwen3Model.FeedForward, rows: Int, layer: Int, _ progress: () -> Void
     ) throws(EngineError) {
         switch weights {
         case .dense(let network):
             guard let dense else { preconditionFailure("no scratch for dense layers") }
             compute.feedForward(
-                normed, [network], [Compute.ExpertRows(expert: 0, rows: 0..<rows)], source: nil,
-                scratch: dense,
-                into: delta, target: nil)
+                normed, [network], [Compute.ExpertRows(expert: 0, rows: 0..<rows)], .straight, scratch: dense,
+                into: delta)
         case .sparse(let router, let experts):
             guard let mixture else { preconditionFailure("no scratch for sparse layers") }
-            try mixture.run(
-                normed, router,
-                .init(weights: experts, layer: layer, supply: supply, observer: routingObserver),
-                into: delta,
-                rows: rows, compute, progress: progress
-            ) { name, values in
-                trace?(TraceTensor(name: name, layer: layer, values: values()))
+            let networks = MixtureOfExperts.Networks(
+                router: router, experts: experts, layer: layer, source: source, observer: routingObserver)
+            try mixture.run(normed, networks, into: delta, rows: rows, progress: progress) { name, values in
+                traceObserver?(TraceTensor(name: name, layer: layer, values: values()))
             }
         }
     }
@@ -166,20 +161,10 @@ final class ForwardPass {
     /// `rows[i]`.
     func computeLogits(of rows: [Int]) {
         precondition(rows.count <= Self.logitRowsMax)
-        normaliseFinally(rows)
-        compute.multiply(
-            finalRows, CollectionOfOne(.init(weights: model.output, out: logits)), rows: rows.count)
-    }
-
-    /// The final norm of those rows, for observers.
-    func finalNorm(of rows: [Int]) -> [Float] {
-        normaliseFinally(rows)
-        return finalRows.floats.copy(rows: rows.count)
-    }
-
-    private func normaliseFinally(_ rows: [Int]) {
         compute.normalise(
             residual, rowsOf: rows, model.finalNorm, epsilon: c.normEpsilon, into: finalRows,
-            group: model.output.format.group)
+            quantGroup: model.output.format.quantGroup)
+        show(.finalNorm, nil, finalRows.floats, rows: rows.count)
+        compute.multiply(finalRows, model.output, into: logits, rows: rows.count)
     }
 }

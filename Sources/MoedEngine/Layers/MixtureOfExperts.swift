@@ -6,6 +6,7 @@ import MoedWeights
 /// Every (token, rank) pair has a place of its own for its expert's output, and a token's places are summed
 /// in rank order: in which order experts ran leaves no trace in the result.
 final class MixtureOfExperts {
+    private let compute: Compute
     private let experts: ModelConfiguration.Experts
     private let logits: RowBuffer<Float>
     private let ids: RowBuffer<Int32>
@@ -15,16 +16,17 @@ final class MixtureOfExperts {
     /// Place of each such row in `outputs`: token · k + rank.
     private let places: RowBuffer<Int32>
     private let scratch: Compute.Intermediate
-    /// Of `bucketByExpert`, kept from layer to layer: where the next row of each expert goes, and experts with rows.
+    /// Scratch of `bucketByExpert`: place of the next row of each expert, and the experts with rows.
     private var next: [Int]
     private var parts: [Compute.ExpertRows] = []
     /// `[rows · k, hidden]`
     private let outputs: RowBuffer<Float>
 
-    /// - Parameter quantised: whether some of the experts' matrices are.
+    /// - Parameter quantised: true when some of the experts' matrices are.
     init(
-        _ experts: ModelConfiguration.Experts, hidden: Int, rowsMax: Int, quantised: Bool
+        _ experts: ModelConfiguration.Experts, hidden: Int, rowsMax: Int, quantised: Bool, _ compute: Compute
     ) throws(EngineError) {
+        self.compute = compute
         self.experts = experts
         let k = experts.perToken
         let pairs = rowsMax * k
@@ -48,25 +50,26 @@ final class MixtureOfExperts {
             + scratch.byteCount + outputs.byteCount
     }
 
-    /// A layer's experts: in memory, or read into slots as they are needed.
+    /// A layer's router and experts, which are in memory or read into expert places as they are needed.
     struct Networks {
-        var weights: [FeedForwardWeights]
+        /// `[experts, hidden]`
+        var router: PackedMatrix
+        var experts: [FeedForwardWeights]
         var layer: Int
-        var supply: (any ExpertSupply)?
-        /// Told which experts a sweep of so many rows uses.
+        /// Source of experts that are not in memory; nil when all of them are.
+        var source: (any ExpertSource)?
         var observer: RoutingObserver?
     }
 
     /// out = Σ over the chosen experts of weight · expert(x); x is quantised if their gate matrices are.
     ///
     /// - Parameter progress: called after each group of streamed experts.
-    /// - Throws: what `ExpertSupply.next` throws.
+    /// - Throws: the errors of `ExpertSource.next`.
     func run(
-        _ x: ActivationRows, _ router: PackedMatrix, _ networks: Networks, into out: RowBuffer<Float>,
-        rows: Int, _ compute: Compute, progress: () -> Void,
+        _ x: ActivationRows, _ networks: Networks, into out: RowBuffer<Float>, rows: Int, progress: () -> Void,
         show: (TraceTensor.Name, () -> [Float]) -> Void
     ) throws(EngineError) {
-        compute.multiply(x, CollectionOfOne(.init(weights: router, out: logits)), rows: rows)
+        compute.multiply(x, networks.router, into: logits, rows: rows)
         show(.routerLogits) { logits.copy(rows: rows) }
         compute.route(
             logits, experts: experts.count, ids: ids, weights: weights, renormalise: experts.renormalises,
@@ -74,37 +77,36 @@ final class MixtureOfExperts {
         show(.expertIDs) { ids.copy(rows: rows).map(Float.init) }
         show(.expertWeights) { weights.copy(rows: rows) }
         bucketByExpert(rows: rows)
-        if let observer = networks.observer { observer(networks.layer, rows, parts.map(\.expert)) }
-        if let supply = networks.supply, !supply.isComplete {
-            try stream(x, networks, from: supply, compute, progress)
+        networks.observer?(ExpertUse(layer: networks.layer, rows: rows, experts: parts.map(\.expert)))
+        if let source = networks.source, !source.isComplete {
+            try stream(x, networks, from: source, progress)
         } else {
-            compute.feedForward(
-                x, networks.weights, parts, source: tokens, scratch: scratch, into: outputs, target: places)
+            compute.feedForward(x, networks.experts, parts, route, scratch: scratch, into: outputs)
         }
         compute.combine(outputs, weights, into: out, rows: rows)
     }
 
     /// Runs experts in groups: those in memory, then whatever has arrived meanwhile.
     private func stream(
-        _ x: ActivationRows, _ networks: Networks, from supply: any ExpertSupply, _ compute: Compute,
-        _ progress: () -> Void
+        _ x: ActivationRows, _ networks: Networks, from source: any ExpertSource, _ progress: () -> Void
     ) throws(EngineError) {
         let rows = Dictionary(uniqueKeysWithValues: parts.map { ($0.expert, $0.rows) })
-        supply.begin(layer: networks.layer, experts: parts.map(\.expert))
+        source.begin(layer: networks.layer, experts: parts.map(\.expert))
         while true {
-            let group = try supply.next()
+            let group = try source.next()
             guard !group.isEmpty else { return }
             let weights = group.map {
-                supply.place(networks.weights[$0], layer: networks.layer, expert: $0)
+                source.place(networks.experts[$0], layer: networks.layer, expert: $0)
             }
             let groupParts = group.enumerated().map { index, expert in
                 Compute.ExpertRows(expert: index, rows: rows[expert] ?? 0..<0)
             }
-            compute.feedForward(
-                x, weights, groupParts, source: tokens, scratch: scratch, into: outputs, target: places)
+            compute.feedForward(x, weights, groupParts, route, scratch: scratch, into: outputs)
             progress()
         }
     }
+
+    private var route: Compute.ExpertRoute { .init(source: tokens, target: places) }
 
     /// Orders the (token, rank) pairs by expert, tokens ascending within one; leaves out experts without
     /// rows.

@@ -33,8 +33,8 @@ package struct Qwen3Model: Sendable {
         let queryNorm: [Float]
         let keyNorm: [Float]
 
-        /// Of the activations that query, key and value read; the three have one format.
-        var group: Int? { query.format.group }
+        /// Quant group of the activations that query, key and value read; the three have one format.
+        var quantGroup: Int? { query.format.quantGroup }
     }
 
     enum FeedForward: Sendable {
@@ -42,39 +42,38 @@ package struct Qwen3Model: Sendable {
         /// Router `[experts, hidden]`.
         case sparse(router: PackedMatrix, experts: [FeedForwardWeights])
 
-        /// Of the activations that gate and up matrices read; all of them have one format.
-        var group: Int? {
+        /// Quant group of the activations that gate and up matrices read; all of them have one format.
+        var quantGroup: Int? {
             switch self {
-            case .dense(let network): network.gate.format.group
-            case .sparse(_, let experts): experts.first?.gate.format.group
+            case .dense(let network): network.gate.format.quantGroup
+            case .sparse(_, let experts): experts.first?.gate.format.quantGroup
             }
         }
     }
 
     /// Memory that the weights occupy; streamed experts are not among them.
     package var weightByteCount: Int
-    /// How experts are read while the model runs; nil when all weights are in memory. The experts' matrices then
-    /// name places in the pack's file, for `ExpertSupply.place`.
+    /// The experts that are read while the model runs; nil when all weights are in memory. The experts' matrices then
+    /// name places in the pack's file, for `ExpertSource.place`.
     package var streamed: StreamedExperts?
 
-    /// Bytes of one expert, as a pack holds it; 0 without experts.
+    /// Bytes of one expert as a pack holds it, padding included; 0 without experts.
     var expertByteCount: Int {
         for layer in layers {
-            guard case .sparse(_, let experts) = layer.feedForward, let first = experts.first else { continue }
-            return [first.gate, first.up, first.down].reduce(0) {
-                $0 + $1.byteCount.rounded(upTo: WeightPlaces.matrixAlignment)
-            }.rounded(upTo: Pack.expertAlignment)
+            guard let shape = configuration.shape.expert, case .sparse(_, let experts) = layer.feedForward,
+                let first = experts.first
+            else { continue }
+            return ExpertLayout(shape, first.matrices.map(\.format)).paddedByteCount
         }
         return 0
     }
 
-    /// Whether some activations have to be quantised for it.
+    /// True when some activations have to be quantised for it.
     var isQuantised: Bool {
-        output.format.group != nil
-            || layers.contains { $0.attention.group != nil || $0.feedForward.group != nil }
+        output.format.quantGroup != nil
+            || layers.contains { $0.attention.quantGroup != nil || $0.feedForward.quantGroup != nil }
     }
 
-    /// How keys and values are held unless told otherwise: exactly beside exact weights, as f16 where weights are
-    /// rounded anyway.
+    /// Format of keys and values unless a setting names one: exact beside exact weights, f16 beside quantised ones.
     package var kvFormatDefault: KVFormat { isQuantised ? .f16 : .f32 }
 }

@@ -20,34 +20,3 @@ struct Sweep {
         self.blocks.append(contentsOf: blocks)
     }
 }
-
-/// What an observer of a forward pass is shown, row after row without gaps.
-package struct TraceTensor {
-    package enum Name: String, Sendable {
-        /// After the embedding, `[rows, hidden]`.
-        case embedding
-        /// After the attention's output projection, before the residual sum, `[rows, hidden]`.
-        case attentionOutput
-        /// `[rows, experts]`
-        case routerLogits
-        /// Chosen experts, most probable first, `[rows, k]`, as numbers.
-        case expertIDs
-        /// Their weights as applied, `[rows, k]`.
-        case expertWeights
-        /// After the feed-forward layer, before the residual sum, `[rows, hidden]`.
-        case feedForwardOutput
-        /// The residual stream after the layer, `[rows, hidden]`.
-        case layerOutput
-    }
-
-    package let name: Name
-    /// Nil for the embedding.
-    package let layer: Int?
-    package let values: [Float]
-}
-
-package typealias TraceObserver = (TraceTensor) -> Void
-
-/// Told, on the sweeping thread, which experts (the third argument) of a layer (the first, dense ones counted) a sweep
-/// of so many rows (the second) uses.
-package typealias RoutingObserver = (Int, Int, [Int]) -> Void

@@ -1,6 +1,6 @@
 package import MoedWeights
 
-/// What a sweep must do at least, from the shapes: for comparing with what the machine can do.
+/// The least work of a sweep, from the shapes, for comparison with the machine's peaks.
 package struct SweepCost: Sendable, Equatable {
     /// Products with quantised weights.
     package struct Products: Sendable, Equatable {
@@ -69,7 +69,7 @@ package struct SweepCost: Sendable, Equatable {
     }
 
     fileprivate mutating func multiply(_ weights: FeedForwardWeights, rows: Double, share: Double = 1) {
-        for matrix in [weights.gate, weights.up, weights.down] { multiply(matrix, rows: rows, share: share) }
+        for matrix in weights.matrices { multiply(matrix, rows: rows, share: share) }
     }
 }
 
@@ -98,7 +98,8 @@ extension Qwen3Model {
                     first, rows: tokens * Double(kind.perToken), share: Self.expertsUsed(kind, rows: rows))
             }
         }
-        let width = Double(configuration.heads * configuration.headDim * configuration.layers)
+        let shape = configuration.shape
+        let width = Double(shape.attention.queryWidth * shape.layers)
         cost.f32Operations += 4 * width * Double(visible)
         cost.bytes += keyValueBytes * Double(cached)
         return cost

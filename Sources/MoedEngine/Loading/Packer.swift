@@ -1,12 +1,12 @@
 package import MoedCore
 package import MoedWeights
 
-/// Makes a pack of a checkpoint, part by part: of the weights only what the threads are working on is in memory.
+/// Makes a pack of a checkpoint, part by part: only the parts that threads work on are in memory.
 package struct Packer {
     package struct Options: Sendable, Equatable {
         /// `.bf16` leaves the weights as stored: bf16, or f32 for f16 and f32 checkpoints.
         package var experts: WeightFormat
-        /// Of all other matrices; see `WeightRole`.
+        /// Format of all other matrices; see `WeightRole`.
         package var dense: WeightFormat
         package var threads: Int
         /// Compares every packed weight with its original.
@@ -46,12 +46,12 @@ package struct Packer {
     /// - Throws: `EngineError(.badCheckpoint)` for weights that cannot be packed, `(.io)` when writing fails or
     ///   `path` exists.
     package func pack(
-        to path: String, progress: Qwen3Model.Progress = { _, _ in }
+        to path: String, progress: LoadProgress = { _, _ in }
     ) throws(EngineError) -> PackReport {
         let destination = try PackDestination(path)
         let copies = try copyFiles(to: destination)
         let pool = try WorkerPool(threads: options.threads)
-        let maker = PanelMaker(checkpoint: checkpoint, measuresErrors: options.measuresErrors)
+        let maker = PanelMaker(measuresErrors: options.measuresErrors)
         let parts = weights.parts
         let made = try PartWork(parts, byteCount: \.sourceByteCount)
             .run(on: pool, progress) { (part) throws(EngineError) in
@@ -66,7 +66,12 @@ package struct Packer {
         for (part, result) in zip(parts, made) {
             digests[part.blob].append(result.digest)
             for (piece, sums) in zip(part.pieces, result.errors) {
-                report.add(piece.tensor, PanelMaker.rows(of: piece.tensor.matrix, piece.panels).count, sums)
+                let packed = piece.matrix.packed
+                report.add(
+                    PackReport.Tensor(
+                        name: piece.matrix.source.name, format: packed.format,
+                        weights: packed.rows(of: piece.panels).count * packed.inputs, squaredError: sums.error,
+                        squaredWeights: sums.weights))
             }
         }
         let blobs = zip(weights.blobs, digests).map { blob, parts in
@@ -117,7 +122,7 @@ package struct Packer {
         var blobs: [PackManifest.Blob] = []
         for (name, values) in weights.vectors {
             var bytes = [UInt8](
-                repeating: 0, count: (values.count * 4).rounded(upTo: WeightPlaces.matrixAlignment))
+                repeating: 0, count: (values.count * 4).rounded(upTo: Pack.matrixAlignment))
             for (index, value) in values.enumerated() {
                 for byte in 0..<4 {
                     bytes[index * 4 + byte] = UInt8(truncatingIfNeeded: value.bitPattern >> UInt32(8 * byte))

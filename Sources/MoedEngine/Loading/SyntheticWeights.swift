@@ -16,7 +16,7 @@ extension Qwen3Model {
     package static func synthetic(
         _ configuration: ModelConfiguration, experts: WeightFormat, dense: WeightFormat, seed: UInt64,
         threads: Int,
-        progress: Progress = { _, _ in }
+        progress: LoadProgress = { _, _ in }
     ) throws(EngineError) -> Qwen3Model {
         let weights = SyntheticWeights(configuration, experts: experts, dense: dense, seed: seed)
         let model = try ModelAssembly(source: weights).model()
@@ -44,45 +44,39 @@ final class SyntheticWeights: WeightSource {
     var byteCount: Int { memory.byteCount }
 
     func matrix(
-        _ name: String, _ outputs: Int, _ inputs: Int, _ role: WeightRole
+        _ name: String, _ shape: MatrixShape, _ role: WeightRole
     ) throws(EngineError) -> PackedMatrix {
-        try place(outputs, inputs, role.format(dense: denseFormat), Self.deviation(of: name))
+        let format = role.format(dense: denseFormat)
+        let bytes = format.byteCount(outputs: shape.outputs, inputs: shape.inputs)
+        let offset = try memory.reserve(bytes, alignment: Pack.matrixAlignment)
+        let matrix = PackedMatrix(shape, format, in: memory, at: offset)
+        fillings.append((matrix, Self.deviation(of: role)))
+        return matrix
     }
 
-    func expert(_ name: String, intermediate: Int) throws(EngineError) -> FeedForwardWeights {
-        let shapes = WeightPlaces.expertMatrices(hidden: configuration.hidden, intermediate: intermediate)
-        var matrices: [PackedMatrix] = []
-        for shape in shapes {
-            matrices.append(try place(shape.outputs, shape.inputs, expertFormat, Self.usualDeviation))
-        }
-        return FeedForwardWeights(gate: matrices[0], up: matrices[1], down: matrices[2])
+    func expert(_ name: String, _ shape: FeedForwardShape) throws(EngineError) -> FeedForwardWeights {
+        let layout = ExpertLayout(shape, [expertFormat])
+        let offset = try memory.reserve(layout.byteCount, alignment: Pack.matrixAlignment)
+        let matrices = PackedMatrix.matrices(of: layout, in: memory, at: offset)
+        for matrix in matrices { fillings.append((matrix, Self.deviation(of: .dense))) }
+        return FeedForwardWeights(matrices)
     }
 
     func vector(_ name: String, _ count: Int) throws(EngineError) -> [Float] {
         Array(repeating: 1, count: count)
     }
 
-    private static let usualDeviation: Float = 0.02
-
-    /// Large embeddings and a small attention output keep what makes tokens differ in the residual stream.
-    private static func deviation(of name: String) -> Float {
-        if name.hasSuffix("embed_tokens") { return 1.28 }
-        if name.hasSuffix("o_proj") { return 0.0025 }
-        return name.hasSuffix("mlp.gate") ? 0.05 : usualDeviation
+    /// Large embeddings and a small attention output keep the residual streams of tokens different.
+    private static func deviation(of role: WeightRole) -> Float {
+        switch role {
+        case .embedding: 1.28
+        case .attentionOutput: 0.0025
+        case .router: 0.05
+        case .dense: 0.02
+        }
     }
 
-    private func place(
-        _ outputs: Int, _ inputs: Int, _ format: WeightFormat, _ deviation: Float
-    ) throws(EngineError) -> PackedMatrix {
-        let bytes = format.byteCount(outputs: outputs, inputs: inputs)
-        let offset = try memory.reserve(bytes, alignment: WeightPlaces.matrixAlignment)
-        let matrix = PackedMatrix(
-            outputs: outputs, inputs: inputs, format: format, memory: memory, offset: offset)
-        fillings.append((matrix, deviation))
-        return matrix
-    }
-
-    func fill(with pool: WorkerPool, _ progress: Qwen3Model.Progress) throws(EngineError) {
+    func fill(with pool: WorkerPool, _ progress: LoadProgress) throws(EngineError) {
         try memory.allocate()
         let work = PartWork(Array(fillings.enumerated()), byteCount: \.element.matrix.byteCount)
         try work.run(on: pool, progress) { (part) throws(EngineError) in
@@ -101,7 +95,7 @@ final class SyntheticWeights: WeightSource {
         _ panel: UnsafeMutableRawPointer, _ matrix: PackedMatrix, _ deviation: Float, _ seed: UInt64
     ) {
         let everywhere: UInt64 = 0x0001_0001_0001_0001
-        guard let group = matrix.format.group else {
+        guard let group = matrix.format.quantGroup else {
             // 1.53 is the root mean square of fractions in 1..<2.
             let exponent = UInt64((deviation / 1.53).exponent + 127)
             if matrix.format == .bf16 {

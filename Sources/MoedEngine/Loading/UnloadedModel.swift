@@ -1,7 +1,7 @@
 package import MoedCore
 package import MoedWeights
 
-/// A model whose weights have their places and are not read yet: what it needs is known before anything is loaded.
+/// A model whose weights have their places and are not read yet, so that its memory needs are known before loading.
 package struct UnloadedModel {
     private enum Source {
         case checkpoint(CheckpointWeights)
@@ -13,15 +13,15 @@ package struct UnloadedModel {
     private let source: Source
     /// For its shapes; the weights are not there.
     let model: Qwen3Model
-    /// Bytes of the experts, and of all other weights.
+    /// Bytes of all experts, and of all other weights.
     package let expertByteCount: Int
     package let denseByteCount: Int
-    /// Where a pack's experts are; nil for a checkpoint, and for a model without experts.
-    package let bank: ExpertBank?
-    /// Experts of all layers, and bytes that hold any of them.
+    /// The table of a pack's experts; nil for a checkpoint, and for a model without experts.
+    package let table: ExpertTable?
+    /// Experts of all layers, and bytes of an expert place.
     package let expertCount: Int
-    package let slotByteCount: Int
-    /// Whether experts can be read while the model runs.
+    package let placeByteCount: Int
+    /// True when experts can be read while the model runs.
     package let canStream: Bool
 
     /// Reads headers and norms.
@@ -39,18 +39,18 @@ package struct UnloadedModel {
             model = try ModelAssembly(source: weights).model()
             (expertByteCount, denseByteCount) = (weights.experts.byteCount, weights.dense.byteCount)
             source = .checkpoint(weights)
-            bank = nil
+            table = nil
         case .pack(let pack):
             let weights = PackWeights(pack)
             model = try ModelAssembly(source: weights).model()
             (expertByteCount, denseByteCount) = (weights.experts.byteCount, weights.dense.byteCount)
             source = .pack(weights)
-            bank =
-                weights.experts.byteCount > 0 ? try ExpertBank(pack, blobs: weights.expertBlobs) : nil
+            table =
+                weights.experts.byteCount > 0 ? try ExpertTable(pack, blobs: weights.expertBlobs) : nil
         }
-        canStream = bank != nil
-        slotByteCount = bank?.slotByteCount ?? 0
-        expertCount = bank?.count ?? 0
+        canStream = table != nil
+        placeByteCount = table?.placeByteCount ?? 0
+        expertCount = table?.count ?? 0
     }
 
     /// A model that is not here, as a pack would hold it: for plans.
@@ -62,31 +62,26 @@ package struct UnloadedModel {
         shape: ModelConfiguration, experts: WeightFormat, dense: WeightFormat
     ) throws(EngineError) {
         source = .none
-        bank = nil
+        table = nil
         let weights = SyntheticWeights(shape, experts: experts, dense: dense, seed: 0)
         model = try ModelAssembly(source: weights).model()
-        let sparse = (0..<shape.layers).count { shape.isSparse(layer: $0) }
-        expertCount = sparse * (shape.experts?.count ?? 0)
-        let expert = WeightPlaces.expertMatrices(
-            hidden: shape.hidden, intermediate: shape.experts?.intermediate ?? 0)
-        let matrices = expert.map { experts.byteCount(outputs: $0.outputs, inputs: $0.inputs) }
-        slotByteCount = matrices.reduce(0) { $0 + $1.rounded(upTo: WeightPlaces.matrixAlignment) }
-            .rounded(upTo: Pack.expertAlignment)
-        expertByteCount = expertCount * slotByteCount
-        // Its own places have no padding between experts.
-        let unpadded =
-            expertCount * matrices.reduce(0) { $0 + $1.rounded(upTo: WeightPlaces.matrixAlignment) }
-        denseByteCount = weights.byteCount - unpadded
+        let sizes = shape.shape
+        let expert = sizes.expert.map { ExpertLayout($0, [experts]) }
+        expertCount = sizes.expertCount
+        placeByteCount = expert?.paddedByteCount ?? 0
+        expertByteCount = expertCount * placeByteCount
+        // The synthetic places have no padding between experts.
+        denseByteCount = weights.byteCount - expertCount * (expert?.byteCount ?? 0)
         canStream = expertCount > 0
     }
 
-    /// How keys and values are held unless told otherwise.
+    /// Format of keys and values unless a setting names one.
     package var kvFormatDefault: KVFormat { model.kvFormatDefault }
     package var configuration: ModelConfiguration { model.configuration }
 
     /// Reads all weights into memory.
     package func load(
-        threads: Int, _ progress: Qwen3Model.Progress = { _, _ in }
+        threads: Int, _ progress: LoadProgress = { _, _ in }
     ) throws(EngineError) -> Qwen3Model {
         let pool = try WorkerPool(threads: threads)
         switch source {
@@ -103,18 +98,18 @@ package struct UnloadedModel {
     /// - Throws: `EngineError(.invalidInput)` for a model that has no experts or is no pack.
     package func loadStreamed(
         verification: ExpertVerification = .first, reader: (any ExpertReader)? = nil, threads: Int,
-        _ progress: Qwen3Model.Progress = { _, _ in }
+        _ progress: LoadProgress = { _, _ in }
     ) throws(EngineError) -> Qwen3Model {
-        guard case .pack(let weights) = source, let bank else {
+        guard case .pack(let weights) = source, let table else {
             throw EngineError(.invalidInput, "only the experts of a pack can be read while a model runs")
         }
         try weights.load(with: try WorkerPool(threads: threads), experts: false, progress)
         weights.pack.forget(.dense)
         let file: any ExpertReader
-        if let reader { file = reader } else { file = try DirectFile(bank.path) }
+        if let reader { file = reader } else { file = try DirectFile(table.path) }
         var model = model
         model.weightByteCount = denseByteCount
-        model.streamed = StreamedExperts(bank: bank, reader: file, verification: verification)
+        model.streamed = StreamedExperts(table: table, reader: file, verification: verification)
         return model
     }
 
@@ -124,29 +119,34 @@ package struct UnloadedModel {
     /// - Returns: for one engine; nil when experts have no places of their own: no pack, or of mixed formats.
     package func loadArriving(
         verification: ExpertVerification = .first, reader: (any ExpertReader)? = nil, threads: Int,
-        _ progress: Qwen3Model.Progress = { _, _ in }
+        _ progress: LoadProgress = { _, _ in }
     ) throws(EngineError) -> Qwen3Model? {
-        guard case .pack(let weights) = source, let bank, bank.isUniform else { return nil }
+        guard case .pack(let weights) = source, let table, table.isUniform else { return nil }
         try weights.load(with: try WorkerPool(threads: threads), experts: false, progress)
         try weights.experts.allocate()
         let file: any ExpertReader
-        if let reader { file = reader } else { file = try DirectFile(bank.path, isReadOnce: true) }
+        if let reader { file = reader } else { file = try DirectFile(table.path, isReadOnce: true) }
         var model = model
         model.streamed = StreamedExperts(
-            bank: bank, reader: file, verification: verification, memory: weights.experts)
+            table: table, reader: file, verification: verification, memory: weights.experts)
         return model
     }
 
-    /// What the disk gives when a pack's experts are read; nil where there are none.
+    /// Measures the disk with reads of a pack's experts; nil for a model without them.
     ///
     /// - Throws: `EngineError` when they cannot be read.
     package func probeDisk() throws(EngineError) -> DiskProbe? {
-        guard let bank else { return nil }
-        return try DiskProbe.measure(bank, try DirectFile(bank.path))
+        guard let table else { return nil }
+        return try DiskProbe.measure(table, try DirectFile(table.path))
     }
 
-    /// What a sweep must do at least: so many rows, that attend to so many tokens in all; the output matrix for the
-    /// last `sampled` of them.
+    /// The least work of a sweep.
+    ///
+    /// - Parameters:
+    ///   - rows: tokens in it.
+    ///   - visible: tokens that its rows attend to, summed over the rows.
+    ///   - sampled: rows that the output matrix is computed for.
+    ///   - keyValueBytes: bytes of keys and values of one token in all layers.
     package func sweepCost(rows: Int, visible: Int, sampled: Int, keyValueBytes: Double) -> SweepCost {
         model.layersCost(rows: rows, visible: visible, cached: visible, keyValueBytes: keyValueBytes)
             + model.outputCost(rows: sampled)

@@ -1,11 +1,11 @@
 /// Bytes by what they are for.
 package struct EngineMemory: Sendable, Equatable {
-    /// Of a streamed model those that stay in memory.
+    /// Weights in memory; of a streamed model without the experts.
     package var weights: Int
-    /// Of a streamed model, staging included.
-    package var expertSlots = 0
+    /// Expert places of a streamed model, staging included.
+    package var expertPlaces = 0
     package var keyValues: Int
     package var activations: Int
 
-    package var total: Int { weights + expertSlots + keyValues + activations }
+    package var total: Int { weights + expertPlaces + keyValues + activations }
 }

@@ -1,6 +1,6 @@
 package import MoedCore
 
-/// Who uses which KV block, and which blocks hold the beginning of a prompt that others may share.
+/// The users of each KV block, and the blocks that hold beginnings of prompts for others to share.
 ///
 /// A block is free, or used by one or more sequences, or idle: it holds a known prefix that nobody uses now.
 /// Idle blocks are room like free ones; when there are no free ones, the one idle for longest is forgotten.
@@ -12,7 +12,7 @@ package struct KVBlocks {
     /// The contents of a known block: the tokens up to its end.
     package typealias Prefix = Int
 
-    /// What the empty prefix is called.
+    /// The number of the empty prefix.
     package static let start: Prefix = 0
 
     package struct Key: Hashable {

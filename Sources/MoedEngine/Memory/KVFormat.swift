@@ -1,6 +1,6 @@
 import CMoedKernels
 
-/// How keys and values are held.
+/// The format of keys and values in memory.
 package enum KVFormat: String, Sendable, CaseIterable {
     /// As computed.
     case f32
@@ -9,7 +9,7 @@ package enum KVFormat: String, Sendable, CaseIterable {
     /// A quarter: codes −127…127 with an f32 scale per token, head, and key or value.
     case int8
 
-    /// What a setting may say; `auto` leaves the choice to whoever reads it.
+    /// Words of the setting; `auto` leaves the choice to the program.
     package static let words = ["auto"] + allCases.map(\.rawValue)
 
     /// The kernels' number for it.

@@ -12,7 +12,7 @@ enum LogitScan {
         return index
     }
 
-    /// Whether none is infinite or not a number.
+    /// True when none is infinite or not a number.
     static func allFinite(_ logits: Span<Float>) -> Bool {
         unsafe logits.withUnsafeBufferPointer { buffer in
             unsafe buffer.baseAddress.map { unsafe moed_all_finite($0, buffer.count) != 0 } ?? true

@@ -1,6 +1,6 @@
 package import MoedCore
 
-/// What penalties need to know of a sequence's past.
+/// Counts of a sequence's tokens, for penalties.
 package struct TokenHistory: Sendable {
     /// Times each token was generated.
     private var generated: [TokenID: Int32] = [:]
@@ -12,7 +12,7 @@ package struct TokenHistory: Sendable {
         if inPrompt { prompt.insert(token) } else { generated[token, default: 0] += 1 }
     }
 
-    /// Whether the parameters have an effect that depends on the past.
+    /// True when the parameters have an effect that depends on the past.
     package static func isNeeded(by parameters: SamplingParameters) -> Bool {
         parameters.repetitionPenalty != 1 || parameters.presencePenalty != 0
             || parameters.frequencyPenalty != 0

@@ -6,21 +6,21 @@ import MoedWeights
 /// soon.
 ///
 /// One that cannot be read fails the sweeps that need it, which try it again; the others go on without it.
-final class ArrivingExperts: ExpertSupply {
+final class ArrivingExperts: ExpertSource {
     private enum State {
         case coming, here, failed
     }
 
-    private let bank: ExpertBank
+    private let table: ExpertTable
     private let memory: WeightMemory
     private let pool: ExpertReadPool
     private let meter: StreamingMeter
     private let interruption: Interruption
     private var states: [State]
     private var missingCount: Int
-    /// Of the current layer: experts that are waited for, and that can be handed out.
-    private var waiting: Set<ExpertBank.Key> = []
-    private var ready: [ExpertBank.Key] = []
+    /// Experts of the current layer that are waited for, and those that can be handed out.
+    private var waiting: Set<ExpertTable.Key> = []
+    private var ready: [ExpertTable.Key] = []
     private var failure: EngineError?
     private var hasSwept = false
     private var isLastLayer = false
@@ -35,37 +35,37 @@ final class ArrivingExperts: ExpertSupply {
         _ streamed: StreamedExperts, into memory: WeightMemory, meter: StreamingMeter,
         interruption: Interruption
     ) throws(EngineError) {
-        bank = streamed.bank
+        table = streamed.table
         self.memory = memory
         self.meter = meter
         self.interruption = interruption
-        states = Array(repeating: .coming, count: bank.count)
-        missingCount = bank.count
+        states = Array(repeating: .coming, count: table.count)
+        missingCount = table.count
         let bytes = unsafe UnsafeMutableRawBufferPointer(
             start: memory.bytes(at: 0, count: memory.byteCount), count: memory.byteCount)
         pool = try unsafe ExpertReadPool(
-            bank, reader: streamed.reader, depth: Self.depth, slots: bytes,
+            table, reader: streamed.reader, depth: Self.depth, places: bytes,
             verification: streamed.verification, onRead: meter.read)
-        meter.began(loading: bank.byteCount)
-        pool.queueLater((0..<bank.count).map(Self.read))
+        meter.began(loading: table.byteCount)
+        pool.queueLater((0..<table.count).map(Self.read))
     }
 
     /// Before the experts' memory goes.
     deinit { pool.stop() }
 
-    /// An expert's slot is its place in the file.
-    private static func read(_ key: ExpertBank.Key) -> ExpertSlots.Read { .init(key: key, slot: key) }
+    /// An expert's place is its number in the file.
+    private static func read(_ key: ExpertTable.Key) -> ExpertRead { .init(key: key, place: key) }
 
     let byteCount = 0
     var isComplete: Bool { missingCount == 0 }
 
     func begin(layer: Int, experts: [Int]) {
         if !hasSwept { pool.holdLater(true) }
-        isLastLayer = bank.sparseIndex[layer] == bank.layers - 1
+        isLastLayer = table.sparseIndex[layer] == table.layers - 1
         take(pool.takeEnded())
         ready = []
         waiting = []
-        for key in experts.map({ bank.key(layer: layer, expert: $0) }) {
+        for key in experts.map({ table.key(layer: layer, expert: $0) }) {
             if states[key] == .here { ready.append(key) } else { waiting.insert(key) }
         }
         let again = waiting.filter { states[$0] == .failed }
@@ -101,20 +101,20 @@ final class ArrivingExperts: ExpertSupply {
         }
         if interruption.isWanted { throw EngineError(.interrupted, "the sweep was abandoned") }
         defer { ready = [] }
-        return ready.map { $0 % bank.perLayer }
+        return ready.map { $0 % table.perLayer }
     }
 
-    private func take(_ ended: [ExpertReadPool.Ended]) {
-        for (read, error) in ended {
-            let isWanted = waiting.remove(read.key) != nil
-            if let error {
-                states[read.key] = .failed
+    private func take(_ ended: [EndedRead]) {
+        for end in ended {
+            let isWanted = waiting.remove(end.read.key) != nil
+            if let error = end.error {
+                states[end.read.key] = .failed
                 meter.failed(error)
                 if isWanted { failure = failure ?? error }
             } else {
-                states[read.key] = .here
+                states[end.read.key] = .here
                 missingCount -= 1
-                if isWanted { ready.append(read.key) }
+                if isWanted { ready.append(end.read.key) }
             }
         }
         if isComplete { pool.stop() }

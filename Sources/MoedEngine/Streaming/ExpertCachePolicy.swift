@@ -1,5 +1,4 @@
-/// Which experts stay in memory: a value that is told what sweeps use and answers whether an expert that had to be
-/// read is kept, and in whose place.
+/// The cache policy: a value that counts the experts that sweeps use and decides which experts stay in memory.
 ///
 /// Layers come round and round. As long as a sweep's experts fit, recency tells best what comes again; when they do
 /// not, the least recently used expert is the very one that is needed next, and recency finds nothing at all. Then
@@ -12,12 +11,12 @@ package struct ExpertCachePolicy: Sendable {
         case lfu
         /// A set that changes slowly, as many of each layer; others pass by.
         case pinned
-        /// What the engine runs: `pinned` while sweeps use more experts than there is room for, else recency, with
+        /// The engine's own: `pinned` while sweeps use more experts than there is room for, else recency, with
         /// admission by frequency.
         case moed
     }
 
-    /// What the measured use of experts says.
+    /// The present relation of experts used to experts that can be kept.
     package enum Regime: String, Sendable {
         /// Every expert has a place.
         case fits
@@ -53,7 +52,7 @@ package struct ExpertCachePolicy: Sendable {
 
     /// A use is worth half after so many sweeps.
     private static let halfLife = 32.0
-    /// How much a sweep counts in the average.
+    /// Weight of a sweep in the average.
     private static let share = 0.25
     /// A pinned expert gives way only to one used clearly more often.
     private static let advantage = 1.25
@@ -102,7 +101,7 @@ package struct ExpertCachePolicy: Sendable {
         if isKept[key] { recency.use(key) }
     }
 
-    /// Whether an expert that was read for this sweep is kept. Whom it replaces is given up at once.
+    /// Decides about an expert that was read for this sweep. The expert that it replaces counts as dropped at once.
     package mutating func admit(_ key: Int) -> Admission {
         guard !isKept[key], capacity > 0 else { return .bypass }
         let admission = decide(key)
@@ -155,7 +154,7 @@ package struct ExpertCachePolicy: Sendable {
 
     private func quota(_ layer: Int) -> Int { capacity * (layer + 1) / layers - capacity * layer / layers }
 
-    /// Of equal ones the first.
+    /// The least used expert that is kept; the first of equal ones.
     private func leastUsed(in range: Range<Int>) -> Int? {
         range.lazy.filter { isKept[$0] }.min { counts[$0] < counts[$1] }
     }

@@ -1,46 +1,38 @@
 package import MoedCore
 import MoedHost
+package import MoedWeights
 
-/// When an expert's digest is compared with what was packed.
-package enum ExpertVerification: String, Sendable, CaseIterable {
-    /// The first time it is read, and each time once the file has changed.
-    case first
-    case always
-    case never
-}
-
-/// Reads experts into slots, several at once: by one thread through io_uring where the kernel allows it, else by as
-/// many threads as reads are under way.
+/// Reads experts into expert places, several at once: by one thread through io_uring where the kernel allows it, else
+/// by as many threads as reads are under way.
 ///
-/// Used from one thread, which queues reads and takes what has ended, in the order in which it ended.
+/// The reader says where experts lie; the pool decides how they are read. It is used from one thread, which queues
+/// reads and takes them in the order in which they ended.
 package final class ExpertReadPool {
-    package typealias Ended = (read: ExpertSlots.Read, error: EngineError?)
-
     /// Reads under way at once.
     package let depth: Int
-    /// “io_uring”, or how else the reads are made.
+    /// “io_uring” or “reading threads”, for logs.
     package let method: String
-    private let desk: ReadDesk
+    private let queue = ReadQueue()
     private let ring: ReadRing?
-    private var handles: [HostThread] = []
+    private var threads: [HostThread] = []
 
     /// - Parameters:
     ///   - depth: reads under way at once.
-    ///   - slots: the slots' memory, one behind the other; must be there until the pool is stopped.
-    ///   - onRead: told the bytes of each expert that was read well, by the thread that read it.
+    ///   - places: memory of the expert places, one behind the other; must exist until the pool is stopped.
+    ///   - onRead: called on a reading thread with the bytes of each expert that was read well.
     /// - Throws: `EngineError(.outOfMemory)` when the system gives no more threads.
     package init(
-        _ bank: ExpertBank, reader: any ExpertReader, depth: Int, slots: UnsafeMutableRawBufferPointer,
+        _ table: ExpertTable, reader: any ExpertReader, depth: Int, places: UnsafeMutableRawBufferPointer,
         verification: ExpertVerification, onRead: @escaping @Sendable (Int) -> Void = { _ in }
     ) throws(EngineError) {
         self.depth = depth
-        desk = unsafe ReadDesk(bank, reader, slots, verification, onRead)
-        ring = reader.ring(depth: depth)
+        let reads = unsafe PlacedReads(table, reader, places, verification, onRead)
+        ring = reader.directDescriptor.flatMap { ReadRing(descriptor: $0, depth: depth) }
         method = ring == nil ? "reading threads" : "io_uring"
         for number in 0..<(ring == nil ? depth : 1) {
             do {
-                let thread = ReadingThread(desk: desk, ring: ring)
-                handles.append(try HostThread.unchecked(name: "moed-read-\(number)", thread.run))
+                let thread = ReadingThread(queue: queue, reads: reads, ring: ring)
+                threads.append(try HostThread.unchecked(name: "moed-read-\(number)", thread.run))
             } catch {
                 stop()
                 throw EngineError(.outOfMemory, "\(error)")
@@ -50,59 +42,64 @@ package final class ExpertReadPool {
 
     deinit { stop() }
 
-    /// Waits for the reads that are under way; no others are begun.
+    /// Waits for the reads that are under way; begins no others.
     package func stop() {
-        desk.stop()
+        queue.stop()
         ring?.wake()
-        for handle in handles { handle.join() }
-        handles = []
+        for thread in threads { thread.join() }
+        threads = []
     }
 
-    package func queue(_ reads: [ExpertSlots.Read]) {
+    package func queue(_ reads: [ExpertRead]) {
         guard !reads.isEmpty else { return }
-        desk.queue(reads)
+        queue.queue(reads)
         ring?.wake()
     }
 
-    /// To be read when nothing else is queued.
-    package func queueLater(_ reads: [ExpertSlots.Read]) {
-        desk.queueLater(reads)
+    /// Defers reads until nothing else is queued.
+    package func queueLater(_ reads: [ExpertRead]) {
+        queue.queueLater(reads)
         ring?.wake()
     }
 
-    /// Whether what was queued for later waits until it is hastened or let go.
+    /// Holds deferred reads back until they are hastened or let go.
     package func holdLater(_ isHeld: Bool) {
-        desk.holdLater(isHeld)
+        queue.holdLater(isHeld)
         ring?.wake()
     }
 
-    /// What was queued for later of these experts is read as soon as what was just queued.
-    package func hasten(_ keys: Set<ExpertBank.Key>) { desk.hasten(keys) }
+    /// Moves deferred reads of these experts to the normal queue.
+    package func hasten(_ keys: Set<ExpertTable.Key>) {
+        queue.hasten(keys)
+        ring?.wake()
+    }
 
-    /// Time that at least one read was under way, verifying included.
-    package var readingTime: Duration { desk.readingTime }
+    /// Time with at least one read under way, verification included.
+    package var readingTime: Duration { queue.readingTime }
 
-    /// What has ended since it was asked last; waits for something to end if nothing has.
+    /// Takes the reads that have ended since the last call; waits for one when there are none.
     ///
-    /// - Parameter limit: waits no longer than this.
-    package func takeEnded(waitingAtMost limit: Duration) -> [Ended] { desk.takeEnded(limit) }
+    /// - Parameter limit: longest wait.
+    package func takeEnded(waitingAtMost limit: Duration) -> [EndedRead] { queue.takeEnded(limit) }
 
-    /// What has ended, without waiting.
-    package func takeEnded() -> [Ended] { desk.takeEnded(nil) }
+    /// Takes the reads that have ended, without waiting.
+    package func takeEnded() -> [EndedRead] { queue.takeEnded(nil) }
 }
 
-/// What a reading thread works with.
+/// The objects of one reading thread.
 private final class ReadingThread {
-    private let desk: ReadDesk
+    private let queue: ReadQueue
+    private let reads: PlacedReads
     private let ring: ReadRing?
 
-    init(desk: ReadDesk, ring: ReadRing?) {
-        self.desk = desk
+    init(queue: ReadQueue, reads: PlacedReads, ring: ReadRing?) {
+        self.queue = queue
+        self.reads = reads
         self.ring = ring
     }
 
     func run() {
-        if let ring { return ring.serve(desk) }
-        while let read = desk.take() { desk.finish(read, desk.perform(read)) }
+        if let ring { return ring.serve(queue, reads) }
+        while let read = queue.take() { queue.finish(read, reads.perform(read) { queue.isStopped }) }
     }
 }

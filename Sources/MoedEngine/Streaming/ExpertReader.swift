@@ -2,7 +2,7 @@ import Glibc
 package import MoedCore
 import MoedWeights
 
-/// Where experts are read from while a model runs. The product reads a pack's file; tests put faults in between.
+/// The place that experts are read from while a model runs. The product reads a pack's file; tests inject faults.
 package protocol ExpertReader: Sendable {
     /// Fills `target` with the bytes at `offset`. Called from several threads at once.
     ///
@@ -13,21 +13,22 @@ package protocol ExpertReader: Sendable {
     /// Changes when somebody has written to the file: its size and the times of its last changes.
     var version: [Int] { get }
 
-    /// How the file is read, for people: “O_DIRECT”, or why not.
+    /// Description of the access, for logs: “O_DIRECT”, or the reason against it.
     var access: String { get }
 
-    /// Makes so many reads at once; nil when they are to be made by `read(into:at:)`, each on a thread.
-    func ring(depth: Int) -> ReadRing?
+    /// Descriptor of the file where it can be read past the page cache by the kernel; nil when all reads go through
+    /// `read(into:at:)`. It stays open as long as the reader exists.
+    var directDescriptor: Int32? { get }
 }
 
 extension ExpertReader {
-    package func ring(depth: Int) -> ReadRing? { nil }
+    package var directDescriptor: Int32? { nil }
 }
 
-/// A file read past the page cache, whose copies would take the memory that slots need.
+/// A file read past the page cache, whose copies would take the memory that expert places need.
 ///
-/// File systems without O_DIRECT are read the usual way, and told at once to forget what was read. What is read once
-/// only is read the usual way too: part of it may be in the page cache.
+/// On file systems without O_DIRECT reads are buffered, and the page cache is told at once to forget them. A file that
+/// is read once only is read through the page cache, which may hold a part of it.
 package final class DirectFile: ExpertReader {
     private let path: String
     private let descriptor: Int32
@@ -39,7 +40,7 @@ package final class DirectFile: ExpertReader {
         case forgotten(String)
     }
 
-    /// - Parameter isReadOnce: whether to use the page cache.
+    /// - Parameter isReadOnce: true reads through the page cache.
     /// - Throws: `EngineError(.io)` naming the file.
     package init(_ path: String, isReadOnce: Bool = false) throws(EngineError) {
         self.path = path
@@ -109,10 +110,8 @@ package final class DirectFile: ExpertReader {
         }
     }
 
-    /// Reads through the page cache would only be made by threads of the kernel.
-    package func ring(depth: Int) -> ReadRing? {
-        way == .direct ? ReadRing(self, descriptor: descriptor, depth: depth) : nil
-    }
+    /// Nil for reads through the page cache, which the kernel would make on threads of its own.
+    package var directDescriptor: Int32? { way == .direct ? descriptor : nil }
 
     package var version: [Int] {
         var status = stat()

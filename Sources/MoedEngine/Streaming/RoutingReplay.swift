@@ -1,4 +1,4 @@
-/// What a cache would have done with a recorded routing.
+/// Replays a recorded routing through a cache policy and counts hits and misses.
 package struct RoutingReplay: Sendable, Equatable {
     package enum Policy: Sendable, Equatable {
         case online(ExpertCachePolicy.Kind)
@@ -39,7 +39,7 @@ package struct RoutingReplay: Sendable, Equatable {
         }
     }
 
-    /// As `ExpertSlots` does it: a layer's experts that are kept are used before others take their places.
+    /// As `ExpertCacheState` does it: a layer's experts that are kept are used before others take their places.
     private mutating func run(_ trace: RoutingTrace, _ kind: ExpertCachePolicy.Kind) {
         let header = trace.header
         var cache = ExpertCachePolicy(

@@ -1,6 +1,6 @@
 package import MoedCore
 
-/// Which experts sweeps used, for finding out which cache would have served them best.
+/// A record of the experts that sweeps used, for comparing cache policies.
 ///
 /// A file of it is a header and then, for each layer of each sweep, the layer (2 bytes), the rows (4 bytes) and a bit
 /// for each expert; all numbers little-endian. A sweep of Qwen3-30B-A3B takes 1 kB.

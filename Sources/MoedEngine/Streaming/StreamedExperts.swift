@@ -1,15 +1,15 @@
 import MoedCore
 import MoedWeights
 
-/// That a model's experts are read while it runs, and from where.
+/// The experts of a model that are read while it runs: their table, their file, and how reads are verified.
 package struct StreamedExperts: Sendable {
-    let bank: ExpertBank
+    let table: ExpertTable
     let reader: any ExpertReader
     let verification: ExpertVerification
-    /// The model's own memory for them, each at its offset in the file; nil when they come and go in slots.
+    /// The model's own memory for them, each at its offset in the file; nil when they share expert places.
     var memory: WeightMemory?
 
-    /// Bytes of a slot.
-    package var slotByteCount: Int { bank.slotByteCount }
-    package var count: Int { bank.count }
+    /// Bytes of an expert place.
+    package var placeByteCount: Int { table.placeByteCount }
+    package var count: Int { table.count }
 }

@@ -2,28 +2,28 @@ import MoedCore
 import MoedWeights
 import Synchronization
 
-/// How experts are read on this machine, found at the start.
+/// The way experts are read on this machine, found at the start.
 package struct DiskReport: Sendable, Equatable {
-    /// “O_DIRECT”, or why not.
+    /// “O_DIRECT”, or the reason against it.
     package var access: String
-    /// “io_uring”, or how else reads are under way together.
+    /// “io_uring” or “reading threads”.
     package var method: String
     /// Reads under way at once.
     package var depth: Int
-    /// Of the probe, with that depth; 0 when there was too little to read.
+    /// Rate of the probe at that depth; 0 when there was too little to read.
     package var bytesPerSecond: Double
 }
 
-/// What streaming has done since the engine was made.
+/// Figures of expert streaming since the engine was made.
 package struct StreamingFigures: Sendable, Equatable {
     package var disk: DiskReport?
-    /// Experts that a layer of a sweep needed: kept in memory, and read.
+    /// Experts that layers of sweeps needed: `hits` were kept in memory, `misses` had to be read.
     package var hits = 0
     package var misses = 0
     package var bytesRead = 0
     /// Bytes of all experts when each is read once, while sweeps run already; nil when they are read again and again.
     package var loading: Int?
-    /// Experts that could not be read, and what was wrong with the last one.
+    /// Experts that could not be read, and the reason of the last one.
     package var failures = 0
     package var lastFailure: String?
     /// Time that the sweep had nothing to compute.
@@ -39,10 +39,10 @@ package struct StreamingFigures: Sendable, Equatable {
 
     package var hitRate: Double? { hits + misses > 0 ? Double(hits) / Double(hits + misses) : nil }
 
-    /// Whether experts are still on their way into memory.
+    /// True while experts are still on their way into memory.
     package var isLoading: Bool { loading.map { bytesRead < $0 } ?? false }
 
-    /// What is wrong with a model whose experts could not all be loaded.
+    /// The last failure of a model whose experts could not all be loaded.
     package var damage: String? { loading != nil ? lastFailure : nil }
 
     package init() {}
@@ -75,13 +75,13 @@ package final class StreamingMeter: Sendable {
         figures.withLock { $0.waited += time }
     }
 
-    func layerEnded(_ slots: ExpertSlots, reading: Duration) {
+    func layerEnded(_ cache: ExpertCacheState, reading: Duration) {
         figures.withLock {
             $0.reading = reading
-            ($0.hits, $0.misses) = (slots.hits, slots.misses)
-            ($0.distinct, $0.capacity) = (slots.policy.distinct, slots.policy.capacity)
-            if $0.regime != slots.policy.regime {
-                $0.regime = slots.policy.regime
+            ($0.hits, $0.misses) = (cache.hits, cache.misses)
+            ($0.distinct, $0.capacity) = (cache.policy.distinct, cache.policy.capacity)
+            if $0.regime != cache.policy.regime {
+                $0.regime = cache.policy.regime
                 $0.switches += 1
             }
         }

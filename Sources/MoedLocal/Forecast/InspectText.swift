@@ -11,7 +11,7 @@ package struct InspectText {
         self.directory = directory
         summary = directory.summary
         let model = directory.configuration
-        sparseLayers = (0..<model.layers).count { model.isSparse(layer: $0) }
+        sparseLayers = model.shape.sparseLayers
     }
 
     /// For logs and `moed check`: "Qwen3MoeForCausalLM, 2.75 M parameters (0.98 M active), 5.5 MB".

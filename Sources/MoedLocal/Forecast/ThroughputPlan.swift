@@ -109,7 +109,7 @@ package struct ThroughputPlan: Sendable, Equatable {
     package var memory: Double
     package var disk: Double
     private var exposed: Double
-    /// Whether the sweep uses nearly all experts, as `ExpertSlots` asks before it reads ahead.
+    /// Whether the sweep uses nearly all experts, as `ExpertCacheState` asks before it reads ahead.
     package var readsAhead: Bool
 
     /// Of the shorter time of work and disk, what is not hidden behind the longer one; measured at half and 70 % of
@@ -128,17 +128,17 @@ package struct ThroughputPlan: Sendable, Equatable {
         rates: MachineRates
     ) {
         self.tokens = tokens
-        let total = Double(max(plan.needs.expertCount, 1))
+        let total = Double(max(plan.needs.experts.count, 1))
         hitRate =
-            plan.slots.map { $0 >= plan.needs.expertCount ? 1 : max(0, Double($0 - staging)) / total } ?? 1
-        missedBytes = expertsUsed * (1 - hitRate) * Double(plan.needs.slot)
+            plan.places.map { $0 >= plan.needs.experts.count ? 1 : max(0, Double($0 - staging)) / total } ?? 1
+        missedBytes = expertsUsed * (1 - hitRate) * Double(plan.needs.experts.place)
         compute =
             rates.seconds(cost.int8, rates.int8) + rates.seconds(cost.int4, rates.int4)
             + (cost.bf16Operations + cost.f32Operations) / rates.float
         memory = cost.bytes / rates.memory
         exposed = rates.exposed
-        readsAhead = expertsUsed >= ExpertSlots.nearlyAll * total
-        let lone = readsAhead ? 0 : 0.5 * Double(layers * plan.needs.slot)
+        readsAhead = expertsUsed >= ExpertCacheState.nearlyAll * total
+        let lone = readsAhead ? 0 : 0.5 * Double(layers * plan.needs.experts.place)
         disk = missedBytes > 0 ? (missedBytes + min(lone, missedBytes)) / rates.disk : 0
     }
 
@@ -149,14 +149,14 @@ package struct ThroughputPlan: Sendable, Equatable {
     ) {
         let cost = model.sweepCost(
             rows: rows, visible: visible, sampled: sampled,
-            keyValueBytes: Double(plan.needs.kvBlock) / Double(Engine.kvBlockTokens))
-        let layers = model.configuration.experts.map { plan.needs.expertCount / $0.count } ?? 0
+            keyValueBytes: Double(plan.needs.kv.block) / Double(Engine.kvBlockTokens))
+        let layers = model.configuration.experts.map { plan.needs.experts.count / $0.count } ?? 0
         let used = model.configuration.experts.map {
             Qwen3Model.expertsUsed($0, rows: rows) * Double(layers)
         }
         self.init(
             tokens: rows, cost: cost, plan: plan, expertsUsed: used ?? 0, layers: layers,
-            staging: 2 * ExpertSlots.readsMax, rates: rates)
+            staging: 2 * ExpertCacheState.readsMax, rates: rates)
     }
 
     package var seconds: Double {

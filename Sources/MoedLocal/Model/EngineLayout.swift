@@ -67,7 +67,8 @@ package struct EngineLayout {
             threads: threads, kvTokens: kvTokens, kvFormat: options.kvFormat ?? model.kvFormatDefault,
             sharesPrefixes: options.sharesPrefixes, sequencesMax: batch.slots,
             rowsPerSweepMax: batch.rowsPerSweep,
-            vocabularyLimit: vocabulary, kernels: options.kernels)
+            vocabularyLimit: vocabulary)
+        settings.kernels = options.kernels
         memory = try options.budget.map {
             try MemoryBudgetPlan(
                 model, settings, kvTokens: kvTokens, isFixed: options.kvTokens > 0,
@@ -76,7 +77,7 @@ package struct EngineLayout {
         }
         if let plan = memory?.plan {
             settings.kvTokens = plan.kvBlocks * Engine.kvBlockTokens
-            settings.expertSlots = plan.slots ?? 0
+            settings.expertPlaces = plan.places ?? 0
         }
         self.settings = settings
     }

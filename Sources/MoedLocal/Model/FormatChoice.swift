@@ -10,7 +10,7 @@ package struct FormatChoice: Sendable, Equatable {
     /// A quantised format with its group, or without, for `group`.
     package static let words =
         ["bf16", "int8", "int4"] + ["int8", "int4"].flatMap { word in groupWords.map { "\(word)/\($0)" } }
-    package static let groupWords = WeightFormat.groups.map(String.init)
+    package static let groupWords = WeightFormat.quantGroups.map(String.init)
     package static let groupDefault = 64
     /// As the directory has it.
     package static let auto = FormatChoice(experts: "auto", dense: "auto")

@@ -28,11 +28,15 @@ package struct MemoryBudgetPlan {
         let context = min(model.configuration.contextLength, Self.leastContext)
         let all = MemoryPlan.Needs(
             budget: budget, process: process + Self.heap, dense: model.denseByteCount,
-            activations: needs.activations, kvBlock: needs.kvBlock,
-            kvBlocksMin: isFixed ? blocks(kvTokens) : min(blocks(kvTokens), blocks(context)),
-            kvBlocksWanted: blocks(kvTokens), experts: model.expertByteCount,
-            expertCount: model.expertCount, slot: model.slotByteCount,
-            slotsMin: model.canStream ? ExpertSlots.least : nil, slotsUseful: ExpertSlots.useful)
+            activations: needs.activations,
+            kv: .init(
+                block: needs.kvBlock,
+                blocksMin: isFixed ? blocks(kvTokens) : min(blocks(kvTokens), blocks(context)),
+                blocksWanted: blocks(kvTokens)),
+            experts: .init(
+                byteCount: model.expertByteCount, count: model.expertCount, place: model.placeByteCount,
+                placesMin: model.canStream ? ExpertCacheState.least : nil,
+                placesUseful: ExpertCacheState.useful))
         do {
             plan = try MemoryPlan(all)
         } catch {
@@ -49,7 +53,7 @@ package struct MemoryBudgetPlan {
     package var text: String {
         let needs = plan.needs
         let experts =
-            plan.slots.map { "\($0) of \(needs.expertCount) experts" } ?? "all experts"
+            plan.places.map { "\($0) of \(needs.experts.count) experts" } ?? "all experts"
         return "memory \(HumanText.bytes(plan.total)) of \(HumanText.bytes(needs.budget)): "
             + "dense weights \(HumanText.bytes(needs.dense)), \(experts) \(HumanText.bytes(plan.experts)), "
             + "keys and values \(HumanText.bytes(plan.keyValues)), "

@@ -15,7 +15,7 @@ package struct PackCache {
     {
         let name = checkpoint.directory.split(separator: "/").last ?? "model"
         let formats = [experts, dense].map { format in
-            format.group.map { "int\(format.bits)g\($0)" } ?? "\(format)"
+            format.quantGroup.map { "int\(format.bits)g\($0)" } ?? "\(format)"
         }
         let version = "v\(PackManifest.version)"
         return "\(directory)/\(name)-\(formats[0])-\(formats[1])-\(version)-\(try checkpoint.fingerprint())"

@@ -19,18 +19,13 @@ final class RoutingRecorder {
 
     /// - Throws: `WholeFile.Failure` when the file cannot be made; `ConfigurationProblem` for a model without experts.
     init(_ path: String, _ engine: Engine) throws {
-        let c = engine.model.configuration
-        guard let experts = c.experts else {
+        let shape = engine.model.configuration.shape
+        guard shape.expertsPerLayer > 0 else {
             throw ConfigurationProblem("--trace-routing: the model has no experts")
         }
-        var next = 0
-        sparseIndex = (0..<c.layers).map { layer in
-            guard c.isSparse(layer: layer) else { return nil }
-            defer { next += 1 }
-            return next
-        }
+        sparseIndex = shape.sparseIndex
         header = RoutingTrace.Header(
-            layers: next, perLayer: experts.count, expertByteCount: engine.expertByteCount)
+            layers: shape.sparseLayers, perLayer: shape.expertsPerLayer, expertByteCount: engine.expertByteCount)
         buffer = header.bytes
         descriptor = unsafe open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
         guard descriptor >= 0 else { throw WholeFile.Failure(path: path, errno: errno) }
@@ -41,9 +36,9 @@ final class RoutingRecorder {
         close(descriptor)
     }
 
-    func record(layer: Int, rows: Int, experts: [Int]) {
-        guard !hasFailed, let sparse = sparseIndex[layer] else { return }
-        buffer += header.bytes(of: .init(layer: sparse, rows: rows, experts: experts))
+    func record(_ use: ExpertUse) {
+        guard !hasFailed, let sparse = sparseIndex[use.layer] else { return }
+        buffer += header.bytes(of: .init(layer: sparse, rows: use.rows, experts: use.experts))
         if buffer.count >= Self.bufferBytes { write() }
     }
 
@@ -69,6 +64,6 @@ extension Engine {
     package func recordRouting(to path: String?) throws {
         guard let path else { return }
         let recorder = try RoutingRecorder(path, self)
-        observeRouting { recorder.record(layer: $0, rows: $1, experts: $2) }
+        observeRouting { recorder.record($0) }
     }
 }

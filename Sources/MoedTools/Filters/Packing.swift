@@ -35,8 +35,8 @@ package enum Packing {
         let rows = report.classes.map { row in
             [
                 row.total.name, "\(row.total.format)", "\(row.tensors)", HumanText.count(row.total.weights),
-                row.total.format.group == nil ? "exact" : percent(row.total.relativeError),
-                row.total.format.group == nil
+                row.total.format.quantGroup == nil ? "exact" : percent(row.total.relativeError),
+                row.total.format.quantGroup == nil
                     ? "" : "\(percent(row.worst.relativeError))  \(row.worst.name)",
             ]
         }

@@ -129,7 +129,7 @@ package enum Planning {
                 + "by \(prefill.bound.rawValue) in prefill"
         ]
         if plan.isStreamed {
-            let all = plan.total - plan.experts + needs.experts
+            let all = plan.total - plan.experts + needs.experts.byteCount
             lines.append(
                 "a budget of \(HumanText.bytes(all)) would hold every expert: nothing would be read")
         }

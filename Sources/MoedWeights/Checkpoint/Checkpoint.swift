@@ -9,6 +9,14 @@ package struct Checkpoint: Sendable {
     private let files: [WeightFile]
     private let places: [String: Place]
 
+    /// The files beside the weights that decide the model's behaviour.
+    package static let smallFiles = [
+        "config.json", "tokenizer.json", "tokenizer_config.json", "chat_template.jinja",
+        "generation_config.json",
+    ]
+    /// The largest real one, a tokenizer.json, has 11 MB.
+    package static let smallFileBytesMax = 256 << 20
+
     private struct Place: Sendable {
         var file: Int
         var entry: TensorEntry
@@ -70,10 +78,10 @@ package struct Checkpoint: Sendable {
     /// and time.
     package func fingerprint() throws(EngineError) -> Digest {
         var parts: [Digest] = []
-        for name in Pack.copiedFiles {
+        for name in Self.smallFiles {
             let path = name == "config.json" ? configurationPath : "\(directory)/\(name)"
             let exists = WeightFile.exists(path)
-            let bytes = exists ? try WeightFile.contents(of: path, limit: Pack.copiedBytesMax) : []
+            let bytes = exists ? try WeightFile.contents(of: path, limit: Self.smallFileBytesMax) : []
             parts += [Digest(Array("\(name) \(exists)".utf8)), Digest(bytes)]
         }
         for file in files {
@@ -82,6 +90,8 @@ package struct Checkpoint: Sendable {
         }
         return Digest(parts: parts)
     }
+
+    package var summary: CheckpointSummary { CheckpointSummary(configuration, weightBytes: byteCount) }
 
     package var tensors: [TensorEntry] { places.values.map(\.entry) }
 

@@ -1,4 +1,4 @@
-/// How a weight matrix is held: its element format and, when quantised, the group of inputs that share a scale.
+/// The format of a weight matrix in memory and packs: its elements and, when quantised, the size of a quant group.
 ///
 /// The layouts are described in `moed_kernels.h`; all of them are made of panels of 16 outputs, each one
 /// contiguous.
@@ -12,11 +12,11 @@ package enum WeightFormat: Sendable, Hashable {
 
     /// Outputs per panel.
     package static let panelOutputs = 16
-    /// Group sizes that the kernels have.
-    package static let groups = [32, 64, 128]
+    /// Sizes of quant groups that the kernels have.
+    package static let quantGroups = [32, 64, 128]
 
-    /// Inputs that share a scale; nil when the format has none.
-    package var group: Int? {
+    /// Size of a quant group: inputs that share a scale. Nil when the format has no scales.
+    package var quantGroup: Int? {
         switch self {
         case .bf16, .f32: nil
         case .int8(let group), .int4(let group): group
@@ -34,7 +34,7 @@ package enum WeightFormat: Sendable, Hashable {
     }
 
     package func panelByteCount(inputs: Int) -> Int {
-        guard let group else { return Self.panelOutputs * inputs * bits / 8 }
+        guard let group = quantGroup else { return Self.panelOutputs * inputs * bits / 8 }
         let groups = (inputs + group - 1) / group
         let codes = groups * group * Self.panelOutputs * bits / 8
         // A byte per output and group, the scale, and for int4 another, the minimum; and their unit, four bytes.
@@ -62,7 +62,7 @@ extension WeightFormat: CustomStringConvertible {
 
     package init?(_ description: String) {
         let known: [WeightFormat] =
-            [.bf16, .f32] + Self.groups.flatMap { [.int8(group: $0), .int4(group: $0)] }
+            [.bf16, .f32] + Self.quantGroups.flatMap { [.int8(group: $0), .int4(group: $0)] }
         guard let format = known.first(where: { $0.description == description }) else { return nil }
         self = format
     }

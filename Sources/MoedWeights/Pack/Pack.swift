@@ -12,18 +12,16 @@ package struct Pack: Sendable {
     private let blobs: [String: PackManifest.Blob]
 
     /// Taken over from the checkpoint if it has them; `config.json` it must have.
-    package static let copiedFiles = [
-        "config.json", "tokenizer.json", "tokenizer_config.json", "chat_template.jinja",
-        "generation_config.json",
-    ]
-    /// The largest real one, a tokenizer.json, has 11 MB.
-    package static let copiedBytesMax = 256 << 20
+    package static let copiedFiles = Checkpoint.smallFiles
+    package static let copiedBytesMax = Checkpoint.smallFileBytesMax
     /// A part is held in memory whole while it is written or verified.
     package static let partBytesMax = 1 << 32
-    /// Where an expert begins, in its file and in memory: pages are what O_DIRECT and huge mappings like.
+    /// Experts begin at multiples of it, in their file and in memory: O_DIRECT and huge mappings need whole pages.
     package static let expertAlignment = 4096
+    /// Matrices begin at multiples of it, in their file and in memory: a cache line.
+    package static let matrixAlignment = 64
 
-    /// Whether a directory is a pack, whole or in pieces, rather than a checkpoint.
+    /// True when a directory is a pack, whole or in pieces, rather than a checkpoint.
     package static func isPack(_ directory: String) -> Bool {
         WeightFile.exists("\(directory)/\(PackManifest.fileName)")
             || PackManifest.WeightFileName.allCases.contains {
@@ -148,7 +146,7 @@ extension Pack {
 
     /// A norm, stored as little-endian f32.
     package func vector(_ name: String, count: Int) throws(EngineError) -> [Float] {
-        let padded = (count * 4 + 63) / 64 * 64
+        let padded = (count * 4).rounded(upTo: Self.matrixAlignment)
         let blob = try blob(name, in: .dense, format: "f32", byteCount: padded)
         guard let file = files[blob.file] else { throw error(blob, "has no file") }
         var bytes = [UInt8](repeating: 0, count: padded)

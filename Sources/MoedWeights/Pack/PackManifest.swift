@@ -30,7 +30,7 @@ package struct PackManifest: Sendable, Equatable {
         }
     }
 
-    /// What is read in one piece of the pack: one matrix, one norm, or one expert's gate, up and down.
+    /// A piece of the pack that is read whole: one matrix, one norm, or one expert's gate, up and down.
     package struct Blob: Sendable, Equatable {
         /// The tensor's name, or the beginning that an expert's tensors share.
         package var name: String
@@ -41,7 +41,7 @@ package struct PackManifest: Sendable, Equatable {
         package var partByteCount: Int
         /// As the engine calls it: `bf16`, `f32`, `int8/64`, …
         package var format: String
-        /// Of the parts' digests, in order.
+        /// Digest of the parts' digests, in order.
         package var digest: Digest
 
         package init(

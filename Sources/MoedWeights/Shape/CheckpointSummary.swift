@@ -13,37 +13,25 @@ package struct CheckpointSummary: Sendable, Equatable {
     package var multiplyAddsPerToken: Int
 }
 
-extension Checkpoint {
-    package var summary: CheckpointSummary { CheckpointSummary(configuration, weightBytes: byteCount) }
-}
-
 extension CheckpointSummary {
     /// - Parameter weightBytes: of the weights on disk.
     package init(_ c: ModelConfiguration, weightBytes: Int) {
-        let queryWidth = c.heads * c.headDim
-        let keyWidth = c.keyValueHeads * c.headDim
-        let attention = c.hidden * (2 * queryWidth + 2 * keyWidth)
-        let norms = 2 * c.hidden + 2 * c.headDim
-        let vocabulary = c.vocabulary * c.hidden
-        var total = vocabulary + c.hidden
-        var products = vocabulary
+        let shape = c.shape
+        let vocabulary = shape.embedding.count
+        var total = vocabulary + shape.hidden + shape.layers * (shape.attention.count + shape.normsPerLayer)
+        var products = vocabulary + shape.layers * shape.attention.count
         if !c.tiedEmbeddings { total += vocabulary }
-        for layer in 0..<c.layers {
-            total += attention + norms
-            products += attention
-            if let experts = c.experts, c.isSparse(layer: layer) {
-                let expert = 3 * c.hidden * experts.intermediate
-                total += experts.count * (c.hidden + expert)
-                products += experts.count * c.hidden + experts.perToken * expert
-            } else {
-                total += 3 * c.hidden * c.intermediate
-                products += 3 * c.hidden * c.intermediate
-            }
+        total += shape.denseLayers * shape.dense.count
+        products += shape.denseLayers * shape.dense.count
+        if let experts = c.experts, let expert = shape.expert, let router = shape.router {
+            total += shape.sparseLayers * (router.count + experts.count * expert.count)
+            products += shape.sparseLayers * (router.count + experts.perToken * expert.count)
         }
-        let oneRow = c.tiedEmbeddings ? 0 : c.hidden
+        let oneRow = c.tiedEmbeddings ? 0 : shape.hidden
         self.init(
             architecture: c.architecture, parameters: total,
-            activeParameters: products + c.layers * norms + c.hidden + oneRow, weightBytes: weightBytes,
-            keyValueBytesPerToken: c.layers * 2 * keyWidth * 4, multiplyAddsPerToken: products)
+            activeParameters: products + shape.layers * shape.normsPerLayer + shape.hidden + oneRow,
+            weightBytes: weightBytes, keyValueBytesPerToken: shape.keyValueColumns * 4,
+            multiplyAddsPerToken: products)
     }
 }

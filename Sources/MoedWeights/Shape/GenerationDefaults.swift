@@ -1,6 +1,6 @@
 package import MoedCore
 
-/// What a checkpoint's `generation_config.json` recommends; nil where it says nothing.
+/// Recommendations of a checkpoint's `generation_config.json`; nil where it has none.
 package struct GenerationDefaults: Sendable, Equatable {
     package var samples: Bool?
     package var temperature: Double?

@@ -1,6 +1,6 @@
 package import MoedCore
 
-/// What a checkpoint's `config.json` says about a Qwen3 or Qwen3-MoE model, checked.
+/// A checked `config.json` of a Qwen3 or Qwen3-MoE model.
 package struct ModelConfiguration: Sendable, Equatable {
     package enum Architecture: String, Sendable {
         case dense = "Qwen3ForCausalLM"
@@ -13,7 +13,7 @@ package struct ModelConfiguration: Sendable, Equatable {
         /// Experts each token is sent to.
         package var perToken: Int
         package var intermediate: Int
-        /// Whether the chosen experts' weights are divided by their sum (`norm_topk_prob`).
+        /// True divides the chosen experts' weights by their sum (`norm_topk_prob`).
         package var renormalises: Bool
         /// Layer l is sparse when (l + 1) is a multiple of `step` and l is not in `denseLayers`.
         package var step: Int
@@ -46,7 +46,7 @@ package struct ModelConfiguration: Sendable, Equatable {
     package var rotary: RotaryParameters
     /// Longest sequence: `max_position_embeddings`, or what YaRN extends it to.
     package var contextLength: Int
-    /// Whether the output matrix is the embedding.
+    /// True when the output matrix is the embedding.
     package var tiedEmbeddings: Bool
     package var eosTokenIDs: [TokenID]
 

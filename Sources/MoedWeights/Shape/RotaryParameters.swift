@@ -11,7 +11,7 @@ package struct RotaryParameters: Sendable, Equatable {
         package var betaSlow: Double
         /// Multiplies cosine and sine: a temperature on the attention scores.
         package var attentionFactor: Double
-        /// Whether the ramp's ends are rounded to whole dimensions.
+        /// True rounds the ramp's ends to whole dimensions.
         package var truncates: Bool
     }
 

@@ -1,14 +1,14 @@
 import MoedCore
 
-/// Where a sweep gets experts from that are not all in memory.
+/// The source of experts that are not all in memory when a sweep begins.
 ///
 /// Used by the sweeping thread alone. A layer goes `begin`, then `next` until it gives nothing more; each group that
 /// `next` hands out is computed before it is called again.
-protocol ExpertSupply: AnyObject {
+protocol ExpertSource: AnyObject {
     /// Memory beside the model's weights.
     var byteCount: Int { get }
 
-    /// Whether every expert lies where the model says: then nothing need be asked for any more.
+    /// True once every expert lies where the model says; then the source is not asked any more.
     var isComplete: Bool { get }
 
     /// A layer's rows go to these experts, numbered within it.
@@ -26,7 +26,7 @@ protocol ExpertSupply: AnyObject {
     func place(_ weights: FeedForwardWeights, layer: Int, expert: Int) -> FeedForwardWeights
 }
 
-extension ExpertSupply {
-    /// How long to wait for the disk before looking whether somebody wants the sweep to end.
+extension ExpertSource {
+    /// Longest wait for the disk between two checks for an interruption.
     static var patience: Duration { .milliseconds(20) }
 }

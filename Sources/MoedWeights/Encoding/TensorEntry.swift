@@ -27,11 +27,11 @@ package enum ElementType: String, Sendable, CaseIterable {
         }
     }
 
-    /// Whether weights may be stored in it.
+    /// True when weights may be stored in it.
     package var isWeight: Bool { self == .bf16 || self == .f16 || self == .f32 }
 }
 
-/// Where a tensor lies and what it is.
+/// A tensor's place in its file, its type and its shape.
 package struct TensorEntry: Sendable, Equatable {
     package var name: String
     package var type: ElementType
@@ -39,4 +39,12 @@ package struct TensorEntry: Sendable, Equatable {
     /// Byte offset in its file.
     package var offset: Int
     package var byteCount: Int
+
+    package init(name: String, type: ElementType, shape: [Int], offset: Int, byteCount: Int) {
+        self.name = name
+        self.type = type
+        self.shape = shape
+        self.offset = offset
+        self.byteCount = byteCount
+    }
 }

@@ -5,14 +5,14 @@ final class OpenSequence {
     let opening: SequenceOpening
     /// Room for all the tokens it may ever have.
     let blocksReserved: Int
-    /// Of these, what holds its tokens and what will: some may be shared with other sequences.
+    /// Blocks that hold its tokens or will; some may be shared with other sequences.
     private(set) var blocks: [UInt32] = []
     /// Tokens in it so far.
     private(set) var length = 0
     private(set) var history = TokenHistory()
-    /// What it promised to compute for those who wait for it.
-    var claim: KVBlocks.Key?
-    /// Of its blocks, from the first on, how many are known by their contents, and what these are called.
+    /// The block of its prompt that it computes for waiting sequences.
+    var prefixPromise: KVBlocks.Key?
+    /// Number of its first blocks that are known by their contents, and the number of that prefix.
     private var knownBlocks = 0
     private var prefix = KVBlocks.start
     /// Tokens it got from others since it was last asked.
@@ -51,7 +51,7 @@ final class OpenSequence {
         return KVBlocks.Key(previous: prefix, tokens: opening.prompt[first..<first + KVCache.blockTokens])
     }
 
-    /// Whether that block may be taken from others: nothing of it is computed, and it is not the prompt's end. The
+    /// True when that block may be taken from others: nothing of it is computed, and it is not the prompt's end. The
     /// last token of a prompt is always computed, to know what follows it.
     var canShareNext: Bool {
         length == knownBlocks * KVCache.blockTokens && length + KVCache.blockTokens < opening.prompt.count

@@ -1,6 +1,6 @@
 package import MoedCore
 
-/// Where a model's weights come from: a Hugging Face directory or a pack.
+/// The directory of a model's weights: a Hugging Face checkpoint or a pack.
 package enum ModelDirectory: Sendable {
     case checkpoint(Checkpoint)
     case pack(Pack)

@@ -1,20 +1,13 @@
-/// Who lies in which slot, and what is read next: the streamed sweep's decisions, without file, thread or clock.
+package import MoedWeights
+
+/// The contents of the expert places and the reads to come: the decisions of a streamed sweep as a value, without file,
+/// thread or clock.
 ///
-/// A sweep goes layer by layer. `begin` tells which of a layer's experts can be computed at once; `takeReads` what to
-/// read into free slots, this layer's missing ones first and then, where the last sweeps used nearly all of them, the
-/// next layer's. What has arrived is computed and then kept or passed by, as the policy says.
-package struct ExpertSlots: Sendable {
-    package typealias Key = ExpertBank.Key
-
-    package struct Read: Sendable, Hashable {
-        package var key: Key
-        package var slot: Int
-
-        package init(key: Key, slot: Int) {
-            self.key = key
-            self.slot = slot
-        }
-    }
+/// A sweep goes layer by layer. `begin` returns the experts of a layer that lie in memory. `takeReads` returns reads
+/// into free places: first of this layer's missing experts, then of the next layer's, if the last sweeps used nearly
+/// all of them. An expert that has arrived is computed, then kept or passed by, as the policy says.
+package struct ExpertCacheState: Sendable {
+    package typealias Key = ExpertTable.Key
 
     private enum Content: Equatable {
         case empty
@@ -26,48 +19,47 @@ package struct ExpertSlots: Sendable {
     private let layers: Int
     private let perLayer: Int
     private var contents: [Content]
-    private var slotOf: [Int]
+    private var placeOf: [Int]
     private var free: [Int]
     /// Experts of the current layer that are not computed yet.
     private var waiting: Set<Key> = []
-    /// Those of them to be read, in order, from `nextRead` on.
+    /// Waiting experts that must be read, in order, from `nextRead` on.
     private var missing: [Key] = []
     private var nextRead = 0
     private var layer = 0
-    /// Whether each expert was used in the last sweep that came to its layer.
+    /// True for each expert that was used in the last sweep that came to its layer.
     private var usedLast: [Bool]
     private var usedLastCount: [Int]
     private var aheadDone = false
     private var isAbandoned = false
-    /// Experts that were in memory when their layer began, and that were not.
+    /// Experts that were in memory when their layer began, and experts that were not.
     package private(set) var hits = 0
     package private(set) var misses = 0
 
-    /// One is computed while the next is read.
+    /// Fewest places to run with: one expert is computed while the next is read.
     package static let least = 2
-    /// Reads under way at once at most: no disk was seen to want more.
+    /// Most reads under way at once; no disk was seen to want more.
     package static let readsMax = 8
-    /// Two for each read, so that one can be computed meanwhile, and as many again that stay: with fewer slots a fast
-    /// disk stands still while experts are computed.
+    /// Places that keep a fast disk busy while experts are computed: two for each read, and as many again that stay.
     package static let useful = 4 * readsMax
-    /// Part of a layer's experts that must have been used for the next sweep's to count as known.
+    /// Part of a layer's experts whose use makes the next layer's reads predictable.
     package static let nearlyAll = 0.9
 
     /// - Parameters:
-    ///   - staging: slots that are never kept, so that there is always room to read.
+    ///   - staging: places whose experts are never kept, so that there is always room to read.
     package init(
-        slots: Int, staging: Int, layers: Int, perLayer: Int, policy kind: ExpertCachePolicy.Kind = .moed
+        places: Int, staging: Int, layers: Int, perLayer: Int, policy kind: ExpertCachePolicy.Kind = .moed
     ) {
-        precondition(slots >= Self.least && staging >= 1)
+        precondition(places >= Self.least && staging >= 1)
         let all = layers * perLayer
         // With a place for each there is nothing to stage.
-        let capacity = slots >= all ? all : slots - min(staging, slots - 1)
+        let capacity = places >= all ? all : places - min(staging, places - 1)
         self.layers = layers
         self.perLayer = perLayer
         policy = ExpertCachePolicy(kind, capacity: capacity, layers: layers, perLayer: perLayer)
-        contents = Array(repeating: .empty, count: slots)
-        slotOf = Array(repeating: -1, count: all)
-        free = Array((0..<slots).reversed())
+        contents = Array(repeating: .empty, count: places)
+        placeOf = Array(repeating: -1, count: all)
+        free = Array((0..<places).reversed())
         usedLast = Array(repeating: false, count: all)
         usedLastCount = Array(repeating: 0, count: layers)
     }
@@ -75,14 +67,14 @@ package struct ExpertSlots: Sendable {
     package var isComplete: Bool { waiting.isEmpty }
     package var freeCount: Int { free.count }
 
-    /// The slot of an expert that has been read whole.
-    package func slot(of key: Key) -> Int? {
-        let slot = slotOf[key]
-        guard slot >= 0, contents[slot] == .ready(key) else { return nil }
-        return slot
+    /// The place of an expert that has been read whole.
+    package func place(of key: Key) -> Int? {
+        let place = placeOf[key]
+        guard place >= 0, contents[place] == .ready(key) else { return nil }
+        return place
     }
 
-    /// A layer's rows go to these experts. Returns those in memory.
+    /// Begins a layer whose rows go to these experts. Returns those in memory.
     ///
     /// - Precondition: the layer before is complete or was abandoned.
     package mutating func begin(layer: Int, experts: [Int]) -> [Key] {
@@ -103,33 +95,33 @@ package struct ExpertSlots: Sendable {
             policy.use(key)
             // Read ahead is read all the same: only what was kept is a hit.
             if policy.keeps(key) { hits += 1 } else { misses += 1 }
-            if slot(of: key) != nil { ready.append(key) } else if slotOf[key] < 0 { missing.append(key) }
+            if place(of: key) != nil { ready.append(key) } else if placeOf[key] < 0 { missing.append(key) }
         }
         dropUnwanted()
         return ready
     }
 
-    /// What was read ahead for this layer in vain.
+    /// Drops experts of this layer that were read ahead and are not used.
     private mutating func dropUnwanted() {
         for key in layer * perLayer..<(layer + 1) * perLayer
-        where slot(of: key) != nil && !waiting.contains(key) && !policy.keeps(key) { empty(key) }
+        where place(of: key) != nil && !waiting.contains(key) && !policy.keeps(key) { empty(key) }
     }
 
     private mutating func empty(_ key: Key) {
-        let slot = slotOf[key]
-        contents[slot] = .empty
-        slotOf[key] = -1
-        free.append(slot)
+        let place = placeOf[key]
+        contents[place] = .empty
+        placeOf[key] = -1
+        free.append(place)
     }
 
-    /// What to read next; the slots are theirs from here on.
-    package mutating func takeReads() -> [Read] {
-        var reads: [Read] = []
+    /// Reads to begin; each takes its place from here on.
+    package mutating func takeReads() -> [ExpertRead] {
+        var reads: [ExpertRead] = []
         while !free.isEmpty, let key = nextMissing() {
-            let slot = free.removeLast()
-            contents[slot] = .loading(key)
-            slotOf[key] = slot
-            reads.append(Read(key: key, slot: slot))
+            let place = free.removeLast()
+            contents[place] = .loading(key)
+            placeOf[key] = place
+            reads.append(ExpertRead(key: key, place: place))
         }
         return reads
     }
@@ -145,7 +137,7 @@ package struct ExpertSlots: Sendable {
         let least = Self.nearlyAll * Double(perLayer)
         guard Double(min(usedLastCount[next], usedLastCount[layer])) >= least else { return nil }
         let keys = next * perLayer..<(next + 1) * perLayer
-        guard let key = keys.first(where: { usedLast[$0] && slotOf[$0] < 0 }) else {
+        guard let key = keys.first(where: { usedLast[$0] && placeOf[$0] < 0 }) else {
             aheadDone = true
             return nil
         }
@@ -153,22 +145,22 @@ package struct ExpertSlots: Sendable {
     }
 
     /// A read has ended well. Returns whether the expert is waited for.
-    package mutating func arrived(_ read: Read) -> Bool {
-        precondition(contents[read.slot] == .loading(read.key))
-        contents[read.slot] = .ready(read.key)
+    package mutating func arrived(_ read: ExpertRead) -> Bool {
+        precondition(contents[read.place] == .loading(read.key))
+        contents[read.place] = .ready(read.key)
         if waiting.contains(read.key) { return true }
         // Ahead of its layer, unless the sweep that wanted it was abandoned or went without it.
         if isAbandoned || layers < 2 || read.key / perLayer != (layer + 1) % layers { empty(read.key) }
         return false
     }
 
-    /// A read has failed: its slot is free again.
-    package mutating func failed(_ read: Read) {
-        precondition(contents[read.slot] == .loading(read.key))
+    /// A read has failed: its place is free again.
+    package mutating func failed(_ read: ExpertRead) {
+        precondition(contents[read.place] == .loading(read.key))
         empty(read.key)
     }
 
-    /// The experts' rows are done: each is kept, or its slot recycled.
+    /// Records that the experts' rows are done: each expert is kept, or its place recycled.
     package mutating func computed(_ keys: [Key]) {
         waiting.subtract(keys)
         // Settled first: a newcomer may take the place of one of them that was kept.
@@ -182,7 +174,7 @@ package struct ExpertSlots: Sendable {
         }
     }
 
-    /// The sweep ends here. What is being read still arrives, for nobody.
+    /// Ends the sweep early. Reads under way still arrive; no one waits for them.
     package mutating func abandon() {
         missing = []
         nextRead = 0

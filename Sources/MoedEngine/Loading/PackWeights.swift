@@ -1,28 +1,5 @@
-package import MoedCore
-import MoedHost
-package import MoedWeights
-
-extension Qwen3Model {
-    /// Reads a pack's weights into memory; nothing is computed but their digests.
-    ///
-    /// - Throws: `EngineError` naming file, blob and reason: a blob that is missing, of another size or format than
-    ///   the configuration asks for, damaged or cut short; or when there is not enough memory.
-    package static func load(
-        _ pack: Pack, threads: Int, progress: Progress = { _, _ in }
-    ) throws(EngineError) -> Qwen3Model {
-        try UnloadedModel(.pack(pack)).load(threads: threads, progress)
-    }
-
-    /// Loads from either kind of directory.
-    ///
-    /// - Parameter formats: what to make of a checkpoint's weights; a pack has formats of its own.
-    package static func load(
-        _ directory: ModelDirectory, experts: WeightFormat = .bf16, dense: WeightFormat = .bf16, threads: Int,
-        progress: Progress = { _, _ in }
-    ) throws(EngineError) -> Qwen3Model {
-        try UnloadedModel(directory, experts: experts, dense: dense).load(threads: threads, progress)
-    }
-}
+import MoedCore
+import MoedWeights
 
 /// The places of a pack's weights in memory.
 final class PackWeights: WeightSource {
@@ -41,38 +18,28 @@ final class PackWeights: WeightSource {
     }
 
     func matrix(
-        _ name: String, _ outputs: Int, _ inputs: Int, _ role: WeightRole
+        _ name: String, _ shape: MatrixShape, _ role: WeightRole
     ) throws(EngineError) -> PackedMatrix {
         let declared = role.format(dense: try declared(pack.manifest.dense))
         let format = try formats(of: name, count: 1, declared: declared)[0]
-        let matrix = PackedMatrix(
-            outputs: outputs, inputs: inputs, format: format, memory: dense, offset: dense.byteCount)
-        let offset = try dense.reserve(matrix.byteCount, alignment: WeightPlaces.matrixAlignment)
+        let matrix = PackedMatrix(shape, format, in: dense, at: dense.byteCount)
+        let offset = try dense.reserve(matrix.byteCount, alignment: Pack.matrixAlignment)
         try read(name, .dense, "\(format)", to: dense, offset)
         return matrix
     }
 
-    func expert(_ name: String, intermediate: Int) throws(EngineError) -> FeedForwardWeights {
-        let shapes = WeightPlaces.expertMatrices(hidden: configuration.hidden, intermediate: intermediate)
-        let formats = try formats(
-            of: name, count: shapes.count, declared: try declared(pack.manifest.experts))
-        let start = experts.byteCount
-        var end = start
-        var matrices: [PackedMatrix] = []
-        for (shape, format) in zip(shapes, formats) {
-            let matrix = PackedMatrix(
-                outputs: shape.outputs, inputs: shape.inputs, format: format, memory: experts, offset: end)
-            end += matrix.byteCount.rounded(upTo: WeightPlaces.matrixAlignment)
-            matrices.append(matrix)
-        }
-        let offset = try experts.reserve(end - start, alignment: Pack.expertAlignment)
-        try read(name, .experts, CheckpointWeights.Blob.format(formats), to: experts, offset)
-        return FeedForwardWeights(gate: matrices[0], up: matrices[1], down: matrices[2])
+    func expert(_ name: String, _ shape: FeedForwardShape) throws(EngineError) -> FeedForwardWeights {
+        let declared = try declared(pack.manifest.experts)
+        let layout = ExpertLayout(
+            shape, try formats(of: name, count: shape.matrices.count, declared: declared))
+        let offset = try experts.reserve(layout.byteCount, alignment: Pack.expertAlignment)
+        try read(name, .experts, layout.format, to: experts, offset)
+        return FeedForwardWeights(PackedMatrix.matrices(of: layout, in: experts, at: offset))
     }
 
     /// The formats of a blob's matrices; one name stands for all of them.
     ///
-    /// - Parameter declared: what matrices of this kind are; each of the same format if that is a quantised one.
+    /// - Parameter declared: the manifest's format of such matrices; if it is a quantised one, each must have it.
     private func formats(
         of name: String, count: Int, declared: WeightFormat
     ) throws(EngineError) -> [WeightFormat] {
@@ -82,7 +49,7 @@ final class PackWeights: WeightSource {
         guard formats.count == names.count, formats.count == 1 || formats.count == count else {
             throw pack.error(inManifest: "blob \(name) is of unknown format “\(text.prefix(100))”")
         }
-        for format in formats where declared.group != nil ? format != declared : format.group != nil {
+        for format in formats where declared.quantGroup != nil ? format != declared : format.quantGroup != nil {
             throw pack.error(inManifest: "blob \(name) is \(format), but such matrices are \(declared)")
         }
         return formats.count == count ? formats : Array(repeating: formats[0], count: count)
@@ -117,7 +84,7 @@ final class PackWeights: WeightSource {
 
     /// Reads everything, or everything but the experts.
     func load(
-        with pool: WorkerPool, experts loadsExperts: Bool, _ progress: Qwen3Model.Progress
+        with pool: WorkerPool, experts loadsExperts: Bool, _ progress: LoadProgress
     ) throws(EngineError) {
         try dense.allocate()
         if loadsExperts { try experts.allocate() }
@@ -136,27 +103,6 @@ final class PackWeights: WeightSource {
         for (blob, _, _) in reads {
             let count = blob.parts.count
             try pack.check(blob, parts: Array(digests[first..<first + count]))
-            first += count
-        }
-    }
-}
-
-extension Pack {
-    /// Reads all of the weight files and compares them with their digests.
-    ///
-    /// - Throws: `EngineError(.badCheckpoint)` naming the first blob, in the manifest's order, that is damaged.
-    package func verify(threads: Int, progress: Qwen3Model.Progress = { _, _ in }) throws(EngineError) {
-        let pool = try WorkerPool(threads: threads)
-        let parts = manifest.blobs.flatMap { blob in blob.parts.map { (blob, $0) } }
-        let digests = try PartWork(parts, byteCount: \.1.count)
-            .run(on: pool, progress) { (part) throws(EngineError) in
-                let memory = try AlignedMemory.allocated(byteCount: part.1.count, purpose: "verifying")
-                return try unsafe readPart(part.1, of: part.0, to: memory.base)
-            }
-        var first = 0
-        for blob in manifest.blobs {
-            let count = blob.parts.count
-            try check(blob, parts: Array(digests[first..<first + count]))
             first += count
         }
     }

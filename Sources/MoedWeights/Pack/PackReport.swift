@@ -1,6 +1,4 @@
-package import MoedWeights
-
-/// What packing did to the weights, tensor by tensor.
+/// The errors of packed weights, tensor by tensor.
 package struct PackReport: Sendable {
     package struct Tensor: Sendable, Equatable {
         package var name: String
@@ -11,12 +9,20 @@ package struct PackReport: Sendable {
         /// Σ weight²; 0 unless errors were measured, and of unquantised tensors, which are exact.
         package var squaredWeights: Double
 
+        package init(name: String, format: WeightFormat, weights: Int, squaredError: Double, squaredWeights: Double) {
+            self.name = name
+            self.format = format
+            self.weights = weights
+            self.squaredError = squaredError
+            self.squaredWeights = squaredWeights
+        }
+
         /// √(Σ (weight − packed)² / Σ weight²).
         package var relativeError: Double {
             squaredWeights > 0 ? (squaredError / squaredWeights).squareRoot() : 0
         }
 
-        /// What tensors of the same part in every layer share: `self_attn.q_proj`, `mlp.experts.up_proj`.
+        /// The name that tensors of the same part in every layer share: `self_attn.q_proj`, `mlp.experts.up_proj`.
         package var tensorClass: String {
             let words = name.split(separator: ".").filter {
                 Int($0) == nil && $0 != "model" && $0 != "layers"
@@ -27,21 +33,17 @@ package struct PackReport: Sendable {
 
     /// In the order of the pack.
     package private(set) var tensors: [Tensor] = []
-    /// Of the weight files.
+    /// Bytes of the weight files.
     package var byteCount = 0
 
     package init() {}
 
-    mutating func add(_ tensor: CheckpointWeights.Tensor, _ rows: Int, _ sums: PanelMaker.ErrorSums) {
-        if tensors.last?.name != tensor.entry.name {
-            tensors.append(
-                Tensor(
-                    name: tensor.entry.name, format: tensor.matrix.format, weights: 0, squaredError: 0,
-                    squaredWeights: 0))
-        }
-        tensors[tensors.count - 1].weights += rows * tensor.matrix.inputs
-        tensors[tensors.count - 1].squaredError += sums.error
-        tensors[tensors.count - 1].squaredWeights += sums.weights
+    /// Adds some rows of a tensor; rows of one tensor follow each other.
+    package mutating func add(_ rows: Tensor) {
+        guard tensors.last?.name == rows.name else { return tensors.append(rows) }
+        tensors[tensors.count - 1].weights += rows.weights
+        tensors[tensors.count - 1].squaredError += rows.squaredError
+        tensors[tensors.count - 1].squaredWeights += rows.squaredWeights
     }
 
     /// One row for all tensors of a class and format, and the worst of them.

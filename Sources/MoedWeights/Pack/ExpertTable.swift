@@ -1,8 +1,7 @@
 package import MoedCore
-package import MoedWeights
 
-/// All experts of a pack: where each lies in its file, in the order of (sparse layer, expert).
-package struct ExpertBank: Sendable {
+/// The table of all experts of a pack: where each lies in its file, in the order of (sparse layer, expert).
+package struct ExpertTable: Sendable {
     /// An expert's number: sparse layer · experts of a layer + expert.
     package typealias Key = Int
 
@@ -10,38 +9,33 @@ package struct ExpertBank: Sendable {
     package let blobs: [PackManifest.Blob]
     /// Experts of a layer.
     package let perLayer: Int
-    /// Place of each layer among the sparse ones; nil for dense layers.
+    /// Number of each layer among the sparse ones; nil for dense layers.
     package let sparseIndex: [Int?]
-    /// Bytes that hold any of them.
-    package let slotByteCount: Int
+    /// Bytes of an expert place: room for any expert.
+    package let placeByteCount: Int
 
+    /// - Throws: `EngineError(.badCheckpoint)` when an expert of the pack does not lie in one piece of whole pages.
     package init(_ pack: Pack, blobs: [PackManifest.Blob]) throws(EngineError) {
-        let c = pack.configuration
+        let shape = ModelShape(pack.configuration)
         path = "\(pack.directory)/\(PackManifest.WeightFileName.experts.rawValue)"
-        perLayer = c.experts?.count ?? 0
-        var index: [Int?] = []
-        var next = 0
-        for layer in 0..<c.layers {
-            index.append(c.isSparse(layer: layer) ? next : nil)
-            if c.isSparse(layer: layer) { next += 1 }
-        }
-        precondition(blobs.count == next * perLayer, "each expert of each sparse layer has a blob")
+        perLayer = shape.expertsPerLayer
+        sparseIndex = shape.sparseIndex
+        precondition(blobs.count == shape.expertCount, "each expert of each sparse layer has a blob")
         for blob in blobs {
             let unit = Pack.expertAlignment
             guard blob.offset % unit == 0, blob.byteCount % unit == 0, blob.partByteCount >= blob.byteCount
             else { throw pack.error(blob, "is not one piece of whole pages: pack the checkpoint again") }
         }
-        sparseIndex = index
         self.blobs = blobs
-        slotByteCount = blobs.reduce(0) { max($0, $1.byteCount) }
+        placeByteCount = blobs.reduce(0) { max($0, $1.byteCount) }
     }
 
     package var count: Int { blobs.count }
     package var layers: Int { perLayer > 0 ? count / perLayer : 0 }
-    /// Whether each expert lies at a multiple of its size, as in slots.
+    /// True when each expert lies at a multiple of its size, as in expert places.
     package var isUniform: Bool {
         blobs.indices.allSatisfy {
-            blobs[$0].offset == $0 * slotByteCount && blobs[$0].byteCount == slotByteCount
+            blobs[$0].offset == $0 * placeByteCount && blobs[$0].byteCount == placeByteCount
         }
     }
     package var byteCount: Int { blobs.reduce(0) { $0 + $1.byteCount } }

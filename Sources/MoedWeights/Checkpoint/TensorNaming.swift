@@ -1,0 +1,63 @@
+package import MoedCore
+
+/// The names of a checkpoint's tensors: finds the tensors that a weight of the model is stored in.
+package protocol TensorNaming: Sendable {
+    /// The matrix `name`, e.g. `model.layers.0.self_attn.q_proj`.
+    ///
+    /// - Throws: `EngineError(.badCheckpoint)` when a tensor is missing or of another shape, `(.unsupportedModel)` when
+    ///   its encoding is not read.
+    func matrix(_ name: String, _ shape: MatrixShape, in checkpoint: Checkpoint) throws(EngineError) -> any RowSource
+
+    /// The vector `name`, e.g. `model.norm`, as a matrix of one row.
+    ///
+    /// - Throws: as `matrix`.
+    func vector(_ name: String, count: Int, in checkpoint: Checkpoint) throws(EngineError) -> any RowSource
+}
+
+/// One tensor a weight, `name.weight`, of bf16, f16 or f32: safetensors as Hugging Face publishes them.
+package struct PlainNaming: TensorNaming {
+    package init() {}
+
+    package func matrix(
+        _ name: String, _ shape: MatrixShape, in checkpoint: Checkpoint
+    ) throws(EngineError) -> any RowSource {
+        let entry = try checkpoint.weight("\(name).weight", shape: [shape.outputs, shape.inputs])
+        return try Self.rows(CheckpointTensor(checkpoint: checkpoint, entry: entry), shape)
+    }
+
+    package func vector(
+        _ name: String, count: Int, in checkpoint: Checkpoint
+    ) throws(EngineError) -> any RowSource {
+        let entry = try checkpoint.weight("\(name).weight", shape: [count])
+        return try Self.rows(CheckpointTensor(checkpoint: checkpoint, entry: entry), MatrixShape(1, count))
+    }
+
+    /// - Throws: `EngineError(.badCheckpoint)` for an element type that holds no weights.
+    package static func rows(
+        _ tensor: any TensorBytes, _ shape: MatrixShape
+    ) throws(EngineError) -> any RowSource {
+        switch tensor.entry.type {
+        case .bf16: try BF16Rows(tensor, shape)
+        case .f16: try F16Rows(tensor, shape)
+        case .f32: try F32Rows(tensor, shape)
+        default: throw tensor.error("is \(tensor.entry.type.rawValue), which holds no weights")
+        }
+    }
+}
+
+/// A tensor in the files of a checkpoint.
+private struct CheckpointTensor: TensorBytes {
+    let checkpoint: Checkpoint
+    let entry: TensorEntry
+
+    func read(_ range: Range<Int>, into target: inout [UInt8]) throws(EngineError) {
+        try checkpoint.read(entry, bytes: range, into: &target)
+    }
+
+    func error(_ reason: String) -> EngineError { checkpoint.error(entry, reason) }
+}
+
+extension Checkpoint {
+    /// The naming of this checkpoint's tensors.
+    package var naming: any TensorNaming { PlainNaming() }
+}
