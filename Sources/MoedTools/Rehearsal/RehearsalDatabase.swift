@@ -1,4 +1,4 @@
-package import MoedCore
+import MoedCore
 import MoedPostgres
 package import MoedQueue
 
