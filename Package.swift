@@ -89,7 +89,8 @@ let package = Package(
         .testTarget(
             name: "MoedEngineTests",
             dependencies: [
-                "MoedEngine", "MoedBatching", "MoedWeights", "MoedCore", "CMoedKernels", "COpenBLAS", "TestSupport",
+                "MoedEngine", "MoedBatching", "MoedTools", "MoedWeights", "MoedCore", "CMoedKernels", "COpenBLAS",
+                "TestSupport",
             ],
             swiftSettings: swift),
         .testTarget(

@@ -63,6 +63,7 @@ package struct GenerationLoop {
     ///
     /// A job that is here already is begun anew: a worker that was declared dead may claim its own job again.
     package mutating func submit(_ task: GenerationTask, now: Duration) {
+        precondition(task.choices > 0, "an unchecked request reached the loop")
         cancel(task.job)
         var job = Unfinished(usage: Usage(), sequences: [], seed: task.sampling.seed, warnings: task.warnings)
         job.usage.prompt = task.prompt.count

@@ -8,17 +8,17 @@ package struct GenerationTask: Sendable {
     package var prompt: [TokenID]
     /// Most tokens to generate, injected ones included; at least 1.
     package var newTokensMax: Int
-    package var sampling: SamplingParameters
-    package var choices: Int
+    package var sampling = SamplingParameters.greedy
+    package var choices = 1
     /// Ids that end a choice: the model's end tokens and the request's `stop_token_ids`.
-    package var stopIDs: Set<TokenID>
+    package var stopIDs: Set<TokenID> = []
     /// Texts that end a choice when they appear in the answer; thinking is not searched.
-    package var stopStrings: [String]
-    package var thinking: ThinkingPolicy
+    package var stopStrings: [String] = []
+    package var thinking = ThinkingPolicy.none
     /// Whether the thinking text is part of the result; it is generated and counted either way.
     package var includesReasoning = true
     /// How long the job had waited when it was handed over: what `max_wait` is measured against.
-    package var waited: Duration
+    package var waited = Duration.zero
     /// Output tokens by choice that an earlier attempt left: the job goes on behind them.
     package var saved: [Int: [TokenID]] = [:]
     /// Remarks for the job's owner that are known before it runs.
@@ -26,25 +26,18 @@ package struct GenerationTask: Sendable {
     /// Makes the detokeniser of one choice.
     package var makeTextStream: @Sendable () -> any TokenTextStream
 
+    /// One greedy choice that ends at `newTokensMax`; everything else is set afterwards.
+    ///
+    /// - Precondition: `prompt` is not empty, and `newTokensMax` is at least 1.
     package init(
         job: JobID, jobClass: JobClass, prompt: [TokenID], newTokensMax: Int,
-        sampling: SamplingParameters = .greedy,
-        choices: Int = 1, stopIDs: Set<TokenID> = [], stopStrings: [String] = [],
-        thinking: ThinkingPolicy = .none, waited: Duration = .zero,
         makeTextStream: @escaping @Sendable () -> any TokenTextStream
     ) {
-        precondition(
-            !prompt.isEmpty && newTokensMax > 0 && choices > 0, "an unchecked request reached the loop")
+        precondition(!prompt.isEmpty && newTokensMax > 0, "an unchecked request reached the loop")
         self.job = job
         self.jobClass = jobClass
         self.prompt = prompt
         self.newTokensMax = newTokensMax
-        self.sampling = sampling
-        self.choices = choices
-        self.stopIDs = stopIDs
-        self.stopStrings = stopStrings
-        self.thinking = thinking
-        self.waited = waited
         self.makeTextStream = makeTextStream
     }
 }

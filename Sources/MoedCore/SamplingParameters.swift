@@ -15,14 +15,13 @@ package struct SamplingParameters: Sendable, Equatable {
     /// Subtracted per earlier generation of the token (OpenAI), −2…2.
     package var frequencyPenalty: Double
     /// Divides positive and multiplies negative logits of tokens in prompt or output (CTRL paper), > 0; 1 is off.
-    package var repetitionPenalty: Double
+    package var repetitionPenalty = 1.0
     /// Key of the counter-based random numbers, with choice and position.
     package var seed: UInt64
 
     package init(
         temperature: Double = 1, topK: Int = 0, topP: Double = 1, minP: Double = 0,
-        presencePenalty: Double = 0, frequencyPenalty: Double = 0, repetitionPenalty: Double = 1,
-        seed: UInt64 = 0
+        presencePenalty: Double = 0, frequencyPenalty: Double = 0, seed: UInt64 = 0
     ) {
         self.temperature = temperature
         self.topK = topK
@@ -30,7 +29,6 @@ package struct SamplingParameters: Sendable, Equatable {
         self.minP = minP
         self.presencePenalty = presencePenalty
         self.frequencyPenalty = frequencyPenalty
-        self.repetitionPenalty = repetitionPenalty
         self.seed = seed
     }
 

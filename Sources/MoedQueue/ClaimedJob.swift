@@ -4,9 +4,9 @@ package import MoedCore
 package struct ClaimedJob: Sendable, Equatable {
     package var lease: JobLease
     /// Number of this attempt, from 1.
-    package var attempt: Int
+    package var attempt = 1
     /// Times a worker died while running it. In bucket −1 it must run alone.
-    package var crashes: Int
+    package var crashes = 0
     package var jobClass: JobClass
     package var tenant: String
     /// Number of the tenant.
@@ -16,23 +16,19 @@ package struct ClaimedJob: Sendable, Equatable {
     /// Time from when it was due to its claim.
     package var waited: Duration
     /// Output tokens by choice that an earlier attempt left in checkpoints.
-    package var saved: [Int: [TokenID]]
+    package var saved: [Int: [TokenID]] = [:]
 
     package var id: JobID { lease.job }
 
     package init(
-        lease: JobLease, attempt: Int, crashes: Int, jobClass: JobClass, tenant: String, tenantID: Int,
-        body: String?, waited: Duration, saved: [Int: [TokenID]] = [:]
+        lease: JobLease, jobClass: JobClass, tenant: String, tenantID: Int, body: String?, waited: Duration
     ) {
         self.lease = lease
-        self.attempt = attempt
-        self.crashes = crashes
         self.jobClass = jobClass
         self.tenant = tenant
         self.tenantID = tenantID
         self.body = body
         self.waited = waited
-        self.saved = saved
     }
 }
 

@@ -39,15 +39,14 @@ package struct JobCompletion: AttemptEnd {
     /// Text of the OpenAI chat.completion object with all choices.
     package var body: String
     package var seed: UInt64
-    package var warnings: [String]
+    package var warnings: [String] = []
     package var usage: Usage
     /// From claim to end.
-    package var wall: Duration
+    package var wall = Duration.zero
 
     package init(
         lease: JobLease, content: String, reasoning: String?, finishReason: FinishReason, body: String,
-        seed: UInt64,
-        warnings: [String] = [], usage: Usage, wall: Duration
+        seed: UInt64, usage: Usage
     ) {
         self.lease = lease
         self.content = content
@@ -55,9 +54,7 @@ package struct JobCompletion: AttemptEnd {
         self.finishReason = finishReason
         self.body = body
         self.seed = seed
-        self.warnings = warnings
         self.usage = usage
-        self.wall = wall
     }
 
     var textBytes: Int { content.utf8.count + (reasoning?.utf8.count ?? 0) + body.utf8.count }

@@ -75,12 +75,14 @@ extension JobStore {
     }
 
     private static func claimedJob(_ row: Row, of jobClass: JobClass) throws(DatabaseError) -> ClaimedJob {
-        ClaimedJob(
+        var job = ClaimedJob(
             lease: JobLease(job: JobID(try row.value("id")), token: try row.value("lease_token")),
-            attempt: try row.value("attempt"), crashes: try row.value("crashes"), jobClass: jobClass,
-            tenant: try row.value("tenant"), tenantID: try row.value("tenant_id"),
+            jobClass: jobClass, tenant: try row.value("tenant"), tenantID: try row.value("tenant_id"),
             body: try row.optional("body"),
             waited: .milliseconds(try row.value("waited_ms", as: Int64.self)))
+        job.attempt = try row.value("attempt")
+        job.crashes = try row.value("crashes")
+        return job
     }
 
     private static func claim(

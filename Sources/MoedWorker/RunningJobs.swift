@@ -66,11 +66,12 @@ package struct RunningJobs {
         guard let job = held.removeValue(forKey: job), let first = result.choices.first else { return }
         let body = ChatCompletion.object(
             id: "chatcmpl-\(job.lease.job)", created: unixTime, model: modelName, result: result)
-        completions.append(
-            JobCompletion(
-                lease: job.lease, content: first.content, reasoning: first.reasoning,
-                finishReason: first.finishReason, body: body.serialized(), seed: result.seed,
-                warnings: result.warnings, usage: result.usage, wall: now - job.claimedAt))
+        var completion = JobCompletion(
+            lease: job.lease, content: first.content, reasoning: first.reasoning,
+            finishReason: first.finishReason, body: body.serialized(), seed: result.seed, usage: result.usage)
+        completion.warnings = result.warnings
+        completion.wall = now - job.claimedAt
+        completions.append(completion)
     }
 
     /// The runner could not go on with a job: another attempt may succeed.

@@ -18,10 +18,12 @@ import Testing
         _ job: Int64, prompt: [TokenID] = [1, 2, 3], max: Int = 8, choices: Int = 1, stops: [String] = [],
         thinking: ThinkingPolicy = .none
     ) -> GenerationTask {
-        GenerationTask(
+        var task = GenerationTask(
             job: JobID(job), jobClass: jobClass, prompt: prompt, newTokensMax: max,
-            sampling: SamplingParameters(seed: UInt64(job)), choices: choices, stopIDs: [Self.end],
-            stopStrings: stops, thinking: thinking, makeTextStream: { LetterStream() })
+            makeTextStream: { LetterStream() })
+        (task.sampling, task.choices) = (SamplingParameters(seed: UInt64(job)), choices)
+        (task.stopIDs, task.stopStrings, task.thinking) = ([Self.end], stops, thinking)
+        return task
     }
 
     func thinking(budget: Int?, startsOpen: Bool = false) -> ThinkingPolicy {

@@ -1,4 +1,5 @@
 import MoedEngine
+import TestSupport
 import Testing
 
 /// The streamed sweep's decisions: every expert of every layer is computed once, in time, with any number of places.

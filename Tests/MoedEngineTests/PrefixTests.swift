@@ -25,10 +25,11 @@ import Testing
         var sampling = SamplingParameters(temperature: 0.9, topK: 20, topP: 0.95, seed: UInt64(job) * 31)
         if job % 3 == 0 { sampling.presencePenalty = 0.5 }
         if job % 4 == 1 { sampling.repetitionPenalty = 1.1 }
-        return GenerationTask(
+        var task = GenerationTask(
             job: JobID(Int64(job)), jobClass: JobClass(model: "m", mode: .thinking, bucket: 8), prompt: prompt,
-            newTokensMax: 4 + job % 3, sampling: sampling, choices: choices,
-            makeTextStream: { LetterStream() })
+            newTokensMax: 4 + job % 3, makeTextStream: { LetterStream() })
+        (task.sampling, task.choices) = (sampling, choices)
+        return task
     }
 
     static func engine(_ kv: KVFormat = .f32, sharing: Bool = true, rows: Int = 512, kvTokens: Int = 8192)

@@ -103,6 +103,7 @@ extension JobCompletion {
         self.init(
             lease: lease, content: content, reasoning: "because", finishReason: .stop,
             body: #"{"choices":[]}"#,
-            seed: UInt64.max, usage: usage, wall: .milliseconds(12))
+            seed: UInt64.max, usage: usage)
+        wall = .milliseconds(12)
     }
 }

@@ -98,7 +98,7 @@ import Testing
         let measurement = SweepMeasurement(
             kind: .decode, tokens: 4, context: 10, seconds: Sample([3, 3, 3]),
             layersSeconds: Sample([2, 2, 2]),
-            cost: SweepCost(), readRate: 1, others: nil)
+            cost: SweepCost(), readRate: 1)
         #expect(measurement.tokensPerSecond(layers: 2, of: 2) == 4.0 / 3)
         #expect(measurement.tokensPerSecond(layers: 2, of: 8) == 4.0 / 9)
     }

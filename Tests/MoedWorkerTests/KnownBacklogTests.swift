@@ -37,7 +37,7 @@ import Testing
     private static func jobs(_ count: Int, tenant: Int = 1) -> [ClaimedJob] {
         (0..<count).map {
             ClaimedJob(
-                lease: JobLease(job: JobID(Int64($0)), token: 1), attempt: 1, crashes: 0, jobClass: jobClass,
+                lease: JobLease(job: JobID(Int64($0)), token: 1), jobClass: jobClass,
                 tenant: "default", tenantID: tenant, body: "{}", waited: .zero)
         }
     }

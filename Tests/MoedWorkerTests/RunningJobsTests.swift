@@ -6,7 +6,7 @@ import Testing
 @Suite struct RunningJobsTests {
     func claimed(_ id: Int64, token: Int64 = 1, bucket: Int = 8) -> ClaimedJob {
         ClaimedJob(
-            lease: JobLease(job: JobID(id), token: token), attempt: 1, crashes: 0,
+            lease: JobLease(job: JobID(id), token: token),
             jobClass: JobClass(model: "m", mode: .thinking, bucket: bucket), tenant: "default", tenantID: 1,
             body: "{}", waited: .zero)
     }

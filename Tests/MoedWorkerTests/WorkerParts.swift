@@ -39,7 +39,7 @@ final class WorkerParts {
 
     static func job(_ id: Int64, _ jobClass: JobClass = direct, token: Int64 = 1) -> ClaimedJob {
         ClaimedJob(
-            lease: JobLease(job: JobID(id), token: token), attempt: 1, crashes: 0, jobClass: jobClass,
+            lease: JobLease(job: JobID(id), token: token), jobClass: jobClass,
             tenant: "default", tenantID: 1, body: "{}", waited: .zero)
     }
 

@@ -35,17 +35,16 @@ package struct RequestPreparer: Sendable {
             job: job,
             jobClass: JobClass(
                 model: model, mode: mode, bucket: bucket ?? Self.bucket(tokens: prompt.count + newTokensMax)),
-            prompt: prompt,
-            newTokensMax: newTokensMax,
-            sampling: text.defaults.resolve(request, mode: mode, seed: seed), choices: request.choices,
-            stopIDs: (request.ignoreEOS ? [] : text.endIDs).union(request.stopTokenIDs),
-            stopStrings: request.stop,
-            thinking: ThinkingPolicy(
-                isEnabled: thinks, startsOpen: startsOpen, openID: text.tags.openID,
-                closeID: text.tags.closeID,
-                budget: request.thinkingTokenBudget, injection: text.tags.earlyStop),
-            waited: waited,
+            prompt: prompt, newTokensMax: newTokensMax,
             makeTextStream: { tokenizer.makeStream(skipSpecial: true) })
+        task.sampling = text.defaults.resolve(request, mode: mode, seed: seed)
+        task.choices = request.choices
+        task.stopIDs = (request.ignoreEOS ? [] : text.endIDs).union(request.stopTokenIDs)
+        task.stopStrings = request.stop
+        task.thinking = ThinkingPolicy(
+            isEnabled: thinks, startsOpen: startsOpen, openID: text.tags.openID, closeID: text.tags.closeID,
+            budget: request.thinkingTokenBudget, injection: text.tags.earlyStop)
+        task.waited = waited
         task.includesReasoning = request.includeReasoning
         if let requested, requested != mode {
             task.warnings.append("the model has no \(requested.rawValue) mode: the job ran in \(mode.rawValue) mode")

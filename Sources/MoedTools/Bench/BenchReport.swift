@@ -16,20 +16,6 @@ package struct BenchReport: Sendable {
     /// How experts are read; nil when all are in memory.
     package var disk: DiskReport?
 
-    package init(
-        model: String, layers: Int, fullLayers: Int, threads: Int, kernels: String, peaks: MachinePeaks,
-        measurements: [SweepMeasurement], disk: DiskReport? = nil
-    ) {
-        self.model = model
-        self.layers = layers
-        self.fullLayers = fullLayers
-        self.threads = threads
-        self.kernels = kernels
-        self.peaks = peaks
-        self.measurements = measurements
-        self.disk = disk
-    }
-
     /// The machine's peaks, with the memory's speed of a measurement's moment.
     private func peaks(of measurement: SweepMeasurement) -> MachinePeaks {
         var peaks = peaks

@@ -28,7 +28,7 @@ package struct SweepMeasurement: Sendable {
 
     package init(
         kind: Kind, tokens: Int, context: Int, seconds: Sample, layersSeconds: Sample, cost: SweepCost,
-        readRate: Double, others: Double?, streaming: StreamingUse? = nil
+        readRate: Double
     ) {
         self.kind = kind
         self.tokens = tokens
@@ -37,8 +37,6 @@ package struct SweepMeasurement: Sendable {
         self.layersSeconds = layersSeconds
         self.cost = cost
         self.readRate = readRate
-        self.others = others
-        self.streaming = streaming
     }
 
     package var tokensPerSecond: Double { Double(tokens) / seconds.median }
@@ -132,9 +130,11 @@ struct SweepBench {
                 engine.close(id)
             }
         }
-        return SweepMeasurement(
+        var measurement = SweepMeasurement(
             kind: .prefill, tokens: count, context: 0, seconds: Sample(times), layersSeconds: Sample(times),
-            cost: cost, readRate: moment.readRate, others: moment.others, streaming: moment.streaming)
+            cost: cost, readRate: moment.readRate)
+        (measurement.others, measurement.streaming) = (moment.others, moment.streaming)
+        return measurement
     }
 
     /// Opens a sequence and runs its prompt.
@@ -191,10 +191,11 @@ struct SweepBench {
             engine.model.layersCost(
                 rows: batch, visible: visible, cached: visible, keyValueBytes: keyValueBytes)
             + engine.model.outputCost(rows: batch)
-        return SweepMeasurement(
+        var measurement = SweepMeasurement(
             kind: .decode, tokens: batch, context: visible / batch, seconds: Sample(times),
-            layersSeconds: Sample(layersTimes), cost: cost, readRate: moment.readRate, others: moment.others,
-            streaming: moment.streaming)
+            layersSeconds: Sample(layersTimes), cost: cost, readRate: moment.readRate)
+        (measurement.others, measurement.streaming) = (moment.others, moment.streaming)
+        return measurement
     }
 
     private mutating func sweep(_ batch: Int, samples: Bool, _ lengths: inout [Int]) throws {

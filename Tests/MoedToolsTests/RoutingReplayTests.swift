@@ -1,5 +1,7 @@
 import MoedCore
 import MoedEngine
+import MoedTools
+import TestSupport
 import Testing
 
 @Suite struct RoutingReplayTests {
@@ -59,16 +61,5 @@ import Testing
         #expect(ours >= (others.max() ?? 1) - 0.05, "\(ours) of \(others)")
         for other in others + [ours] { #expect(other <= rate(.belady) + 1e-9) }
         #expect(RoutingReplay(trace, .belady, capacity: 48).misses <= 48)
-    }
-}
-
-/// Equal numbers each time.
-struct SplitMix: RandomNumberGenerator {
-    var state: UInt64
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = (state ^ state >> 30) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ z >> 27) &* 0x94D0_49BB_1331_11EB
-        return z ^ z >> 31
     }
 }

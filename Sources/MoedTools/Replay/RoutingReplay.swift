@@ -1,3 +1,5 @@
+package import MoedEngine
+
 /// Replays a recorded routing through a cache policy and counts hits and misses.
 package struct RoutingReplay: Sendable, Equatable {
     package enum Policy: Sendable, Equatable {
