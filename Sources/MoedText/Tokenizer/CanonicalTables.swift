@@ -32,8 +32,8 @@ struct CanonicalTables: Sendable {
         }
     }
 
-    /// Adds a character's composition if NFC leaves the character unchanged. NFC decomposes characters that are excluded
-    /// from composition.
+    /// Adds a character's composition if NFC leaves the character unchanged. NFC decomposes characters that are
+    /// excluded from composition.
     private mutating func addComposition(of value: UInt32, _ text: String, _ decomposed: [UInt32]) {
         guard let last = decomposed.last, decomposed.count > 1,
             text.precomposedStringWithCanonicalMapping.unicodeScalars.map(\.value) == [value]

@@ -71,8 +71,8 @@ struct PreTokenizer: Sendable, Equatable {
     }
 
     /// End of a word of white space. The word ends after the run's last line end, if there is one. Otherwise it ends
-    /// before the run's last character, so that a blank stays with the following word. At the end of the text, and for a
-    /// run of one character, the word is the whole run.
+    /// before the run's last character, so that a blank stays with the following word. At the end of the text, and
+    /// for a run of one character, the word is the whole run.
     private func spaceEnd(_ text: Span<UInt8>, _ start: Int, _ classes: ScalarClass.Table) -> Int {
         var end = start
         var lastStart = start

@@ -137,7 +137,7 @@ struct TokenizerFile {
         try model.refuse("byte_fallback", unless: [false])
     }
 
-    /// Whether the text is brought to form C; any other normaliser is refused.
+    /// True when the file requires normalisation to form C. All other normalisers are refused.
     private static func normalizes(_ root: FileObject) throws(TextError) -> Bool {
         guard root["normalizer"] != nil else { return false }
         let normalizer = try root.object("normalizer")

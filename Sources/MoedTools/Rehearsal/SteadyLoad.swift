@@ -2,7 +2,7 @@ import MoedCore
 import MoedHost
 import MoedQueue
 
-/// Seconds of each poll (`look`), claim and completion.
+/// Seconds of each poll, claim and completion.
 package struct ClaimTimes: Sendable {
     package var look: [Double] = []
     package var claim: [Double] = []
