@@ -81,7 +81,7 @@ struct Scene {
         return try rows[0].value("jobs")
     }
 
-    /// What each job came to, in order.
+    /// Results of all jobs by id: id, finish reason, reasoning, content and token count.
     func texts() async throws -> [String] {
         try await database.query(
             "SELECT concat_ws('|', id, finish_reason, reasoning, content, total_tokens) AS text FROM moed.jobs ORDER BY id"

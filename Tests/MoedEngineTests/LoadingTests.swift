@@ -34,7 +34,7 @@ import Testing
             try checkpoint.write("model.safetensors", TestCheckpoint.safetensors(tensors))
             let error = try #require(loadingError(checkpoint))
             #expect(error.code == .badCheckpoint && error.message.contains(name))
-            // Of the wrong shape it does not count.
+            // A tensor of the wrong shape is refused, too.
             tensors.append((name, [5]))
             try checkpoint.write("model.safetensors", TestCheckpoint.safetensors(tensors))
             #expect(try #require(loadingError(checkpoint)).message.contains("[5]"))

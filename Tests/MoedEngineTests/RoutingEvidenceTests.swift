@@ -4,7 +4,7 @@ import MoedWeights
 import TestSupport
 import Testing
 
-/// What the engine's cache does with the sample model's own routing, beside what `moed replay` says about it.
+/// Compares the engine's expert cache with `moed replay` on the sample model's own routing.
 @Suite struct RoutingEvidenceTests {
     private let folder: TemporaryFolder
     private let scene: PackScene

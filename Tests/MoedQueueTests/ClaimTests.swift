@@ -63,7 +63,7 @@ struct ClaimTests {
         await queue.close()
     }
 
-    /// What a tenant was served lately fades as one looks: it is read once, for all of its priorities.
+    /// A tenant's recent usage decays with time: a poll reads it once, for all of the tenant's priorities.
     @Test func aLookNamesATenantOnce() async throws {
         let queue = try await Queue()
         let worker = try await queue.worker()
@@ -233,7 +233,7 @@ struct ClaimTests {
         await queue.close()
     }
 
-    /// What others are taking at this instant is passed over, without waiting and without a second look.
+    /// A claim skips jobs that another claim has locked, without waiting and without a second poll.
     @Test func jobsThatOthersAreTakingArePassedOver() async throws {
         let queue = try await Queue()
         let worker = try await queue.worker()

@@ -71,7 +71,7 @@ package final class MoedDaemonProcess {
 
     package var isRunning: Bool { process.isRunning }
     package var processID: Int32 { process.processIdentifier }
-    /// What it has logged so far.
+    /// Text logged so far.
     package var logText: String { (try? String(contentsOf: log, encoding: .utf8)) ?? "" }
 
     package func signal(_ number: Int32) { kill(process.processIdentifier, number) }
