@@ -44,7 +44,7 @@ import Testing
         }
     }
 
-    /// Beside the first sweep only what it needs is read, and what was under way before.
+    /// During the first sweep, only reads that it needs and reads already in flight are carried out.
     @Test func theFirstSweepIsNotHeldUp() async throws {
         try await onOwnThread { [scene] in
             let reader = try FaultyReader(scene.experts)

@@ -81,7 +81,7 @@ import Testing
         #expect(try half.logits(prompt) == rounded.logits(prompt))
     }
 
-    /// Finite weights whose products are not: no token may be drawn from such logits.
+    /// Finite weights can have infinite products: no token may be sampled from such logits.
     @Test func overflowGivesNoToken() throws {
         var tensors = try Self.sampleTensors()
         let norm = try #require(tensors.firstIndex { $0.name == "model.norm.weight" })

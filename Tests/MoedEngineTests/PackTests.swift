@@ -5,7 +5,7 @@ import MoedWeights
 import TestSupport
 import Testing
 
-/// Packs of the sample model and of small made-up ones: what was packed is what would have been loaded.
+/// Packs of the sample model and of small synthetic models: a loaded pack equals the loaded checkpoint.
 @Suite struct PackTests {
     static let formats: [(experts: WeightFormat, dense: WeightFormat)] = [
         (.bf16, .bf16), (.int8(group: 64), .int8(group: 64)), (.int4(group: 64), .int8(group: 64)),
