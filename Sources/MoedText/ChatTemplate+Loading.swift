@@ -1,18 +1,18 @@
 import MoedCore
 
 extension ChatTemplate {
-    /// The special tokens of `tokenizer_config.json` that templates know by name.
+    /// Special tokens of `tokenizer_config.json` that templates refer to by name.
     private static let tokenNames = [
         "bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token",
     ]
 
-    /// Finds a checkpoint's template: the file `chat_template.jinja` wins over the field `chat_template` of
-    /// `tokenizer_config.json`, which is the source or a list of named sources with one named `default`.
+    /// Loads a checkpoint's template. The file `chat_template.jinja` takes precedence over the field `chat_template` of
+    /// `tokenizer_config.json`. The field is the source, or a list of named sources with one named `default`.
     ///
     /// - Parameters:
-    ///   - tokenizerConfigJSON: Contents of `tokenizer_config.json`; also gives `bos_token`, `eos_token` and
-    ///     their like.
-    ///   - chatTemplateFile: Contents of `chat_template.jinja`; nil when there is none.
+    ///   - tokenizerConfigJSON: Contents of `tokenizer_config.json`; also the source of `bos_token`, `eos_token` and
+    ///     similar tokens.
+    ///   - chatTemplateFile: Contents of `chat_template.jinja`; nil when the file does not exist.
     ///   - file: Name of `tokenizer_config.json` in errors.
     /// - Returns: nil when the checkpoint has no template.
     package static func load(
@@ -59,7 +59,8 @@ extension ChatTemplate {
         }
     }
 
-    /// Special tokens are strings or objects with the string as `content`; null ones are left undefined.
+    /// Special tokens by name: each field is a string, or an object with the string as `content`. Null fields stay
+    /// undefined.
     private static func tokens(in fields: JSONObject, file: String) throws(TextError) -> JSONObject {
         var tokens = JSONObject()
         for name in tokenNames {

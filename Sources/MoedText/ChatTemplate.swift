@@ -1,14 +1,14 @@
 package import MoedCore
 
-/// The chat template of a checkpoint: Jinja source that turns messages into the text a model reads.
+/// A checkpoint's chat template: Jinja source that renders messages to prompt text.
 ///
-/// Rendering equals Hugging Face transformers' (`ImmutableSandboxedEnvironment`, `trim_blocks`, `lstrip_blocks`):
-/// a checkpoint is trained on what that prints, down to the byte.
+/// Rendering equals Hugging Face transformers' (`ImmutableSandboxedEnvironment`, `trim_blocks`, `lstrip_blocks`)
+/// byte by byte, because checkpoints are trained on that output.
 package struct ChatTemplate: Sendable {
-    /// Longest source that is parsed; Qwen's have 4 kB.
+    /// Maximum size of the source in bytes; Qwen's templates have 4 kB.
     private static let sourceBytesMax = 1 << 20
 
-    /// Computing time of the calling thread.
+    /// CPU time of the calling thread.
     package static var threadTime: @Sendable () -> Duration { ThreadTime.now }
 
     private let program: JinjaProgram
@@ -18,9 +18,9 @@ package struct ChatTemplate: Sendable {
     /// Parses a template.
     ///
     /// - Parameters:
-    ///   - file: Name used in errors.
+    ///   - file: Name of the template in errors.
     ///   - constants: Variables of every rendering, such as `eos_token`.
-    /// - Throws: ``TextError`` naming the line when the source is no template or uses what is not supported.
+    /// - Throws: ``TextError`` naming the line when the source is no template or uses an unsupported feature.
     package init(source: String, file: String, constants: JSONObject = JSONObject()) throws(TextError) {
         guard source.utf8.count <= Self.sourceBytesMax else {
             throw TextError(
@@ -34,15 +34,15 @@ package struct ChatTemplate: Sendable {
     /// Renders a conversation.
     ///
     /// - Parameters:
-    ///   - messages: Chat messages in OpenAI's shape. Their keys' order counts where a template prints objects.
+    ///   - messages: Chat messages in OpenAI's format. The order of their keys matters when a template prints objects.
     ///   - tools: Tool definitions; nil is the template's `none`.
-    ///   - variables: Whatever else the template may ask for: `add_generation_prompt` (false when absent),
-    ///     `enable_thinking`, a request's `chat_template_kwargs`. They win over everything of the same name. Names
-    ///     that are absent are undefined in the template.
+    ///   - variables: Further variables: `add_generation_prompt` (false when absent), `enable_thinking`, a request's
+    ///     `chat_template_kwargs`. They override all other variables of the same name. Absent names are undefined in
+    ///     the template.
     ///   - clock: Time since any fixed point; rendering stops after about two seconds of it. The default is the
-    ///     computing time of the calling thread.
+    ///     CPU time of the calling thread.
     /// - Throws: ``TextError`` with the line at which the template failed, refused the messages
-    ///   (`raise_exception`) or went beyond a limit.
+    ///   (`raise_exception`) or exceeded a limit.
     package func render(
         messages: JSONValue, tools: JSONValue?, variables: JSONObject,
         clock: @escaping @Sendable () -> Duration = ChatTemplate.threadTime

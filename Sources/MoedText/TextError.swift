@@ -1,9 +1,9 @@
-/// Why a tokenizer file or a chat template cannot be used, or why rendering failed.
+/// Error of an unusable tokenizer file or chat template, or of a failed rendering.
 package struct TextError: Error, Sendable, Equatable, CustomStringConvertible {
     package enum Code: Sendable {
-        /// The file is not what its format says: not JSON, a missing or mistyped field, a contradiction.
+        /// The file violates its format: invalid JSON, a missing or mistyped field, or a contradiction.
         case malformedFile
-        /// The file asks for something that moed does not do; the reason names it.
+        /// The file needs a feature that moed does not support; the reason names it.
         case unsupported
         case templateSyntax
         case templateFailed

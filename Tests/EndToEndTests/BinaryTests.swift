@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-/// How the program for installation is linked. `make build` checks it too.
+/// Linkage of the program for installation. `make build` checks it too.
 struct BinaryTests {
     private static let binary = Fixtures.packageRoot.appending(path: ".build-static/dist/moed")
     private static let script = Fixtures.packageRoot.appending(path: ".ci/check-binary")

@@ -66,7 +66,7 @@ struct BudgetTests {
         #expect(try await scene.accountingFaults() == [])
     }
 
-    /// What watches many daemons sees this one's jobs, memory and cache.
+    /// The metrics endpoint reports the daemon's jobs, memory and cache.
     @Test func metricsOverHTTP() async throws {
         let pack = try await SamplePack()
         let scene = try await Scene()

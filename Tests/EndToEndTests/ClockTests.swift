@@ -14,7 +14,7 @@ private enum FakeTime {
         Scene.obstacle ?? (library == nil ? "faketime is not installed" : nil)
     }
 
-    /// Removes what the library leaves in shared memory.
+    /// Removes the library's leftovers in shared memory.
     static func cleanUp() throws {
         for name in try FileManager.default.contentsOfDirectory(atPath: "/dev/shm")
         where name.contains("faketime") {
@@ -23,10 +23,10 @@ private enum FakeTime {
     }
 }
 
-/// T15: workers whose clocks are an hour off the database's, whose clock alone decides.
+/// T15: the workers' clocks are an hour off the database's. Only the database's clock decides.
 ///
-/// It is the server's clock that is moved: a preloaded library moves what a process reads, not what the kernel waits
-/// for, and the daemon waits for instants.
+/// The tests shift the server's clock: a preloaded library shifts the times that a process reads, not the kernel's
+/// timers, and the daemon waits for instants.
 @Suite(.serialized, .enabled(if: FakeTime.obstacle == nil, Comment(rawValue: FakeTime.obstacle ?? "")))
 struct ClockTests {
     @Test(arguments: [1, -1])

@@ -3,7 +3,7 @@ import MoedPostgres
 import TestSupport
 import Testing
 
-/// A server, a migrated database and a folder in which a document's commands run.
+/// A server, a migrated database and a working folder for a document's commands.
 ///
 /// Documents speak of a model in `MODEL` and of a database that libpq's variables name. Variables of the environment
 /// override `moed.yaml`, so that a document may show paths of its own there.
@@ -73,11 +73,11 @@ struct DocumentTests {
             case .file, .shown, .notRun, .unclear: break
             }
         }
-        // Commands of documents are no exception to what holds whenever no daemon runs.
+        // The accounting contracts hold after a document's commands, too.
         #expect(try await scene.scene.accountingFaults() == [])
     }
 
-    /// Without blanks at their ends, which an editor removes.
+    /// Lines without trailing blanks, because editors remove them.
     private static func lines(_ text: String) -> [String] {
         text.trimmingCharacters(in: .newlines).split(separator: "\n", omittingEmptySubsequences: false)
             .map { String($0.replacing(#/\s+$/#, with: "")) }

@@ -4,7 +4,7 @@ import MoedPostgres
 import TestSupport
 import Testing
 
-/// What goes wrong at night: killed daemons, signals, a database that goes away.
+/// Faults of a running daemon: kills, signals, a lost database.
 @Suite(.serialized, .enabled(if: Scene.obstacle == nil, Comment(rawValue: Scene.obstacle ?? "")))
 struct FaultTests {
     /// - Returns: their numbers, in order.
@@ -81,7 +81,7 @@ struct FaultTests {
     func unfinishedJobsGoOnFromTheirCheckpoints(_ signal: Int32) async throws {
         func scene() async throws -> Scene {
             let scene = try await Scene()
-            // Of lengths that differ, so that those which run together do not end together.
+            // The lengths differ, so that concurrent jobs do not end together.
             for length in 0..<8 { try await enqueue(scene, 2, maxTokens: 240 + 40 * length) }
             try await ignoreEndTokens(scene)
             return scene
@@ -185,7 +185,7 @@ struct FaultTests {
                 try await eventually {
                     try await scene.count("state = 'succeeded'") == Int64(number)
                 })
-            // What comes while it is not idle is not notified.
+            // Inserts while the worker is not idle send no notification.
             #expect(
                 try await eventually {
                     try await scene.database.value(
@@ -243,7 +243,7 @@ struct FaultTests {
             try await eventually {
                 try await scene.count("state IN ('succeeded', 'failed')") == 24
             })
-        // What was refused while the table took nothing has failed; nothing is left behind.
+        // Jobs whose result was refused by the closed table have failed. No job is left over.
         #expect(try await scene.count("state = 'failed' AND error_code <> 'result_refused'") == 0)
         #expect(try await scene.count("state = 'succeeded'") > 0)
         daemon.signal(SIGTERM)

@@ -4,12 +4,12 @@ import Testing
 
 /// One Markdown file of the project: its fenced blocks and its prose.
 struct MarkdownDocument: Sendable, CustomTestStringConvertible {
-    /// A fenced block. The words after the language say what a test does with it.
+    /// A fenced block. The words after the language determine its use in a test.
     struct Block: Sendable {
         enum Use: Sendable, Equatable {
             /// ```` ```sh ```` and ```` ```sql ````: it runs and must succeed.
             case run
-            /// ```` ```yaml file: NAME ````: it is written to the folder in which commands run.
+            /// ```` ```yaml file: NAME ````: it is written to the commands' working folder.
             case file(String)
             /// ```` ```text output ````: standard output of the block before.
             case output

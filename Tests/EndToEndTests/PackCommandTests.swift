@@ -3,7 +3,7 @@ import MoedCore
 import TestSupport
 import Testing
 
-/// `moed pack` and what takes packs, as people use them.
+/// `moed pack`, and the commands that read packs, run as by users.
 @Suite(.enabled(if: MoedProgram.binary != nil, Comment(rawValue: MoedProgram.missing)))
 struct PackCommandTests {
     private let folder: TemporaryFolder
@@ -107,7 +107,7 @@ struct PackCommandTests {
                 continue
             }
             killed += 1
-            // Nothing takes for a pack what is left.
+            // No command accepts the remains as a pack.
             #expect(inspected.status == 1 && inspected.errors.contains("manifest.json"), "\(inspected)")
         }
         #expect(killed > 0)

@@ -47,9 +47,9 @@ struct Scene {
         }
     }
 
-    /// Kills a daemon, and lets its lease run out once the server has done what the daemon asked for last.
+    /// Kills a daemon, and expires its lease after the server has finished the daemon's last statements.
     ///
-    /// - Returns: whether it was killed by that, and had not ended before.
+    /// - Returns: true when this killed the daemon; false when it had ended before.
     func bury(_ daemon: MoedDaemonProcess) async throws -> Bool {
         daemon.signal(SIGKILL)
         guard try await daemon.exitCode() == -SIGKILL else { return false }
@@ -64,7 +64,7 @@ struct Scene {
         return isOver
     }
 
-    /// Jobs of which a daemon has kept what it generated so far.
+    /// Number of jobs with a checkpoint.
     func checkpointed() async throws -> Int64 {
         try await database.value("SELECT count(DISTINCT job_id) AS value FROM moed.job_checkpoint") ?? 0
     }
@@ -81,14 +81,14 @@ struct Scene {
         return try rows[0].value("jobs")
     }
 
-    /// What each job came to, in order.
+    /// Results of all jobs by id: id, finish reason, reasoning, content and token count.
     func texts() async throws -> [String] {
         try await database.query(
             "SELECT concat_ws('|', id, finish_reason, reasoning, content, total_tokens) AS text FROM moed.jobs ORDER BY id"
         ).map { try $0.value("text") }
     }
 
-    /// Contract 1 and 4 in one query: what must be true whenever no daemon runs.
+    /// Violations of contracts 1 and 4. The contracts must hold whenever no daemon runs.
     func accountingFaults() async throws -> [String] {
         try await database.query(
             """

@@ -1,6 +1,6 @@
 import Glibc
 
-/// The parsers that are fuzzed. Each reads what may come from anywhere and must answer, never trap or hang.
+/// Fuzzed parsers by name. Each reads untrusted input and must return, never trap or hang.
 private let targets: [String: @Sendable ([UInt8]) -> Void] = [
     "json": fuzzJSON, "jinja": fuzzTemplate, "tokenizer": fuzzTokenizer, "safetensors": fuzzSafetensors,
     "manifest": fuzzManifest,
@@ -22,7 +22,7 @@ package func testOneInput(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt 
     return 0
 }
 
-/// Says what does not hold and ends the run: libFuzzer keeps the input.
+/// Prints the broken condition and aborts the run: libFuzzer keeps the input.
 func check(_ holds: Bool, _ message: @autoclosure () -> String) {
     guard !holds else { return }
     var text = "Fatal error: \(message())\n"

@@ -12,7 +12,8 @@ private func write(_ bytes: [UInt8]) {
     close(file)
 }
 
-/// A file as it is; or, after the letter h, the text of a header, which gets its length and 256 bytes of data.
+/// Fuzzes a whole file. After the letter h the input is only the header's text, completed with its length and 256
+/// bytes of data.
 func fuzzSafetensors(_ bytes: [UInt8]) {
     if bytes.first == UInt8(ascii: "h") {
         let text = bytes.dropFirst()
@@ -29,7 +30,7 @@ func fuzzSafetensors(_ bytes: [UInt8]) {
     }
 }
 
-/// A manifest as it is; and with mark, version and digest put right, which a fuzzer does not guess.
+/// Fuzzes a manifest as it is, and again with correct mark, version and digest, which a fuzzer does not guess.
 func fuzzManifest(_ bytes: [UInt8]) {
     _ = try? PackManifest(bytes, path: "fuzz")
     guard var object = try? JSONValue(parsing: bytes).object else { return }

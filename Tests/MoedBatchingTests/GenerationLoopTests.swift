@@ -93,7 +93,7 @@ import Testing
             #expect(result?.choices == expected?.choices)
             var usage = result?.usage
             if budget == nil {
-                // The prompt's three tokens and what was saved; a choice that was saved whole is not fed again.
+                // The prompt's three tokens and the saved tokens. A completely saved choice is not fed again.
                 let recomputed = count == 0 ? 0 : count == 12 ? 3 + 6 : 3 + count + count / 2
                 #expect(usage?.recomputed == recomputed)
             }

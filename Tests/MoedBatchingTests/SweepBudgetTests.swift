@@ -11,11 +11,11 @@ import Testing
 
     @Test(
         arguments: [
-            // No bound, nobody who waits, nothing known yet: all that the engine takes.
+            // No bound, no waiting sequence, or no measurement yet: the engine's maximum.
             (nil, [10, 20], 4, 512), (200, [10, 100], 0, 512), (200, [], 4, 512),
             // (200 - 20) / 2
             (200, [10, 100], 4, 90), (200, [10, 100, 60, 30], 4, 90),
-            // More than the engine takes.
+            // More than the engine's maximum.
             (100_000, [10, 100], 4, 512),
             // Prompts go on in any case.
             (21, [10, 100], 4, 36), (1, [10, 100], 4, 36),

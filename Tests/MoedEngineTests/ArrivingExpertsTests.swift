@@ -44,7 +44,7 @@ import Testing
         }
     }
 
-    /// Beside the first sweep only what it needs is read, and what was under way before.
+    /// During the first sweep, only reads that it needs and reads already in flight are carried out.
     @Test func theFirstSweepIsNotHeldUp() async throws {
         try await onOwnThread { [scene] in
             let reader = try FaultyReader(scene.experts)
@@ -79,7 +79,7 @@ import Testing
             let error = try #require(PackScene.failure(engine))
             #expect(error.code == .io && error.message.contains("model.layers."), "\(error)")
             reader.set { _ in nil }
-            // What else failed meanwhile is found by the sweeps that come to it.
+            // Later sweeps reach the other failed experts, and read them again.
             var bits: [[UInt32]]?
             for _ in 0..<100 where bits == nil { bits = try? PackScene.bits(engine) }
             #expect(bits == expected)
@@ -100,7 +100,7 @@ import Testing
         reader.letGo()
     }
 
-    /// What sweeps wait for comes before the rest.
+    /// Reads that sweeps wait for come before the rest.
     @Test func theWantedFirst() async throws {
         let reader = try FaultyReader(scene.experts)
         reader.hold()

@@ -126,7 +126,7 @@ import Testing
         }
     }
 
-    /// What went wrong before must not look like numbers afterwards.
+    /// NaN and infinity must not become finite numbers in the cache.
     @Test func whatIsNoNumberStaysNone() {
         for kernels in KernelCalls.all {
             for format in KVFormat.allCases {

@@ -4,7 +4,7 @@ import MoedWeights
 import TestSupport
 import Testing
 
-/// What the engine refuses, and that it works on afterwards.
+/// The engine refuses invalid calls and continues to work afterwards.
 @Suite struct EngineContractTests {
     let engine: Engine
     static let prompt: [TokenID] = [636, 275, 198]
@@ -116,7 +116,7 @@ import Testing
         #expect(try engine.score([5, 6], top: 1000)[0].top.count == 300)
     }
 
-    /// What is said to be used is what the sizes give.
+    /// The reported memory equals the computed sizes.
     @Test func memoryIsCounted() throws {
         let memory = engine.memory
         // 6 layers, 4 blocks, 2 heads, 32 tokens, keys and values of 32 f32.

@@ -2,7 +2,7 @@ import MoedEngine
 import Testing
 
 @Suite struct ExpertCachePolicyTests {
-    /// Uses and admits like a sweep; returns how many were kept already.
+    /// Uses and admits experts like a sweep; returns the number of hits.
     @discardableResult
     private func sweep(_ policy: inout ExpertCachePolicy, _ keys: [Int]) -> Int {
         var hits = 0
@@ -35,7 +35,7 @@ import Testing
         #expect(admission == .replace(1))
     }
 
-    /// One that comes once does not displace what is wanted every time.
+    /// An expert used once does not displace experts that every sweep uses.
     @Test func passersByAreNotAdmitted() {
         var policy = ExpertCachePolicy(.moed, capacity: 4, layers: 1, perLayer: 64)
         for _ in 0..<10 { sweep(&policy, [0, 1, 2]) }

@@ -103,7 +103,7 @@ import Testing
         let pool = try pool(method)
         for _ in 0..<100 { pool.queueLater((0..<Self.places).map { .init(key: $0, place: $0) }) }
         pool.stop()
-        // What was under way when it stopped has ended.
+        // Reads that were in flight at the stop have ended.
         #expect(pool.takeEnded().allSatisfy { $0.error == nil })
     }
 }

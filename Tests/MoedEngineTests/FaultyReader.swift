@@ -18,7 +18,7 @@ final class FaultyReader: ExpertReader {
         var offsets: [Int] = []
         var fault: (@Sendable (Int) -> Fault?)?
         var isOnce = false
-        /// Where the last read failed.
+        /// Offsets at which the last read failed.
         var failed: Set<Int> = []
         var isHeld = false
         var waiting = 0
@@ -29,11 +29,11 @@ final class FaultyReader: ExpertReader {
 
     init(_ path: String) throws { file = try DirectFile(path) }
 
-    /// - Parameter once: a read that failed succeeds when it is tried again, in whatever order threads come.
+    /// - Parameter once: true lets a failed read succeed when it is repeated, in any order of the threads.
     func set(once: Bool = false, _ fault: @escaping @Sendable (Int) -> Fault?) {
         state.withLock { ($0.fault, $0.isOnce) = (fault, once) }
     }
-    /// Where the reads so far began, in order.
+    /// Start offsets of the reads so far, in order.
     var offsets: [Int] { state.withLock { $0.offsets } }
     func hold() { state.withLock { $0.isHeld = true } }
     func letGo() { state.withLock { $0.isHeld = false } }

@@ -4,7 +4,7 @@ import MoedWeights
 import TestSupport
 import Testing
 
-/// Contract 2: the same job gives the same tokens, whatever runs beside it and however it is cut up.
+/// Contract 2: the same job gives the same tokens, regardless of concurrent jobs and of chunking.
 @Suite struct InvarianceTests {
     /// Jobs of several lengths, thinking and not, seeded, some with penalties.
     static func requests() throws -> [TestRequest] {

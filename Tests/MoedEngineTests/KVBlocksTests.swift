@@ -65,7 +65,7 @@ import Testing
         #expect(blocks.find(key(KVBlocks.start, 2)) == nil && blocks.find(key(a.prefix, 1)) == nil)
     }
 
-    /// Sequences that come and go: no block is lost, none is used by two whose tokens differ.
+    /// Sequences open and close: no block is lost, and sequences with different tokens never share a block.
     @Test(arguments: 1...8) func keepsItsBooks(_ seed: UInt64) throws {
         struct User {
             var tokens: [TokenID]

@@ -4,7 +4,7 @@ import MoedEngine
 import TestSupport
 import Testing
 
-/// Contract 2 for every format of keys and values, and what the smaller ones cost.
+/// Contract 2 for every KV format, and the accuracy loss of the smaller formats.
 @Suite struct KVFormatTests {
     static func prompt() throws -> [TokenID] {
         Array(try SamplePrompt.all()[0...].flatMap { $0.promptIDs }.prefix(150))

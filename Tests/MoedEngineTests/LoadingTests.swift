@@ -34,7 +34,7 @@ import Testing
             try checkpoint.write("model.safetensors", TestCheckpoint.safetensors(tensors))
             let error = try #require(loadingError(checkpoint))
             #expect(error.code == .badCheckpoint && error.message.contains(name))
-            // Of the wrong shape it does not count.
+            // A tensor of the wrong shape is refused, too.
             tensors.append((name, [5]))
             try checkpoint.write("model.safetensors", TestCheckpoint.safetensors(tensors))
             #expect(try #require(loadingError(checkpoint)).message.contains("[5]"))
@@ -81,7 +81,7 @@ import Testing
         #expect(try half.logits(prompt) == rounded.logits(prompt))
     }
 
-    /// Finite weights whose products are not: no token may be drawn from such logits.
+    /// Finite weights can have infinite products: no token may be sampled from such logits.
     @Test func overflowGivesNoToken() throws {
         var tensors = try Self.sampleTensors()
         let norm = try #require(tensors.firstIndex { $0.name == "model.norm.weight" })

@@ -1,7 +1,7 @@
 import MoedEngine
 import Testing
 
-/// How a budget is shared out: a table.
+/// Table of memory plans by budget.
 @Suite struct MemoryPlanTests {
     private static let needs = MemoryPlan.Needs(
         budget: 0, process: 100, dense: 500, activations: 50,

@@ -5,14 +5,14 @@ import MoedWeights
 import TestSupport
 import Testing
 
-/// Packs of the sample model and of small made-up ones: what was packed is what would have been loaded.
+/// Packs of the sample model and of small synthetic models: a loaded pack equals the loaded checkpoint.
 @Suite struct PackTests {
     static let formats: [(experts: WeightFormat, dense: WeightFormat)] = [
         (.bf16, .bf16), (.int8(group: 64), .int8(group: 64)), (.int4(group: 64), .int8(group: 64)),
         (.int4(group: 32), .bf16), (.int8(group: 128), .int8(group: 32)), (.bf16, .int8(group: 128)),
     ]
 
-    /// Of the sample model: all weights but the norms.
+    /// Number of the sample model's weights without the norms.
     static let matrixWeights = 2_750_464 - 6 * (2 * 128 + 2 * 32) - 128
 
     @discardableResult
@@ -87,7 +87,7 @@ import Testing
         try expectSame(
             try Qwen3Model.load(opened, experts: format, dense: format, threads: 1),
             try Qwen3Model.load(try Pack.open(folder.path("pack")), threads: 1), [0, 3, 1])
-        // Of f32 weights “as stored” is f32; embeddings have no fewer than eight bits.
+        // With f32 weights, “as stored” is f32. Embeddings have at least eight bits.
         let pack = try Pack.open(folder.path("pack"))
         let stored = format == .bf16 ? WeightFormat.f32 : format
         #expect(try pack.format(of: "model.layers.0.self_attn.q_proj") == "\(stored)")

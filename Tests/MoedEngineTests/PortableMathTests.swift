@@ -4,7 +4,7 @@ import MoedEngine
 import TestSupport
 import Testing
 
-/// Our own elementary functions, seen through what they are used for.
+/// Our own elementary functions, tested through their uses.
 @Suite struct PortableMathTests {
     /// Angles up to positions of a million tokens.
     @Test func cosineAndSineAreWithinAFewUnits() {

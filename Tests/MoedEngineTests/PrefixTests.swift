@@ -6,7 +6,7 @@ import Testing
 
 /// Equal beginnings of prompts, computed once: the same results, less work, exact counts.
 @Suite struct PrefixTests {
-    /// Prompts of 150 to 250 tokens of which the first 100 are the same, and two that begin otherwise.
+    /// Prompts of 150 to 250 tokens with the same first 100 tokens, and prompts with other beginnings or lengths.
     static func prompts() throws -> [[TokenID]] {
         let all = try SamplePrompt.all()
         let common = Array(all[40...60].flatMap(\.promptIDs).prefix(100))
@@ -86,7 +86,7 @@ import Testing
         }
     }
 
-    /// Three whole blocks are common to seven prompts; one of them ends with the third, which it computes itself.
+    /// Seven prompts share three whole blocks. One prompt ends with the third block and computes that block itself.
     @Test func aPrefixIsComputedOnceAmongJobsThatStartTogether() throws {
         let tasks = try Self.prompts().prefix(8).enumerated().map { Self.task($0, $1) }
         let (results, _) = try Self.run(Self.engine(), tasks)
@@ -147,7 +147,7 @@ import Testing
         }
     }
 
-    /// A prompt is what a sequence was opened with: other tokens would be taken for it by others.
+    /// A sequence must be fed the prompt it was opened with: other sequences would share wrong tokens.
     @Test func onlyThePromptItselfIsShared() throws {
         let prompt = try Self.prompts()[0]
         let engine = try Self.engine()

@@ -8,8 +8,8 @@ import Testing
     /// Inputs around the group sizes and multiples of none.
     static let sizes = [1, 31, 64, 129, 300]
 
-    /// What the header promises, in plain arithmetic: integer sums in each group, then one fma (int4: two)
-    /// per group, at the end the unit.
+    /// The header's specification in plain arithmetic: integer sums in each quant group, one fma (int4: two) per group,
+    /// then the row scale.
     private static func expected(_ x: [Float], _ matrix: QuantisedMatrix, rows: Int) throws -> [Float] {
         let kernels = try #require(KernelCalls("scalar"))
         let (inputs, group) = (matrix.inputs, matrix.group)
@@ -144,7 +144,7 @@ import Testing
         }
     }
 
-    /// What is not finite stays in its group and is not finite in the result.
+    /// A value that is not finite affects only its quant group and makes the result not finite.
     @Test func activationsThatAreNotFinite() throws {
         var numbers = TestNumbers(seed: 3)
         for bad in [Float.nan, .infinity, -.infinity] {
@@ -184,7 +184,7 @@ private struct PanelNumbers {
         Int(matrix.bytes[output / 16 * panelBytes + offset])
     }
 
-    /// Where a group's block starts, how many groups are in it, and which of them it is.
+    /// Byte offset of a quant group's block, number of groups in the block, and the group's index in it.
     private func block(_ group: Int) -> (start: Int, groups: Int, index: Int) {
         let bits = matrix.format.bits
         let most = bits == 8 ? 4 : 2

@@ -7,8 +7,8 @@ import Testing
 
 /// Models with int8 and int4 weights against the same models as they are stored.
 @Suite struct QuantisedModelTests {
-    /// What a format may do to the sample model: mean KL divergence from the stored weights' probabilities, and
-    /// the share of answers whose greedy ids change.
+    /// Allowed effect of a format on the sample model: mean KL divergence from the stored weights' probabilities, and
+    /// the share of answers with changed greedy ids.
     struct Limit: CustomStringConvertible {
         var formats: TestFormats
         var divergence: Double

@@ -60,7 +60,7 @@ import Testing
         #expect(error < limit && error > limit / 2)
     }
 
-    /// Weights that lie on a grid whose numbers can be stored come back exactly.
+    /// Weights on a representable grid are restored exactly.
     @Test(arguments: formats) func gridsComeBack(_ format: WeightFormat) {
         let columns = 288
         let weights = (0..<3 * columns).map { index in

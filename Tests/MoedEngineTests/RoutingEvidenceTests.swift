@@ -5,7 +5,7 @@ import MoedWeights
 import TestSupport
 import Testing
 
-/// What the engine's cache does with the sample model's own routing, beside what `moed replay` says about it.
+/// Compares the engine's expert cache with `moed replay` on the sample model's own routing.
 @Suite struct RoutingEvidenceTests {
     private let folder: TemporaryFolder
     private let scene: PackScene
@@ -27,7 +27,7 @@ import Testing
             let engine = try scene.engine(places: slots)
             var visits: [RoutingTrace.Visit] = []
             engine.observeRouting { visits.append(.init(layer: $0.layer, rows: $0.rows, experts: $0.experts)) }
-            // Several rounds, so that what comes first at the start weighs little.
+            // Several rounds, so that the cold start weighs little.
             let prompts = try SamplePrompt.all()
             for round in 0..<(sequences > 3 ? 1 : 4) {
                 let requests = (0..<sequences).map { index in
@@ -52,8 +52,8 @@ import Testing
             print(
                 "\(label): \(rate) hits, replayed \(ours.hitRate); \(figures.misses) missed, \(read) read, \(inVain) in vain"
             )
-            // Whatever the model's routing is: all uses are counted, each miss is one read, and beyond them only what
-            // was read ahead is read. Reads end in any order, and with it changes who is kept, a little.
+            // For any routing, all uses are counted, each miss is one read, and all further reads are read-ahead. Reads
+            // end in any order, so the kept experts vary a little.
             #expect(figures.hits + figures.misses == ours.hits + ours.misses, "\(label)")
             #expect(figures.bytesRead % expertByteCount == 0 && read >= figures.misses, "\(label): \(read)")
             #expect(read <= figures.misses + inVain, "\(label): \(read)")

@@ -97,7 +97,7 @@ import Testing
         #expect(shares(logits, SamplingParameters(topP: 0.45, seed: 2)) == [0, 1, 0])
         #expect(shares(logits, SamplingParameters(topP: 1e-9, seed: 2)) == [0, 1, 0])
         expectShares(shares(logits, SamplingParameters(topP: 0.81, seed: 2)), [0.2, 0.5, 0.3])
-        // It counts within what top-k left: 0.5 / 0.8 reaches 0.6.
+        // Top-p applies to the tokens left by top-k: 0.5 / 0.8 reaches 0.6.
         #expect(shares(logits, SamplingParameters(topK: 2, topP: 0.6, seed: 2)) == [0, 1, 0])
     }
 

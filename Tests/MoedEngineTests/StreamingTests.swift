@@ -178,7 +178,7 @@ struct PackScene: Sendable {
         }
     }
 
-    /// Each expert has been read and checked before; what was written since is found all the same.
+    /// Every expert is read and verified first. Overwritten bytes are then still detected.
     @Test(arguments: [ExpertVerification.first, .always])
     func aFileThatIsOverwritten(_ verification: ExpertVerification) async throws {
         try await onOwnThread { [scene] in

@@ -18,7 +18,7 @@ enum TestEngines {
     }
 }
 
-/// How a model's weights are held.
+/// Weight formats of a test model.
 struct TestFormats: CustomStringConvertible {
     var experts: WeightFormat
     var dense: WeightFormat
@@ -32,7 +32,7 @@ struct TestFormats: CustomStringConvertible {
     var description: String { "experts \(experts), dense \(dense)" }
 }
 
-/// A prompt and how to continue it.
+/// A prompt and its generation parameters.
 struct TestRequest {
     var prompt: [TokenID]
     var newTokens: Int

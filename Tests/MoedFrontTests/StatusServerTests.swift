@@ -35,7 +35,7 @@ import Testing
         await running.value
     }
 
-    /// Who connects and says nothing is left; the next one gets an answer.
+    /// A client that connects and sends nothing does not delay the next client.
     @Test func aSilentClient() async throws {
         let server = try StatusServer(
             .unix(socket), metrics: { [] }, health: { Health(isHealthy: true, text: "ok") })

@@ -52,7 +52,7 @@ import Testing
 }
 
 extension ThroughputPlan {
-    /// Sweeps that take what they are said to take.
+    /// Makes a plan of a sweep with the given compute and disk times.
     fileprivate init(rows: Int, compute: Double, disk: Double) throws {
         let plan = try MemoryPlan(
             .init(

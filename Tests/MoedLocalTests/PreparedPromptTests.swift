@@ -5,7 +5,7 @@ import MoedLocal
 import TestSupport
 import Testing
 
-/// What ready token ids tell about thinking, which field a bad prompt is blamed on, and tokens without embedding.
+/// Prompts of token ids: detected thinking mode, the field named in errors, and ids without embedding.
 @Suite struct PreparedPromptTests {
     static let limits = EngineLimits(
         contextLength: 64, kvTokens: 64, kvBlockTokens: 16, sequencesMax: 4, rowsPerSweepMax: 64)
@@ -28,7 +28,7 @@ import Testing
     @Test(arguments: [
         (ids: [5, 6], thinks: true, startsOpen: false),
         (ids: [5, 638, 198], thinks: true, startsOpen: true),
-        // What the template writes when thinking is off: nothing may be injected into such an answer.
+        // The template writes this when thinking is off: nothing may be injected into such an answer.
         (ids: [5, 638, 198, 198, 639, 198, 198], thinks: false, startsOpen: false),
         // A thought of an earlier turn.
         (ids: [638, 5, 639, 198, 6], thinks: true, startsOpen: false),

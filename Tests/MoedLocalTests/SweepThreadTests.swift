@@ -7,7 +7,7 @@ import Synchronization
 import TestSupport
 import Testing
 
-/// Sweeps may take a minute: who brings or stops jobs meanwhile must not wait for them.
+/// Sweeps may take a minute: callers that start or stop jobs must not wait for them.
 @Suite struct SweepThreadTests {
     @Test func aLongSweepKeepsNobodyWaiting() async throws {
         let gate = Gate()

@@ -60,7 +60,7 @@ struct ConnectingTests {
         let wrong = try await failure("\(base) password=moed_password")
         #expect(wrong.code == .authentication)
         #expect(!wrong.isRetryable)
-        // Here the password is the role's name, which the server's message repeats.
+        // The password is the role's name, and the server's message repeats the role's name.
         #expect(!wrong.message.contains("moed_password"))
         let none = try await failure("\(base) passfile=/nonexistent")
         #expect(none.code == .authentication)

@@ -119,8 +119,8 @@ enum Catalog {
         SELECT 'statistics', s.oid::text, pg_get_statisticsobjdef(s.oid) FROM pg_statistic_ext s
         """
 
-    /// Comments, and every object that somebody has made, of whatever kind and in whatever schema. Triggers of foreign keys
-    /// have numbers for names; they are among the triggers of constraints.
+    /// Comments, and every object of any kind and schema that is not built in. Triggers of foreign keys have numbers
+    /// for names; they are listed with the triggers of constraints.
     private static let everything: SQL = """
         SELECT 'comment' AS kind, i.type || ' ' || i.identity AS object, d.description AS definition
           FROM pg_description d CROSS JOIN LATERAL pg_identify_object(d.classoid, d.objoid, d.objsubid) i

@@ -26,7 +26,7 @@ struct CheckpointTests {
             checkpoint(first[1].lease, 0, [9]),
         ]
         #expect(try await queue.store.checkpoint(written, computedBy: "m") == Set(ids))
-        // Written again after a lost answer; then further pieces, the last of which has a gap before it.
+        // The pieces are written again, as after a lost answer. Further pieces follow; the last one comes after a gap.
         #expect(try await queue.store.checkpoint(written, computedBy: "m") == Set(ids))
         let further = [
             checkpoint(lease, 2, [7, 2_147_483_647]), checkpoint(lease, 4, [8]), checkpoint(lease, 9, [8]),

@@ -63,7 +63,7 @@ struct ClaimTests {
         await queue.close()
     }
 
-    /// What a tenant was served lately fades as one looks: it is read once, for all of its priorities.
+    /// A tenant's recent usage decays with time: a poll reads it once, for all of the tenant's priorities.
     @Test func aLookNamesATenantOnce() async throws {
         let queue = try await Queue()
         let worker = try await queue.worker()
@@ -218,7 +218,7 @@ struct ClaimTests {
             #expect(try scans.value("seq_scan") == 0)
             #expect(try scans.value("idx_scan", as: Int.self) > 0)
             try await connection.run(script: "ROLLBACK; BEGIN;" + JobStore.session)
-            // Nothing is to be done, and finding that out does not read what waits.
+            // Maintenance has no work and finds that out without reading waiting jobs.
             let before = try await rowsRead(connection)
             #expect(try await JobStore(connection: connection).maintain() == MaintenanceReport())
             #expect(try await rowsRead(connection) == before)
@@ -233,7 +233,7 @@ struct ClaimTests {
         await queue.close()
     }
 
-    /// What others are taking at this instant is passed over, without waiting and without a second look.
+    /// A claim skips jobs that another claim has locked, without waiting and without a second poll.
     @Test func jobsThatOthersAreTakingArePassedOver() async throws {
         let queue = try await Queue()
         let worker = try await queue.worker()
@@ -248,11 +248,11 @@ struct ClaimTests {
         await queue.close()
     }
 
-    /// While a snapshot is held vacuum removes nothing that ran since. Counted in pages, for time is not to be trusted.
+    /// While a snapshot is held, vacuum removes no later dead rows. The test counts pages, because times vary.
     @Test(.heavy) func aHeldSnapshotMakesClaimsNoDearer() async throws {
         let queue = try await Queue()
         let worker = try await queue.worker()
-        // Statistics as of a moment when nothing runs, after much has run.
+        // The statistics are taken while no job runs, after many jobs have run.
         try await queue.add(8000)
         for _ in 0..<2 {
             let claimed = try await queue.store.claim(worker, Queue.jobClass, limit: 1000)

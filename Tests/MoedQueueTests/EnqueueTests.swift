@@ -330,7 +330,7 @@ struct EnqueueTests {
         ).map { try $0.value("id", as: Int64.self) }
         #expect(ids.count == bodies.count && ids == ids.sorted())
         for (id, body) in zip(ids, bodies) {
-            // What is no object is a member `params` of its own there, so its length differs.
+            // `moed.enqueue` stores a body that is no object as a member `params`, so its length differs.
             let isObject = body.hasPrefix("{")
             let single: Int64 = try #require(
                 try await queue.database.value(

@@ -80,7 +80,7 @@ import Testing
         #expect(share.portions(64).map(\.head) == Array(heads[..<66]))
     }
 
-    /// One a claim, whatever its priority, and although it is not its tenant's turn.
+    /// Each claim takes one overdue job first, regardless of its priority and of its tenant's turn.
     @Test func anOverdueJobIsFirst() {
         let heads = [
             Self.head(1), Self.head(2, urgency: -1, job: 20, age: .seconds(1)),
@@ -98,7 +98,7 @@ import Testing
         #expect(patient.portions(4).map(\.head.job) == [JobID(1)])
     }
 
-    /// Beside what is urgent, and only once in the list.
+    /// An overdue job counts toward its tenant's portion beside urgent jobs, and occurs only once in the list.
     @Test func anOverdueJobTakesAPlaceOfItsTenant() {
         let heads = [
             Self.head(1, urgency: -1, job: 20), Self.head(1, urgency: 3, job: 30, age: .seconds(90)),

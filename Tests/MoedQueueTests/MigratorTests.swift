@@ -78,7 +78,7 @@ struct MigratorTests {
         await database.close()
     }
 
-    /// What says that it leaves older programs working does so, beside a worker that runs on (T25).
+    /// A migration marked as compatible with older programs leaves a running worker working (T25).
     @Test func aNewerSchemaThatOnlyAddsIsWorkedWith() async throws {
         let queue = try await Queue()
         let connection = try await queue.database.connect()

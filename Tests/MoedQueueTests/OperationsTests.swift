@@ -79,7 +79,7 @@ struct OperationsTests {
         #expect(try await ask(queue, "SELECT count(*) FROM moed.job_request") == 3)
         #expect(try await ask(queue, "SELECT sum(jobs) FROM moed.usage_daily") == 4)
         #expect(try await queue.violations() == [])
-        // What still runs is untouched.
+        // The running job is untouched.
         #expect(try await queue.store.complete([JobCompletion(claimed[4].lease)]) == [.committed])
         await queue.close()
     }

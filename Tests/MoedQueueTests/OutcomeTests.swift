@@ -216,7 +216,7 @@ struct OutcomeTests {
         let id = try await queue.add(1)[0]
         let claimed = try await queue.store.claim(worker, Queue.jobClass, limit: 1)
         let completion = JobCompletion(claimed[0].lease)
-        // The row is locked as by a first try whose COMMIT is still on its way.
+        // The lock imitates a first try with a pending COMMIT.
         let blocker = try await queue.database.connect()
         try await blocker.run(script: "BEGIN; SELECT FROM moed.job WHERE id = \(id.rawValue) FOR UPDATE")
         let other = try await Queue.store(queue.database)

@@ -84,7 +84,7 @@ struct Queue {
         try await database.value("SELECT state AS value FROM moed.job WHERE id = \(job.rawValue)")
     }
 
-    /// The invariants that must hold after every test; returns what is broken.
+    /// Checks the invariants that must hold after every test; returns the violations.
     func violations() async throws -> [String] {
         try await database.query(QueueInvariants.violations).map { try $0.value("value") }
     }

@@ -1,7 +1,8 @@
 import MoedCore
 import MoedQueue
 
-/// What the queue must answer to every call, as a value: the state machine of jobs, attempts and workers.
+/// Model of the queue as a value: the state machine of jobs, attempts and workers with the expected answer to every
+/// call.
 struct QueueModel {
     struct Job: Equatable {
         var state = "queued"
@@ -17,7 +18,7 @@ struct QueueModel {
     static let attemptsMax = 3
 
     private(set) var jobs: [JobID: Job] = [:]
-    /// How attempts ended; what was pruned is forgotten.
+    /// Outcomes of ended attempts; those of pruned jobs are removed.
     private var outcomes: [JobLease: String] = [:]
     private var lapsed: Set<WorkerID> = []
     private var stopped: Set<WorkerID> = []
@@ -89,7 +90,7 @@ struct QueueModel {
         return .committed
     }
 
-    /// Whether the job goes on after a checkpoint.
+    /// True when the job continues after a checkpoint.
     func goesOn(_ lease: JobLease) -> Bool {
         holds(lease) && jobs[lease.job]?.isCancelRequested == false
     }
@@ -117,7 +118,7 @@ struct QueueModel {
 
     mutating func lapse(_ worker: WorkerID) { if !stopped.contains(worker) { lapsed.insert(worker) } }
 
-    /// Whether the lease is renewed.
+    /// Returns true when the lease is renewed.
     mutating func beat(_ worker: WorkerID) -> Bool {
         lapsed.remove(worker)
         return !stopped.contains(worker)

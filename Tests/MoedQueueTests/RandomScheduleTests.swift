@@ -7,7 +7,7 @@ import Testing
 
 /// Random schedules of everything that workers and users do, each answer compared with the state machine's.
 ///
-/// `MOED_PROPERTY_STEPS` is how many steps all seeds take together, `MOED_PROPERTY_SEED` the first of them.
+/// `MOED_PROPERTY_STEPS` is the total number of steps over all seeds, `MOED_PROPERTY_SEED` the first seed.
 @Suite(.enabled(if: PostgresServer.binaries != nil, Comment(rawValue: PostgresServer.missing)))
 struct RandomScheduleTests {
     private static let environment = ProcessInfo.processInfo.environment
@@ -139,7 +139,7 @@ struct RandomScheduleTests {
         case 75..<85:
             let isRenewed = try await queue.store.beat(actor.id, WorkerBeat(lease: Self.lease, idle: false))
             #expect(isRenewed == model.beat(actor.id), "\(what): beat")
-            // Started again; what its old life held is in its mind all the same.
+            // The worker registers again and still remembers the jobs of its old registration.
             if !isRenewed { actor.id = try await queue.worker(lease: Self.lease) }
         case 85..<93:
             try await database.run(

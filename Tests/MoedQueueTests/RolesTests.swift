@@ -4,7 +4,8 @@ import MoedQueue
 import TestSupport
 import Testing
 
-/// Who sees and may do what once `moed migrate --roles` was run. Roles are the whole server's: one test after another.
+/// Permissions of each role after `moed migrate --roles`. The server's databases share roles, so the tests run
+/// serially.
 @Suite(.serialized, .enabled(if: PostgresServer.binaries != nil, Comment(rawValue: PostgresServer.missing)))
 struct RolesTests {
     /// A queue with roles, and two clients with a tenant each, an operator, a reader and a stranger.
@@ -39,7 +40,7 @@ struct RolesTests {
             return try await Connection.connect(ConnectionSettings(conninfo: conninfo, applicationName: name))
         }
 
-        /// What a statement is refused for; nil when it succeeds.
+        /// SQLSTATE of a refused statement; nil when it succeeds.
         func refusal(_ name: String, _ statement: String) async throws -> String? {
             let connection = try await connect(name)
             defer { Task { await connection.close() } }

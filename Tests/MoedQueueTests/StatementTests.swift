@@ -5,7 +5,7 @@ import MoedQueue
 import TestSupport
 import Testing
 
-/// The statements that are files, and how their answers are read.
+/// Statements stored as files, and the parsing of their results.
 @Suite(.enabled(if: PostgresServer.binaries != nil, Comment(rawValue: PostgresServer.missing)))
 struct StatementTests {
     @Test func everyFileIsAStatement() throws {
@@ -14,7 +14,7 @@ struct StatementTests {
         #expect(files == NamedStatement.all.map { $0.name + ".sql" }.sorted())
     }
 
-    /// The header says what a statement takes: each is prepared with the types that its header names.
+    /// A statement's header lists its parameters: each statement is prepared with the types of its header.
     @Test func statementsTakeWhatTheirHeadersSay() async throws {
         let database = try await QueueDatabase.create()
         try await database.run(script: JobStore.session)
@@ -128,7 +128,7 @@ struct SavedOutputTests {
         #expect(try SavedOutput.tokens(json: json) == [0: [5, 6, 7], 1: [.max]])
     }
 
-    /// A gap is what a lost write leaves: the pieces after it are of no use.
+    /// A lost write leaves a gap: the pieces after it are unusable.
     @Test func piecesAfterAGapAreLeftOut() throws {
         let json = """
             [{"choice":0,"first_token":0,"token_ids":[5]},{"choice":0,"first_token":2,"token_ids":[7]},

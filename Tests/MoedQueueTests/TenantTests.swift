@@ -109,7 +109,7 @@ struct TenantTests {
             RETURNING id
             """
         ).map { JobID(try $0.value("id")) }
-        // What is late already is not begun.
+        // Expired jobs are not claimed.
         let claimed = try await queue.store.claim(worker, Queue.jobClass, limit: 4)
         #expect(claimed.map(\.id) == [ids[0], ids[3]])
         let checkpoints = claimed.map {

@@ -109,7 +109,8 @@ struct WakeTests {
                  WHERE datname = current_database() AND application_name = 'moed listen'
                 """))
         #expect(kill(pid_t(pid), SIGSTOP) == 0)
-        // An answer is waited for 5 s after 10 s of silence; who does not notice returns false after two minutes.
+        // The listener sends a query after 10 s of silence and waits 5 s for the answer. A listener that misses the
+        // loss would return false after two minutes.
         let error = await #expect(throws: QueueError.self) {
             _ = try await listener.next(timeout: .seconds(120))
         }

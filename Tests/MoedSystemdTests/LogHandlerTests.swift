@@ -4,7 +4,7 @@ import MoedSystemd
 import Testing
 
 struct LogHandlerTests {
-    /// What `body` makes the handler write to its descriptor.
+    /// Text that the handler writes to its descriptor during `body`.
     private func written(
         marksPriority: Bool = false, level: Logger.Level = .info, _ body: (inout Logger) -> Void
     ) throws -> String {

@@ -1,6 +1,7 @@
 import Synchronization
 
-/// A clock that stands still but for sleeping, which takes no time; after a number of sleeps it ends the sleeper.
+/// A clock that only sleeping advances. Sleeping takes no real time. After a number of sleeps the clock ends the
+/// sleeper.
 final class SteppingClock: Clock, Sendable {
     struct Instant: InstantProtocol {
         var time: Duration

@@ -3,7 +3,7 @@ import Synchronization
 import Testing
 
 struct WatchdogFeederTests {
-    /// Runs a feeder for some checks, 15 s apart, over one loop whose counter's readings are given by `turn`.
+    /// Runs a feeder for `checks` checks, 15 s apart, over one loop. `turn` gives the readings of the loop's counter.
     private func feed(
         checks: Int, socket: String?, turn: @escaping @Sendable (UInt64) -> UInt64
     ) async throws -> [WatchdogFeeder.Event] {

@@ -75,7 +75,7 @@ struct JinjaLimitTests {
         #expect(JinjaCases.render("{{ \(expression) }}").error?.code == .limitExceeded)
     }
 
-    /// Reading costs in proportion to its length, whatever reads.
+    /// Every operation that reads a string costs in proportion to the string's length.
     @Test(arguments: [
         "messages[0].content|length", "messages[0].content.find('z')",
         "messages[0].content.startswith(messages[0].content)",

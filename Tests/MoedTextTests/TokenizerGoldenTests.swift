@@ -79,7 +79,7 @@ struct TokenizerGoldenTests {
         let tokenizer = try tokenizer(subject)
         for example in try cases("tokenizer", subject) {
             let text = try #require(example["text"]?.string)
-            // String comparison is up to canonical equivalence: just what NFC may change.
+            // Swift compares strings up to canonical equivalence, and NFC changes no more than that.
             #expect(tokenizer.decode(tokenizer.encode(text)) == text)
         }
     }

@@ -106,8 +106,8 @@ struct TokenizerTests {
         }
     }
 
-    /// Merging by definition: the lowest rule anywhere in the word, again and again. Words on both sides of the
-    /// length at which the encoder changes its method.
+    /// Compares with merging by definition: each step applies the lowest rule anywhere in the word. The words lie on
+    /// both sides of the length at which the encoder switches its method.
     @Test(arguments: [2, 17, 63, 64, 65, 66, 200, 700])
     func mergesByDefinition(length: Int) throws {
         let tokenizer = try SampleTokenizer.load()

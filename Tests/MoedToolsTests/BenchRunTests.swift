@@ -6,7 +6,7 @@ import MoedTools
 import TestSupport
 import Testing
 
-/// Small runs from end to end: what is reported, not how fast it was.
+/// Small end-to-end runs: the tests check the report, not the speed.
 @Suite(.serialized) struct BenchRunTests {
     func options(
         shape: SyntheticShape? = nil, experts: String = "auto", dense: String = "auto",

@@ -8,7 +8,7 @@ import MoedWeights
 import TestSupport
 import Testing
 
-/// What `moed bench` understands and computes. Nothing here depends on how fast the machine is.
+/// Options and computed figures of `moed bench`. No test depends on the machine's speed.
 @Suite struct BenchTests {
     @Test func numbersAreListsOrRefusedByName() throws {
         #expect(try BenchOptions.numbers("512,2048", option: "--prefill", max: 4096) == [512, 2048])

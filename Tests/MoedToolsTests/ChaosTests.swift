@@ -7,7 +7,7 @@ import Testing
 /// The scenarios of `moed chaos`, small enough for every run of the tests.
 @Suite(.enabled(if: PostgresServer.binaries != nil, Comment(rawValue: PostgresServer.missing)))
 struct ChaosTests {
-    /// Sizes at which a scenario takes seconds.
+    /// Sizes by scenario. With them a scenario takes seconds.
     private static let sizes = [
         "T1": 12, "T2": 4, "T3": 30, "T4": 15, "T6": 3, "T8": 31, "T11": 2000, "T12": 40, "T16": 1600,
         "T17": 30,

@@ -30,9 +30,10 @@ import Testing
         arguments: [
             // Slots, operations, bytes, experts used; bound, seconds.
             (nil, 1e12, 1e9, 1000, "compute", 1.01), (nil, 1e10, 10e9, 1000, "memory", 0.205),
-            // Of computing and memory half of the shorter time is not hidden.
-            // 500 of 1000 experts are kept beside 16 to read into: half a gigabyte. Beside the disk a quarter
-            // is not hidden; with few experts, nothing is, and half a read in each of 8 layers is alone.
+            // Half of the shorter of compute and memory time is not hidden.
+            // The cache keeps 500 of 1000 experts beside 16 places to read into: half a gigabyte. Under disk
+            // time a quarter is not hidden. With few experts nothing is hidden, and half a read per layer is
+            // added for each of 8 layers.
             (516, 1e11, 2e9, 1000, "disk", 0.53), (516, 6e11, 2e9, 1000, "compute", 0.745),
             (516, 4e9, 1e9, 100, "disk", 0.076),
         ] as [(Int?, Double, Double, Double, String, Double)])
@@ -48,7 +49,7 @@ import Testing
         #expect((sweep.breakEvenTokens != nil) == (bound == "disk"))
     }
 
-    /// What a weight costs beside its products is shared by the rows that use it.
+    /// Rows that use a weight share its cost beside the products.
     @Test func fewRowsTakeLonger() throws {
         func compute(rows: Double) throws -> Double {
             var cost = cost(operations: 2 * rows * 1e9, bytes: 0)

@@ -2,7 +2,7 @@ import MoedWeights
 import Testing
 
 @Suite struct DigestTests {
-    /// From the reference implementation (xxHash 0.8): all lengths at which the algorithm turns another way.
+    /// Digests of the reference implementation (xxHash 0.8) for all lengths around the algorithm's branches.
     @Test(arguments: [
         (0, "ef46db3751d8e999"), (1, "a96c7f0ce858bbb7"), (3, "bed43740ee6332bb"), (4, "fa212ae44b3bb23d"),
         (7, "2744460dd675d2c0"), (8, "994b676b71ce94dd"), (12, "b92f588ce720786e"), (31, "6711d55e306b5d8f"),

@@ -3,7 +3,7 @@ import MoedWeights
 import TestSupport
 import Testing
 
-/// Opens a checkpoint that must be refused, and checks what the error says.
+/// Opens a checkpoint that must be refused, and checks the error's code and words.
 func expectRefusal(
     _ checkpoint: TestCheckpoint, _ code: EngineError.Code = .badCheckpoint, naming words: String...,
     location: SourceLocation = #_sourceLocation

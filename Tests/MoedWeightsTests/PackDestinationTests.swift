@@ -58,7 +58,7 @@ import Testing
         defer { close(living) }
         #expect(flock(living, LOCK_EX) == 0)
         let destination = try PackDestination(folder.path("pack"))
-        // What is not of a pack is not removed either.
+        // Files that do not belong to a pack are not removed.
         let expected = ["pack.partial-2", "pack.partial-3", "pack.partial-\(getpid())", "packed.partial-1"]
         #expect(try folder.names == expected.sorted())
         withExtendedLifetime(destination) {}

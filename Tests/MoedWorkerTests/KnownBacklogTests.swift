@@ -50,7 +50,7 @@ import Testing
         #expect(known.needsLook(now: .milliseconds(2)))
     }
 
-    /// Or the next claim would give its tenants as much again, and those who got nothing nothing.
+    /// Claimed jobs count as running in every job class. Otherwise the next claim would favour the same tenants again.
     @Test func whatWasClaimedRunsInEveryGroup() {
         let other = JobClass(model: "m", mode: .nonThinking, bucket: 5)
         var known = KnownBacklog()

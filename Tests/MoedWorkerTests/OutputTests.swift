@@ -6,7 +6,7 @@ import MoedWorker
 import TestSupport
 import Testing
 
-/// T21: what a model may put out and PostgreSQL's text cannot hold.
+/// T21: model outputs that PostgreSQL's text type cannot hold.
 @Suite(.enabled(if: PostgresServer.binaries != nil, Comment(rawValue: PostgresServer.missing)))
 struct OutputTests {
     private static let long = String(repeating: "word ", count: 100_000)

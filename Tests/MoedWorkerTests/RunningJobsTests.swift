@@ -45,7 +45,7 @@ import Testing
         #expect(!jobs.hasWrites)
     }
 
-    /// The lease is ours until it is known what the job generated, and that is written.
+    /// The worker owns the lease of a stopped job until the job's wasted tokens are known and written.
     @Test func givenUpAndReleased() {
         var jobs = RunningJobs(modelName: "m")
         jobs.claimed(claimed(1, token: 5), at: .seconds(1))

@@ -1,7 +1,7 @@
 import MoedCore
 import Synchronization
 
-/// A runner that runs nothing: the test reads what it was told, and sends the events.
+/// A runner that runs nothing: the test reads the received calls and sends the events.
 final class ScriptedRunner: JobRunner {
     struct State {
         var room: Int

@@ -3,14 +3,14 @@ import MoedQueue
 import MoedWorker
 import Synchronization
 
-/// A queue's store without a database: it answers from a script and records what was asked of it.
+/// A worker's store without a database: it answers from a script and records the calls.
 final class ScriptedStore: WorkerStore {
     struct Script {
         /// Calls in their order, by name.
         var calls: [String] = []
         /// Answers to polls, the last one for all further polls.
         var backlogs: [[ClassBacklog]] = [[]]
-        /// Answers to claims, by class; what is not here is empty.
+        /// Answers to claims, by job class; other claims are answered with no job.
         var claims: [JobClass: [[ClaimedJob]]] = [:]
         var claimLimits: [Int] = []
         /// Answers to renewals; true when none is left.

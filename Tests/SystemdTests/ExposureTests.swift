@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-/// What `systemd-analyze security` says of the unit file; 0 is nothing exposed, 10 everything.
+/// Exposure of the unit file by `systemd-analyze security`: 0 is nothing exposed, 10 everything.
 @Suite(.enabled(if: Command.find("systemd-analyze") != nil, "systemd-analyze is not installed"))
 struct ExposureTests {
     private static let analyzer = Command.find("systemd-analyze")

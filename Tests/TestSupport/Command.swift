@@ -18,7 +18,7 @@ package enum Command {
         package var output: String
     }
 
-    /// Where a program lies in `PATH` or the usual places for administration; nil when it is not installed.
+    /// Path of a program in `PATH` or in the system's program folders; nil when it is not installed.
     package static func find(_ name: String) -> URL? {
         let path = ProcessInfo.processInfo.environment["PATH"] ?? ""
         let folders =

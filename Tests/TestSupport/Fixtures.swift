@@ -1,6 +1,6 @@
 package import Foundation
 
-/// Where the tests' files are.
+/// Paths of the tests' files.
 package enum Fixtures {
     /// The checkout this file lies in.
     package static let packageRoot = URL(filePath: #filePath)

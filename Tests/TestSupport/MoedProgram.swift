@@ -1,6 +1,6 @@
 package import Foundation
 
-/// The program under test: `MOED_BINARY`, or what was built beside the tests.
+/// The program under test: `MOED_BINARY`, or the program built beside the tests.
 package enum MoedProgram {
     package static let binary: URL? = {
         let named = ProcessInfo.processInfo.environment["MOED_BINARY"].map { URL(filePath: $0) }
@@ -71,16 +71,16 @@ package final class MoedDaemonProcess {
 
     package var isRunning: Bool { process.isRunning }
     package var processID: Int32 { process.processIdentifier }
-    /// What it has logged so far.
+    /// Text logged so far.
     package var logText: String { (try? String(contentsOf: log, encoding: .utf8)) ?? "" }
 
     package func signal(_ number: Int32) { kill(process.processIdentifier, number) }
 
-    /// Lets the daemon run for moments only, with `condition` looked at between them while it stands still, until it
-    /// holds: what the test has seen is so until `thaw()` or a deadly signal, however slow the test is.
+    /// Runs the daemon in short steps and checks `condition` between them while the daemon is stopped, until it holds.
+    /// The observed state lasts until `thaw()` or a deadly signal, however slow the test is.
     ///
-    /// - Parameter moment: in processor time of the daemon, so that it gets on as far on a busy machine.
-    /// - Returns: whether it came to hold; the daemon is stopped then, and runs on otherwise.
+    /// - Parameter moment: length of a step in the daemon's processor time; a busy machine then makes as much progress.
+    /// - Returns: true when the condition holds; the daemon is then stopped. On false it continues to run.
     package func freeze(
         after moment: Duration = .milliseconds(50), when condition: () async throws -> Bool
     ) async throws -> Bool {
@@ -95,7 +95,7 @@ package final class MoedDaemonProcess {
         return holds
     }
 
-    /// Lets a process run for so much processor time; one that waits for others, for a second.
+    /// Runs a process for `moment` of processor time; a waiting process, for one second.
     private static func run(_ process: Int32, for moment: Duration) {
         kill(process, SIGCONT)
         let start = processorTime(process)
@@ -111,7 +111,7 @@ package final class MoedDaemonProcess {
         return .seconds(time.tv_sec) + .nanoseconds(time.tv_nsec)
     }
 
-    /// Lets a frozen daemon go on.
+    /// Resumes a frozen daemon.
     package func thaw() { signal(SIGCONT) }
 
     /// Waits for the end. Returns the exit code, or minus the signal that ended it; nil when it did not end in time.
@@ -121,10 +121,10 @@ package final class MoedDaemonProcess {
     }
 }
 
-/// Polls until a condition holds. Returns whether it did in time.
+/// Polls until a condition holds. Returns false when the timeout expires first.
 ///
-/// The time is the patience of a failing test: on a machine that runs every other test beside it, what takes a
-/// second alone was seen to take two minutes.
+/// The long timeout delays only failing tests. On a machine that runs all tests at once, steps of one second were
+/// measured to take two minutes.
 package func eventually(_ condition: () async throws -> Bool) async throws -> Bool {
     let clock = ContinuousClock()
     let end = clock.now.advanced(by: .seconds(1200))

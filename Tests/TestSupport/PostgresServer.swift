@@ -3,10 +3,10 @@ package import MoedPostgres
 
 /// A private PostgreSQL for the tests of this process: fresh data directory, Unix socket only, nothing synced to disk.
 ///
-/// Autovacuum is off: it locks what tests wait for, and changes counts between two looks of a test.
+/// Autovacuum is off: its locks delay tests, and it changes counts between two queries of a test.
 ///
-/// Started once, at first use, under a shell that stops it and deletes its files when this process ends in whatever
-/// way: the shell reads a pipe that only this process holds open.
+/// The server starts once, at first use, under a shell. The shell stops the server and deletes its files when this
+/// process ends in any way: it reads a pipe that only this process holds open.
 package actor PostgresServer {
     package static let shared = PostgresServer()
 
@@ -38,7 +38,7 @@ package actor PostgresServer {
     /// - Parameter environment: added to that of the server's processes.
     package init(environment: [String: String] = [:]) { self.environment = environment }
 
-    /// The socket's directory, which also holds the data; the server is up when this returns.
+    /// Directory of the socket and of the data. The server accepts connections when this returns.
     package func directory() async throws -> String {
         if starting == nil { starting = Task.detached { [environment] in try Self.start(environment) } }
         guard let starting else { throw TestFailure("unreachable") }
@@ -145,8 +145,7 @@ package struct TestDatabase: Sendable {
             connection: try await Connection.connect(settings(conninfo)))
     }
 
-    /// The time after which a statement of a test has failed: the product's own limits are too short for a machine
-    /// that does much else.
+    /// Statement and lock timeout of tests in seconds: the product's own limits are too short for a busy machine.
     private static let patienceSeconds = 1200
 
     private static func settings(_ conninfo: String) -> ConnectionSettings {

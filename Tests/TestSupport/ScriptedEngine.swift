@@ -1,12 +1,12 @@
 package import MoedCore
 
-/// An engine whose next token is a function of the sequence's tokens alone: by default a hash of them, or whatever
-/// a script says. It checks that it is used as its contract demands.
+/// An engine whose next token depends only on the sequence's tokens: by default their hash, or the token of a
+/// script. The engine checks that its callers keep the contract.
 package final class ScriptedEngine: SequenceEngine {
     package let limits: EngineLimits
     /// Given the tokens after the prompt so far, the next token; nil falls back to the hash.
     private let script: ([TokenID]) -> TokenID?
-    /// What a sequence that has so many tokens gets of its prompt from others.
+    /// Prefix share of a sequence with this opening and this number of tokens.
     package var share: (SequenceOpening, Int) -> PrefixShare = { _, _ in .none }
     private var sequences: [SequenceID: (opening: SequenceOpening, tokens: [TokenID])] = [:]
     private var waiting: Set<SequenceID> = []

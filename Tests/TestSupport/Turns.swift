@@ -1,7 +1,7 @@
 import Synchronization
 package import Testing
 
-/// Lets one caller after another do something, in the order in which they came.
+/// Serialises callers in the order of their arrival.
 package final class Turns: Sendable {
     private struct State {
         var isTaken = false
@@ -47,7 +47,7 @@ package final class Turns: Sendable {
     }
 }
 
-/// A test that keeps the whole machine busy: no two of them run side by side, in whatever suite they are.
+/// Trait of a test that keeps the whole machine busy: no two of them run at once, in any suite.
 package struct HeavyTrait: TestTrait, SuiteTrait, TestScoping {
     private static let turns = Turns()
 

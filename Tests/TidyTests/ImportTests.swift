@@ -1,6 +1,6 @@
 import Testing
 
-/// Who may import whom, as drawn in the design: queue and engine never meet below the daemon.
+/// Allowed imports between targets, as drawn in the design: queue and engine never meet below the daemon.
 struct ImportTests {
     /// Modules of the standard library and the C library, which are free for all.
     private static let free: Set<String> = ["Glibc", "Synchronization"]

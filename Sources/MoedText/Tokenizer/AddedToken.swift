@@ -1,23 +1,23 @@
 import MoedCore
 
-/// A token that is cut out of the text as a whole before the rest is split into words: an entry of
-/// `added_tokens` in `tokenizer.json`.
+/// An entry of `added_tokens` in `tokenizer.json`. The tokenizer cuts these tokens out of the text before it splits
+/// the rest into words.
 struct AddedToken: Sendable, Equatable {
     var id: TokenID
     var content: String
-    /// A control token: left out by `skipSpecial`.
+    /// True for a control token, which `skipSpecial` omits.
     var isSpecial: Bool
-    /// Looked for after normalisation (its content normalised, too) instead of in the raw text.
+    /// True when the token is searched in the normalised text, by its normalised content; false searches the raw text.
     var isNormalized: Bool
-    /// Takes the white space before it along.
+    /// True when the token consumes the white space before it.
     var stripsLeft: Bool
-    /// Takes the white space after it along.
+    /// True when the token consumes the white space after it.
     var stripsRight: Bool
-    /// Recognised only when no word character touches it.
+    /// True when the token is recognised only if no word character touches it.
     var isSingleWord: Bool
 }
 
-/// Finds added tokens: leftmost first, of those at one place the longest.
+/// Finds added tokens: leftmost first, and the longest of those that start at one position.
 struct AddedTokenFinder: Sendable {
     enum Piece: Equatable {
         case text(Range<Int>)
@@ -25,7 +25,7 @@ struct AddedTokenFinder: Sendable {
     }
 
     private var tokens: [AddedToken] = []
-    /// Trie over the contents' bytes: (node, byte) → node; node 0 is the root.
+    /// Trie over the bytes of the contents: (node, byte) → node; node 0 is the root.
     private var edges: [UInt64: Int32] = [:]
     /// Token that ends at each node; −1 for none.
     private var ends: [Int32] = [-1]
@@ -33,7 +33,7 @@ struct AddedTokenFinder: Sendable {
 
     var isEmpty: Bool { tokens.isEmpty }
 
-    /// - Parameter contents: what to look for, one for each of `tokens`, not empty.
+    /// - Parameter contents: byte strings to search, one for each of `tokens`, not empty.
     init(_ tokens: [AddedToken], contents: [[UInt8]]) {
         for (token, content) in zip(tokens, contents) {
             var node: Int32 = 0
@@ -54,7 +54,7 @@ struct AddedTokenFinder: Sendable {
         }
     }
 
-    /// Cuts the text; pieces are in order and none is empty.
+    /// Splits the text at its added tokens. The pieces are in order and not empty.
     func pieces(of text: Span<UInt8>) -> [Piece] {
         guard !isEmpty else { return text.isEmpty ? [] : [.text(0..<text.count)] }
         var pieces: [Piece] = []

@@ -1,5 +1,5 @@
-/// The alphabet in which byte-level vocabularies spell bytes (GPT-2): printable Latin-1 characters stand for
-/// themselves, the other 68 bytes for U+0100 and up, so that no token contains white space.
+/// The alphabet in which byte-level vocabularies spell bytes (GPT-2). Printable Latin-1 characters represent
+/// themselves. U+0100 and up represent the other 68 bytes, so that no token contains white space.
 enum ByteAlphabet {
     /// Scalar value of each byte.
     static let scalars: [UInt32] = {
@@ -21,7 +21,8 @@ enum ByteAlphabet {
         return bytes
     }()
 
-    /// Appends the bytes that `token` spells; false (and some prefix appended) when it leaves the alphabet.
+    /// Appends the bytes that `token` spells. Returns false, after appending some prefix, when a character is outside
+    /// the alphabet.
     static func append(_ token: String, to output: inout [UInt8]) -> Bool {
         let bytes = bytes
         for scalar in token.unicodeScalars {

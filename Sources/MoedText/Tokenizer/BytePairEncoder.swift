@@ -1,17 +1,17 @@
 import MoedCore
 
-/// Byte-pair merging of one word: of all adjacent pairs that have a rule, the one of lowest rank, leftmost first,
-/// is merged until none is left (Sennrich et al. 2016, over bytes).
+/// Byte-pair merging of one word (Sennrich et al. 2016, over bytes). Each step merges the adjacent pair with the
+/// lowest rank, leftmost first, until no pair has a rule.
 struct BytePairEncoder: Sendable {
     let pairs: PairTable
     /// Token of each single byte.
     let byteTokens: [TokenID]
 
-    /// Words up to this many bytes are searched for their lowest pair again and again, which beats any data
-    /// structure while they are short; longer ones go through a heap, so that time stays near linear.
+    /// Maximum length in bytes of words that are scanned for their lowest pair after every merge. Scanning beats any
+    /// data structure on short words. Longer words use a heap, so that time stays near linear.
     private static let scanBytesMax = 64
 
-    /// Buffers of ``appendShort``, kept between words.
+    /// Buffers of ``appendShort``, reused for all words.
     struct Scratch {
         var tokens: [TokenID] = []
         var ranks: [UInt32] = []
@@ -58,8 +58,8 @@ struct BytePairEncoder: Sendable {
         return place
     }
 
-    /// The same result with a linked list of tokens and a heap of candidate pairs. A heap entry is stale when the
-    /// pair at its position has meanwhile another rank; `ranks` says which.
+    /// Gives the result of `appendShort` with a linked list of tokens and a heap of candidate pairs. A heap entry is
+    /// stale when its rank differs from the current rank at its position in `ranks`.
     private func appendLong(_ word: Span<UInt8>, to output: inout [TokenID]) {
         let end = word.count
         precondition(end < Int(Int32.max), "a request body is far smaller than 2 GiB")

@@ -1,18 +1,19 @@
 import Foundation
 
-/// Canonical decompositions and compositions of Unicode, as Foundation knows them.
+/// Canonical decompositions and compositions of Unicode, taken from Foundation.
 ///
-/// Foundation normalises whole strings too slowly for prompts (1 MB/s, and quadratic in runs of combining marks:
-/// measured), so it is asked once about each single character, and ``Normalization`` does the rest.
+/// Foundation normalises whole strings too slowly for prompts: measured 1 MB/s, and quadratic time in runs of
+/// combining marks. These tables query it once per character, and ``Normalization`` does the rest.
 struct CanonicalTables: Sendable {
     static let unicode = CanonicalTables()
 
-    /// Full canonical decomposition of every scalar that has one, Hangul syllables aside.
+    /// Full canonical decomposition of every scalar that has one, except Hangul syllables.
     private(set) var decompositions: [UInt32: [UInt32]] = [:]
     /// (first << 32 | second) → primary composite.
     private(set) var compositions: [UInt64: UInt32] = [:]
 
-    /// Where characters with canonical decompositions are: ideographs, Hangul and private use hold none.
+    /// Ranges that contain all characters with tabulated decompositions. Unified ideographs, Hangul and private use are
+    /// omitted.
     private static let candidates: [ClosedRange<UInt32>] = [
         0xC0...0x33FF, 0xA000...0xABFF, 0xF900...0xFFFF, 0x10000...0x16FFF, 0x1D000...0x1EFFF,
         0x2F800...0x2FA1F,
@@ -31,7 +32,8 @@ struct CanonicalTables: Sendable {
         }
     }
 
-    /// Characters that are composed again (not excluded from composition) are those that NFC leaves alone.
+    /// Adds a character's composition if NFC leaves the character unchanged. NFC decomposes characters that are
+    /// excluded from composition.
     private mutating func addComposition(of value: UInt32, _ text: String, _ decomposed: [UInt32]) {
         guard let last = decomposed.last, decomposed.count > 1,
             text.precomposedStringWithCanonicalMapping.unicodeScalars.map(\.value) == [value]

@@ -1,8 +1,8 @@
-/// Binary min-heap of (rank, position) packed into one word, so that equal ranks come out left to right.
+/// Binary min-heap of (rank, position), packed into one word so that equal ranks pop from left to right.
 struct MergeHeap {
     private var entries: [UInt64] = []
 
-    /// Takes entries in any order and orders them in linear time.
+    /// Builds the heap from entries in any order, in linear time.
     init(_ unordered: [UInt64]) {
         entries = unordered
         for index in stride(from: entries.count / 2 - 1, through: 0, by: -1) { sink(from: index) }

@@ -1,6 +1,7 @@
 /// Unicode normalisation form C (UAX #15) of UTF-8, in linear time.
 enum Normalization {
-    /// The normalised text; nil when it is in form C already, which nearly all text is.
+    /// The normalised text; nil when all characters are inert, so that the text is already in form C. Nearly all text
+    /// is.
     static func composed(_ text: Span<UInt8>) -> [UInt8]? {
         guard needsWork(text) else { return nil }
         var scalars: [UInt32] = []
@@ -10,7 +11,7 @@ enum Normalization {
         return compose(scalars, classes)
     }
 
-    /// Blocks whose characters have combining class 0, are in form C and never compose with what stands before.
+    /// Ranges of characters with combining class 0 that are in form C and never compose with a preceding character.
     private static let inert: [ClosedRange<UInt32>] = [
         0...0x2FF, 0x4E00...0x9FFF, 0x400...0x482, 0x3041...0x3096, 0x30A0...0x30FF, 0xAC00...0xD7A3,
         0x3000...0x3029, 0x2010...0x2027, 0xFF00...0xFFEF, 0x388...0x3FF, 0x48A...0x52F, 0x5D0...0x5EA,
@@ -70,7 +71,7 @@ enum Normalization {
         Unicode.Scalar(value)?.properties.canonicalCombiningClass.rawValue ?? 0
     }
 
-    /// Sorts each run of combining marks by class, stably; the runs may be of any length.
+    /// Sorts each run of combining marks by class. The sort is stable; runs may have any length.
     private static func reorder(_ scalars: inout [UInt32], _ classes: inout [UInt8]) {
         var at = 0
         while at < scalars.count {
@@ -95,7 +96,7 @@ enum Normalization {
         }
     }
 
-    /// Joins each starter with the characters after it that are not blocked from it.
+    /// Composes each starter with the following characters that are not blocked from it.
     private static func compose(_ scalars: [UInt32], _ classes: [UInt8]) -> [UInt8] {
         let compositions = CanonicalTables.unicode.compositions
         var output: [UInt32] = []
@@ -123,7 +124,7 @@ enum Normalization {
     }
 }
 
-/// Hangul syllables are composed by arithmetic (Unicode standard, 3.12).
+/// Arithmetic composition and decomposition of Hangul syllables (Unicode standard, 3.12).
 private enum Hangul {
     static let syllables: ClosedRange<UInt32> = 0xAC00...0xD7A3
     private static let leading: ClosedRange<UInt32> = 0x1100...0x1112

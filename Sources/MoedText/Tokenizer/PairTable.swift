@@ -1,9 +1,9 @@
 import MoedCore
 
-/// Merge rules: (left token, right token) → (rank, merged token). Open addressing in one array of keys and one of
-/// values; a lookup is the innermost step of encoding.
+/// Merge rules: (left token, right token) → (rank, merged token). The table uses open addressing in one array of
+/// keys and one of values. A lookup is the innermost step of encoding.
 struct PairTable: Sendable {
-    /// Said of a pair that has no rule; higher than every rank.
+    /// Rank of a pair without a rule; higher than every other rank.
     static let noRank = UInt32.max
 
     private static let free = UInt64.max
@@ -45,7 +45,7 @@ struct PairTable: Sendable {
         return keys[slot] == Self.free ? Self.noRank : UInt32(truncatingIfNeeded: values[slot] >> 32)
     }
 
-    /// Token that a pair with a rule becomes.
+    /// Merged token of a pair with a rule.
     @inline(__always)
     func merged(_ left: TokenID, _ right: TokenID) -> TokenID {
         TokenID(truncatingIfNeeded: values[slot(of: Self.key(left, right))] & 0xFFFF_FFFF)

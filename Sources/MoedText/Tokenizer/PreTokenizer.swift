@@ -1,4 +1,4 @@
-/// Cuts text into words, within which tokens are merged: Qwen2's pattern as a scanner.
+/// Splits text into words by Qwen2's pattern, implemented as a scanner. Tokens are merged only within a word.
 ///
 /// The pattern's alternatives, tried in this order at each position (Qwen2 technical report, `tokenizer.json`):
 /// contraction · optional non-letter and letters · one number · optional blank and symbols and line ends ·
@@ -12,7 +12,7 @@ struct PreTokenizer: Sendable, Equatable {
             + #"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"#
     }
 
-    /// The scanner for a pattern of `tokenizer.json`; nil when it is none of those known.
+    /// Makes the scanner for a pattern of `tokenizer.json`; nil when the pattern is unknown.
     init?(pattern: String) {
         if pattern == Self.pattern(digits: #"\p{N}"#) {
             digitsMax = 1
@@ -23,7 +23,7 @@ struct PreTokenizer: Sendable, Equatable {
         }
     }
 
-    /// End of the word that starts at `start`; `text` is one whole piece of valid UTF-8, `start` inside it.
+    /// End of the word that starts at `start`. `text` is one whole piece of valid UTF-8 and contains `start`.
     func wordEnd(in text: Span<UInt8>, from start: Int, classes: ScalarClass.Table) -> Int {
         let first = text[start]
         if first == UInt8(ascii: "'"), let end = contractionEnd(text, start) { return end }
@@ -70,8 +70,9 @@ struct PreTokenizer: Sendable, Equatable {
         runEnd(of: .lineEnd, text, runEnd(of: .other, text, start, classes), classes)
     }
 
-    /// End of a word of white space: after the run's last line end, or else before its last blank unless the
-    /// text ends there (so that a blank stays with the word that follows it), or else the run's end.
+    /// End of a word of white space. The word ends after the run's last line end, if there is one. Otherwise it ends
+    /// before the run's last character, so that a blank stays with the following word. At the end of the text, and
+    /// for a run of one character, the word is the whole run.
     private func spaceEnd(_ text: Span<UInt8>, _ start: Int, _ classes: ScalarClass.Table) -> Int {
         var end = start
         var lastStart = start

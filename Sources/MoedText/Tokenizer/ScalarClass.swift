@@ -1,4 +1,4 @@
-/// The classes that pre-tokenizer patterns distinguish.
+/// Character classes of the pre-tokenizer patterns.
 enum ScalarClass: UInt8 {
     /// Neither letter, number nor white space: punctuation, symbols, marks, controls, unassigned.
     case other
@@ -25,12 +25,12 @@ enum ScalarClass: UInt8 {
         }
     }
 
-    /// Classes of U+0000…U+FFFF, computed once: looking a category up costs more than merging a short word.
+    /// Classes of U+0000…U+FFFF, computed once: a category lookup costs more than merging a short word.
     private static let basicPlane: [ScalarClass] = (UInt32(0)..<0x10000).map { value in
         Unicode.Scalar(value).map(ScalarClass.init(classifying:)) ?? .other
     }
 
-    /// Reader of classes in valid UTF-8.
+    /// Classifies the scalars of valid UTF-8.
     struct Table {
         private let basicPlane = ScalarClass.basicPlane
 
@@ -46,7 +46,7 @@ enum ScalarClass: UInt8 {
     }
 }
 
-/// Decoding of UTF-8 that is known to be valid, as the bytes of a Swift string are.
+/// Decodes and encodes scalars of UTF-8 without validation. The bytes must be valid, like those of a Swift string.
 enum UTF8Scalar {
     /// The scalar value that starts at `index`, and its length in bytes.
     @inline(__always)

@@ -1,7 +1,7 @@
 package import MoedCore
 
-/// Text of a token sequence as the tokens come. All texts joined, with that of `finish()`, are what
-/// ``Tokenizer/decode(_:skipSpecial:)`` gives for the tokens together.
+/// Decodes a token sequence token by token. The concatenated texts, with that of `finish()`, equal the result of
+/// ``Tokenizer/decode(_:skipSpecial:)`` for all tokens.
 package struct StreamingDecoder: TokenTextStream {
     private let tokenizer: Tokenizer
     private let skipSpecial: Bool

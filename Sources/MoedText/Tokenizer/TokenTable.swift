@@ -1,19 +1,19 @@
 import MoedCore
 
-/// The byte strings of all tokens, by id and by content.
+/// Byte strings of all tokens, indexed by id and by content.
 struct TokenTable: Sendable {
-    /// All tokens' bytes, one after the other.
+    /// Concatenated bytes of all tokens.
     private var text: [UInt8] = []
     private var starts: [UInt32]
     private var lengths: [UInt32]
-    /// Open addressing by content; −1 is free.
+    /// Hash table by content with open addressing; −1 is free.
     private var slots: [TokenID]
     private let mask: Int
     private static let free: TokenID = -1
 
     /// - Parameters:
     ///   - count: highest id + 1.
-    ///   - bytes: room to reserve for all tokens' bytes.
+    ///   - bytes: reserved capacity for the bytes of all tokens.
     init(count: Int, bytes: Int) {
         starts = [UInt32](repeating: 0, count: count)
         lengths = [UInt32](repeating: 0, count: count)
@@ -26,7 +26,8 @@ struct TokenTable: Sendable {
 
     var count: Int { starts.count }
 
-    /// Stores a token; `findable` tokens can be looked up by content. The content must not be stored yet.
+    /// Stores a token. With `findable`, the token can be looked up by content, and no earlier findable token may have
+    /// this content.
     mutating func store(_ content: [UInt8], as id: TokenID, findable: Bool) {
         starts[Int(id)] = UInt32(text.count)
         lengths[Int(id)] = UInt32(content.count)
@@ -37,14 +38,14 @@ struct TokenTable: Sendable {
         slots[slot] = id
     }
 
-    /// Bytes of a token; empty for an id without one.
+    /// Bytes of a token; empty for an id without a token.
     func bytes(of id: TokenID) -> ArraySlice<UInt8> {
         guard id >= 0, Int(id) < starts.count else { return [] }
         let start = Int(starts[Int(id)])
         return text[start..<start + Int(lengths[Int(id)])]
     }
 
-    /// The findable token with this content.
+    /// The findable token with this content; nil when there is none.
     func find(_ content: Span<UInt8>) -> TokenID? {
         var slot = Self.hash(content) & mask
         while slots[slot] != Self.free {
@@ -61,7 +62,7 @@ struct TokenTable: Sendable {
         return true
     }
 
-    /// FNV-1a with the upper half folded in, as only the lower bits choose the slot.
+    /// FNV-1a with the upper half folded in, because only the lower bits select the index.
     private static func hash(_ content: Span<UInt8>) -> Int {
         var hash: UInt64 = 0xCBF2_9CE4_8422_2325
         for index in content.indices { hash = (hash ^ UInt64(content[index])) &* 0x100_0000_01B3 }

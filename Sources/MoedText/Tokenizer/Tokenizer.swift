@@ -1,14 +1,14 @@
 package import MoedCore
 
-/// Byte-level BPE as Hugging Face's `tokenizers` runs it from a checkpoint's `tokenizer.json`.
+/// Byte-level BPE from a checkpoint's `tokenizer.json`, with the same ids as Hugging Face's `tokenizers`.
 ///
-/// Immutable after loading; may be used from any number of threads at once.
+/// The tokenizer is immutable after loading, so any number of threads may use it at once.
 package struct Tokenizer: Sendable {
     private let vocabulary: Vocabulary
     private let preTokenizer: PreTokenizer
     private let normalizes: Bool
     private let ignoresMerges: Bool
-    /// Added tokens looked for in the raw text, and those looked for in the normalised text.
+    /// Finds added tokens in the raw text; `normalizedFinder` finds those of the normalised text.
     private let rawFinder: AddedTokenFinder
     private let normalizedFinder: AddedTokenFinder
 
@@ -32,10 +32,10 @@ package struct Tokenizer: Sendable {
             })
     }
 
-    /// Highest id + 1, added tokens included: ids at or above it have no text and must never be sampled.
+    /// Highest id + 1, added tokens included. Ids at or above it have no text and must never be sampled.
     package var vocabularySize: Int { vocabulary.tokens.count }
 
-    /// The id of an added token (`</think>`), or of a vocabulary entry as the file spells it (`Ġthe`).
+    /// Id of an added token (`</think>`), or of a vocabulary entry in the file's spelling (`Ġthe`); nil for others.
     package func id(of token: String) -> TokenID? {
         if let id = vocabulary.addedIDs[token] { return id }
         var content: [UInt8] = []
@@ -43,12 +43,12 @@ package struct Tokenizer: Sendable {
         return vocabulary.tokens.find(content.span)
     }
 
-    /// Whether the file marks the token as `special`; `<think>` and `</think>` are not.
+    /// True when the file marks the token as `special`. `<think>` and `</think>` are not special.
     package func isSpecial(_ id: TokenID) -> Bool { vocabulary.specialIDs.contains(id) }
 
     // MARK: Encoding
 
-    /// The ids of `text`, in which added tokens are recognised.
+    /// Token ids of `text`. Added tokens are recognised.
     ///
     /// - Complexity: O(n log n) for any text, near O(n) for text with words.
     package func encode(_ text: String) -> [TokenID] {
@@ -65,7 +65,7 @@ package struct Tokenizer: Sendable {
         return output
     }
 
-    /// The ids of `text` as plain text: the spelling of an added token is text, too.
+    /// Token ids of `text` as plain text. Added tokens are not recognised: their spelling is encoded as text.
     package func encodePlain(_ text: String) -> [TokenID] {
         let bytes = Array(text.utf8)
         var output: [TokenID] = []
@@ -116,12 +116,12 @@ package struct Tokenizer: Sendable {
 
     // MARK: Decoding
 
-    /// The bytes a token stands for; empty for an id that has none.
+    /// Bytes of a token; empty for an id without a token.
     package func bytes(_ id: TokenID) -> [UInt8] { Array(vocabulary.tokens.bytes(of: id)) }
 
-    /// The text of the tokens, with U+FFFD for each maximal part that is not UTF-8.
+    /// Text of the tokens, with U+FFFD for each maximal invalid part of the UTF-8.
     ///
-    /// - Parameter skipSpecial: leave out the tokens that ``isSpecial(_:)`` names.
+    /// - Parameter skipSpecial: true omits the tokens for which ``isSpecial(_:)`` is true.
     package func decode(_ ids: some Sequence<TokenID>, skipSpecial: Bool = false) -> String {
         var assembler = UTF8Assembler()
         var output: [UInt8] = []
@@ -132,7 +132,7 @@ package struct Tokenizer: Sendable {
         return String(decoding: output, as: UTF8.self)
     }
 
-    /// A decoder for one sequence whose tokens come one by one.
+    /// Makes a decoder for one sequence whose tokens arrive one by one.
     package func makeStream(skipSpecial: Bool) -> StreamingDecoder {
         StreamingDecoder(self, skipSpecial: skipSpecial)
     }

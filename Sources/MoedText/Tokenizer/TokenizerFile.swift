@@ -1,6 +1,6 @@
 import MoedCore
 
-/// Typed access to the members of a JSON file that names file and field in every complaint.
+/// Typed access to the members of an object in a JSON file. Every error names file and field.
 struct FileObject {
     let file: String
     /// Path of this object inside the file; empty for the root.
@@ -22,7 +22,7 @@ struct FileObject {
         TextError(code, file: file, place: path.isEmpty ? name : "\(path).\(name)", reason)
     }
 
-    /// The member, null counting as absent.
+    /// The member; nil when it is absent or null.
     subscript(name: String) -> JSONValue? {
         guard let value = members[name], value != .null else { return .none }
         return value
@@ -61,24 +61,24 @@ struct FileObject {
         return array
     }
 
-    /// A token id of a size that cannot exhaust memory.
+    /// A token id, bounded so that a damaged file cannot exhaust memory.
     func token(_ name: String) throws(TextError) -> TokenID {
         let value = try required(name)
         return try TokenizerFile.token(value) { error(.malformedFile, name, $0) }
     }
 
-    /// Refuses a switch that would change the tokens.
+    /// Refuses an option unless it is absent or has a value that does not change the tokens.
     func refuse(_ name: String, unless harmless: [JSONValue]) throws(TextError) {
         guard let value = self[name], !harmless.contains(value) else { return }
         throw error(.unsupported, name, "\(value.serialized(.spaced).prefix(100)) is not supported")
     }
 }
 
-/// `tokenizer.json` of Hugging Face's `tokenizers`, checked.
+/// Validated contents of a `tokenizer.json` of Hugging Face's `tokenizers`.
 ///
-/// `truncation`, `padding` and `post_processor` do not touch the ids of plain text and are not read.
+/// `truncation`, `padding` and `post_processor` do not affect the ids of plain text and are not read.
 struct TokenizerFile {
-    /// Token ids beyond this are a damaged file: no vocabulary is a hundredth of it.
+    /// Exclusive upper bound of token ids; a file with a higher id is damaged. No vocabulary reaches a hundredth of it.
     static let tokenIDMax = 1 << 24
     static let contentBytesMax = 1 << 16
 
@@ -122,7 +122,7 @@ struct TokenizerFile {
     }
 
     private static func checkModel(_ model: FileObject) throws(TextError) {
-        // Files older than the `type` member are BPE when they have merges.
+        // Old files lack the `type` member; they are BPE when they have merges.
         if model["type"] != nil {
             let type = try model.string("type")
             guard type == "BPE" else {
@@ -137,7 +137,7 @@ struct TokenizerFile {
         try model.refuse("byte_fallback", unless: [false])
     }
 
-    /// Whether the text is brought to form C; any other normaliser is refused.
+    /// True when the file requires normalisation to form C. All other normalisers are refused.
     private static func normalizes(_ root: FileObject) throws(TextError) -> Bool {
         guard root["normalizer"] != nil else { return false }
         let normalizer = try root.object("normalizer")
@@ -184,7 +184,7 @@ struct TokenizerFile {
         guard let preTokenizer = PreTokenizer(pattern: regex) else {
             throw pattern.error(.unsupported, "Regex", "the pattern \(regex.prefix(300)) is not supported")
         }
-        // Both members default to true, which would cut the words again.
+        // Both members default to true, which would split the words again.
         for name in ["add_prefix_space", "use_regex"] where try steps[1].bool(name, default: true) {
             throw steps[1].error(.unsupported, name, "true is not supported")
         }

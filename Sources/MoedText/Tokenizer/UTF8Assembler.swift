@@ -1,16 +1,16 @@
-/// Puts a stream of bytes together to text; each maximal invalid part becomes one U+FFFD (Unicode standard,
-/// 3.9, "substitution of maximal subparts") as soon as it is certain to be invalid.
+/// Assembles valid UTF-8 from a stream of bytes. Each maximal invalid part becomes one U+FFFD as soon as it is known
+/// to be invalid (Unicode standard, 3.9, "substitution of maximal subparts").
 struct UTF8Assembler: Sendable {
-    /// The beginning of a character that is incomplete, but valid so far.
+    /// Valid first bytes of an incomplete character.
     private var pending: [UInt8] = []
-    /// Bytes the pending character still wants.
+    /// Number of bytes missing from the pending character.
     private var missing = 0
-    /// Allowed values of its next byte.
+    /// Allowed values of the pending character's next byte.
     private var allowed: ClosedRange<UInt8> = 0x80...0xBF
 
     private static let replacement: [UInt8] = [0xEF, 0xBF, 0xBD]
 
-    /// Appends to `output` what has become certain; `output` is always valid UTF-8.
+    /// Consumes a byte and appends the completed characters to `output`, which stays valid UTF-8.
     mutating func append(_ byte: UInt8, to output: inout [UInt8]) {
         if missing > 0 {
             if allowed.contains(byte) {

@@ -1,10 +1,10 @@
 import MoedCore
 
-/// Tokens, merge rules and added tokens of a tokenizer file, checked against each other.
+/// Tokens, merge rules and added tokens of a tokenizer file, validated against each other.
 struct Vocabulary: Sendable {
     private(set) var tokens: TokenTable
     private(set) var encoder: BytePairEncoder
-    /// Ids of added tokens by content: their contents need not be spelled in the byte alphabet.
+    /// Ids of added tokens by content. Contents are plain text, not spelled in the byte alphabet.
     private(set) var addedIDs: [String: TokenID] = [:]
     private(set) var specialIDs: Set<TokenID> = []
 
@@ -110,7 +110,7 @@ struct Vocabulary: Sendable {
         return pairs
     }
 
-    /// Both spellings: `"a b"` and `["a", "b"]`.
+    /// Splits a merge rule in either spelling: `"a b"` or `["a", "b"]`.
     private static func parts(
         of merge: JSONValue, _ refusal: (String) -> TextError
     ) throws(TextError) -> (String, String) {
@@ -131,6 +131,6 @@ struct Vocabulary: Sendable {
         }
     }
 
-    /// A name as it stands in a message, cut to a readable length.
+    /// Quotes a name for a message, truncated to 60 characters.
     private static func quoted(_ name: String) -> String { "\"\(name.prefix(60))\"" }
 }

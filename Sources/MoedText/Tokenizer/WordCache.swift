@@ -1,23 +1,23 @@
 import MoedCore
 
-/// Remembers where a word of the same text was encoded before. Natural text repeats its words, so most of them are
-/// copied instead of merged.
+/// Cache of the positions of encoded words within one text. Natural text repeats its words, so most are copied
+/// instead of merged.
 ///
-/// A slot holds only places: the word's bytes are those of the text, its tokens those of the output. A slot is
-/// overwritten by the next word that falls on it, which bounds the cache.
+/// An entry holds only positions: the word's bytes are in the text, its tokens in the output. The next word with the
+/// same index overwrites the entry, which bounds the cache.
 struct WordCache {
     private struct Slot {
         var hash: UInt32 = 0
         var textStart: UInt32 = 0
         var outputStart: UInt32 = 0
         var outputCount: UInt16 = 0
-        /// 0 is an empty slot.
+        /// Length of the word in bytes; 0 marks an empty entry.
         var length: UInt16 = 0
     }
 
-    /// 2¹⁴ slots of 16 bytes stay in the second-level cache.
+    /// Maximum number of entries: 2¹⁴ entries of 16 bytes stay in the second-level cache.
     private static let slotsMax = 1 << 14
-    /// Longer words hardly repeat.
+    /// Maximum length of cached words in bytes; longer words rarely repeat.
     private static let wordBytesMax = 48
 
     private var slots: [Slot]
@@ -37,7 +37,7 @@ struct WordCache {
         return UInt32(truncatingIfNeeded: hash ^ hash >> 29)
     }
 
-    /// Appends the tokens of `text[start..<end]`, from an earlier place or by `encode`.
+    /// Appends the tokens of `text[start..<end]`: copied from an earlier occurrence, or made by `encode`.
     @inline(__always)
     mutating func append(
         _ text: Span<UInt8>, _ start: Int, _ end: Int, to output: inout [TokenID],

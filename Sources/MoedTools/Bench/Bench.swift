@@ -6,9 +6,9 @@ import MoedLocal
 import MoedText
 import MoedWeights
 
-/// `moed bench`: what model and machine make of each other.
+/// `moed bench`: measures a model's speed on this machine.
 package enum Bench {
-    /// Measures and prints.
+    /// Measures and prints the report.
     ///
     /// - Throws: `ConfigurationProblem` about the options, `EngineError` or `TextError` about the model.
     package static func run(_ options: BenchOptions, asJSON: Bool) throws {
@@ -24,7 +24,7 @@ package enum Bench {
         for line in lines { Swift.print(line) }
     }
 
-    /// - Parameter show: told what is being done.
+    /// - Parameter show: receives the name of each step.
     package static func measure(
         _ options: BenchOptions, show: @escaping (String) -> Void
     ) throws -> (lines: [String], json: JSONValue) {
@@ -41,7 +41,7 @@ package enum Bench {
             throw ConfigurationProblem("sequences of \(longest) tokens; the model's context has \(context)")
         }
         show("peaks")
-        // Many times the last cache level; less beside a budget, which counts it.
+        // The probe is many times larger than the last cache level. It is smaller under a budget, which counts it.
         let probe = try MachineProbe(threads: threads, byteCount: (options.model.budget == nil ? 256 : 64) << 20)
         let peaks = MachinePeaks.measure(probe)
         let (engine, memory) = try subject.engine(
@@ -92,7 +92,7 @@ package enum Bench {
     }
 }
 
-/// JSON lines from a file.
+/// Reads a workload's jobs from a file of JSON lines.
 enum WorkloadFile {
     /// - Throws: `ConfigurationProblem` naming file, line and reason.
     static func read(_ path: String) throws -> [WorkloadJob] {
@@ -111,7 +111,7 @@ enum WorkloadFile {
     }
 }
 
-/// What is going on, on a terminal.
+/// Shows the current step on a terminal.
 struct BenchMeter {
     private let isTerminal = Host.isTerminal(2)
 

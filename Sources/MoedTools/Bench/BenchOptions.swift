@@ -2,28 +2,28 @@ import MoedCore
 package import MoedLocal
 package import MoedWeights
 
-/// What `moed bench` is asked to measure.
+/// Options of `moed bench`.
 package struct BenchOptions: Sendable {
-    /// The model, how it runs, and its memory budget. The numbers of sequences and of KV tokens follow from the
-    /// measurement.
+    /// The model, its execution options and its memory budget. The measurement determines the numbers of sequences and
+    /// of KV tokens.
     package var model: ModelOptions
-    /// Random weights of this shape in place of the model's directory.
+    /// Shape for random weights that replace the model's directory.
     package var synthetic: SyntheticShape?
-    /// Prompt lengths.
+    /// Prompt lengths in tokens.
     package var prefill: [Int]
-    /// Sequences that decode together.
+    /// Batch sizes for decoding.
     package var decode: [Int]
-    /// Tokens of each sequence before it decodes.
+    /// Prompt tokens of each sequence before decoding.
     package var context: Int
     package var repeats: Int
     package var workload: Workload?
 
-    /// Jobs through planner and engine.
+    /// Jobs that run through planner and engine.
     package struct Workload: Sendable {
         package var description: WorkloadSource
-        /// Sequences that run together.
+        /// Number of running sequences.
         package var slots: Int
-        /// 0 chooses, as the daemon does.
+        /// KV capacity in tokens; 0 chooses it.
         package var kvTokens: Int
 
         package init(description: WorkloadSource, slots: Int, kvTokens: Int) {
@@ -48,7 +48,7 @@ package struct BenchOptions: Sendable {
 
     /// `512,2048` → [512, 2048]; an empty text is an empty list.
     ///
-    /// - Throws: `ConfigurationProblem` naming the option and what is wrong.
+    /// - Throws: `ConfigurationProblem` naming the option and the invalid number.
     package static func numbers(_ text: String, option: String, max: Int) throws -> [Int] {
         try text.split(separator: ",", omittingEmptySubsequences: text.isEmpty).map { part in
             guard let number = Int(part), (1...max).contains(number) else {
@@ -59,14 +59,14 @@ package struct BenchOptions: Sendable {
     }
 }
 
-/// A published model's shape, perhaps with fewer layers or a smaller vocabulary: `qwen3-30b-a3b:layers=8`.
+/// A published model's shape, optionally with fewer layers or a smaller vocabulary: `qwen3-30b-a3b:layers=8`.
 package struct SyntheticShape: Sendable, Equatable {
     package var name: String
     package var configuration: ModelConfiguration
     /// Layers of the published model.
     package var fullLayers: Int
 
-    /// - Throws: `ConfigurationProblem` naming what is known.
+    /// - Throws: `ConfigurationProblem` naming the known shapes or the valid ranges.
     package init(_ text: String) throws {
         var parts = text.split(separator: ":", omittingEmptySubsequences: false).map(String.init)
         name = parts.removeFirst().lowercased()

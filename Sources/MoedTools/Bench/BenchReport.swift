@@ -3,20 +3,20 @@ package import MoedEngine
 import MoedHost
 package import MoedLocal
 
-/// The figures of `moed bench` about sweeps, for people and for scripts.
+/// Sweep measurements of `moed bench`, as a table and as JSON.
 package struct BenchReport: Sendable {
     package var model: String
-    /// Layers measured, and of the whole model.
+    /// Number of measured layers; `fullLayers` is that of the published model.
     package var layers: Int
     package var fullLayers: Int
     package var threads: Int
     package var kernels: String
     package var peaks: MachinePeaks
     package var measurements: [SweepMeasurement]
-    /// How experts are read; nil when all are in memory.
+    /// Method and speed of expert reads; nil when all experts are in memory.
     package var disk: DiskReport?
 
-    /// The machine's peaks, with the memory's speed of a measurement's moment.
+    /// The machine's peaks with the memory speed at the time of the measurement.
     private func peaks(of measurement: SweepMeasurement) -> MachinePeaks {
         var peaks = peaks
         peaks.read = measurement.readRate

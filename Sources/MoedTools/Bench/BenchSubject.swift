@@ -5,13 +5,13 @@ import MoedLocal
 import MoedText
 import MoedWeights
 
-/// The model that is measured, loaded or made.
+/// The measured model: loaded from disk, or made of random weights.
 struct BenchSubject {
     let name: String
     let configuration: ModelConfiguration
-    /// Layers of the published model, where only some of them were made.
+    /// Layers of the published model; `configuration` may have fewer.
     let fullLayers: Int
-    /// Tokenizer and template, of a model from disk.
+    /// Tokenizer and template; nil for random weights.
     let text: TextSide?
     private let unloaded: UnloadedModel
     /// The random weights; nil for a model from disk.
@@ -58,13 +58,12 @@ struct BenchSubject {
         }
     }
 
-    /// Ids that random prompts are made of.
+    /// Number of token ids from which random prompts are drawn.
     var vocabulary: Int { min(text?.tokenizer.vocabularySize ?? .max, configuration.vocabulary) }
 
-    /// Loads the model. Equal prompts are computed each time: repetitions and runs in another order must do the same
-    /// work.
+    /// Loads the model. The prefix cache is off: repetitions, and runs in another order, must do the same work.
     ///
-    /// - Returns: the engine, and the memory plan in words where there is a budget.
+    /// - Returns: the engine, and the memory plan as text when a budget is set.
     func engine(kvTokens: Int, slots: Int, rows: Int) throws -> (engine: Engine, memory: String?) {
         var options = options
         options.kvTokens = kvTokens

@@ -3,14 +3,14 @@ import MoedLocal
 import MoedHost
 import MoedQueue
 
-/// `moed bench --queue`: how fast the queue is on the user's own PostgreSQL, without a model.
+/// `moed bench --queue`: measures the queue's speed on the user's own PostgreSQL, without a model.
 package struct QueueBench: Sendable {
     package struct Options: Sendable {
-        /// Connection string of the server; the measurements have a database of their own there.
+        /// Connection string of the server. The measurements create a database of their own on it.
         package var database: String
-        /// Depth of the queue, and how many jobs flow through.
+        /// Number of queued jobs; as many pass through the queue in the flow measurement.
         package var jobs: Int
-        /// How long transactions are held open.
+        /// Duration for which transactions are held open.
         package var hold: Duration
 
         package init(database: String, jobs: Int, hold: Duration) {
@@ -24,7 +24,7 @@ package struct QueueBench: Sendable {
     private static let rowsPerEnqueue = 10_000
     private static let bodyBytes = 1000
     private static let tenants = ["a", "b", "c", "d", "e"]
-    /// Jobs a second that are claimed while a transaction is held.
+    /// Jobs claimed per second while a transaction is held.
     private static let heldRate = 200.0
 
     private let options: Options
@@ -33,7 +33,7 @@ package struct QueueBench: Sendable {
     private let show: @Sendable (String) -> Void
     private let clock = ContinuousClock()
 
-    /// Measures and prints.
+    /// Measures and prints the report.
     package static func run(_ options: Options, asJSON: Bool) async throws {
         let meter = BenchMeter()
         let report = try await StopSignals.watch { try await measure(options) { meter.show($0) } }
@@ -78,7 +78,7 @@ package struct QueueBench: Sendable {
         try await clock.measure(body).seconds
     }
 
-    /// Rows a second by `INSERT INTO moed.jobs … SELECT`.
+    /// Rows per second by `INSERT INTO moed.jobs … SELECT`.
     private func rowEnqueueRate(_ jobs: Int) async throws -> Double {
         let time = try await seconds {
             try await database.enqueue(jobs, tenants: Self.tenants, padding: Self.bodyBytes)
@@ -86,7 +86,7 @@ package struct QueueBench: Sendable {
         return Double(jobs) / time
     }
 
-    /// Rows a second by `moed.enqueue_many`, the tenants taking turns. The bodies are there already.
+    /// Rows per second by `moed.enqueue_many`. Tenants alternate. The bodies are made before the measurement.
     private func enqueue(_ jobs: Int) async throws -> Double {
         let rows = min(jobs, Self.rowsPerEnqueue)
         try await database.makeBodies(rows, padding: Self.bodyBytes)
@@ -100,7 +100,7 @@ package struct QueueBench: Sendable {
         return Double(done) / time
     }
 
-    /// What any statement takes that changes one row: mostly the disk.
+    /// Durations of a statement that changes one row. The disk dominates them.
     private func commits(_ count: Int) async throws -> Sample {
         var times: [Double] = []
         for _ in 0..<count { times.append(try await seconds { try await worker.beat(idle: false) }) }
@@ -113,12 +113,12 @@ package struct QueueBench: Sendable {
         return times
     }
 
-    /// Jobs a second at which tables must not grow: autovacuum looks once a minute, and has not come yet when a fifth
-    /// of the jobs was gone in half of that.
+    /// Jobs per second at which tables must not grow. Autovacuum wakes once a minute, so a faster flow could finish a
+    /// fifth of the jobs before it runs.
     static let sustainedRate = 2000.0
 
-    /// All jobs go through in five portions: enqueued, claimed, completed, and pruned when the next one is done, which
-    /// begins no sooner than at the sustained rate.
+    /// Passes all jobs through the queue in five portions: enqueues, claims, completes and prunes. A portion is pruned
+    /// after the next one completes. The sustained rate limits the start of each portion.
     private func flow() async throws -> QueueBenchReport.Flow {
         let portion = max(1, options.jobs / 5)
         try await database.makeBodies(portion / Self.tenants.count, padding: Self.bodyBytes)
@@ -145,12 +145,12 @@ package struct QueueBench: Sendable {
             lastBytes: try await database.tableBytes())
     }
 
-    /// The statements of a second in which so many jobs ran for a second each: what part of that second they take.
+    /// Share of a second that the statements for it take, when `jobs` jobs run for one second each.
     private func share(of jobs: Int) async throws -> Double {
         let rounds = max(20, min(200, options.jobs / 200))
         let time = try await seconds {
             for round in 0..<rounds {
-                // At most twice in three seconds.
+                // At most two polls in three seconds.
                 if await worker.needsLook || round % 3 != 2 { try await worker.look() }
                 _ = try await worker.claimKnown(limit: jobs)
                 if round % 10 == 0 { try await worker.checkpointAll(tokens: 64) }

@@ -2,32 +2,32 @@ package import MoedCore
 import MoedHost
 package import MoedLocal
 
-/// What `moed bench --queue` found, beside what is aimed at on two cores.
+/// Measurements of `moed bench --queue` beside the goals for two cores.
 package struct QueueBenchReport: Sendable {
     package struct Flow: Sendable {
         package var jobsPerSecond: Double
-        /// Of all tables a job has rows in, after the first portion and after the last.
+        /// Bytes of all tables that hold a job's rows after the first portion; `lastBytes` after the last.
         package var firstBytes: Int
         package var lastBytes: Int
     }
 
     package var jobs: Int
     package var hold: Duration
-    /// All times in seconds.
+    /// Seconds from enqueueing to claiming with an idle worker.
     package var wakeup: Sample
-    /// Of one row.
+    /// Seconds for a change of one row.
     package var commit: Sample
     package var quiet: ClaimTimes
     package var held: ClaimTimes
     package var enqueueRate: Double
     package var rowEnqueueRate: Double
     package var flow: Flow
-    /// Part of the time that the statements take when 1 and 32 jobs run at a time, each for a second.
+    /// Share of the time that statements take when 1 and 32 jobs run at once, each for a second.
     package var databaseShares: [Double]
 
     package var growth: Double { Double(flow.lastBytes) / Double(max(1, flow.firstBytes)) }
 
-    /// Everything that is timed: key in JSON, words, sample, aim at p50 and p99 in milliseconds.
+    /// All timed steps: JSON key, label, sample in seconds, goals for p50 and p99 in milliseconds.
     package var times: [(key: String, name: String, sample: Sample, aim: String)] {
         let held = "transactions held \(Int(hold.seconds)) s"
         return [

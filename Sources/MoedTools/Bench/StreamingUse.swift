@@ -3,21 +3,21 @@ package import MoedEngine
 import MoedHost
 import MoedWeights
 
-/// What reading experts did while something was measured.
+/// Expert reads during one measurement.
 package struct StreamingUse: Sendable, Equatable {
-    /// Experts that layers needed, and those of them that were in memory.
+    /// Experts that layers needed; `hits` counts those that were in memory.
     package var needed: Int
     package var hits: Int
     package var bytes: Int
     package var seconds: Double
-    /// Seconds without anything to compute.
+    /// Seconds during which computing waited for reads.
     package var waited: Double
-    /// Seconds with at least one read under way.
+    /// Seconds with at least one read in flight.
     package var reading: Double
     package var tokens: Int
     package var regime: String
 
-    /// Nil when nothing was needed: the model is in memory.
+    /// Nil when no expert was needed: the model is in memory.
     package init?(before: StreamingFigures, now: StreamingFigures, seconds: Double, tokens: Int) {
         hits = now.hits - before.hits
         needed = hits + now.misses - before.misses
@@ -32,7 +32,7 @@ package struct StreamingUse: Sendable, Equatable {
 
     package var hitRate: Double { Double(hits) / Double(needed) }
     package var bytesPerSecond: Double { Double(bytes) / seconds }
-    /// While anything was read.
+    /// Read rate over the seconds with at least one read in flight.
     package var bytesPerReadingSecond: Double { reading > 0 ? Double(bytes) / reading : 0 }
     package var bytesPerToken: Double { Double(bytes) / Double(tokens) }
 
@@ -40,7 +40,7 @@ package struct StreamingUse: Sendable, Equatable {
         "disk GB/s", "of probe", "reading", "of probe then", "hits", "MB/token", "waiting", "regime",
     ]
 
-    /// - Parameter probe: bytes per second that the disk gave at the start.
+    /// - Parameter probe: bytes per second of the disk probe at the start.
     func columns(probe: Double) -> [String] {
         [
             HumanText.figure(bytesPerSecond / 1e9), HumanText.percent(bytesPerSecond / probe),

@@ -4,26 +4,26 @@ import MoedHost
 package import MoedLocal
 import MoedWeights
 
-/// One line of the report: a prompt, or one sweep of decoding sequences, several times.
+/// One line of the report: repeated measurements of a prompt or of a sweep of decoding sequences.
 package struct SweepMeasurement: Sendable {
     package enum Kind: String, Sendable {
         case prefill, decode
     }
 
     package var kind: Kind
-    /// Tokens of the prompt, or sequences in the sweep: the tokens that a repetition makes.
+    /// Tokens per repetition: those of the prompt, or one for each sequence in the sweep.
     package var tokens: Int
-    /// Tokens before each of them, at the middle of the measurement.
+    /// Tokens of context per sequence at the middle of the measurement.
     package var context: Int
-    /// Of each repetition.
+    /// Seconds of each repetition.
     package var seconds: Sample
-    /// The same without the output matrix.
+    /// Seconds of each repetition without the output matrix.
     package var layersSeconds: Sample
     package var cost: SweepCost
-    /// Of this measurement's moment: bytes per second.
+    /// Memory speed at the time of the measurement, in bytes per second.
     package var readRate: Double
     package var others: Double?
-    /// What reading experts did meanwhile; nil when all are in memory.
+    /// Expert reads during the measurement; nil when all experts are in memory.
     package var streaming: StreamingUse?
 
     package init(
@@ -41,7 +41,7 @@ package struct SweepMeasurement: Sendable {
 
     package var tokensPerSecond: Double { Double(tokens) / seconds.median }
 
-    /// With all layers of the full model: the output matrix runs once, the layers more often.
+    /// Tokens per second of the full model. The output matrix runs once; the layers' time scales with their number.
     package func tokensPerSecond(layers: Int, of full: Int) -> Double {
         let output = max(0, seconds.median - layersSeconds.median)
         return Double(tokens) / (output + layersSeconds.median * Double(full) / Double(layers))
@@ -57,7 +57,7 @@ struct SweepBench {
     private var random = BenchRandom(seed: 1)
     private let show: (String) -> Void
 
-    /// - Parameter show: told what is being measured.
+    /// - Parameter show: receives the name of each measurement.
     init(_ engine: Engine, _ probe: MachineProbe, repeats: Int, show: @escaping (String) -> Void) {
         self.engine = engine
         self.probe = probe
@@ -66,28 +66,28 @@ struct SweepBench {
         keyValueBytes = Double(engine.memory.keyValues) / Double(engine.limits.kvTokens)
     }
 
-    /// Sweeps per repetition: more where one of them takes a few milliseconds only.
+    /// Number of sweeps per repetition. Small batches take only a few milliseconds each and get more sweeps.
     static func sweeps(batch: Int) -> Int { batch <= 4 ? 16 : batch <= 16 ? 8 : 4 }
 
-    /// KV room that measuring these needs, in tokens.
+    /// KV capacity that these measurements need, in tokens.
     static func kvTokens(prefill: [Int], decode: [Int], context: Int, repeats: Int, blockTokens: Int) -> Int {
         let length = context + decodedTokens(decode, repeats: repeats)
         let blocks = (length + blockTokens - 1) / blockTokens
         return max(prefill.max() ?? 0, (decode.max() ?? 0) * blocks * blockTokens, 1)
     }
 
-    /// Tokens that the first sequence decodes in all: warm-up, and the repetitions with and without output.
+    /// Total tokens that the first sequence decodes: warm-up, and the repetitions with and without output.
     static func decodedTokens(_ batches: [Int], repeats: Int) -> Int {
         batches.reduce(0) { $0 + sweeps(batch: $1) * 2 * repeats + 2 }
     }
 
-    /// Random tokens: what a random model would go on with is soon the same for all.
+    /// Random tokens: greedy outputs of a random model soon become the same in every sequence.
     private mutating func tokens(_ count: Int) -> [TokenID] {
         let limit = engine.model.configuration.vocabulary
         return (0..<count).map { _ in TokenID(Int.random(in: 0..<limit, using: &random)) }
     }
 
-    /// Runs `body` between two looks at the memory's speed.
+    /// Runs `body` between two measurements of the memory speed.
     private func beside(
         tokens: Int, _ body: () throws -> Void
     ) rethrows -> (readRate: Double, others: Double?, streaming: StreamingUse?) {
@@ -106,7 +106,7 @@ struct SweepBench {
         return (ContinuousClock.now - start).seconds
     }
 
-    /// A prompt in chunks, without output matrix: a prompt needs it for its last token only.
+    /// Measures a prompt in chunks, without the output matrix: a prompt needs it for its last token only.
     mutating func prefill(_ count: Int) throws -> SweepMeasurement {
         show("prefill \(count)")
         var cost = SweepCost()
@@ -149,7 +149,7 @@ struct SweepBench {
         }
     }
 
-    /// Batches of growing size over the same sequences, each with a context of its own.
+    /// Measures each batch size over the same sequences. Every sequence has a context of its own.
     mutating func decode(_ batches: [Int], context: Int) throws -> [SweepMeasurement] {
         let most = batches.max() ?? 0
         let room = Self.decodedTokens(batches, repeats: repeats)
@@ -173,7 +173,7 @@ struct SweepBench {
         for samples in [true, false] { try sweep(batch, samples: samples, &lengths) }
         let moment = try beside(tokens: batch * sweeps * 2 * repeats) {
             for _ in 0..<repeats {
-                // In turn, so that both see the same machine.
+                // Alternating, so that machine drift affects both equally.
                 for samples in [true, false] {
                     let seconds = try Self.seconds {
                         for _ in 0..<sweeps { try sweep(batch, samples: samples, &lengths) }

@@ -2,11 +2,11 @@ package import MoedBatching
 package import MoedCore
 import MoedHost
 
-/// How a queue's jobs are admitted to the batch.
+/// Order in which a queue's jobs are admitted to the batch.
 package enum Admission: String, Sendable, CaseIterable {
-    /// Jobs of one mode and length class together, as the daemon does.
+    /// Jobs of one job class (mode and length) together, as in the daemon.
     case grouped
-    /// In the order in which they came.
+    /// Jobs in the order of arrival.
     case firstCome = "first-come"
 }
 
@@ -17,13 +17,13 @@ package struct WorkloadRun: Sendable, Equatable {
     package var promptTokens: Int
     package var generatedTokens: Int
     package var sweeps: Int
-    /// Sequences in a sweep, the mean of all sweeps.
+    /// Mean number of sequences per sweep.
     package var meanRunning: Double
-    /// Seconds from the start until a job was done, the mean of all jobs.
+    /// Mean over all jobs of the seconds from the start to completion.
     package var meanTurnaround: Double
 }
 
-/// Runs the same jobs under both kinds of admission.
+/// Runs the same jobs under both admission orders.
 package struct WorkloadBench {
     private let engine: any SequenceEngine
     private let tasks: [GenerationTask]
@@ -35,11 +35,11 @@ package struct WorkloadBench {
         self.prefillChunk = prefillChunk
     }
 
-    /// Passes in turn, so that both kinds see the same machine.
+    /// Runs the passes alternately, so that machine drift affects both admission orders equally.
     package func run(repeats: Int, show: (String) -> Void) throws -> [(Admission, [WorkloadRun])] {
         var runs: [Admission: [WorkloadRun]] = [:]
         for pass in 0..<repeats {
-            // The one that begins changes: what warms up or slows down with time hits both.
+            // The first order alternates, so that warming up and slowing down affect both.
             let order: [Admission] = pass % 2 == 0 ? [.grouped, .firstCome] : [.firstCome, .grouped]
             for admission in order {
                 show("\(admission.rawValue) admission, pass \(pass + 1) of \(repeats)")
@@ -49,7 +49,7 @@ package struct WorkloadBench {
         return Admission.allCases.map { ($0, runs[$0] ?? []) }
     }
 
-    /// - Throws: the engine's error about a job that could not go on.
+    /// - Throws: the engine's error about a failed job.
     private func run(_ admission: Admission) throws -> WorkloadRun {
         // All jobs wait from the start: none of them becomes urgent.
         var loop = GenerationLoop(

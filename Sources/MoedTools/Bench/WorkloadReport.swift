@@ -2,7 +2,7 @@ package import MoedCore
 import MoedHost
 import MoedLocal
 
-/// The figures of a workload, for people and for scripts.
+/// Workload measurements, as a table and as JSON.
 package struct WorkloadReport: Sendable {
     package var model: String
     package var threads: Int
@@ -44,7 +44,7 @@ package struct WorkloadReport: Sendable {
         return lines
     }
 
-    /// Of the rates, the median of the passes' ratios.
+    /// Job rate of grouped over first-come admission: the median of the passes' ratios.
     package var ratio: Double? {
         guard let grouped = runs.first(where: { $0.admission == .grouped })?.passes,
             let first = runs.first(where: { $0.admission == .firstCome })?.passes, !grouped.isEmpty,

@@ -2,15 +2,15 @@ import Glibc
 package import MoedCore
 import MoedLocal
 
-/// Where the jobs of a workload come from.
+/// Source of a workload's jobs.
 package enum WorkloadSource: Sendable, Equatable {
     case file(String)
-    /// So many jobs of mixed lengths and modes.
+    /// This number of jobs with mixed lengths and modes.
     case mixed(Int)
 
-    /// `mixed:200`, or else the path of a file of JSON lines.
+    /// Parses `mixed:200`; any other text is the path of a file of JSON lines.
     ///
-    /// - Throws: `ConfigurationProblem`.
+    /// - Throws: `ConfigurationProblem` about the number of jobs.
     package init(_ text: String) throws {
         guard text.hasPrefix("mixed:") else {
             self = .file(text)
@@ -25,12 +25,12 @@ package enum WorkloadSource: Sendable, Equatable {
 
 /// A job of a workload.
 package enum WorkloadJob: Sendable, Equatable {
-    /// A random prompt and an answer of so many tokens.
+    /// A random prompt and an answer with these numbers of tokens.
     case lengths(prompt: Int, new: Int, mode: ReasoningMode)
     /// A chat completion's body, for a model with a tokenizer.
     case body(JSONValue)
 
-    /// `{"prompt_tokens": 120, "new_tokens": 40, "mode": "thinking"}`, or a chat completion's body.
+    /// Reads `{"prompt_tokens": 120, "new_tokens": 40, "mode": "thinking"}`, or a chat completion's body.
     ///
     /// - Throws: `RequestError` naming the field.
     package init(line: JSONValue) throws {
@@ -51,11 +51,10 @@ package enum WorkloadJob: Sendable, Equatable {
         self = .lengths(prompt: try number("prompt_tokens"), new: try number("new_tokens"), mode: mode)
     }
 
-    /// Jobs as a mixed queue has them: prompts of 16 to 512 tokens; answers of 8 to 128, or of 64 to 512 with
-    /// thinking, which every second job does; all lengths spread evenly over their logarithms.
+    /// Random jobs of a mixed queue. Prompts have 16 to 512 tokens. Every second job, on average, thinks and gets 64 to
+    /// 512 new tokens; the others get 8 to 128. All lengths are log-uniform.
     ///
-    /// - Parameter contextLength: longest sequence; for small models the upper ends are lowered to a quarter
-    ///   and a half of it.
+    /// - Parameter contextLength: longest sequence. It caps prompts at a quarter and answers at a half of itself.
     package static func mixed(_ count: Int, contextLength: Int, seed: UInt64 = 1) -> [WorkloadJob] {
         var random = BenchRandom(seed: seed)
         func length(_ least: Int, _ most: Int, among limit: Int) -> Int {

@@ -2,20 +2,20 @@ package import MoedBatching
 package import MoedCore
 package import MoedLocal
 
-/// Makes the loop's tasks of a workload's jobs.
+/// Converts a workload's jobs to tasks for the generation loop.
 package struct WorkloadTasks {
     private let limits: EngineLimits
     private let vocabulary: Int
     private let preparer: RequestPreparer?
 
-    /// - Parameter preparer: of the model's tokenizer and template; nil when it has none.
+    /// - Parameter preparer: uses the model's tokenizer and template; nil when the model has none.
     package init(limits: EngineLimits, vocabulary: Int, preparer: RequestPreparer?) {
         self.limits = limits
         self.vocabulary = vocabulary
         self.preparer = preparer
     }
 
-    /// - Throws: `ConfigurationProblem` naming the job that cannot run here.
+    /// - Throws: `ConfigurationProblem` naming the job that cannot run.
     package func tasks(_ jobs: [WorkloadJob]) throws -> [GenerationTask] {
         var random = BenchRandom(seed: 2)
         return try jobs.enumerated().map { index, job in
@@ -50,7 +50,7 @@ package struct WorkloadTasks {
     }
 }
 
-/// Random tokens have no text.
+/// Text stream of random tokens: always empty.
 private struct NoText: TokenTextStream {
     mutating func append(_ token: TokenID) -> String { "" }
     mutating func finish() -> String { "" }

@@ -5,7 +5,7 @@ import MoedHost
 package import MoedLocal
 import MoedText
 
-/// The commands without a database, from a checkpoint directory to standard output.
+/// Commands without a database: they read a checkpoint directory and write to standard output.
 package enum Filters {
     package static func tokenize(directory: String, plain: Bool) throws {
         Host.ignoreBrokenPipes()
@@ -64,7 +64,7 @@ package enum Filters {
     }
 }
 
-/// "loading 37 %" on a terminal; silent elsewhere.
+/// Shows "loading 37 %" on a terminal; silent elsewhere.
 struct LoadMeter {
     let isShown: Bool
     private var lastPercent = -1

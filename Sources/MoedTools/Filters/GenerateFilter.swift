@@ -4,9 +4,9 @@ package import MoedLocal
 
 /// `moed generate`: chat-completion bodies in, chat-completion objects out, in the order of the input.
 ///
-/// Lines are read only as far as the batch can use them, so an endless input runs in bounded memory.
+/// The filter reads only a few batches ahead, so an endless input runs in bounded memory.
 package struct GenerateFilter {
-    /// Lines read ahead of the running batch, in batches: enough for the planner to build classes from.
+    /// Read-ahead in batches: enough lines for the planner to form job classes.
     private static let readAheadBatches = 4
 
     private let preparer: RequestPreparer
@@ -14,7 +14,7 @@ package struct GenerateFilter {
     private let showsIDs: Bool
     private let slots: Int
     private var loop: GenerationLoop
-    /// Answers that wait for an earlier line's.
+    /// Answers that wait for the answer of an earlier line, by line number.
     private var answers: [Int: JSONValue] = [:]
     private var nextToWrite = 0
     private var linesRead = 0
@@ -32,7 +32,8 @@ package struct GenerateFilter {
         origin = clock.now
     }
 
-    /// Runs until the input has ended and every line is answered.
+    /// Runs until the input ends and every line is answered.
+    ///
     /// - Throws: when input or output fails; never because of a line's content.
     package mutating func run(input: Int32 = 0, output: Int32 = 1) throws {
         var reader = LineReader(descriptor: input)
@@ -60,7 +61,7 @@ package struct GenerateFilter {
         linesRead += 1
         do {
             let request = try GenerationRequest(body: try JSONValue(parsing: line))
-            // There is one model here: whatever name a body carries over from elsewhere, this one answers.
+            // The only model answers, regardless of the model named in the body.
             let task = try preparer.prepare(
                 request, job: JobID(Int64(number)), model: modelName, bucket: nil, seed: UInt64(number),
                 waited: .zero)

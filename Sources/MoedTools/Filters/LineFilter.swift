@@ -1,12 +1,14 @@
 package import MoedCore
 
-/// A filter that answers each input line by itself: JSON lines in, JSON lines out, an error line for a bad one.
+/// A filter that answers each input line independently: JSON lines in, JSON lines out. An invalid line gets an error
+/// line.
 package struct LineFilter {
     private let answer: (JSONValue) throws -> JSONValue
 
     package init(_ answer: @escaping (JSONValue) throws -> JSONValue) { self.answer = answer }
 
     /// Runs until the input ends.
+    ///
     /// - Throws: when input or output fails; never because of a line's content.
     package func run(input: Int32 = 0, output: Int32 = 1) throws {
         var reader = LineReader(descriptor: input)
@@ -24,7 +26,7 @@ package struct LineFilter {
     static let tooLong = ChatCompletion.error(
         RequestError(.promptTooLarge, "the line is longer than \(LineReader.lineBytesMax) bytes"))
 
-    /// Empty lines are skipped: a final line feed too many is no request.
+    /// True for lines of white space. Filters skip them: an extra final line feed is no request.
     static func isBlank(_ line: [UInt8]) -> Bool {
         line.allSatisfy { $0 == 0x20 || $0 == 0x09 || $0 == 0x0D }
     }

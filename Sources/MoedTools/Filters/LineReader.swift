@@ -1,26 +1,26 @@
 import Glibc
 package import MoedHost
 
-/// Reads a file descriptor line by line (LF or CRLF; the last line needs none) without ever holding more than one
-/// line and one chunk.
+/// Reads a file descriptor line by line and never holds more than one line and one chunk. Lines end with LF or CRLF;
+/// the last line needs none.
 package struct LineReader {
     package enum Next: Equatable {
         case line([UInt8])
-        /// A line longer than the limit; it has been skipped.
+        /// A line longer than the limit. The reader skipped it.
         case tooLong
-        /// Nothing has arrived yet and the caller did not want to wait.
+        /// No complete line is available and the caller does not wait.
         case notYet
         case end
     }
 
-    /// A line holds one request; this is far above any prompt a model can read.
+    /// Maximum line length: far above a request with the longest prompt of any model.
     static let lineBytesMax = 256 << 20
     private static let chunkBytes = 1 << 16
 
     private let descriptor: Int32
     private let lineBytesMax: Int
     private var buffer: [UInt8] = []
-    /// Everything before this index has been searched for a line feed.
+    /// End of the part of `buffer` that contains no line feed.
     private var searched = 0
     private var isSkipping = false
     private var hasEnded = false
@@ -59,7 +59,7 @@ package struct LineReader {
         }
     }
 
-    /// Reads a chunk. Returns false when nothing is there and the caller does not wait.
+    /// Reads a chunk. Returns false when no input is available and the caller does not wait.
     private mutating func fill(waits: Bool) throws(WholeFile.Failure) -> Bool {
         if !waits {
             var request = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)

@@ -2,13 +2,13 @@ import Glibc
 import MoedCore
 import MoedHost
 
-/// Writes JSON values to a file descriptor, one a line.
+/// Writes JSON values to a file descriptor, one per line.
 struct LineWriter {
     private let descriptor: Int32
 
     init(descriptor: Int32) { self.descriptor = descriptor }
 
-    /// - Throws: `WholeFile.Failure`; EPIPE when the reader has gone.
+    /// - Throws: `WholeFile.Failure`; EPIPE when the reader has closed the pipe.
     func write(_ value: JSONValue) throws(WholeFile.Failure) {
         let bytes = Array((value.serialized() + "\n").utf8)
         var written = 0

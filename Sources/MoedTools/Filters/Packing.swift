@@ -16,7 +16,7 @@ package enum Packing {
             throw ConfigurationProblem(
                 "\(directory) is a pack already; packs are made of Hugging Face directories")
         }
-        // An hour's work for a pack that cannot be used would be an hour lost.
+        // Checks tokenizer and template before packing: packing may take an hour, and a pack without them is useless.
         _ = try TextSide(directory: directory)
         let packer = try Packer(
             checkpoint,

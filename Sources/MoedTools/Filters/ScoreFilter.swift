@@ -2,12 +2,12 @@ package import MoedCore
 package import MoedEngine
 package import MoedText
 
-/// `moed score`: how probable a model finds a text.
+/// `moed score`: log-probabilities of a text's tokens under a model.
 package enum ScoreFilter {
     /// `{"ids"}` or `{"text"}` → `{"ids", "logprobs"}`, with `top` > 0 also `{"top_ids", "top_logprobs"}`.
     ///
     /// `logprobs[i]` is ln P(ids[i+1] | ids[0…i]), so it has one entry less than `ids`. The `top_` lists have one
-    /// entry for each id: the best successors of ids[0…i], the last id's included.
+    /// entry per id, the last included: the most probable successors of ids[0…i].
     package static func score(
         _ line: JSONValue, engine: Engine, tokenizer: Tokenizer, top: Int
     ) throws -> JSONValue {

@@ -1,7 +1,7 @@
 package import MoedCore
 package import MoedText
 
-/// `moed tokenize`, `moed detokenize` and `moed template`, a line at a time.
+/// `moed tokenize`, `moed detokenize` and `moed template` for one line.
 package enum TextFilters {
     /// `{"text"}` → `{"ids"}`.
     package static func tokenize(_ line: JSONValue, _ tokenizer: Tokenizer, plain: Bool) throws -> JSONValue {
@@ -16,7 +16,7 @@ package enum TextFilters {
         ["text": .string(tokenizer.decode(try tokens(of: line), skipSpecial: skipSpecial))]
     }
 
-    /// `{"messages", "tools", "kwargs"}` → `{"text"}`, or `{"error"}` when the template refuses.
+    /// `{"messages", "tools", "kwargs"}` → `{"text"}`, or `{"error"}` when the template refuses the messages.
     package static func render(_ line: JSONValue, _ template: ChatTemplate) throws -> JSONValue {
         guard let messages = line["messages"] else {
             throw RequestError(.missingField, param: "messages", "messages is missing")

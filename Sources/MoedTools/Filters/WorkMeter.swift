@@ -1,7 +1,7 @@
 import MoedHost
 import MoedLocal
 
-/// How far a long piece of work is, on standard error: on a terminal always, elsewhere a line now and then.
+/// Shows the progress of long work on standard error: continuously on a terminal, else one line every ten seconds.
 struct WorkMeter {
     private let name: String
     private let isTerminal: Bool
@@ -9,7 +9,7 @@ struct WorkMeter {
     private var nextAt: ContinuousClock.Instant
     private var isEnded = false
 
-    /// For logs: often enough to see that it goes on.
+    /// Interval of lines in logs.
     private static let lineInterval = Duration.seconds(10)
     private static let terminalInterval = Duration.milliseconds(100)
 
@@ -20,7 +20,7 @@ struct WorkMeter {
         nextAt = isTerminal ? start : start + Self.lineInterval
     }
 
-    /// `1.2 s`, since the meter was made.
+    /// Time since the meter was made, as `1.2 s`.
     var elapsedText: String { Self.time((ContinuousClock.now - start).seconds) }
 
     mutating func show(done: Int, of total: Int) {
@@ -35,7 +35,7 @@ struct WorkMeter {
         if isTerminal { Host.printErrorInPlace(text) } else { Host.printError(text) }
     }
 
-    /// `37 %, 11.3 of 30.5 GB, 412 MB/s, 46 s left`.
+    /// Progress as `37 %, 11.3 of 30.5 GB, 412 MB/s, 46 s left`.
     static func text(done: Int, of total: Int, seconds: Double) -> String {
         let percent = total > 0 ? done * 100 / total : 100
         let progress = "\(percent) %, \(HumanText.bytes(done)) of \(HumanText.bytes(total))"
@@ -45,7 +45,7 @@ struct WorkMeter {
         return "\(progress), \(HumanText.bytes(Int(rate)))/s, \(time(left)) left"
     }
 
-    /// 0.42 → `0.4 s`, 200 → `3 min 20 s`, 7300 → `2 h 1 min`.
+    /// Formats seconds: 0.42 → `0.4 s`, 200 → `3 min 20 s`, 7300 → `2 h 1 min`.
     static func time(_ seconds: Double) -> String {
         if seconds < 10 { return "\(HumanText.rounded(seconds, digits: 1)) s" }
         let whole = Int(min(seconds.rounded(), 1e9))

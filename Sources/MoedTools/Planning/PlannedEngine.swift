@@ -3,18 +3,19 @@ package import MoedCore
 import MoedHost
 package import MoedLocal
 
-/// Stands in for an engine: it computes nothing, and adds up how long its sweeps would take.
+/// An engine that computes nothing and adds up the forecast durations of its sweeps.
 ///
-/// What a workload needs is so found by the very planner that will run it.
+/// A workload's forecast therefore uses the planner that runs the workload.
 package final class PlannedEngine: SequenceEngine {
     package let limits: EngineLimits
     private let forecast: (_ rows: Int, _ visible: Int, _ sampled: Int) -> ThroughputPlan
     private var lengths: [SequenceID: Int] = [:]
-    /// Of all sweeps, by what they wait for.
+    /// Forecast seconds of all sweeps, by bound.
     package private(set) var seconds: [ThroughputPlan.Bound: Double] = [:]
     package private(set) var missedBytes = 0.0
 
-    /// - Parameter forecast: of a sweep of so many rows, that attend to so many tokens in all and sample so many.
+    /// - Parameter forecast: plan of a sweep with `rows` rows, `visible` attended tokens in total and `sampled`
+    ///   sampled tokens.
     package init(
         limits: EngineLimits,
         forecast: @escaping (_ rows: Int, _ visible: Int, _ sampled: Int) -> ThroughputPlan
@@ -26,7 +27,7 @@ package final class PlannedEngine: SequenceEngine {
     package func open(_ sequence: SequenceID, _ opening: SequenceOpening) { lengths[sequence] = 0 }
     package func close(_ sequence: SequenceID) { lengths[sequence] = nil }
 
-    /// What jobs have in common is not known in advance.
+    /// Shares no prefix: common prefixes of jobs are not known in advance.
     package func takePrefix(_ sequence: SequenceID) -> PrefixShare { .none }
 
     package func sweep(_ steps: [SequenceStep]) -> [TokenID?] {
@@ -44,23 +45,23 @@ package final class PlannedEngine: SequenceEngine {
     }
 }
 
-/// What a workload would take.
+/// Forecast of a workload's time and reads.
 package struct WorkloadForecast: Sendable, Equatable {
     package var jobs: Int
     package var promptTokens: Int
     package var generatedTokens: Int
     package var sweeps: Int
-    /// Sequences in a sweep, the mean of all sweeps.
+    /// Mean number of sequences per sweep.
     package var meanRunning: Double
     package var seconds: [ThroughputPlan.Bound: Double]
     package var missedBytes: Double
 
-    /// Prompts are fed in pieces of so many tokens, as `engine.prefill_chunk` is unless told otherwise.
+    /// Tokens per prefill chunk: the default of `engine.prefill_chunk`.
     private static let prefillChunk = 256
 
-    /// Runs the jobs through the planner, on an engine that only counts. Answers are as long as they may be.
+    /// Runs the jobs through the planner on an engine that only counts. Every answer has its maximum length.
     ///
-    /// - Throws: `EngineError` about a job that could not go on.
+    /// - Throws: `EngineError` about a failed job.
     package init(_ tasks: [GenerationTask], on engine: PlannedEngine) throws {
         var loop = GenerationLoop(
             engine: engine, policy: ClassPolicy(maxWait: .seconds(1 << 30)),

@@ -5,12 +5,12 @@ import MoedLocal
 import MoedWeights
 
 extension Planning {
-    /// Most jobs to look at: a sample tells as much.
+    /// Maximum number of jobs; a sample is as informative.
     private static let jobsMax = 10_000
-    /// `generation.max_tokens` unless told otherwise.
+    /// Default of `generation.max_tokens`.
     private static let maxTokensDefault = 4096
 
-    /// A workload's jobs, as the daemon would run them.
+    /// A workload's tasks, prepared as in the daemon.
     ///
     /// - Throws: `ConfigurationProblem` naming the job that cannot run, `TextError` about the tokenizer.
     static func jobs(
@@ -25,7 +25,7 @@ extension Planning {
         guard jobs.count <= jobsMax else {
             throw ConfigurationProblem("--workload: \(jobs.count) jobs; give a sample of at most \(jobsMax)")
         }
-        // Room enough for any of them: what there is comes of the plan.
+        // Enough KV capacity for any job. The plan determines the actual capacity later.
         let limits = limits(options, model, kvTokens: context)
         var text: TextSide?
         if options.synthetic == nil { text = try TextSide(directory: options.model.directory) }
@@ -37,7 +37,7 @@ extension Planning {
         ).tasks(jobs)
     }
 
-    /// KV room that the longest jobs need when they fill all slots.
+    /// KV tokens that the longest jobs need when they occupy all running sequences.
     static func kvRoom(_ tasks: [GenerationTask], _ options: Options, _ model: UnloadedModel) -> Int {
         let limits = limits(options, model, kvTokens: 0)
         return tasks.flatMap { task in
@@ -52,7 +52,7 @@ extension Planning {
             rowsPerSweepMax: options.rowsPerSweep)
     }
 
-    /// - Throws: `ConfigurationProblem` naming a job that needs more KV room than the budget leaves.
+    /// - Throws: `ConfigurationProblem` naming a job that needs more KV capacity than the budget leaves.
     static func forecast(
         _ tasks: [GenerationTask], kvTokens: Int, _ options: Options, _ model: UnloadedModel,
         sweep: @escaping (_ rows: Int, _ visible: Int, _ sampled: Int) -> ThroughputPlan
@@ -68,6 +68,6 @@ extension Planning {
 }
 
 extension GenerationTask {
-    /// Most tokens that a choice of it will have.
+    /// Maximum number of tokens of one choice, prompt included.
     fileprivate var tokensMax: Int { prompt.count + newTokensMax }
 }

@@ -4,21 +4,21 @@ import MoedHost
 package import MoedLocal
 import MoedWeights
 
-/// `moed plan`: what a model would do under a memory budget, on this machine or on one that is described.
+/// `moed plan`: forecasts a model's throughput under a memory budget, on this machine or on a described one.
 package enum Planning {
     package struct Options: Sendable {
-        /// The model, its formats, memory budget, running sequences and rows a sweep.
+        /// The model, its formats, memory budget, running sequences and rows per sweep.
         package var model: ModelOptions
-        /// A published shape in place of the model's directory.
+        /// Published shape that replaces the model's directory.
         package var synthetic: SyntheticShape?
-        /// Tokens of each sequence at the middle of its run.
+        /// Tokens of each sequence half way through its run.
         package var context: Int
-        /// Nil measures this machine.
+        /// Number of cores; nil takes this machine's.
         package var cores: Int?
-        /// Bytes per second; nil measures, where there is a pack to read.
+        /// Disk speed in bytes per second; nil measures it when there is a pack to read, else assumes 1 GB/s.
         package var disk: Double?
         package var memory: Double?
-        /// Jobs to be done; nil looks at single sweeps only.
+        /// Jobs to forecast; nil forecasts single sweeps only.
         package var workload: WorkloadSource?
 
         package init(model: ModelOptions, synthetic: SyntheticShape?, context: Int) {
@@ -31,7 +31,7 @@ package enum Planning {
         var rowsPerSweep: Int { max(model.rowsPerSweep, model.sequences) }
     }
 
-    /// - Throws: `ConfigurationProblem` naming the least budget, `EngineError` about the model.
+    /// - Throws: `ConfigurationProblem` naming the smallest budget, `EngineError` about the model.
     package static func run(_ options: Options) throws { for line in try report(options) { print(line) } }
 
     package static func report(_ options: Options) throws -> [String] {
@@ -119,7 +119,7 @@ package enum Planning {
         )
     }
 
-    /// What would change the figures.
+    /// Advice on changes that would raise the throughput.
     private static func advice(
         _ plan: MemoryPlan, decode: ThroughputPlan, prefill: ThroughputPlan, _ options: Options
     ) -> [String] {

@@ -2,17 +2,17 @@ import Glibc
 import MoedCore
 import MoedHost
 
-/// `moed chaos`: the queue's fault tests, on the user's own server.
+/// `moed chaos`: runs the queue's fault tests on the user's own server.
 package enum Chaos {
     package static let scenarios: [ChaosScenario] =
         ChaosScenario.workers + ChaosScenario.connections + ChaosScenario.users + ChaosScenario.load
 
-    /// Runs and prints one line for each scenario.
+    /// Runs the scenarios and prints the verdict of each.
     ///
     /// - Parameters:
     ///   - tests: names as in `ChaosScenario.test`; empty for all.
-    ///   - part: of each scenario's full size.
-    /// - Returns: whether everything held.
+    ///   - part: fraction of each scenario's full size.
+    /// - Returns: true when every scenario passed.
     package static func run(
         database: String, tests: [String], part: Double, seed: UInt64
     ) async throws -> Bool {
@@ -31,7 +31,7 @@ package enum Chaos {
                 await scenario.run(on: database, size: size, seed: seed)
             }
             for line in lines(verdict) { print(line) }
-            // Into a file, too, each line comes when its scenario is over.
+            // Flushes so that a redirected output shows each verdict when its scenario ends.
             fflush(nil)
             allPassed = allPassed && verdict.passed
         }

@@ -4,7 +4,7 @@ import MoedLocal
 import MoedQueue
 import Synchronization
 
-/// Connections that break at bad moments.
+/// Scenarios that break connections.
 extension ChaosScenario {
     static let connections: [ChaosScenario] = [
         ChaosScenario("T4", "the connection is cut while an answer is written; size: repetitions", size: 200)
@@ -23,8 +23,8 @@ extension ChaosScenario {
                 let isKnown = await written != nil
                 unknown += isKnown ? 0 : 1
                 await worker.vanish()
-                // As a daemon does: another connection, the same write again. Where the answer came it is taken for
-                // lost as well: the server is cut off between commit and answer too rarely to wait for that.
+                // The write is repeated on another connection, as in the daemon. A received answer counts as lost,
+                // too: a cut between commit and answer is too rare to wait for.
                 worker = try await SimulatedWorker.start(in: trial.database)
                 let answers = try await worker.complete(jobs)
                 await trial.check(

@@ -2,10 +2,10 @@ import MoedHost
 import MoedLocal
 import MoedQueue
 
-/// What goes wrong with time: tables that vacuum cannot clean, and tables that only grow.
+/// Scenarios of long load: tables that vacuum cannot clean, and tables that only grow.
 extension ChaosScenario {
     private static let rate = 200.0
-    /// Of T25: so many jobs a second, kept for so long after they ended.
+    /// T25: jobs per second. `retention` is the age at which ended jobs are pruned.
     private static let flowRate = 400.0
     private static let retention = Duration.seconds(120)
 
@@ -23,7 +23,7 @@ extension ChaosScenario {
             await held.end()
             let part = Double(beside.jobs) / (rate * Double(trial.size))
             let served = "\(HumanText.percent(part)) of the jobs were served in time"
-            // A busy machine may stand still for a second: of a few seconds nothing can be said but that jobs went on.
+            // A busy machine may stall for a second. A run of a few seconds only proves that jobs are still answered.
             await trial.check(trial.size < 60 ? beside.jobs > 0 : part >= 0.95, served)
             await trial.note(served)
             for (name, times) in [("before", before.times), ("beside", beside.times)] {
@@ -66,7 +66,7 @@ extension ChaosScenario {
 }
 
 extension ChaosTrial {
-    /// Adds so many jobs.
+    /// Enqueues `jobs` jobs.
     fileprivate func fill(_ jobs: Int) async throws {
         let portion = min(jobs, 10_000)
         try await database.makeBodies(portion, padding: 1000)
@@ -76,7 +76,7 @@ extension ChaosTrial {
         try await database.enqueueBodies(tenant: "default")
     }
 
-    /// Of a long run the last quarter may be no more than a twentieth above the one before.
+    /// In a long run, checks that the last quarter's maximum is at most 5 % above that of the quarter before.
     fileprivate func checkFlat(_ name: String, _ values: [Int]) {
         let quarter = values.count / 4
         guard let last = values.suffix(quarter).max(),

@@ -4,7 +4,7 @@ import MoedHost
 import MoedLocal
 import MoedQueue
 
-/// What users do at the same time: share, wait, cancel, repeat themselves.
+/// Scenarios of concurrent users: fair shares, waiting, cancellation, idempotent retries.
 extension ChaosScenario {
     static let users: [ChaosScenario] = [
         ChaosScenario(
@@ -35,7 +35,7 @@ extension ChaosScenario {
                 await trial.note("\(Int(weight)):1 gave \(HumanText.figure(ratio)):1")
                 await trial.check(abs(ratio / weight - 1) <= 0.1, "weights \(weight):1 gave \(ratio):1")
                 while try await worker.answerNext(limit: 64) > 0 {}
-                // What was served counts for minutes: the next weight begins without debts.
+                // Usage counts for minutes. It is deleted so that the next weight starts from zero.
                 try await trial.database.forgetUsage()
             }
             await worker.vanish()
@@ -48,7 +48,7 @@ extension ChaosScenario {
             var longest = Duration.zero
             let start = clock.now
             var rounds = 0
-            // The load goes on until the old jobs have waited too long and could be taken, one a claim.
+            // The load continues until the old jobs have exceeded the maximum wait and could be taken, one per claim.
             while rounds < trial.size || clock.now - start < maxWait * 4 {
                 rounds += 1
                 try await trial.database.enqueue(16, priority: 5)
@@ -94,7 +94,7 @@ extension ChaosScenario {
             let batch = try await trial.database.importBatch(lines: trial.size)
             let worker = try await SimulatedWorker.start(in: trial.database)
             for _ in 0..<(trial.size / 128) { try await worker.answerNext(limit: 64) }
-            // An export in the middle has what has ended, and the next one has it again.
+            // An export half way contains the ended jobs. The next export contains them again.
             let half = try await trial.database.exportedInOrder(batch)
             while try await worker.answerNext(limit: 64) > 0 {}
             await worker.vanish()

@@ -3,7 +3,7 @@ import MoedHost
 import MoedLocal
 import MoedQueue
 
-/// Workers that die, fall silent or come back.
+/// Scenarios of workers that die, stop renewing their lease, or come back.
 extension ChaosScenario {
     static let workers: [ChaosScenario] = [
         ChaosScenario(
@@ -106,7 +106,7 @@ extension ChaosScenario {
                         let worker = try await SimulatedWorker.start(in: trial.database)
                         var (done, isOver) = (0, false)
                         while !isOver {
-                            // What others are taking at this instant is not to be had, and more may be left.
+                            // A claim skips jobs that others are claiming at this instant. More jobs may be left.
                             let claimed = try await worker.claimNext(limit: 16)
                             if claimed == 0 { isOver = try await trial.database.jobs("queued") == 0 }
                             done += try await worker.completeAll()

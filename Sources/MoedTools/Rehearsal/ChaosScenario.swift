@@ -2,14 +2,14 @@ import MoedHost
 import MoedLocal
 import MoedQueue
 
-/// One fault and what must be true after it.
+/// One fault and the conditions that must hold after it.
 package struct ChaosScenario: Sendable {
     /// Number in the list of acceptance tests.
     package var test: String
     package var title: String
-    /// How often it is repeated, or how many jobs it takes, in a full run.
+    /// Number of repetitions, jobs or seconds in a full run.
     package var size: Int
-    /// With less it would prove nothing, or call chance a fault.
+    /// Smallest meaningful size. A smaller run would prove nothing, or report chance as a fault.
     package var leastSize: Int
     let body: @Sendable (ChaosTrial) async throws -> Void
 
@@ -24,9 +24,9 @@ package struct ChaosScenario: Sendable {
         self.body = body
     }
 
-    /// Runs it in a database of its own.
+    /// Runs the scenario in a database of its own.
     ///
-    /// - Parameter size: as `self.size`, or less for a short run.
+    /// - Parameter size: in units of `self.size`; smaller for a short run.
     package func run(on server: String, size: Int, seed: UInt64) async -> ChaosVerdict {
         let clock = ContinuousClock()
         let start = clock.now
@@ -57,19 +57,19 @@ package struct ChaosScenario: Sendable {
     }
 }
 
-/// How a scenario went.
+/// Result of a scenario.
 package struct ChaosVerdict: Sendable {
     package var scenario: ChaosScenario
     package var size: Int
     package var figures: [String] = []
-    /// What was broken; empty when the scenario passed.
+    /// Broken conditions; empty when the scenario passed.
     package var failures: [String] = []
     package var seconds = 0.0
 
     package var passed: Bool { failures.isEmpty }
 }
 
-/// A scenario that is being run: its database, its dice, and what it has found.
+/// A running scenario: its database, its random numbers and its findings.
 package actor ChaosTrial {
     package nonisolated let database: RehearsalDatabase
     nonisolated let size: Int
@@ -88,6 +88,6 @@ package actor ChaosTrial {
     func check(_ holds: Bool, _ reason: @autoclosure () -> String) { if !holds { failed(reason()) } }
     func pick(_ range: Range<Int>) -> Int { Int.random(in: range, using: &random) }
 
-    /// Runs the rest with one whole worker, until no job is left.
+    /// Runs one whole worker until no job is left.
     func drain() async throws { try await WholeWorker(in: database, room: 64, drains: true).run() }
 }

@@ -1,7 +1,7 @@
 import MoedCore
 import Synchronization
 
-/// A runner without a model. A job's number determines its answer, so that every worker answers it alike.
+/// A runner without a model. The job id determines the answer, so every worker answers a job alike.
 final class EchoRunner: JobRunner {
     private struct State {
         var room = 0
@@ -12,7 +12,7 @@ final class EchoRunner: JobRunner {
     let origin: String? = "simulated"
     let models = ["default"]
     private let state = Mutex(State())
-    /// Jobs are answered as soon as they start; otherwise `answerAll` answers them.
+    /// True when jobs are answered as soon as they start; otherwise `answerAll` answers them.
     private let answersAtOnce: Bool
 
     /// - Parameter room: jobs that can start at any time.
@@ -41,17 +41,17 @@ final class EchoRunner: JobRunner {
 
     func interrupt() { stop(state.withLock { $0.held }) }
 
-    /// Sends events from now on.
+    /// Sets the receiver of later events.
     func listen(_ events: @escaping @Sendable (RunnerEvent) -> Void) { state.withLock { $0.events = events } }
 
     func run(_ events: @escaping @Sendable (RunnerEvent) -> Void) async {
         listen(events)
         answerAll().forEach(events)
-        // Ends with the task.
+        // Sleeps until the task is cancelled.
         while !Task.isCancelled { try? await Task.sleep(for: .seconds(3600)) }
     }
 
-    /// The answers of all started jobs.
+    /// Answers all started jobs and forgets them.
     func answerAll() -> [RunnerEvent] {
         let jobs = state.withLock { state in
             defer { state.held = [] }

@@ -1,8 +1,8 @@
 package import MoedPostgres
 
-/// What must hold at any time, whoever did what.
+/// Invariants of the queue's tables. They hold at any time, after any sequence of calls.
 package enum QueueInvariants {
-    /// A row, column `value`, for each thing that is broken; twenty are enough.
+    /// Query for violations: one row each, described in column `value`, at most twenty rows.
     package static let violations: SQL = """
         SELECT 'a succeeded job without exactly one final ledger row: ' || j.id AS value FROM moed.job j
          WHERE (j.state = 'succeeded') <> ((SELECT count(*) FROM moed.token_ledger l

@@ -3,7 +3,7 @@ import MoedQueue
 import MoedWorker
 import Synchronization
 
-/// A queue's store that remembers claimed jobs and counts committed results.
+/// A worker's store that remembers claimed jobs and counts committed results.
 final class RecordingStore: WorkerStore {
     private struct State {
         var held: [ClaimedJob] = []
@@ -17,7 +17,7 @@ final class RecordingStore: WorkerStore {
 
     var held: [ClaimedJob] { state.withLock { $0.held } }
 
-    /// Forgets the claimed jobs.
+    /// Returns the claimed jobs and forgets them.
     func takeHeld() -> [ClaimedJob] {
         state.withLock { state in
             defer { state.held = [] }
@@ -27,7 +27,7 @@ final class RecordingStore: WorkerStore {
 
     func forget(_ jobs: Set<JobID>) { state.withLock { $0.held.removeAll { jobs.contains($0.id) } } }
 
-    /// Results committed since the last call.
+    /// Number of results committed since the last call.
     func takeCommitted() -> Int {
         state.withLock { state in
             defer { state.committed = 0 }

@@ -2,9 +2,9 @@ package import MoedCore
 import MoedPostgres
 package import MoedQueue
 
-/// What breaks things on purpose, and what looks at them afterwards.
+/// Injected faults, and the queries that check their effects.
 extension RehearsalDatabase {
-    /// Lets a worker's lease run out.
+    /// Expires a worker's lease.
     package func lapse(_ worker: WorkerID) async throws(QueueError) {
         _ = try await run(
             """
@@ -12,10 +12,10 @@ extension RehearsalDatabase {
             """)
     }
 
-    /// Ends the server's side of connections to this database, other than this one.
+    /// Terminates backends of simulated workers' connections to this database.
     ///
-    /// - Parameter limit: so many, chosen at random.
-    /// - Returns: how many there were.
+    /// - Parameter limit: maximum number of connections, chosen at random.
+    /// - Returns: number of terminated connections.
     @discardableResult
     package func cutConnections(limit: Int) async throws(QueueError) -> Int {
         try await count(
@@ -27,7 +27,7 @@ extension RehearsalDatabase {
             """)
     }
 
-    /// Adds one job and returns it; with `keep` false the transaction is rolled back.
+    /// Enqueues one job and returns its id; with `keep` false the transaction is rolled back.
     package func enqueueOnce(key: String, keep: Bool) async throws(QueueError) -> JobID {
         let connection = try await connect()
         let job = try await queueing { () async throws(DatabaseError) in
@@ -47,7 +47,7 @@ extension RehearsalDatabase {
         return ids.map(JobID.init)
     }
 
-    /// - Returns: what `moed.cancel` answers.
+    /// - Returns: the result of `moed.cancel`.
     package func cancel(_ job: JobID) async throws(QueueError) -> String {
         try await text("SELECT moed.cancel(\(job.rawValue)) AS value")
     }
@@ -60,7 +60,7 @@ extension RehearsalDatabase {
         try await text("SELECT state::text AS value FROM moed.job WHERE id = \(job.rawValue)")
     }
 
-    /// Answers and accounts of succeeded jobs that are not what `SimulatedWorker` gives them.
+    /// Number of succeeded jobs whose answer or token account differs from `SimulatedWorker`'s.
     package func wrongAnswers() async throws(QueueError) -> Int {
         try await count(
             """
@@ -71,17 +71,17 @@ extension RehearsalDatabase {
             """)
     }
 
-    /// Jobs that are neither `state` nor missing.
+    /// Number of jobs in any state but `state`.
     package func jobs(notIn state: String) async throws(QueueError) -> Int {
         try await count("SELECT count(*) AS value FROM moed.job WHERE state <> \(state)::moed.job_state")
     }
 
-    /// Lets every worker's lease run out.
+    /// Expires every worker's lease.
     package func lapseAll() async throws(QueueError) {
         _ = try await run("UPDATE moed.worker SET expires_at = clock_timestamp() - interval '1 s'")
     }
 
-    /// Forgets what tenants were served.
+    /// Deletes the tenants' usage.
     package func forgetUsage() async throws(QueueError) {
         _ = try await run("DELETE FROM moed.usage_delta")
         _ = try await run("DELETE FROM moed.tenant_usage")
@@ -100,16 +100,16 @@ extension RehearsalDatabase {
             """)
     }
 
-    /// What no worker could do: an answer that is another's, and one that is in no account.
+    /// Damages the tables beyond any worker's reach: changes one job's answer and deletes another job's account.
     package func forge(_ changed: JobID, _ unaccounted: JobID) async throws(QueueError) {
         _ = try await run("UPDATE moed.job_result SET content = 'forged' WHERE job_id = \(changed.rawValue)")
         _ = try await run("DELETE FROM moed.token_ledger WHERE job_id = \(unaccounted.rawValue)")
     }
 
-    /// Connections to this database that wait at this instant for the lock that NOTIFY takes at commit.
+    /// Number of connections to this database that are waiting for the lock that NOTIFY takes at commit.
     package func notifyWaits() async throws(QueueError) -> Int {
-        // The lock is on “object 0 of class 1262 (pg_database)”: one for all databases of the server, so others wait
-        // for it, too.
+        // The lock is on “object 0 of class 1262 (pg_database)”. All databases of the server share it, so other
+        // databases' connections wait for it, too.
         try await count(
             """
             SELECT count(*) AS value FROM pg_locks l
@@ -118,7 +118,7 @@ extension RehearsalDatabase {
             """)
     }
 
-    /// One of many clients that commit a job at a time.
+    /// Enqueues `jobs` jobs on a connection of its own, one transaction each.
     package func enqueueOneByOne(_ jobs: Int) async throws(QueueError) {
         let connection = try await connect()
         try await queueing { () async throws(DatabaseError) in
@@ -130,7 +130,7 @@ extension RehearsalDatabase {
         await connection.close()
     }
 
-    /// Imports a batch of so many lines and returns its id.
+    /// Imports a batch of `lines` lines and returns its id.
     package func importBatch(lines: Int) async throws(QueueError) -> String {
         try await text(
             """
@@ -142,7 +142,7 @@ extension RehearsalDatabase {
             """)
     }
 
-    /// Lines of a batch's export that are an answer, stand in the order of the input, and are there once.
+    /// Number of distinct lines of a batch's export that are successful answers at their input position.
     package func exportedInOrder(_ batch: String) async throws(QueueError) -> Int {
         try await count(
             """
@@ -153,7 +153,7 @@ extension RehearsalDatabase {
             """)
     }
 
-    /// Whether the batch's sums are those of the results and of the account.
+    /// True when the batch is complete and its token sums equal those of the results and of the ledger.
     package func sumsAgree(_ batch: String) async throws(QueueError) -> Bool {
         try await count(
             """

@@ -2,24 +2,24 @@ import MoedCore
 import MoedPostgres
 package import MoedQueue
 
-/// A database that is made to try the queue in, on a server of the user's, and dropped afterwards.
+/// A temporary database on the user's server for tests of the queue.
 ///
-/// The schema's name is fixed, so it is a database of its own that keeps trials apart from real jobs.
+/// The schema's name is fixed, so a database of its own separates trials from real jobs.
 package struct RehearsalDatabase: Sendable {
-    /// For connecting to it.
+    /// Connection string of the temporary database.
     package let conninfo: String
     let connection: Connection
 
-    /// Creates one with the schema applied, and drops it after `body`, whatever that came to. When the task is
-    /// cancelled it is dropped at once, and `body` fails for want of it.
+    /// Creates a database, applies the schema, and drops the database after `body` returns or throws. When the task is
+    /// cancelled, the database is dropped at once, so `body` fails.
     ///
     /// - Parameter server: connection string of any database of the server; the role needs CREATEDB.
     package static func using<R: Sendable>(
         _ server: String, _ body: (RehearsalDatabase) async throws -> R
     ) async throws -> R {
         let name = "moed_rehearsal_\(UInt64.random(in: .min ... .max))"
-        // The name is our own and takes no quotes: CREATE DATABASE has no binds. Nobody can connect to template0, so
-        // nobody else holds its lock.
+        // CREATE DATABASE takes no bind parameters. The name is generated here and needs no quotes.
+        // template0 accepts no connections, so no other session holds its lock.
         try await administer(server, "CREATE DATABASE \(name) TEMPLATE template0")
         let result: R
         do {
@@ -29,11 +29,11 @@ package struct RehearsalDatabase: Sendable {
                 await database.connection.close()
                 return result
             } onCancel: {
-                // Where this fails, the drop below tries again.
+                // If this fails, the drop below tries again.
                 Task { try? await drop(name, on: server) }
             }
         } catch {
-            // What went wrong before matters more than a database that cannot be dropped.
+            // The error of `body` matters more than a failed drop.
             try? await drop(name, on: server)
             throw error
         }
@@ -53,7 +53,7 @@ package struct RehearsalDatabase: Sendable {
         }
     }
 
-    /// Ends every connection to it, too.
+    /// Drops the database and terminates every connection to it.
     private static func drop(_ name: String, on server: String) async throws(QueueError) {
         try await administer(server, "DROP DATABASE IF EXISTS \(name) WITH (FORCE)")
     }
@@ -68,7 +68,7 @@ package struct RehearsalDatabase: Sendable {
         }
     }
 
-    /// The same server, another database: what comes later in a connection string wins.
+    /// Replaces the database in a connection string: the last value of a repeated parameter wins.
     static func conninfo(_ server: String, database: String) -> String {
         guard server.hasPrefix("postgres://") || server.hasPrefix("postgresql://") else {
             return "\(server) dbname=\(database)"
@@ -86,7 +86,7 @@ package struct RehearsalDatabase: Sendable {
         try await queueing { () async throws(DatabaseError) in try await connection.query(sql) }
     }
 
-    /// Column `value` of every row.
+    /// Values of the column `value`, one per row.
     func all<T: SQLDecodable & Sendable>(_ sql: SQL) async throws(QueueError) -> [T] {
         let result = try await run(sql)
         return try await queueing { () async throws(DatabaseError) in
@@ -99,7 +99,7 @@ package struct RehearsalDatabase: Sendable {
     func count(_ sql: SQL) async throws(QueueError) -> Int { try await (all(sql) as [Int]).first ?? 0 }
     func text(_ sql: SQL) async throws(QueueError) -> String { try await (all(sql) as [String]).first ?? "" }
 
-    /// Another connection to it, which nothing waits for.
+    /// Opens another connection to the database. The caller closes it.
     func connect() async throws(QueueError) -> Connection {
         try await queueing { () async throws(DatabaseError) in
             try await Connection.connect(Self.settings(conninfo))
@@ -108,9 +108,9 @@ package struct RehearsalDatabase: Sendable {
 }
 
 extension RehearsalDatabase {
-    /// Adds jobs of one group in one statement, shared out over the tenants.
+    /// Enqueues jobs of one job class in one statement, in turn over the tenants.
     ///
-    /// - Parameter padding: further bytes in each body, as a member that jobs may have.
+    /// - Parameter padding: further bytes in each body, as its member `metadata`.
     package func enqueue(
         _ jobs: Int, tenants: [String] = ["default"], padding: Int = 0, priority: Int = 0
     ) async throws(QueueError) {
@@ -123,7 +123,7 @@ extension RehearsalDatabase {
             """)
     }
 
-    /// Makes bodies like theirs for `enqueueBodies`.
+    /// Makes request bodies for `enqueueBodies`, equivalent to the jobs of `enqueue`.
     package func makeBodies(_ count: Int, padding: Int) async throws(QueueError) {
         _ = try await run("DROP TABLE IF EXISTS pg_temp.bodies")
         _ = try await run(
@@ -136,14 +136,14 @@ extension RehearsalDatabase {
             """)
     }
 
-    /// Adds them all by `moed.enqueue_many`, for one tenant.
+    /// Enqueues all bodies of `makeBodies` by `moed.enqueue_many`, for one tenant.
     package func enqueueBodies(tenant: String) async throws(QueueError) {
         _ = try await run(
             "SELECT count(*) FROM bodies b CROSS JOIN LATERAL moed.enqueue_many(b.requests, tenant => \(tenant))"
         )
     }
 
-    /// Bytes of the tables a job has rows in, with their indexes.
+    /// Bytes of the tables that hold a job's rows, indexes included.
     package func tableBytes() async throws(QueueError) -> Int {
         try await count(
             """
@@ -153,7 +153,7 @@ extension RehearsalDatabase {
             """)
     }
 
-    /// The same once everything that is dead was removed.
+    /// Bytes of the same tables as `tableBytes` after VACUUM FULL.
     package func compactedTableBytes() async throws(QueueError) -> Int {
         for table in ["job", "job_request", "job_result", "job_attempt", "job_checkpoint"] {
             _ = try await queueing { () async throws(DatabaseError) in
@@ -167,13 +167,13 @@ extension RehearsalDatabase {
         try await count("SELECT count(*) AS value FROM moed.job WHERE state = \(state)::moed.job_state")
     }
 
-    /// What is broken of `QueueInvariants`.
+    /// Descriptions of violated `QueueInvariants`.
     package func violations() async throws(QueueError) -> [String] {
         try await all(QueueInvariants.violations)
     }
 }
 
-/// What keeps vacuum from removing anything: a snapshot that is held, and a writer that is idle in its transaction.
+/// Two open transactions that keep vacuum from removing rows: one holds a snapshot, the other is an idle writer.
 package struct HeldTransactions: Sendable {
     private let reader: Connection
     private let writer: Connection

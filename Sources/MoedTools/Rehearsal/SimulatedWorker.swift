@@ -5,7 +5,7 @@ package import MoedLocal
 package import MoedQueue
 import MoedWorker
 
-/// A worker without a model, one step at a time: the daemon's own parts with an `EchoRunner`.
+/// A worker without a model that runs one step at a time: the daemon's own parts with an `EchoRunner`.
 package actor SimulatedWorker {
     private let recorder: RecordingStore
     private let runner = EchoRunner()
@@ -14,7 +14,7 @@ package actor SimulatedWorker {
     private let lease: LeaseKeeper
     private let claimer: JobClaimer
     private let outcomes: OutcomeWriter
-    /// The row of this worker when it started.
+    /// Id of the row registered at the start.
     package nonisolated let id: WorkerID
 
     private init(_ store: JobStore, _ settings: WorkerSettings) async throws {
@@ -44,7 +44,7 @@ package actor SimulatedWorker {
 
     package var held: [ClaimedJob] { recorder.held }
 
-    /// Ends the connection and nothing else, as the death of a process does.
+    /// Closes the connection without any other cleanup, like the death of a process.
     package func vanish() async { await recorder.close() }
 
     /// - Returns: false when the worker was declared dead.
@@ -56,7 +56,7 @@ package actor SimulatedWorker {
         return state.worker == before
     }
 
-    /// Polls, then claims from the class that is next.
+    /// Polls, then claims from the next job class.
     @discardableResult
     package func claimNext(limit: Int) async throws -> Int {
         try await look()
@@ -65,19 +65,19 @@ package actor SimulatedWorker {
 
     package func look() async throws { try await claimer.look(recorder) }
 
-    /// A daemon would poll before it claims.
+    /// True when a daemon would poll before claiming.
     package var needsLook: Bool { claimer.needsLook }
 
-    /// Claims from the class that is next by the last poll.
+    /// Claims from the next job class by the last poll.
     @discardableResult
     package func claimKnown(limit: Int) async throws -> Int {
         guard case .claimed(_, let count) = try await claimer.claimNext(recorder, room: limit) else { return 0 }
         return count
     }
 
-    /// Answers all held jobs, and forgets them whatever the database says.
+    /// Answers all held jobs and forgets them, even if the write is not committed.
     ///
-    /// - Returns: committed results.
+    /// - Returns: number of committed results.
     @discardableResult
     package func completeAll() async throws -> Int {
         _ = recorder.takeHeld()
@@ -90,7 +90,7 @@ package actor SimulatedWorker {
         return recorder.takeCommitted()
     }
 
-    /// Answers jobs that another worker may have claimed, as after a lost connection.
+    /// Answers jobs that another worker may have claimed, as a daemon does after a lost connection.
     package func complete(_ jobs: [ClaimedJob]) async throws -> [Disposition] {
         var answered = RunningJobs(modelName: "default")
         for job in jobs {
@@ -100,9 +100,9 @@ package actor SimulatedWorker {
         return try await recorder.complete(answered.completions)
     }
 
-    /// Every write there is, for all held jobs.
+    /// Tries checkpoint, completion, failure and release for all held jobs.
     ///
-    /// - Returns: how many were taken.
+    /// - Returns: number of accepted writes.
     package func tryEverything() async throws -> Int {
         let held = recorder.takeHeld()
         let kept = try await recorder.checkpoint(
@@ -118,7 +118,7 @@ package actor SimulatedWorker {
 
     /// Stops cancelled jobs and releases them.
     ///
-    /// - Returns: how many.
+    /// - Returns: number of stopped jobs.
     package func stopUnwanted() async throws -> Int {
         try await outcomes.stopUnwanted(recorder)
         var stopped: Set<JobID> = []
@@ -131,9 +131,9 @@ package actor SimulatedWorker {
         return stopped.count
     }
 
-    /// Claims and answers.
+    /// Polls, claims and answers.
     ///
-    /// - Returns: claimed jobs.
+    /// - Returns: number of claimed jobs.
     @discardableResult
     package func answerNext(limit: Int) async throws -> Int {
         let claimed = try await claimNext(limit: limit)
@@ -153,9 +153,10 @@ package actor SimulatedWorker {
     @discardableResult
     package func maintain() async throws -> MaintenanceReport { try await recorder.maintain() }
 
-    /// Is woken by single inserts.
-    /// - Parameter show: told how many there were so far.
-    /// - Returns: seconds from before an insert is sent to after its job was claimed.
+    /// Measures the idle worker's reaction to single inserts.
+    ///
+    /// - Parameter show: receives the number of inserts so far.
+    /// - Returns: seconds from before each insert is sent until its job is claimed.
     package func timesToWake(
         _ count: Int, in database: RehearsalDatabase, show: (Int) -> Void = { _ in }
     ) async throws -> Sample {

@@ -2,7 +2,7 @@ import MoedCore
 import MoedHost
 import MoedQueue
 
-/// Seconds that each look, claim and completion took.
+/// Seconds of each poll, claim and completion.
 package struct ClaimTimes: Sendable {
     package var look: [Double] = []
     package var claim: [Double] = []
@@ -14,8 +14,8 @@ package struct ClaimTimes: Sendable {
 extension SimulatedWorker {
     /// Claims a batch and answers it.
     ///
-    /// - Parameter looking: whether to look at the backlog before.
-    /// - Returns: how many jobs.
+    /// - Parameter looking: true polls the backlog before the claim.
+    /// - Returns: number of claimed jobs.
     @discardableResult
     package func serve(batch: Int, looking: Bool, _ times: inout ClaimTimes) async throws -> Int {
         let clock = ContinuousClock()
@@ -26,11 +26,11 @@ extension SimulatedWorker {
         return jobs
     }
 
-    /// Serves at a steady rate, with all that a daemon does beside: it looks when it has to, keeps its lease and
-    /// looks after the queue.
+    /// Serves jobs at a steady rate. Like a daemon, the worker polls when needed, renews its lease and maintains the
+    /// queue.
     ///
-    /// - Parameter rate: jobs a second.
-    /// - Returns: what each step took, and how many jobs were answered.
+    /// - Parameter rate: jobs per second.
+    /// - Returns: durations of the steps, and the number of answered jobs.
     package func serve(
         rate: Double, batch: Int, for duration: Duration
     ) async throws -> (times: ClaimTimes, jobs: Int) {

@@ -1,13 +1,13 @@
 import UnixSignals
 
-/// The user had enough of it.
+/// SIGINT or SIGTERM ended the command.
 package struct Interrupted: Error {}
 
-/// Cancels work that leaves something behind when the user has had enough of it.
+/// Cancels work on SIGINT or SIGTERM and lets it clean up.
 enum StopSignals {
-    /// Runs `body`; SIGINT or SIGTERM cancels it and waits for it to put things in order.
+    /// Runs `body`. SIGINT or SIGTERM cancels it and waits for its cleanup.
     ///
-    /// - Throws: what `body` throws, or `Interrupted`.
+    /// - Throws: the error of `body`, or `Interrupted`.
     static func watch<R: Sendable>(_ body: @escaping @Sendable () async throws -> R) async throws -> R {
         let signals = await UnixSignalsSequence(trapping: .sigint, .sigterm)
         return try await withThrowingTaskGroup(of: R?.self) { group in

@@ -9,7 +9,7 @@ struct WholeWorker {
     private let group: ServiceGroup
     private let report = WorkerReport()
 
-    /// - Parameter drains: ends when no job is left.
+    /// - Parameter drains: true ends the worker when no job is left.
     init(in database: RehearsalDatabase, room: Int, drains: Bool) throws {
         var settings = WorkerSettings(
             conninfo: database.conninfo, pollInterval: .milliseconds(50), lease: .seconds(86_400))
@@ -33,7 +33,7 @@ struct WholeWorker {
     /// Runs until stopped or drained.
     func run() async throws { try await group.run() }
 
-    /// Lets running jobs go back to the queue, and ends.
+    /// Returns running jobs to the queue and ends the worker.
     func stop() async { await group.triggerGracefulShutdown() }
 
     var succeeded: Int { report.current.succeeded }

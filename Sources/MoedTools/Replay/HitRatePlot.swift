@@ -1,10 +1,10 @@
 import MoedHost
 
-/// Hit rates against cache sizes, drawn as SVG.
+/// SVG plot of hit rate by cache size.
 package struct HitRatePlot {
     package struct Curve {
         package var name: String
-        /// Percent of the experts that can be kept, and hit rate 0…1.
+        /// Cache size in percent of the experts, and hit rate 0…1.
         package var points: [(share: Double, rate: Double)]
 
         package init(name: String, points: [(share: Double, rate: Double)]) {

@@ -4,14 +4,14 @@ package import MoedEngine
 import MoedLocal
 import MoedWeights
 
-/// `moed replay`: what caches would have done with a recorded routing.
+/// `moed replay`: simulates expert caches on a recorded routing.
 package enum Replay {
-    /// Prints a table, and draws a plot.
+    /// Prints a table, and writes a plot when `plot` is set.
     ///
     /// - Parameters:
-    ///   - cache: parts of all experts that can be kept, like `25%,50%`.
+    ///   - cache: cache sizes as shares of all experts, like `25%,50%`.
     ///   - policy: names of policies, like `lru,moed`.
-    ///   - plot: a path for an SVG of hit rates at 5…100 %; nil draws nothing.
+    ///   - plot: path for an SVG of hit rates at 5…100 %; nil writes none.
     /// - Throws: `ConfigurationProblem` or `EngineError` naming file or option, and reason.
     package static func run(
         _ path: String, cache: String, policy: String, plot: String?
