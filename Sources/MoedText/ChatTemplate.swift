@@ -8,9 +8,6 @@ package struct ChatTemplate: Sendable {
     /// Longest source that is parsed; Qwen's have 4 kB.
     private static let sourceBytesMax = 1 << 20
 
-    /// Computing time of the calling thread.
-    package static var threadTime: @Sendable () -> Duration { ThreadTime.now }
-
     private let program: JinjaProgram
     private let file: String
     private let constants: JSONObject
@@ -39,20 +36,19 @@ package struct ChatTemplate: Sendable {
     ///   - variables: Whatever else the template may ask for: `add_generation_prompt` (false when absent),
     ///     `enable_thinking`, a request's `chat_template_kwargs`. They win over everything of the same name. Names
     ///     that are absent are undefined in the template.
-    ///   - clock: Time since any fixed point; rendering stops after about two seconds of it. The default is the
-    ///     computing time of the calling thread.
+    ///   - limits: Rendering ends with an error beyond them.
     /// - Throws: ``TextError`` with the line at which the template failed, refused the messages
     ///   (`raise_exception`) or went beyond a limit.
     package func render(
         messages: JSONValue, tools: JSONValue?, variables: JSONObject,
-        clock: @escaping @Sendable () -> Duration = ChatTemplate.threadTime
+        limits: TemplateLimits = TemplateLimits()
     ) throws(TextError) -> String {
         var all: [String: JinjaValue] = ["add_generation_prompt": .bool(false), "documents": .none]
         for member in constants.members { all[member.key] = JinjaValue(member.value) }
         all["messages"] = JinjaValue(messages)
         all["tools"] = JinjaValue(tools ?? .null)
         for member in variables.members { all[member.key] = JinjaValue(member.value) }
-        let interpreter = JinjaInterpreter(program: program, file: file, variables: all, clock: clock)
+        let interpreter = JinjaInterpreter(program: program, file: file, variables: all, limits: limits)
         return try interpreter.run()
     }
 }
