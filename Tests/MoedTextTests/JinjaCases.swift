@@ -27,16 +27,23 @@ enum JinjaCases {
         }
     }
 
+    /// The limits of a daemon, but on a slow machine too a test gives the same result.
+    static let unclocked = {
+        var limits = TemplateLimits()
+        limits.clock = { .zero }
+        return limits
+    }()
+
     static func render(
         _ source: String, _ variables: JSONObject = JSONObject(),
-        clock: @escaping @Sendable () -> Duration = { .zero }
+        limits: TemplateLimits = unclocked
     ) -> Result<String, TextError> {
         Result { () throws(TextError) in
             let template = try ChatTemplate(source: source, file: "template")
             let others = variables.members.filter { !["messages", "tools"].contains($0.key) }
             return try template.render(
                 messages: variables["messages"] ?? [], tools: variables["tools"],
-                variables: JSONObject(others.map { ($0.key, $0.value) }), clock: clock)
+                variables: JSONObject(others.map { ($0.key, $0.value) }), limits: limits)
         }
     }
 

@@ -47,49 +47,64 @@ struct JinjaLimitTests {
         #expect(JinjaCases.render("{{ 'ab'|indent(-9223372036854775807 - 1) }}").text() == "ab")
     }
 
+    /// A thousandth of a daemon's limits, so that a test comes to them at once.
+    private static let small = {
+        var limits = JinjaCases.unclocked
+        limits.bytes = 1 << 19
+        limits.steps = 20_000
+        return limits
+    }()
+
     /// Memory is never given back by a number below zero.
     @Test func negativeWidthsRefundNothing() {
         let source =
             "{{ 'x'|indent(-4000000000000) }}{{ 'x'.ljust(-4000000000000) }}{{ 'x' * -4000000000000 }}"
         #expect(JinjaCases.render(source).text() == "xx")
-        let error = JinjaCases.render(source + "{{ ('y' * 400000000)|length }}{{ ('y' * 400000000)|length }}")
-            .error
-        #expect(error?.code == .limitExceeded)
+        let error = JinjaCases.render(source + "{{ ('y' * 400000)|trim }}", limits: Self.small).error
+        #expect(error?.reason == "more than 524288 bytes of text and lists")
+        // The daemon's limit holds too.
+        #expect(JinjaCases.render(source + "{{ 'x' * 600000000 }}").error?.code == .limitExceeded)
+        #expect(JinjaCases.render("{{ 'x'|indent(4000000000000) }}").error?.code == .limitExceeded)
     }
 
-    /// Memory is paid for before it is filled: each of these would write gigabytes.
+    /// Memory is paid for before it is filled: each of these would write more than is allowed.
     @Test(arguments: [
-        "range(100000)|list|tojson(separators=['x' * 50000, ''])",
-        "dict(a=1, b=2)|tojson(separators=['', 'x' * 600000000])",
-        "range(100000)|list|tojson(indent='x' * 50000)", "range(100000)|join('x' * 50000)",
-        "('x' * 50000).join(range(100000)|map('string'))", "('a' * 100000).replace('', 'x' * 50000)",
-        "('a' * 100000)|replace('a', 'x' * 50000)", "('\n' * 100000)|indent(50000)", "'x'.center(9000000000)",
-        "'x' * 9000000000",
-        "[0] * 900000000", "'\\x01' * 200000000 ~ 'x'", "[('\\x01' * 100000000)]|tojson",
-        "[('\\x01' * 150000000)]|string",
-        "('ΐ' * 100000000)|upper", "(',' * 30000000).split(',')", "('a ' * 30000000).split()",
-        "('a' * 30000000)|list",
-        "('\n' * 30000000).splitlines()", "([1] * 10000000) + ([1] * 10000000) + ([1] * 10000000)",
+        "range(1000)|list|tojson(separators=['x' * 50000, ''])",
+        "range(1000)|list|tojson(indent='x' * 50000)",
+        "dict(a=1, b=2)|tojson(separators=['', 'x' * 400000])", "range(1000)|join('x' * 50000)",
+        "('x' * 50000).join(range(1000)|map('string'))", "('a' * 1000).replace('', 'x' * 50000)",
+        "('a' * 1000)|replace('a', 'x' * 50000)", "('\n' * 1000)|indent(50000)", "'x'.center(9000000000)",
+        "'x'.ljust(600000)", "'x'.zfill(600000)", "'x' * 9000000000", "[0] * 900000000", "(0,) * 30000",
+        "'\u{1}' * 300000 ~ 'x'", "[('\u{1}' * 100000)]|tojson", "[('\u{1}' * 150000)]|string",
+        "('ΐ' * 80000)|upper", "(',' * 30000).split(',')", "('a ' * 30000).split()", "('a' * 30000)|list",
+        "('\n' * 30000).splitlines()", "([1] * 9000) + ([1] * 9000)", "range(30000)",
+        "('a' * 300000)|reverse",
+        "(range(9000)|list)[::-1]", "range(9000)|map('string')|list", "('a' * 300000)[::-1]",
+        "{'a': 'x' * 300000}|string", "('a' * 300000) + ('a' * 300000)", "range(9000)|sort",
+        "dict(a='x' * 300000)|tojson",
     ])
     func paidBeforehand(expression: String) {
-        #expect(JinjaCases.render("{{ \(expression) }}").error?.code == .limitExceeded)
+        let error = JinjaCases.render("{{ \(expression) }}", limits: Self.small).error
+        #expect(error?.reason == "more than 524288 bytes of text and lists")
     }
 
     /// Every operation that reads a string costs in proportion to the string's length.
     @Test(arguments: [
-        "messages[0].content|length", "messages[0].content.find('z')",
-        "messages[0].content.startswith(messages[0].content)",
-        "messages[0].content == messages[1].content", "'zz' in messages[0].content",
-        "messages[0].content.isalpha()",
-        "messages[0].content.count('ab')", "messages[0].content[-1]", "messages[0].content is upper",
-        "messages[0].content.strip()",
+        "messages[0].content|length", "messages[0].content.find('z')", "'zz' in messages[0].content",
+        "messages[0].content.startswith(messages[0].content)", "messages[0].content == messages[1].content",
+        "messages[0].content.isalpha()", "messages[0].content.count('ab')", "messages[0].content[-9000]",
+        "messages[0].content is upper", "messages[0].content.strip()", "messages[0].content|int",
         "messages[0].content.endswith('b', 1)", "messages[0].content < messages[1].content",
+        "messages[2].content == messages[3].content", "7 in messages[2].content", "messages[2].content|join",
+        "messages[2].content|unique", "messages[2].content|sort", "messages[2].content[1:]",
     ])
     func readingCosts(expression: String) {
-        let content = JSONValue.string(String(repeating: "a", count: 5_000_000))
-        let variables = JSONObject([("messages", [["content": content], ["content": content]])])
-        let source = "{% for i in range(20000) %}{% set x = \(expression) %}{% endfor %}"
-        #expect(JinjaCases.render(source, variables).error?.code == .limitExceeded)
+        let content = JSONValue.string(String(repeating: "a", count: 10_000))
+        let list = JSONValue.array(Array(repeating: 1, count: 1000))
+        let messages = [content, content, list, list].map { JSONValue.object(JSONObject([("content", $0)])) }
+        let variables = JSONObject([("messages", .array(messages))])
+        let source = "{% for i in range(2000) %}{% set x = \(expression) %}{% endfor %}"
+        #expect(JinjaCases.render(source, variables, limits: Self.small).error?.code == .limitExceeded)
         #expect(JinjaCases.render("{% set x = \(expression) %}ok", variables).text() == "ok")
     }
 
@@ -98,19 +113,21 @@ struct JinjaLimitTests {
         let time = Mutex(Duration.zero)
         let source =
             "{% for a in range(1000) %}{% for b in range(1000) %}{% for c in range(1000) %}{% endfor %}{% endfor %}{% endfor %}"
-        let error = JinjaCases.render(source) {
+        var limits = TemplateLimits()
+        limits.clock = {
             time.withLock { time in
                 time += .milliseconds(100)
                 return time
             }
-        }.error
+        }
+        let error = JinjaCases.render(source, limits: limits).error
         #expect(error?.code == .limitExceeded)
         #expect(error?.reason == "more than 2 s of computing")
         #expect(time.withLock { $0 } < .seconds(3))
     }
 
     @Test func aLongConversationIsFarFromEveryLimit() {
-        let turns = (0..<2000).map { number in
+        let turns = (0..<200).map { number in
             JSONValue.object(
                 JSONObject([
                     ("role", number.isMultiple(of: 2) ? "user" : "assistant"),
@@ -118,9 +135,13 @@ struct JinjaLimitTests {
                 ]))
         }
         let source =
-            "{% for m in messages %}{{ '<|im_start|>' + m.role + '\\n' + m.content.split('</think>')[-1].lstrip() }}{% endfor %}"
-        let text = JinjaCases.render(source, JSONObject([("messages", .array(turns))])).text()
-        #expect((text?.utf8.count ?? 0) > 10_000_000)
+            "{% for m in messages %}{{ m.role + m.content.split('</think>')[-1].lstrip() }}{% endfor %}"
+        // A fiftieth of the limits is enough for a megabyte.
+        var limits = JinjaCases.unclocked
+        limits.bytes /= 50
+        limits.steps /= 50
+        let text = JinjaCases.render(source, JSONObject([("messages", .array(turns))]), limits: limits).text()
+        #expect((text?.utf8.count ?? 0) > 1_000_000)
     }
 
     @Test(arguments: [
@@ -138,12 +159,12 @@ struct JinjaLimitTests {
         ("{{ x" + String(repeating: "|upper", count: 300) + " }}", "an expression is deeper than 200 levels"),
         (String(repeating: "{% if 1 %}", count: 100), "nested deeper than 64 levels"),
         (
-            "{% for i in range(100000) %}{% for j in range(100000) %}{% endfor %}{% endfor %}",
-            "more than 5000000 steps"
+            "{% for i in range(300) %}{% for j in range(300) %}{% endfor %}{% endfor %}",
+            "more than 20000 steps"
         ),
     ])
     func namedLimits(source: String, reason: String) {
-        let error = JinjaCases.render(source).error
+        let error = JinjaCases.render(source, limits: Self.small).error
         #expect(error?.code == .limitExceeded)
         #expect(error?.reason.contains(reason) == true, "\(String(describing: error))")
     }

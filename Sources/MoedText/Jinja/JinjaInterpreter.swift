@@ -24,12 +24,12 @@ final class JinjaInterpreter {
 
     init(
         program: JinjaProgram, file: String, variables: [String: JinjaValue],
-        clock: @escaping @Sendable () -> Duration
+        limits: TemplateLimits
     ) {
         self.program = program
         self.file = file
         scopes = [variables, [:]]
-        budget = JinjaBudget(clock: clock)
+        budget = JinjaBudget(limits)
     }
 
     func run() throws(TextError) -> String {
