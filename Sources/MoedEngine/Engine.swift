@@ -1,4 +1,5 @@
 package import MoedCore
+package import MoedHost
 import MoedWeights
 
 /// Generates tokens for many sequences at once with one loaded model, on the CPU.

@@ -1,6 +1,7 @@
 import Foundation
 import MoedCore
 import MoedEngine
+import MoedHost
 import MoedWeights
 import TestSupport
 import Testing

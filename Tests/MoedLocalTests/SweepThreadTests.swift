@@ -1,6 +1,7 @@
 import Foundation
 import MoedBatching
 import MoedCore
+import MoedHost
 import MoedLocal
 import MoedEngine
 import Synchronization

@@ -1,5 +1,6 @@
 import MoedCore
 import MoedEngine
+import MoedLocal
 import MoedTools
 import TestSupport
 import Testing

@@ -1,4 +1,5 @@
 import MoedCore
+import MoedHost
 import MoedWeights
 
 /// Experts on their way into memory while the first sweeps run: each has its own place there and is read once, those

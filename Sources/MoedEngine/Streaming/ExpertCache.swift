@@ -1,4 +1,5 @@
 import MoedCore
+import MoedHost
 import MoedWeights
 
 /// The owner of the expert places: it reads experts into them while the model runs, in the order of `ExpertCacheState`.

@@ -1,6 +1,6 @@
 package import MoedBatching
 package import MoedCore
-package import MoedEngine
+import MoedEngine
 package import MoedHost
 import Synchronization
 

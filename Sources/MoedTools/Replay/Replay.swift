@@ -1,7 +1,7 @@
 import MoedCore
 import MoedHost
-package import MoedEngine
-import MoedLocal
+import MoedEngine
+package import MoedLocal
 import MoedWeights
 
 /// `moed replay`: simulates expert caches on a recorded routing.
