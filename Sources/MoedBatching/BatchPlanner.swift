@@ -1,14 +1,15 @@
 package import MoedCore
 
-/// Decides who is admitted and what each sweep carries. Pure: no engine, no clock, no tokens, only counts.
+/// Admits sequences and divides the rows of each sweep among them. Pure: it uses counts, no engine, clock or tokens.
 package struct BatchPlanner: Sendable {
-    /// A sequence that waits for a slot and KV room.
+    /// A sequence that waits for a place among the running sequences and for KV capacity.
     package struct Candidate: Sendable, Equatable {
         package var sequence: SequenceID
         package var jobClass: JobClass
-        /// Most tokens it will ever hold: its KV room is reserved whole, so an admitted sequence never runs out.
+        /// Maximum number of tokens in the sequence. Admission reserves KV capacity for all of them, so that it never
+        /// runs out.
         package var tokensMax: Int
-        /// When its job became ready, on the caller's clock; order of admission within a job class.
+        /// Time at which the job became ready, on the caller's clock. It orders admission within a job class.
         package var readySince: Duration
 
         package init(sequence: SequenceID, jobClass: JobClass, tokensMax: Int, readySince: Duration) {
@@ -19,7 +20,7 @@ package struct BatchPlanner: Sendable {
         }
     }
 
-    /// A share of a sweep: so many of a sequence's pending tokens.
+    /// Share of a sweep: the number of a sequence's pending tokens that the sweep feeds.
     package struct Share: Sendable, Equatable {
         package var sequence: SequenceID
         package var rows: Int
@@ -37,7 +38,7 @@ package struct BatchPlanner: Sendable {
 
     package let limits: EngineLimits
     package let policy: ClassPolicy
-    /// Rows of one sequence in one sweep while it prefills.
+    /// Maximum number of rows of one sequence in one sweep during prefill.
     package let prefillChunkMax: Int
     private var waiting: [Candidate] = []
     private var admitted: [Admitted] = []
@@ -54,13 +55,13 @@ package struct BatchPlanner: Sendable {
 
     package var waitingCount: Int { waiting.count }
     package var admittedCount: Int { admitted.count }
-    /// In the order of admission, which is that of the shares.
+    /// Admitted sequences in the order of admission. The shares have the same order.
     package var admittedSequences: [SequenceID] { admitted.map(\.sequence) }
     package var kvTokensFree: Int { limits.kvTokens - admitted.reduce(0) { $0 + $1.kvTokens } }
-    /// Slots that neither admitted nor waiting sequences will take: how many jobs more could start now.
+    /// Number of further sequences that could start: `sequencesMax` less admitted and waiting ones.
     package var slotsFree: Int { max(0, limits.sequencesMax - admitted.count - waiting.count) }
 
-    /// Whether a sequence of so many tokens can ever be admitted.
+    /// True when a sequence of `tokens` tokens can ever be admitted.
     package func canEverHold(tokens: Int) -> Bool {
         tokens <= limits.contextLength && limits.kvTokensOccupied(by: tokens) <= limits.kvTokens
     }
@@ -71,16 +72,16 @@ package struct BatchPlanner: Sendable {
         waiting.append(candidate)
     }
 
-    /// Forgets a sequence, wherever it is.
+    /// Removes a waiting or admitted sequence.
     package mutating func remove(_ sequence: SequenceID) {
         waiting.removeAll { $0.sequence == sequence }
         admitted.removeAll { $0.sequence == sequence }
     }
 
-    /// Fills the free slots: whole job classes first, then others, oldest first within a job class.
+    /// Admits waiting sequences within the limits: one job class after another, oldest first within a job class.
     ///
-    /// A sequence that does not fit the free KV room is passed over, but once it has waited `maxWait` nobody
-    /// overtakes it any more, so that small jobs cannot starve a large one.
+    /// A sequence that does not fit the free KV capacity is passed over. Once it has waited `maxWait`, no other
+    /// sequence overtakes it, so that small jobs cannot starve a large one.
     package mutating func admit(now: Duration) -> [SequenceID] {
         var started: [SequenceID] = []
         var free = kvTokensFree
@@ -105,13 +106,15 @@ package struct BatchPlanner: Sendable {
         return started
     }
 
-    /// Shares out the next sweep: every sequence gets one row, then the remaining rows go to those with more
-    /// pending tokens (prefill, injected text) in order of admission.
+    /// Divides the rows of the next sweep among the admitted sequences.
+    ///
+    /// Every sequence with pending tokens gets one row. The remaining rows go, in the order of admission, to sequences
+    /// with more pending tokens (prefill, injected text).
     ///
     /// - Parameters:
-    ///   - rowsMax: rows of the sweep; nil is all that the engine takes. Every sequence gets its one row in any case.
-    ///   - pending: tokens that an admitted sequence could feed now; one with 0, which waits for another one's
-    ///     prompt, gets no share.
+    ///   - rowsMax: maximum rows of the sweep; nil means the engine's limit. Every sequence gets its row in any case.
+    ///   - pending: number of tokens that an admitted sequence could feed now. A sequence that waits for another
+    ///     one's prompt has 0 and gets no share.
     package func shares(rowsMax: Int? = nil, pending: (SequenceID) -> Int) -> [Share] {
         var shares = admitted.compactMap {
             pending($0.sequence) > 0 ? Share(sequence: $0.sequence, rows: 1) : nil

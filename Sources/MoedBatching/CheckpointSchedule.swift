@@ -1,20 +1,21 @@
-/// When running jobs' new tokens are written down: what a crash costs at most.
+/// Decides when the new tokens of running jobs are checkpointed. This limits the tokens lost in a crash.
 package struct CheckpointSchedule: Sendable {
-    /// A fast model would otherwise write many times a second.
+    /// Divisor of the interval for the minimum time between checkpoints. A fast model would otherwise write many times
+    /// a second.
     private static let briefestPart = 20
     private let interval: Duration
     private let tokens: Int
     private var last: (time: Duration, sweeps: Int)?
 
     /// - Parameters:
-    ///   - interval: written at least this often; never after less than a twentieth of it.
-    ///   - tokens: of one sequence, after which they are written earlier.
+    ///   - interval: maximum time between checkpoints; the minimum is a twentieth of it.
+    ///   - tokens: number of new tokens of one sequence that makes a checkpoint due before the interval ends.
     package init(interval: Duration, tokens: Int) {
         self.interval = interval
         self.tokens = tokens
     }
 
-    /// Whether it is time, and counts it as done. A sweep gives each sequence one token.
+    /// Returns true when a checkpoint is due, and records it as written. A sweep gives each sequence one token.
     package mutating func take(now: Duration, sweeps: Int) -> Bool {
         guard let last else {
             last = (now, sweeps)

@@ -1,13 +1,13 @@
 package import MoedCore
 
-/// Runs jobs through an engine: plan → sweep → apply, one call of ``advance(now:)`` a sweep.
+/// Runs jobs through an engine: plan → sweep → apply, one call of ``advance(now:)`` per sweep.
 ///
-/// Belongs to one thread. Time is passed in; what finished is returned; nothing here blocks but the sweep itself.
+/// One thread uses it. Time is passed in, and finished jobs are returned. Only the sweep blocks.
 package struct GenerationLoop {
-    /// How a job left the loop.
+    /// Outcome of a job that left the loop.
     package enum Outcome: Sendable, Equatable {
         case finished(JobID, GenerationResult)
-        /// The engine could not go on with the job.
+        /// The engine could not continue the job.
         case failed(JobID, EngineError, wasted: Usage)
     }
 
@@ -15,7 +15,7 @@ package struct GenerationLoop {
     private struct Unfinished {
         var choices: [GenerationChoice] = []
         var usage: Usage
-        /// Tokens of the prompt that the choice with the fewest got from others; nil before one has ended.
+        /// Minimum over finished choices of prompt tokens served from the prefix cache; nil until one choice finishes.
         var cached: Int?
         var sequences: Set<SequenceID>
         var seed: UInt64
@@ -25,26 +25,26 @@ package struct GenerationLoop {
     private let engine: any SequenceEngine
     private var planner: BatchPlanner
     private var budget: SweepBudget
-    /// The sweep whose time is known when the next one begins.
+    /// Rows and start of the last sweep. Its time is known when the next sweep begins.
     private var lastSweep: (rows: Int, began: Duration)?
     private var states: [SequenceID: SequenceState] = [:]
     private var opened: Set<SequenceID> = []
     private var jobs: [JobID: Unfinished] = [:]
     private var nextSequence = 0
-    /// Finished before their first sweep: a thinking budget of 0 with no room for an answer.
+    /// Outcomes of jobs that finished before their first sweep: thinking budget 0 and no tokens left for an answer.
     private var early: [Outcome] = []
-    /// Of choices that ended before their jobs did.
+    /// Unreported output of choices that ended before their jobs.
     private var unreported: [OutputPiece] = []
-    /// Tokens generated since the loop began, injected ones not counted.
+    /// Number of tokens generated since the loop began, without injected ones.
     package private(set) var generatedTokens = 0
-    /// Tokens of prompts and injections fed since the loop began; what was taken from others is not among them.
+    /// Number of prompt and injected tokens fed since the loop began, without tokens from the prefix cache.
     package private(set) var prefilledTokens = 0
     package private(set) var sweeps = 0
-    /// Somebody has asked the engine to end: nothing runs any more, and the jobs are for whoever asked to cancel.
+    /// True once the engine was interrupted: no sweep runs any more. The interrupting caller cancels the jobs.
     private var isInterrupted = false
 
     /// - Parameters:
-    ///   - prefillChunkMax: rows of one prompt in one sweep.
+    ///   - prefillChunkMax: maximum rows of one prompt in one sweep.
     ///   - sweepTimeMax: see ``SweepBudget``; nil prefers throughput.
     package init(
         engine: any SequenceEngine, policy: ClassPolicy, prefillChunkMax: Int, sweepTimeMax: Duration? = nil
@@ -59,9 +59,9 @@ package struct GenerationLoop {
     package var runningSequences: Int { planner.admittedCount }
     package var slotsFree: Int { planner.slotsFree }
 
-    /// Takes a job in. It starts when the planner admits it.
+    /// Adds a job. It starts when the planner admits it.
     ///
-    /// A job that is here already is begun anew: a worker that was declared dead may claim its own job again.
+    /// A job that is already in the loop restarts: a worker that was declared dead may claim its own job again.
     package mutating func submit(_ task: GenerationTask, now: Duration) {
         precondition(task.choices > 0, "an unchecked request reached the loop")
         cancel(task.job)
@@ -87,12 +87,12 @@ package struct GenerationLoop {
         for sequence in finishedAtOnce { if let outcome = collect(sequence) { early.append(outcome) } }
     }
 
-    /// Jobs that have not ended, in order of their ids.
+    /// Unfinished jobs in the order of their ids.
     package var jobIDs: [JobID] { jobs.keys.sorted() }
 
     /// Stops a job without a result.
     ///
-    /// - Returns: its wasted tokens; nil for a job that is not here: it may have finished meanwhile.
+    /// - Returns: its wasted tokens; nil for an unknown job, which may have finished already.
     package mutating func stop(_ job: JobID) -> Usage? { jobs[job] == nil ? nil : cancel(job) }
 
     /// Stops a job without a result. Unknown jobs are ignored.
@@ -109,14 +109,14 @@ package struct GenerationLoop {
         return hasBegun ? usage : Usage()
     }
 
-    /// Output tokens that unfinished jobs got since it was last asked.
+    /// Returns the output tokens of unfinished jobs since the last call.
     package mutating func takeProgress() -> [OutputPiece] {
         defer { unreported = [] }
         let ended = unreported.filter { jobs[$0.job] != nil }
         return ended + states.keys.sorted().compactMap { states[$0]?.takeProgress() }
     }
 
-    /// One sweep: admits, runs every admitted sequence a step further and returns the jobs that ended with it.
+    /// Runs one sweep: admits sequences, advances each admitted one by a step and returns the jobs that ended.
     package mutating func advance(now: Duration) -> [Outcome] {
         guard !isInterrupted else { return [] }
         if let lastSweep { budget.record(rows: lastSweep.rows, took: now - lastSweep.began) }
@@ -149,16 +149,16 @@ package struct GenerationLoop {
         } catch where error.code == .interrupted {
             isInterrupted = true
         } catch {
-            // Jobs that were not in the sweep may fare better.
+            // Jobs outside of the sweep may still succeed.
             let affected = Set(steps.compactMap { states[$0.sequence]?.task.job })
             for job in affected.sorted() { outcomes += fail(job, error) }
         }
-        // Afterwards the caller may rest, and its rest is no sweep's time.
+        // An idle caller may pause. The pause must not count as sweep time.
         if !isIdle { lastSweep = (shares.reduce(0) { $0 + $1.rows }, now) }
         return outcomes
     }
 
-    /// Lets sequences that are in their prompts use what others have computed of them.
+    /// Serves sequences in their prompts from the prefix cache.
     private mutating func takePrefixes() {
         for sequence in planner.admittedSequences where states[sequence]?.isInPrompt == true {
             states[sequence]?.skip(engine.takePrefix(sequence))
@@ -190,11 +190,11 @@ package struct GenerationLoop {
 
     private static let noAnswer = "max_tokens ended the thinking: the answer is empty"
 
-    /// Moves a finished sequence into its job; returns the job's outcome when it was the last one.
+    /// Adds a finished sequence to its job. Returns the job's outcome when it was the job's last sequence.
     private mutating func collect(_ sequence: SequenceID) -> Outcome? {
         guard var state = states[sequence], var job = jobs[state.task.job] else { return nil }
         let id = state.task.job
-        // The choices of a job have one prompt, counted once: what one of them computed was not cached.
+        // The choices of a job share one prompt, counted once. A token that one of them computed was not cached.
         job.cached = min(job.cached ?? .max, state.cachedTokens)
         let choice = state.finish(into: &job.usage)
         if choice.isWithoutAnswer, state.task.thinking.isEnabled, !job.warnings.contains(Self.noAnswer) {

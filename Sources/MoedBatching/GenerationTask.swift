@@ -1,12 +1,12 @@
 package import MoedCore
 
-/// One job as the generation loop takes it: everything is resolved to token ids and numbers.
+/// One job in the form that the generation loop runs, resolved to token ids and numbers.
 package struct GenerationTask: Sendable {
     package var job: JobID
     package var jobClass: JobClass
     /// The prompt, at least one token.
     package var prompt: [TokenID]
-    /// Most tokens to generate, injected ones included; at least 1.
+    /// Maximum number of tokens to generate, including injected ones; at least 1.
     package var newTokensMax: Int
     package var sampling = SamplingParameters.greedy
     package var choices = 1
@@ -15,13 +15,13 @@ package struct GenerationTask: Sendable {
     /// Texts that end a choice when they appear in the answer; thinking is not searched.
     package var stopStrings: [String] = []
     package var thinking = ThinkingPolicy.none
-    /// Whether the thinking text is part of the result; it is generated and counted either way.
+    /// True when the result includes the thinking text. Thinking is generated and counted either way.
     package var includesReasoning = true
-    /// How long the job had waited when it was handed over: what `max_wait` is measured against.
+    /// Waiting time of the job when it was submitted. It is compared with `max_wait`.
     package var waited = Duration.zero
-    /// Output tokens by choice that an earlier attempt left: the job goes on behind them.
+    /// Checkpointed output tokens of an earlier attempt, by choice. The job continues after them.
     package var saved: [Int: [TokenID]] = [:]
-    /// Remarks for the job's owner that are known before it runs.
+    /// Warnings for the job's owner that are known before the job runs.
     package var warnings: [String] = []
     /// Makes the detokeniser of one choice.
     package var makeTextStream: @Sendable () -> any TokenTextStream

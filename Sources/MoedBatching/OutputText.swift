@@ -1,6 +1,6 @@
 import MoedCore
 
-/// The text of one choice, thinking and answer apart, cut at the first stop string in the answer.
+/// The text of one choice, separated into thinking and answer and cut at the first stop string in the answer.
 struct OutputText: Sendable {
     private var thinkingStream: any TokenTextStream
     private var answerStream: any TokenTextStream
@@ -8,7 +8,7 @@ struct OutputText: Sendable {
     private var answer: [UInt8] = []
     private var hasThinking = false
     private let stops: [[UInt8]]
-    /// How far back a stop string that ends in new text can begin.
+    /// Bytes of the longest stop string. A match that ends in new text cannot begin further back.
     private let stopBytesMax: Int
     private var cutAt: Int?
 
@@ -40,7 +40,7 @@ struct OutputText: Sendable {
 
     private mutating func appendAnswer(_ text: String) {
         var text = Substring(text)
-        // The empty line after the thinking belongs to the format: a stop string must not find it.
+        // The empty line after the thinking belongs to the format: a stop string must not match it.
         if hasThinking, answer.isEmpty { text = text.drop { $0 == "\n" } }
         guard !text.isEmpty else { return }
         let searchFrom = max(0, answer.count - stopBytesMax + 1)
@@ -54,7 +54,7 @@ struct OutputText: Sendable {
         return (start...answer.count - stop.count).first { answer[$0..<$0 + stop.count].elementsEqual(stop) }
     }
 
-    /// The finished texts. Line feeds around the thinking belong to the format, not to it.
+    /// Returns the finished texts. Line feeds around the thinking belong to the format and are removed.
     mutating func finish() -> (content: String, reasoning: String?) {
         thinking += thinkingStream.finish()
         if cutAt == nil { appendAnswer(answerStream.finish()) }

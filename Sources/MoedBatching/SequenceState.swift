@@ -1,25 +1,25 @@
 import MoedCore
 
-/// One choice of a job on its way through the engine: what is to be fed next, what came out, when it ends.
+/// State of one choice of a job in the engine: pending tokens, output so far, and the reason for its end.
 ///
-/// Prefill, decoding and the injected end of thinking are one thing here: tokens pending to be fed; when the last
-/// of them has been, a token is sampled.
+/// Prefill, decoding and the injected end of thinking work alike. Each adds pending tokens; once the last one is fed,
+/// a token is sampled.
 struct SequenceState: Sendable {
     let task: GenerationTask
     let choice: Int
-    /// Tokens the engine has not seen yet.
+    /// Tokens that the engine has not received yet.
     private(set) var pending: ArraySlice<TokenID>
-    /// Tokens of the prompt that the engine has: fed, or taken from another sequence.
+    /// Number of prompt tokens that the engine has: fed, or served from the prefix cache.
     private var promptTokensIn = 0
-    /// Of these, those that were not fed.
+    /// Number of prompt tokens served from the prefix cache.
     private(set) var cachedTokens = 0
-    /// Another sequence is computing what this one needs next.
+    /// True while another sequence computes the next prompt tokens of this one.
     private(set) var isWaiting = false
     private(set) var outputIDs: [TokenID] = []
     private(set) var finishReason: FinishReason?
-    /// Output tokens that were taken over from an earlier attempt.
+    /// Number of output tokens resumed from an earlier attempt.
     private var savedCount = 0
-    /// Output tokens that ``takeProgress()`` has returned, or need not.
+    /// Number of output tokens that ``takeProgress()`` has returned or that an earlier attempt checkpointed.
     private var reportedCount = 0
     private var thinking: ThinkingTracker
     private var text: OutputText
@@ -40,13 +40,13 @@ struct SequenceState: Sendable {
             sampling: task.sampling, choice: choice)
     }
 
-    /// Whether part of the prompt is still to be fed.
+    /// True while the engine lacks part of the prompt.
     var isInPrompt: Bool { promptTokensIn < task.prompt.count }
 
-    /// Tokens that can be fed now.
+    /// Number of tokens that can be fed now.
     var feedableCount: Int { isWaiting ? 0 : pending.count }
 
-    /// Leaves out what the engine took from another sequence.
+    /// Removes pending prompt tokens that were served from the prefix cache.
     mutating func skip(_ share: PrefixShare) {
         precondition(
             promptTokensIn + share.tokens < task.prompt.count, "no token of the prompt is left to feed")
@@ -64,12 +64,12 @@ struct SequenceState: Sendable {
         return SequenceStep(sequence: sequence, tokens: Array(chunk), samples: pending.isEmpty)
     }
 
-    /// Takes over what an earlier attempt generated, as if it had been generated here; all of it is fed again.
+    /// Resumes the output of an earlier attempt as if this attempt had generated it. All of it is fed again.
     private mutating func replay(_ saved: [TokenID]) {
         guard !saved.isEmpty else { return }
         let beginning = self
         while finishReason == nil, outputIDs.count < saved.count { accept(saved[outputIDs.count]) }
-        // The end of the thinking puts itself in again: where it differs, the settings have changed since.
+        // The end of the thinking is injected again. If it differs, the settings have changed: start from the prompt.
         guard outputIDs == saved else {
             self = beginning
             return
@@ -79,13 +79,13 @@ struct SequenceState: Sendable {
         reportedCount = saved.count
     }
 
-    /// Whether the engine has tokens of it.
+    /// True when the engine has tokens of the sequence.
     var hasBegun: Bool { promptTokensIn > 0 }
 
-    /// Output tokens of an earlier attempt that were fed again.
+    /// Number of output tokens of an earlier attempt that were fed again.
     var recomputedCount: Int { hasBegun ? savedCount : 0 }
 
-    /// The output tokens since it was last asked; nil when there are none.
+    /// Returns the output tokens since the last call; nil when there are none.
     mutating func takeProgress() -> OutputPiece? {
         guard outputIDs.count > reportedCount else { return nil }
         defer { reportedCount = outputIDs.count }
@@ -94,10 +94,10 @@ struct SequenceState: Sendable {
             tokens: Array(outputIDs[reportedCount...]))
     }
 
-    /// Adds its output tokens so far to a job's account.
+    /// Adds the output tokens so far to a job's usage.
     func count(into usage: inout Usage) { thinking.count(into: &usage) }
 
-    /// Takes the sampled token into the output and decides what follows.
+    /// Appends the sampled token to the output, then ends the choice or sets the next pending tokens.
     mutating func accept(_ token: TokenID) {
         outputIDs.append(token)
         let role = thinking.acceptGenerated(token)
@@ -129,7 +129,7 @@ struct SequenceState: Sendable {
         if outputIDs.count == task.newTokensMax { finishReason = .length }
     }
 
-    /// The finished choice; adds its tokens to the job's account.
+    /// Returns the finished choice and adds its tokens to the job's usage.
     mutating func finish(into usage: inout Usage) -> GenerationChoice {
         precondition(finishReason != nil, "an unfinished sequence was collected")
         count(into: &usage)

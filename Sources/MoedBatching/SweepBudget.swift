@@ -1,14 +1,14 @@
-/// How many rows a sweep may carry so that sequences which decode get their next token in time.
+/// Limits the rows of a sweep so that decoding sequences get their next token in time.
 ///
-/// A sweep's time is taken to be `fixed + rows · perRow`: reading the weights, then arithmetic. Both are fitted to
-/// the sweeps so far by least squares, older ones counting less and less, so that the budget follows a machine whose
-/// speed changes.
+/// The model of a sweep's time is `fixed + rows · perRow`: reading the weights, then arithmetic. Both are fitted to
+/// past sweeps by least squares. Older sweeps have exponentially less weight, so that the budget follows changes in
+/// the machine's speed.
 package struct SweepBudget: Sendable {
-    /// The longest a sweep should take; nil sets no bound.
+    /// Target for the maximum time of a sweep; nil sets no limit.
     package let timeMax: Duration?
-    /// Rows that prompts get in any case, so that they go on however slow the machine is.
+    /// Minimum number of rows for prefill, so that prompts progress on a slow machine.
     package static let prefillRowsMin = 32
-    /// What an earlier sweep still counts after one more.
+    /// Factor by which each new sweep reduces the weight of earlier ones.
     private static let memory = 0.9
 
     /// Decayed sums over sweeps: 1, rows, seconds, rows², rows · seconds.
@@ -20,7 +20,7 @@ package struct SweepBudget: Sendable {
 
     package init(timeMax: Duration?) { self.timeMax = timeMax }
 
-    /// Learns from a sweep of so many rows.
+    /// Records the time of a sweep of `count` rows.
     package mutating func record(rows count: Int, took time: Duration) {
         guard timeMax != nil, count > 0 else { return }
         let (x, y) = (Double(count), time / .seconds(1))
@@ -31,27 +31,27 @@ package struct SweepBudget: Sendable {
         product = product * Self.memory + x * y
     }
 
-    /// Rows of the next sweep.
+    /// Maximum number of rows in the next sweep.
     ///
     /// - Parameters:
-    ///   - decoding: sequences that decode, a row each; without any nobody waits and `rowsMax` is the answer.
-    ///   - rowsMax: what the engine takes.
+    ///   - decoding: number of decoding sequences, one row each. Without any, the result is `rowsMax`.
+    ///   - rowsMax: the engine's limit.
     package func rowsAllowed(decoding: Int, rowsMax: Int) -> Int {
         guard let timeMax, decoding > 0, sweeps > 0 else { return rowsMax }
         let (fixed, perRow) = fit
         guard perRow > 0 else { return rowsMax }
         let rest = timeMax / .seconds(1) - fixed
-        // Who reads experts from a disk for longer than that anyhow waits half as long again for many rows at most.
+        // If streaming alone exceeds the limit, allow rows that add at most 50 %.
         let allowed = (rest > 0 ? rest : fixed / 2) / perRow
         let least = decoding + Self.prefillRowsMin
         return min(rowsMax, allowed >= Double(rowsMax) ? rowsMax : max(least, Int(allowed.rounded())))
     }
 
-    /// Seconds of an empty sweep and of each row.
+    /// Fitted seconds of an empty sweep and of each row.
     private var fit: (fixed: Double, perRow: Double) {
         let mean = rows / sweeps
         let spread = rowsSquared / sweeps - mean * mean
-        // Sweeps of about one size say nothing about a line's slope: then time is taken to grow with the rows.
+        // Sweeps of nearly equal size do not determine the slope. The time is then assumed proportional to the rows.
         guard spread > 0.01 * mean * mean else { return (0, seconds / rows) }
         let perRow = max(0, (product / sweeps - mean * seconds / sweeps) / spread)
         let fixed = seconds / sweeps - perRow * mean

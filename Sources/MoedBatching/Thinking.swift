@@ -1,18 +1,18 @@
 package import MoedCore
 
-/// How a job's thinking begins, is recognised and is cut off.
+/// Start, tags and budget of a job's thinking.
 package struct ThinkingPolicy: Sendable, Equatable {
-    /// Whether output up to `</think>` counts as thinking.
+    /// True when output up to `</think>` counts as thinking.
     package var isEnabled: Bool
-    /// The prompt already ends with an open `<think>` (the Thinking-2507 templates).
+    /// True when the prompt already ends with an open `<think>` (the Thinking-2507 templates).
     package var startsOpen: Bool
     /// Id of `<think>`, by the tokenizer; nil when the model has none.
     package var openID: TokenID?
     /// Id of `</think>`, by the tokenizer.
     package var closeID: TokenID?
-    /// After this many generated tokens without `</think>` the thinking is ended; nil is never.
+    /// Number of generated tokens without `</think>` after which the thinking is ended; nil means no limit.
     package var budget: Int?
-    /// What is put into the output then: Qwen's early-stop text, tokenised, `</think>` included.
+    /// Tokens injected at the end of the budget: Qwen's early-stop text, tokenised, including `</think>`.
     package var injection: [TokenID]
 
     package static let none = ThinkingPolicy(
@@ -31,24 +31,24 @@ package struct ThinkingPolicy: Sendable, Equatable {
     }
 }
 
-/// Follows one output through thinking and answer, and says when the budget ends the thinking.
+/// Tracks one output through thinking and answer, and reports when the budget ends the thinking.
 ///
 /// A model may open `<think>` itself (Qwen3 hybrids), find it opened by the prompt (Thinking-2507), or answer at once.
 struct ThinkingTracker: Equatable {
     enum Phase: Equatable {
-        /// Nothing generated yet: the first token tells whether the model opens its thinking.
+        /// No token is generated yet: the first one determines the next phase.
         case undecided
         case thinking
         case answering
     }
 
-    /// Where a token's text belongs.
+    /// Part of the output that a token's text belongs to.
     enum Role: Equatable {
         case thinking
         case answer
         /// `<think>` or `</think>`: no text.
         case tag
-        /// A `</think>` without `<think>`: what came before was thinking after all.
+        /// A `</think>` without `<think>`: all text before it is reclassified as thinking.
         case lateClose
     }
 
@@ -64,7 +64,7 @@ struct ThinkingTracker: Equatable {
         phase = !policy.isEnabled ? .answering : policy.startsOpen ? .thinking : .undecided
     }
 
-    /// Whether the injection is due now, before the next token is generated.
+    /// True when the injection is due before the next token is generated.
     var injectionIsDue: Bool {
         policy.isEnabled && policy.budget == tokens && closedAfter == nil && injectedFrom == nil
             && !policy.injection.isEmpty
@@ -96,7 +96,7 @@ struct ThinkingTracker: Equatable {
         }
     }
 
-    /// Adds this output's tokens to a job's account.
+    /// Adds this output's tokens to a job's usage.
     func count(into usage: inout Usage) {
         let thinking = injectedFrom ?? closedAfter ?? (phase == .thinking ? tokens : 0)
         usage.thinking += thinking

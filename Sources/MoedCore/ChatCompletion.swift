@@ -20,7 +20,7 @@ package enum ChatCompletion {
         var message = JSONObject([("role", "assistant"), ("content", .string(choice.content))])
         if let reasoning = choice.reasoning {
             message["reasoning"] = .string(reasoning)
-            // The older name of the same field, which many clients still read.
+            // Older name of the same field; many clients still read it.
             message["reasoning_content"] = .string(reasoning)
         }
         var object = JSONObject([
@@ -31,7 +31,7 @@ package enum ChatCompletion {
         return .object(object)
     }
 
-    /// OpenAI's names; what they cannot say (thinking and injected tokens apart) stands under `moed`'s own names.
+    /// Uses OpenAI's field names. `thinking_tokens`, `injected_tokens` and `answer_tokens` are `moed`'s own.
     private static func usage(_ usage: Usage) -> JSONValue {
         func count(_ value: Int) -> JSONValue { .integer(Int64(value)) }
         return [
@@ -45,13 +45,13 @@ package enum ChatCompletion {
         ]
     }
 
-    /// OpenAI's error object.
+    /// OpenAI's error object for an invalid request.
     package static func error(_ error: RequestError) -> JSONValue {
         errorObject(
             error.message, type: "invalid_request_error", param: error.param, code: error.code.rawValue)
     }
 
-    /// An error of the engine's, which the request is not to blame for.
+    /// OpenAI's error object for an engine error, which the request did not cause.
     package static func error(_ error: EngineError) -> JSONValue {
         errorObject(error.message, type: "server_error", param: nil, code: "engine_error")
     }

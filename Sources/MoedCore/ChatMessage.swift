@@ -1,10 +1,9 @@
-/// Checks chat messages and brings their content into the one form that Qwen's templates read: a string.
+/// Checks chat messages and converts their content to a string, the only form that Qwen's templates read.
 ///
-/// The templates take anything else for empty, or print it as a list, so that the question would be lost without a
-/// word.
+/// The templates treat other content as empty or print it as a list. The question would be lost without an error.
 enum ChatMessage {
-    /// - Parameter name: of the message in errors, e.g. `messages[0]`.
-    /// - Returns: the message; a content of text parts has become their texts, joined by line feeds.
+    /// - Parameter name: name of the message in errors, e.g. `messages[0]`.
+    /// - Returns: the message; text parts are replaced by one string, joined by line feeds.
     static func checked(_ message: JSONValue, name: String) throws(RequestError) -> JSONValue {
         guard var object = message.object else {
             throw RequestError(
@@ -19,7 +18,7 @@ enum ChatMessage {
             object["content"] = .string(try text(of: parts, name: "\(name).content"))
             return .object(object)
         case .null, nil:
-            // An answer that only called tools has none (OpenAI's API).
+            // In OpenAI's API an assistant message that only calls tools has no content.
             guard role == "assistant" else {
                 throw RequestError(.missingField, param: "\(name).content", "content is missing")
             }

@@ -1,14 +1,14 @@
-/// What waits in one job class: the planner's view of the queue.
+/// Waiting jobs of one job class: the planner's view of the queue.
 package struct ClassBacklog: Sendable, Equatable {
     package var jobClass: JobClass
-    /// Jobs waiting; may be capped by whoever counts.
+    /// Number of waiting jobs, possibly capped.
     package var queued: Int
-    /// How long the job class's oldest job has been ready to run.
+    /// Time since the job class's oldest job became ready to run.
     package var oldestAge: Duration
 
-    /// Where the waiting jobs begin, by tenant and urgency; empty when whoever counts does not look for it.
+    /// First waiting job of each tenant and urgency; empty in a backlog that does not come from the database.
     package var heads: [Head]
-    /// Whose they are.
+    /// Tenants of the waiting jobs; empty in a backlog that does not come from the database.
     package var tenants: [Tenant]
 
     package init(
@@ -23,12 +23,12 @@ package struct ClassBacklog: Sendable, Equatable {
 
     /// The first waiting job of a tenant and priority.
     package struct Head: Sendable, Equatable {
-        /// Number of the tenant.
+        /// Id of the tenant.
         package var tenant: Int
-        /// The priority with its sign changed: less starts first.
+        /// Negated priority: lower values start first.
         package var urgency: Int
         package var job: JobID
-        /// How long it has been ready to run.
+        /// Time since the job became ready to run.
         package var age: Duration
 
         package init(tenant: Int, urgency: Int, job: JobID, age: Duration) {
@@ -39,16 +39,17 @@ package struct ClassBacklog: Sendable, Equatable {
         }
     }
 
-    /// What a tenant may have, and has: columns of `moed.tenants`.
+    /// Limits and usage of a tenant: columns of `moed.tenants`.
     package struct Tenant: Sendable, Equatable {
         package var id: Int
         package var weight: Double
-        /// Most jobs at once, over all workers; nil is no cap.
+        /// Maximum number of running jobs over all workers; nil means no limit.
         package var runningMax: Int?
-        /// Jobs that run now, on any worker and of any job class.
+        /// Number of running jobs over all workers and job classes.
         package var running: Int
-        /// Attempts that ended lately, and their tokens; half of both is forgotten after five minutes.
+        /// Number of recently ended attempts, with a half-life of five minutes.
         package var recentJobs: Double
+        /// Tokens of recently ended attempts, with a half-life of five minutes.
         package var recentTokens: Double
 
         package init(

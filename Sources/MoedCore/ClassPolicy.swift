@@ -1,14 +1,14 @@
-/// Which job class is admitted next.
+/// Chooses the job class to admit next.
 ///
-/// Jobs of one job class share mode and length class, so they finish together and waste little of a batch. The rule is
-/// work-conserving (some job class is named whenever any has work) and starvation-free (`maxWait`).
+/// Jobs of one job class share mode and length class, so they finish together and waste little of a batch.
+/// The rule is work-conserving: it names a job class whenever any has work. `maxWait` makes it starvation-free.
 package struct ClassPolicy: Sendable, Equatable {
-    /// A job that has waited this long goes next, whatever its job class.
+    /// Waiting time after which a job goes next, regardless of its job class.
     package var maxWait: Duration
 
     package init(maxWait: Duration) { self.maxWait = maxWait }
 
-    /// - Parameter current: the job class admitted last; stayed with while it has work and nobody waits too long.
+    /// - Parameter current: the job class admitted last; kept while it has work and no job has waited `maxWait`.
     /// - Returns: nil only when no job class has work.
     package func next(after current: JobClass?, among backlog: [ClassBacklog]) -> JobClass? {
         let waiting = backlog.filter { $0.queued > 0 }
@@ -19,7 +19,7 @@ package struct ClassPolicy: Sendable, Equatable {
         return (sameMode.max(by: Self.isYounger) ?? oldest).jobClass
     }
 
-    /// Order by age; equal ages by job class, so that the choice never depends on the order of the backlog.
+    /// Orders by age, then by job class, so that the choice never depends on the order of the backlog.
     private static func isYounger(_ left: ClassBacklog, _ right: ClassBacklog) -> Bool {
         if left.oldestAge != right.oldestAge { return left.oldestAge < right.oldestAge }
         return key(left.jobClass) > key(right.jobClass)

@@ -1,5 +1,5 @@
 extension GenerationRequest {
-    /// Fields that change nothing in the answer and are accepted without effect.
+    /// Fields that are accepted and ignored: they do not change the answer.
     private static let ignored: Set<String> = [
         "user", "metadata", "store", "service_tier", "priority", "safety_identifier",
     ]
@@ -110,7 +110,7 @@ extension GenerationRequest {
         }
     }
 
-    /// vLLM's `thinking_token_budget`, Qwen's and SGLang's `thinking_budget`; −1 is free.
+    /// Reads vLLM's `thinking_token_budget`, else Qwen's and SGLang's `thinking_budget`; −1 means no limit.
     private static func budget(_ fields: RequestFields) throws(RequestError) -> Int? {
         let budget = try fields.integer("thinking_token_budget", in: -1...Int(Int32.max))
         let alias = try fields.integer("thinking_budget", in: -1...Int(Int32.max))

@@ -1,12 +1,12 @@
 /// A validated generation request: the body of an OpenAI chat completion, before any default is filled in.
 ///
-/// Names and ranges are OpenAI's and vLLM's; a field that would change the answer but is not supported is an
-/// error, never silently dropped.
+/// Names and ranges are OpenAI's and vLLM's. An unsupported field that would change the answer is an error, never
+/// silently dropped.
 package struct GenerationRequest: Sendable, Equatable {
     package enum Prompt: Sendable, Equatable {
         /// Chat turns for the model's template: an array of `{"role", "content"}` objects.
         case messages([JSONValue])
-        /// Ready token ids (`prompt_ids`), used as they are.
+        /// Token ids (`prompt_ids`), used unchanged.
         case tokens([TokenID])
     }
 
@@ -14,9 +14,10 @@ package struct GenerationRequest: Sendable, Equatable {
     package var model: String?
     /// Extra variables of the template (`chat_template_kwargs`), `enable_thinking` among them.
     package var templateVariables = JSONObject()
-    /// From `chat_template_kwargs.enable_thinking`, or else `reasoning_effort`; nil leaves it to the model.
+    /// Reasoning mode, from the first of `chat_template_kwargs.enable_thinking`, `reasoning` and `reasoning_effort`.
+    /// Nil leaves the mode to the model.
     package var mode: ReasoningMode?
-    /// Hard cap on generated thinking tokens; nil is free.
+    /// Hard cap on generated thinking tokens; nil means no limit.
     package var thinkingTokenBudget: Int?
     package var maxTokens: Int?
     package var temperature: Double?
@@ -30,20 +31,20 @@ package struct GenerationRequest: Sendable, Equatable {
     package var stop: [String] = []
     package var stopTokenIDs: [TokenID] = []
     package var ignoreEOS = false
-    /// Number of choices (`n`), each drawn with its own random numbers.
+    /// Number of choices (`n`), each sampled with its own random numbers.
     package var choices = 1
     package var includeReasoning = true
-    /// Whether the template opens the assistant's turn.
+    /// True when the template opens the assistant's turn.
     package var addGenerationPrompt = true
 
     package init(prompt: Prompt) { self.prompt = prompt }
 }
 
-/// Limits of one request; beyond them it is refused before any work is done.
+/// Limits of one request. A request beyond them is refused before any work is done.
 package enum RequestLimit {
     package static let choicesMax = 128
     package static let stopStringsMax = 64
     package static let stopStringBytesMax = 4096
-    /// A prompt of this size would not fit any Qwen3 context (1 M tokens): refused before tokenising.
+    /// Maximum size of a body. A longer prompt fits no Qwen3 context (1 M tokens) and is refused before tokenising.
     package static let bodyBytesMax = 64 << 20
 }

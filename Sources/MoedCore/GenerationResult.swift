@@ -3,26 +3,26 @@
 /// `total = prompt + completion`, `completion = thinking + injected + answer`, `cachedPrompt ≤ prompt`.
 package struct Usage: Sendable, Equatable {
     package var prompt = 0
-    /// Prompt tokens whose keys and values were taken from an earlier job with the same prefix.
+    /// Prompt tokens served from the prefix cache: keys and values come from an earlier job with the same prefix.
     package var cachedPrompt = 0
     /// Tokens the model generated up to and including `</think>`.
     package var thinking = 0
-    /// Tokens put into the output to end the thinking at its budget.
+    /// Tokens injected into the output to end the thinking at its budget.
     package var injected = 0
-    /// Tokens generated outside of thinking, the end token included.
+    /// Tokens generated outside of thinking, including the end token.
     package var answer = 0
-    /// Tokens computed again after a crash; never billed.
+    /// Tokens recomputed after a crash; never billed.
     package var recomputed = 0
 
     package init() {}
 
     package var completion: Int { thinking + injected + answer }
-    /// OpenAI's `reasoning_tokens`: the injected end of the thinking is part of it.
+    /// OpenAI's `reasoning_tokens`, including the injected end of the thinking.
     package var reasoning: Int { thinking + injected }
     package var total: Int { prompt + completion }
 }
 
-/// Why a sequence ended. The raw values are OpenAI's `finish_reason`.
+/// Reason for the end of a sequence. The raw values are OpenAI's `finish_reason`.
 package enum FinishReason: String, Sendable {
     /// End token, stop token or stop string.
     case stop
@@ -33,12 +33,12 @@ package enum FinishReason: String, Sendable {
 /// One finished choice.
 package struct GenerationChoice: Sendable, Equatable {
     package var index: Int
-    /// The answer, without thinking and without the stop string or end token.
+    /// The answer, without thinking, stop string and end token.
     package var content: String
-    /// The thinking text without its tags; nil when there was none.
+    /// The thinking text without its tags; nil when the choice has none.
     package var reasoning: String?
     package var finishReason: FinishReason
-    /// Every output token, injected ones and the end token included.
+    /// All output tokens, including injected ones and the end token.
     package var outputIDs: [TokenID]
 
     package init(
@@ -53,7 +53,7 @@ package struct GenerationChoice: Sendable, Equatable {
 }
 
 extension GenerationChoice {
-    /// Tokens ran out before the answer began.
+    /// True when the tokens ran out before the answer began.
     package var isWithoutAnswer: Bool { finishReason == .length && content.allSatisfy(\.isWhitespace) }
 }
 
@@ -61,9 +61,9 @@ extension GenerationChoice {
 package struct GenerationResult: Sendable, Equatable {
     package var choices: [GenerationChoice]
     package var usage: Usage
-    /// The seed the random numbers were keyed with: running the request again with it gives the same tokens.
+    /// Seed of the random numbers. The same request with this seed gives the same tokens.
     package var seed: UInt64
-    /// Remarks for the job's owner, e.g. about a mode that the model does not have.
+    /// Warnings for the job's owner, e.g. about a mode that the model does not support.
     package var warnings: [String]
 
     package init(choices: [GenerationChoice], usage: Usage, seed: UInt64, warnings: [String] = []) {

@@ -1,46 +1,47 @@
-/// Runs jobs, wherever: in this process, or on a server elsewhere. It owns no lease and knows no SQL.
+/// Runs jobs, in this process or on a remote server. It owns no lease and knows no SQL.
 ///
 /// A runner answers every started job exactly once, by `refused`, `finished`, `failed` or `stopped`.
 package protocol JobRunner: AnyObject, Sendable {
-    /// Names the weights, formats, tokenizer, template and KV format that tokens depend on beside the request.
+    /// Identifies the inputs that determine the tokens beside the request: weights, formats, tokenizer, template and
+    /// KV format.
     ///
-    /// Checkpoints of another origin are not resumed. Nil for a runner that cannot resume.
+    /// Checkpoints with a different origin are not resumed. Nil for a runner that cannot resume.
     var origin: String? { get }
 
     /// Names under which jobs can ask for this runner's models.
     var models: [String] { get }
 
-    /// Number of jobs that could start now; what was started and has not ended is counted.
+    /// Number of jobs that could start now. Started jobs reduce it until they end.
     var room: Int { get }
 
-    /// Takes jobs over. Does not block.
+    /// Starts jobs. Does not block.
     func start(_ jobs: [RunnableJob])
 
-    /// Stops jobs; each is answered by `stopped` unless another answer came first. Does not block.
+    /// Stops jobs. The runner answers each by `stopped` unless another answer came first. Does not block.
     ///
-    /// Unknown jobs are ignored: they have ended meanwhile.
+    /// Unknown jobs are ignored: they have already ended.
     func stop(_ jobs: [JobID])
 
-    /// Abandons long work for a shutdown: all new tokens come as `progressed`, then all jobs as `stopped`.
+    /// Interrupts all jobs for a shutdown. The runner reports new tokens as `progressed`, then all jobs as `stopped`.
     ///
-    /// Nothing runs afterwards. Does not block.
+    /// No job runs afterwards. Does not block.
     func interrupt()
 
     /// Runs until the task is cancelled.
     ///
-    /// - Parameter events: takes what happens to the started jobs, from any thread; must not block.
+    /// - Parameter events: receives the events of started jobs, on any thread; must not block.
     func run(_ events: @escaping @Sendable (RunnerEvent) -> Void) async
 }
 
-/// A job as a runner takes it: a claimed job without its lease.
+/// A job in the form that a runner starts: a claimed job without its lease.
 package struct RunnableJob: Sendable, Equatable {
     package var id: JobID
     package var jobClass: JobClass
     /// Text of the request body; nil when it is longer than `RequestLimit.bodyBytesMax`.
     package var body: String?
-    /// Time between due and claimed.
+    /// Time from the moment the job was due until its claim.
     package var waited: Duration
-    /// Output tokens by choice that an earlier attempt left: the job goes on behind them.
+    /// Checkpointed output tokens of an earlier attempt, by choice. The job continues after them.
     package var saved: [Int: [TokenID]]
 
     package init(
@@ -54,15 +55,15 @@ package struct RunnableJob: Sendable, Equatable {
     }
 }
 
-/// An event in the life of started jobs.
+/// An event of started jobs.
 package enum RunnerEvent: Sendable, Equatable {
-    /// The request cannot be run, whoever tries.
+    /// No runner can run the request.
     case refused(JobID, RequestError)
-    /// New output tokens of jobs that go on.
+    /// New output tokens of jobs that are still running.
     case progressed([OutputPiece])
     case finished(JobID, GenerationResult)
-    /// The engine could not go on with the job.
+    /// The engine could not continue the job.
     case failed(JobID, EngineError, wasted: Usage)
-    /// Jobs that were stopped, with their wasted tokens.
+    /// Stopped jobs with their wasted tokens.
     case stopped([JobID: Usage])
 }

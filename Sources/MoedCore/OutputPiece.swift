@@ -1,8 +1,8 @@
-/// Output tokens that one choice of a job got since it was last asked.
+/// Output tokens of one choice since the previous progress report.
 package struct OutputPiece: Sendable, Equatable {
     package var job: JobID
     package var choice: Int
-    /// Output tokens of the choice before these.
+    /// Number of output tokens of the choice before `tokens`.
     package var firstToken: Int
     package var tokens: [TokenID]
 

@@ -1,4 +1,4 @@
-/// Why a request cannot be run: stored with the job, shown to its owner, never retried.
+/// Reason for refusing a request. It is stored with the job and shown to its owner; the job is never retried.
 package struct RequestError: Error, Sendable, Equatable, CustomStringConvertible {
     /// Stable machine-readable reason; the raw value is stored in `moed.job_result.error_code`.
     package enum Code: String, Sendable {
@@ -13,7 +13,7 @@ package struct RequestError: Error, Sendable, Equatable, CustomStringConvertible
     }
 
     package var code: Code
-    /// The field of the request body at fault, e.g. `temperature`; nil when it is the body as a whole.
+    /// Name of the invalid field of the request body, e.g. `temperature`; nil when the whole body is invalid.
     package var param: String?
     package var message: String
 

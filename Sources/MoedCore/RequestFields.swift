@@ -1,4 +1,4 @@
-/// Typed access to the members of a request body that remembers which ones the reader knows.
+/// Typed access to the members of a request body. It records the name of every member that was asked for.
 ///
 /// A member that is null counts as absent, as in OpenAI's API.
 final class RequestFields {
@@ -18,7 +18,7 @@ final class RequestFields {
     {
         guard let value = self[name] else { return nil }
         guard let result = read(value) else {
-            // "must be a whole number, not a number" would help nobody.
+            // The message shows the number itself: "must be a whole number, not a number" does not help.
             let shown = value.number.map { JSONValue.double($0).shortest } ?? value.kind
             throw RequestError(.invalidValue, param: name, "\(name) must be \(kind), not \(shown)")
         }
@@ -68,7 +68,7 @@ final class RequestFields {
         return tokens
     }
 
-    /// `stop`: one string or a list; an empty string would match everywhere and is refused.
+    /// Reads `stop`: one string or a list. An empty string is refused because it matches everywhere.
     func stopStrings() throws(RequestError) -> [String] {
         guard let value = self["stop"] else { return [] }
         let list = value.array ?? [value]
@@ -90,7 +90,7 @@ final class RequestFields {
         return strings
     }
 
-    /// Refuses a field whose feature is absent, unless its value says that it is not wanted anyway.
+    /// Refuses a field of an unsupported feature, unless its value switches the feature off.
     func refuse(_ name: String, unless harmless: [JSONValue], _ reason: String) throws(RequestError) {
         guard let value = self[name], !harmless.contains(value) else { return }
         throw RequestError(.unsupported, param: name, "\(name) is not supported: \(reason)")

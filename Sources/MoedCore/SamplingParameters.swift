@@ -1,8 +1,8 @@
-/// How the next token is chosen from the logits. Complete: defaults have been filled in.
+/// Parameters for sampling the next token from the logits. All defaults are filled in.
 ///
 /// Order of application (that of vLLM and Hugging Face): penalties, temperature, top-k, top-p, min-p, draw.
 package struct SamplingParameters: Sendable, Equatable {
-    /// 0 means greedy: the highest logit, ties by lower id.
+    /// Temperature. 0 means greedy: the highest logit wins, and ties go to the lower id.
     package var temperature: Double
     /// Keep the K most probable tokens; 0 keeps all.
     package var topK: Int
@@ -10,9 +10,9 @@ package struct SamplingParameters: Sendable, Equatable {
     package var topP: Double
     /// Drop tokens less probable than this share of the most probable one, in 0…1.
     package var minP: Double
-    /// Subtracted once from the logit of each token that was generated before (OpenAI), −2…2.
+    /// Subtracted once from the logit of each token that was already generated (OpenAI), −2…2.
     package var presencePenalty: Double
-    /// Subtracted per earlier generation of the token (OpenAI), −2…2.
+    /// Subtracted from a token's logit once per earlier generation of the token (OpenAI), −2…2.
     package var frequencyPenalty: Double
     /// Divides positive and multiplies negative logits of tokens in prompt or output (CTRL paper), > 0; 1 is off.
     package var repetitionPenalty = 1.0

@@ -1,42 +1,43 @@
-/// What the generation loop needs of a model: token ids in, token ids out.
+/// Interface between the generation loop and a model: token ids in, token ids out.
 ///
-/// An engine is used from one thread at a time. Its output for a sequence depends on that sequence's tokens,
-/// sampling parameters and choice alone: never on what else is in the sweep, nor on how a prompt was cut into steps.
+/// One thread at a time uses an engine. A sequence's output depends only on its tokens, sampling parameters and
+/// choice. It depends neither on other sequences in the sweep nor on the division of a prompt into steps.
 package protocol SequenceEngine: AnyObject {
     var limits: EngineLimits { get }
 
-    /// Reserves KV room for a sequence of at most `opening.tokensMax` tokens.
-    /// - Throws: `EngineError(.outOfMemory)` when the room is not there, `(.invalidInput)` for a prompt with ids
-    ///   that the model does not have.
+    /// Reserves KV capacity for a sequence of at most `opening.tokensMax` tokens.
+    /// - Throws: `EngineError(.outOfMemory)` when the capacity is not available, `(.invalidInput)` for a prompt with
+    ///   ids that the model does not have.
     func open(_ sequence: SequenceID, _ opening: SequenceOpening) throws(EngineError)
 
-    /// Asked before every sweep for each sequence whose prompt has not been fed whole: takes over what is known
-    /// already of the tokens that come next in it.
+    /// Serves the next tokens of a sequence's prompt from the prefix cache.
     ///
-    /// Those tokens are then in the sequence as if they had been fed. At least the prompt's last one never is. A
-    /// sequence that is told to wait takes no part in the sweep. Every other one must: somebody may wait for it.
+    /// The loop calls this before every sweep, for each sequence whose prompt is not completely fed. Served tokens
+    /// are in the sequence as if they had been fed. The prompt's last token is never served.
+    /// A sequence with `isComing` takes no part in the sweep. Every other sequence must take part, because another
+    /// sequence may wait for it.
     func takePrefix(_ sequence: SequenceID) -> PrefixShare
 
     /// Runs the steps' tokens through all layers in one pass.
     ///
-    /// Each step appends its tokens to its sequence. Returns, in the order of `steps`, the token sampled after the
-    /// step's last token; nil where none was asked for, and where the model gave no finite logits to choose by.
+    /// Each step appends its tokens to its sequence. Returns, in the order of `steps`, the token sampled after each
+    /// step's last token. An element is nil when its step does not sample or its logits are not finite.
     func sweep(_ steps: [SequenceStep]) throws(EngineError) -> [TokenID?]
 
-    /// Forgets a sequence and frees its KV room.
+    /// Closes a sequence and frees its KV capacity.
     func close(_ sequence: SequenceID)
 }
 
-/// What the planner must not exceed.
+/// Limits that the planner must not exceed.
 package struct EngineLimits: Sendable, Equatable {
-    /// Longest sequence, prompt and output together.
+    /// Maximum length of a sequence in tokens, prompt and output together.
     package var contextLength: Int
-    /// KV room in tokens over all open sequences; each sequence occupies whole blocks.
+    /// KV capacity in tokens over all open sequences. Each sequence occupies whole blocks.
     package var kvTokens: Int
     package var kvBlockTokens: Int
-    /// Open sequences.
+    /// Maximum number of open sequences.
     package var sequencesMax: Int
-    /// Tokens in one sweep, decoding rows and prefill chunks together.
+    /// Maximum number of tokens in one sweep, decoding rows and prefill chunks together.
     package var rowsPerSweepMax: Int
 
     package init(
@@ -49,20 +50,20 @@ package struct EngineLimits: Sendable, Equatable {
         self.rowsPerSweepMax = rowsPerSweepMax
     }
 
-    /// KV room that a sequence of `tokens` tokens occupies: whole blocks.
+    /// KV capacity that a sequence of `tokens` tokens occupies, rounded up to whole blocks.
     package func kvTokensOccupied(by tokens: Int) -> Int {
         (tokens + kvBlockTokens - 1) / kvBlockTokens * kvBlockTokens
     }
 }
 
-/// How a sequence is sampled, fixed when it is opened.
+/// Prompt, maximum length and sampling of a sequence, fixed when it is opened.
 package struct SequenceOpening: Sendable, Equatable {
-    /// The first tokens to be fed. Frequency and presence penalties count what comes after them.
+    /// First tokens to be fed. Frequency and presence penalties count only later tokens.
     package var prompt: [TokenID]
-    /// Most tokens the sequence will ever hold, prompt included.
+    /// Maximum number of tokens in the sequence, including the prompt.
     package var tokensMax: Int
     package var sampling: SamplingParameters
-    /// Which of the job's choices this is: part of the key of its random numbers.
+    /// Index of the choice within its job; part of the key of its random numbers.
     package var choice: Int
 
     package init(prompt: [TokenID], tokensMax: Int, sampling: SamplingParameters, choice: Int) {
@@ -73,11 +74,11 @@ package struct SequenceOpening: Sendable, Equatable {
     }
 }
 
-/// What a sequence gets from others whose prompts begin alike.
+/// Part of a prompt that the prefix cache serves to a sequence.
 package struct PrefixShare: Sendable, Equatable {
-    /// Tokens that need not be fed any more.
+    /// Number of prompt tokens that were served and need not be fed.
     package var tokens: Int
-    /// The tokens after them are being computed for another sequence: they are better waited for.
+    /// True while another sequence computes the tokens that follow: the sequence should wait for them.
     package var isComing: Bool
 
     package static let none = PrefixShare(tokens: 0, isComing: false)
@@ -88,11 +89,11 @@ package struct PrefixShare: Sendable, Equatable {
     }
 }
 
-/// A piece of work for one sequence in a sweep: a prefill chunk, or the one token of a decode step.
+/// Work for one sequence in a sweep: a prefill chunk, or the single token of a decode step.
 package struct SequenceStep: Sendable, Equatable {
     package var sequence: SequenceID
     package var tokens: [TokenID]
-    /// Whether the token after the last one is wanted.
+    /// True when the engine samples the token after the last one.
     package var samples: Bool
 
     package init(sequence: SequenceID, tokens: [TokenID], samples: Bool) {
@@ -102,7 +103,7 @@ package struct SequenceStep: Sendable, Equatable {
     }
 }
 
-/// Why the engine cannot load a model or run a sweep.
+/// Error of loading a model or running a sweep.
 package struct EngineError: Error, Sendable, Equatable, CustomStringConvertible {
     package enum Code: Sendable {
         /// A file of the checkpoint is missing, damaged or contradicts another.
@@ -110,11 +111,11 @@ package struct EngineError: Error, Sendable, Equatable, CustomStringConvertible 
         /// The architecture or a feature of it is not supported.
         case unsupportedModel
         case outOfMemory
-        /// Reading failed while the model was running.
+        /// A read failed while the model was running.
         case io
-        /// Somebody asked the sweep to end; nothing is wrong with its sequences.
+        /// The sweep was interrupted on request; its sequences are valid.
         case interrupted
-        /// The caller's token ids, steps or settings are out of range; the engine is as it was.
+        /// The caller's token ids, steps or settings are out of range; the engine is unchanged.
         case invalidInput
     }
 
@@ -130,10 +131,10 @@ package struct EngineError: Error, Sendable, Equatable, CustomStringConvertible 
     package var description: String { message }
 }
 
-/// Turns a sequence's tokens into text as they come, never cutting a character in two.
+/// Detokenises a sequence token by token without splitting a character.
 package protocol TokenTextStream: Sendable {
-    /// The text that has become certain with this token; empty while a character is incomplete.
+    /// Returns the text that this token completes; empty while a character is incomplete.
     mutating func append(_ token: TokenID) -> String
-    /// The rest: U+FFFD for bytes that never became a character.
+    /// Returns the remaining text: U+FFFD for bytes of an incomplete character.
     mutating func finish() -> String
 }

@@ -1,11 +1,11 @@
 import Glibc
 
-/// Zeroed memory on page boundaries, straight from the kernel, given back when its owner goes.
+/// Zeroed, page-aligned memory from the kernel, unmapped when this object is deinitialised.
 @safe package final class AlignedMemory {
     package let byteCount: Int
     package let base: UnsafeMutableRawPointer
 
-    /// - Parameter purpose: what it is for, for the message when there is none.
+    /// - Parameter purpose: purpose of the memory, for the error message.
     /// - Throws: `HostError` naming size and purpose.
     package init(byteCount: Int, purpose: String) throws(HostError) {
         let size = max(byteCount, 1)
@@ -13,7 +13,7 @@ import Glibc
         guard let mapping = unsafe mapping, unsafe mapping != MAP_FAILED else {
             throw HostError("cannot allocate \(size) bytes for \(purpose)")
         }
-        // A hint only: with huge pages a sweep over gigabytes of weights misses the TLB far less.
+        // Only a hint. Huge pages greatly reduce the TLB misses of a sweep over gigabytes of weights.
         if size >= 2 << 20 { unsafe madvise(mapping, size, Int32(MADV_HUGEPAGE)) }
         self.byteCount = size
         unsafe base = mapping  // Last: nothing may throw once we own it.

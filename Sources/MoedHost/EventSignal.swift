@@ -1,9 +1,10 @@
 import Glibc
 
-/// A flag that one thread sets and another waits for, alone or together with a socket: a pipe that has something in
-/// it while the flag is set.
+/// A flag that one thread sets and another waits for, alone or together with a socket.
+///
+/// It is a pipe that holds bytes while the flag is set.
 package final class EventSignal: Sendable {
-    /// Readable while the flag is set.
+    /// Descriptor that is readable while the flag is set.
     package let descriptor: Int32
     private let writer: Int32
 
@@ -26,13 +27,13 @@ package final class EventSignal: Sendable {
         _ = close(writer)
     }
 
-    /// A full pipe is a set flag, so the result does not matter.
+    /// Sets the flag. The result of the write is ignored, because a full pipe is also a set flag.
     package func set() {
         var byte: UInt8 = 1
         _ = unsafe write(writer, &byte, 1)
     }
 
-    /// Clears the flag; false when it was not set.
+    /// Clears the flag. Returns false when it was not set.
     @discardableResult
     package func clear() -> Bool {
         var bytes = [UInt8](repeating: 0, count: 64)

@@ -25,7 +25,7 @@ package enum Host {
 
     package static func isTerminal(_ descriptor: Int32) -> Bool { isatty(descriptor) == 1 }
 
-    /// Physical cores this process may run on: hyper-threads share the units that matrix work needs.
+    /// Number of physical cores that this process may run on. Hyper-threads share the units that matrix work needs.
     package static var physicalCores: Int {
         var cores: Set<String> = []
         for cpu in allowedCPUs {
@@ -37,7 +37,7 @@ package enum Host {
         return max(1, cores.count)
     }
 
-    /// From the list in /proc/self/status, e.g. "Cpus_allowed_list: 0-3,8".
+    /// Logical CPUs that this process may run on, from /proc/self/status, e.g. "Cpus_allowed_list: 0-3,8".
     private static var allowedCPUs: [Int] {
         let all = Array(0..<max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))))
         guard let status = try? WholeFile.read("/proc/self/status", bytesMax: 1 << 16) else { return all }
@@ -61,17 +61,19 @@ package enum Host {
         _ = unsafe write(STDERR_FILENO, bytes, bytes.count)
     }
 
-    /// Whether an error only says that the reader of our output has gone.
+    /// True when an error means that the reader of the output has closed the pipe.
     package static func isBrokenPipe(_ error: any Error) -> Bool {
         (error as? WholeFile.Failure)?.errno == EPIPE
     }
 
-    /// Until the services run there is nothing to put in order. Without a handler a container's first process would
-    /// not even notice the signal. The service group installs its own handlers later.
+    /// Ends the process at once on SIGTERM and SIGINT: before the services run no cleanup is needed.
+    ///
+    /// Without a handler the first process of a container ignores these signals. The service group installs its own
+    /// handlers later.
     package static func leaveAtOnceWhenStopped() {
         for number in [SIGTERM, SIGINT] { signal(number) { _ in _exit(0) } }
     }
 
-    /// A write to a closed pipe or socket is an error to handle, not a signal to die of.
+    /// Ignores SIGPIPE: a write to a closed pipe or socket returns an error and does not end the process.
     package static func ignoreBrokenPipes() { signal(SIGPIPE, SIG_IGN) }
 }

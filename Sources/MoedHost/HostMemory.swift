@@ -1,23 +1,25 @@
-/// Memory of the machine, of the control groups that this process is in, and of the process itself.
+/// Memory of the machine, of this process's control groups, and of the process itself.
 package enum HostMemory {
-    /// Bytes that this process could ever have: the machine's, or the limit of a control group around it.
+    /// Maximum memory of this process in bytes: the machine's memory, or a lower limit of an enclosing control group.
     package static var available: Int {
         let machine = bytes(of: "MemTotal:", in: read("/proc/meminfo")) ?? 0
         let limit = ControlGroups(read("/proc/self/cgroup")).memoryLimit(read)
         return min(machine > 0 ? machine : .max, limit ?? .max)
     }
 
-    /// Bytes that this process has in memory; 0 where the system does not say.
+    /// Resident memory of this process in bytes; 0 when the system does not report it.
     package static var resident: Int { bytes(of: "VmRSS:", in: read("/proc/self/status")) ?? 0 }
 
-    /// Bytes that this process takes as it stands, the same from start to start: what it has written to, and all code
-    /// of the program and its libraries, of which more or less is in memory.
+    /// Memory of this process in bytes, reproducible from start to start: written pages plus all code of the program
+    /// and its libraries.
+    ///
+    /// All code counts, because its resident part varies.
     package static var committed: Int {
         guard let written = bytes(of: "RssAnon:", in: read("/proc/self/status")) else { return resident }
         return written + codeBytes(read("/proc/self/maps") ?? "")
     }
 
-    /// Bytes of the mappings that code is run from, lines like `7f1c80000000-7f1c80021000 r-xp 00001000 …`.
+    /// Bytes of executable mappings, from lines like `7f1c80000000-7f1c80021000 r-xp 00001000 …`.
     package static func codeBytes(_ maps: String) -> Int {
         maps.split(separator: "\n").map { line in
             let words = line.split(separator: " ", maxSplits: 2)
@@ -27,12 +29,12 @@ package enum HostMemory {
         }.reduce(0, +)
     }
 
-    /// Files of the kernel; one that is not there says nothing.
+    /// Reads a file of the kernel; nil when it cannot be read.
     private static func read(_ path: String) -> String? {
         (try? WholeFile.read(path, bytesMax: 1 << 20)).map { String(decoding: $0, as: UTF8.self) }
     }
 
-    /// “MemTotal:  24576 kB” → bytes.
+    /// Value of a line like “MemTotal:  24576 kB” in bytes.
     static func bytes(of field: String, in text: String?) -> Int? {
         let line = text?.split(separator: "\n").first { $0.hasPrefix(field) }
         let words = line?.split(separator: " ").dropFirst()
@@ -42,11 +44,12 @@ package enum HostMemory {
 
 /// The control groups of a process, version 1 or 2, as `/proc/self/cgroup` lists them.
 package struct ControlGroups {
-    /// Path within the unified hierarchy, and within that of version 1's memory controller.
+    /// Path within the unified hierarchy.
     private(set) var unified: String?
+    /// Path within the hierarchy of version 1's memory controller.
     private(set) var memory: String?
 
-    /// Lines like `0::/user.slice` and `4:memory:/jobs`.
+    /// Parses lines like `0::/user.slice` and `4:memory:/jobs`.
     package init(_ text: String?) {
         for line in (text ?? "").split(separator: "\n") {
             let parts = line.split(separator: ":", maxSplits: 2, omittingEmptySubsequences: false)
@@ -56,14 +59,14 @@ package struct ControlGroups {
         }
     }
 
-    /// The least limit of the groups and of those around them; nil when there is none.
+    /// Lowest memory limit of the groups and their ancestors; nil when there is none.
     ///
-    /// Inside a container the paths may be those of the host, where nothing is mounted: what can be found counts.
+    /// Inside a container the paths may be the host's and may not be mounted. Only paths that exist count.
     package func memoryLimit(_ read: (String) -> String?) -> Int? {
         let places =
             Self.ancestors(unified).map { "/sys/fs/cgroup\($0)/memory.max" }
             + Self.ancestors(memory).map { "/sys/fs/cgroup/memory\($0)/memory.limit_in_bytes" }
-        // “max”, and version 1's largest number, are no limits.
+        // “max” and version 1's largest number mean no limit.
         return places.compactMap { read($0).flatMap { Int($0.filter { !$0.isWhitespace }) } }
             .filter { $0 < 1 << 60 }.min()
     }

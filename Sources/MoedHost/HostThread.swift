@@ -1,6 +1,6 @@
 import Glibc
 
-/// A thread of the system with a name, for blocking calls and for compute.
+/// A named system thread for blocking calls and for compute.
 package struct HostThread {
     private let handle: pthread_t
 
@@ -14,7 +14,7 @@ package struct HostThread {
 
     /// As `init(name:_:)`, for a body whose captures the compiler cannot check.
     ///
-    /// - Parameter body: guards by itself all that it shares with other threads.
+    /// - Parameter body: must itself synchronise all state that it shares with other threads.
     package static func unchecked(
         name: String?, _ body: @escaping () -> Void
     ) throws(HostError) -> HostThread {
@@ -32,14 +32,14 @@ package struct HostThread {
         self.handle = handle
     }
 
-    /// Waits for the end of the thread. Called once, and not after `detach()`.
+    /// Waits for the end of the thread. It may be called once, and not after `detach()`.
     package func join() { pthread_join(handle, nil) }
 
-    /// Lets the system clean up after the thread by itself.
+    /// Lets the system release the thread's resources when the thread ends.
     package func detach() { pthread_detach(handle) }
 }
 
-/// A thread's name and body on their way to the thread.
+/// Name and body of a thread, passed to its C entry.
 private final class Start {
     let name: String?
     let body: () -> Void
@@ -54,7 +54,8 @@ private final class Start {
         body()
     }
 
-    /// Swift's view of glibc leaves out `pthread_setname_np`. Without /proc the thread has no name.
+    /// Names the thread through /proc, because Swift's import of glibc lacks `pthread_setname_np`. Without /proc the
+    /// thread has no name.
     private func nameThisThread(_ name: String) {
         let file = unsafe open("/proc/thread-self/comm", O_WRONLY | O_CLOEXEC)
         guard file >= 0 else { return }

@@ -1,20 +1,20 @@
 /// Numbers as text for people: log lines, tables, status.
 package enum HumanText {
-    /// Three figures, or a whole number: 0.123, 4.57, 45.1, 812. A dash for what is no number.
+    /// Three figures, or a whole number: 0.123, 4.57, 45.1, 812. Infinity and NaN become a dash.
     package static func figure(_ value: Double) -> String {
         guard value.isFinite else { return "–" }
         let digits = abs(value) < 1 ? 3 : abs(value) < 10 ? 2 : abs(value) < 100 ? 1 : 0
         return decimal(value, digits: digits)
     }
 
-    /// Rounded to so many digits after the point, without trailing zeros: 4.0 → "4".
+    /// Text of a value rounded to `digits` digits after the point, without trailing zeros: 4.0 → "4".
     package static func decimal(_ value: Double, digits: Int) -> String {
         guard value.isFinite else { return "–" }
         let rounded = rounded(value, digits: digits)
         return rounded == rounded.rounded() && abs(rounded) < 1e15 ? String(Int(rounded)) : String(rounded)
     }
 
-    /// Rounded to so many digits after the point.
+    /// Value rounded to `digits` digits after the point.
     package static func rounded(_ value: Double, digits: Int) -> Double {
         var scale = 1.0
         for _ in 0..<digits { scale *= 10 }

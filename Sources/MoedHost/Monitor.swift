@@ -2,9 +2,9 @@ import Glibc
 
 /// A lock with conditions that threads wait for while they hold it.
 ///
-/// It blocks threads: nothing that runs on Swift's cooperative pool waits here.
+/// It blocks threads: code on Swift's cooperative pool must not wait here.
 @safe package final class Monitor {
-    /// A reason to wait, by its number below `conditions`.
+    /// A condition to wait for, identified by an index below the number of conditions.
     package struct Condition: Sendable {
         fileprivate let index: Int
         package init(_ index: Int) { self.index = index }
@@ -41,10 +41,11 @@ import Glibc
         return body()
     }
 
-    /// Lets the lock go until the condition is signalled. May return early: the caller asks again. Under the lock.
+    /// Releases the lock until the condition is signalled. It may return early, so the caller checks again. The caller
+    /// holds the lock.
     package func wait(for condition: Condition) { unsafe pthread_cond_wait(pointer(condition), lock) }
 
-    /// As `wait(for:)`, and returns once `limit` has passed. Under the lock.
+    /// As `wait(for:)`, but returns once `limit` has passed. The caller holds the lock.
     package func wait(for condition: Condition, atMost limit: Duration) {
         var until = timespec()
         unsafe clock_gettime(CLOCK_REALTIME, &until)

@@ -1,12 +1,13 @@
 import Synchronization
 
-/// Runs an actor on a thread of its own, so that its blocking calls hold up nobody else: on a two-core machine the
-/// cooperative pool has only two threads.
+/// Runs an actor on its own thread, so that its blocking calls do not block other tasks.
+///
+/// On a two-core machine the cooperative pool has only two threads.
 package final class ThreadExecutor: SerialExecutor {
-    /// Shared with the thread, which outlives the executor by its last job.
+    /// Queue shared by the executor and its thread. The thread outlives the executor by its last job.
     private final class Inbox: Sendable {
         struct State {
-            /// A job with the executor it is for: keeps the executor alive while the job runs.
+            /// Queued jobs, each with its executor. The reference keeps the executor alive while the job runs.
             var jobs: [(job: UnownedJob, executor: ThreadExecutor)] = []
             var isClosed = false
         }

@@ -1,6 +1,6 @@
 import Synchronization
 
-/// Wakes one waiting task; a signal that comes while nobody waits is kept, many count as one.
+/// Wakes one waiting task. A signal without a waiting task stays pending; several pending signals count as one.
 package final class WakeSignal: Sendable {
     private struct State {
         var isPending = false
@@ -21,7 +21,7 @@ package final class WakeSignal: Sendable {
 
     /// Returns when signalled, when `timeout` has passed or when the task is cancelled, whichever is first.
     package func wait(atMost timeout: Duration) async {
-        // Cancelled when this scope ends.
+        // The end of this scope cancels the timer.
         async let _ = expire(after: timeout)
         await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in

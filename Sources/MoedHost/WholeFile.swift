@@ -1,6 +1,6 @@
 import Glibc
 
-/// Reading and writing small files whole.
+/// Reads and writes small files whole.
 package enum WholeFile {
     package struct Failure: Error, CustomStringConvertible {
         package var path: String
@@ -42,7 +42,7 @@ package enum WholeFile {
         path.split(separator: "/").last.map(String.init) ?? path
     }
 
-    /// Makes or replaces a file.
+    /// Creates or replaces a file.
     ///
     /// - Throws: `Failure` with the system's error number.
     package static func write(_ path: String, _ bytes: [UInt8]) throws(Failure) {

@@ -1,8 +1,9 @@
-/// Waiting times between attempts to reach the database: doubling, capped, so that a restart is noticed soon and
-/// an outage is not hammered.
+/// Waiting times between attempts to connect to the database.
+///
+/// They double up to a cap: a restart is noticed soon, and an outage causes few attempts.
 package struct Backoff: Equatable {
     private static let first = Duration.milliseconds(200)
-    /// Also bounds how long the watchdog hears nothing of the database loop.
+    /// Maximum waiting time. It also bounds the time between two rounds of the database loop that the watchdog sees.
     private static let longest = Duration.seconds(5)
     package private(set) var attempts = 0
 

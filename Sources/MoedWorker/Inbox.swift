@@ -2,7 +2,7 @@ package import MoedCore
 package import MoedHost
 import Synchronization
 
-/// Events for the database loop, which empties the box in every round.
+/// Events for the database loop, which takes all of them in every round.
 package final class Inbox: Sendable {
     package enum Event: Sendable {
         case runner(RunnerEvent)
@@ -11,7 +11,7 @@ package final class Inbox: Sendable {
     }
 
     private let events = Mutex<[Event]>([])
-    /// Signalled by every event.
+    /// Wakes the database loop. Every event signals it.
     package let wake = WakeSignal()
 
     package init() {}

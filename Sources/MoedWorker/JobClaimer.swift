@@ -2,7 +2,7 @@ package import Logging
 package import MoedCore
 package import MoedQueue
 
-/// Polls the queue and claims jobs for the runner's room, class by class as `ClassPolicy` says.
+/// Polls the queue and claims jobs for the runner's free capacity, job class by job class according to `ClassPolicy`.
 package final class JobClaimer {
     private let state: WorkerState
     private let report: WorkerReport
@@ -10,7 +10,7 @@ package final class JobClaimer {
     private let policy: ClassPolicy
     private var backlog = KnownBacklog()
     private var currentClass: JobClass?
-    /// Classes that gave nothing in this round, after a fresh poll.
+    /// Job classes that yielded no jobs in this round after a fresh poll.
     private var exhausted: Set<JobClass> = []
 
     package init(_ state: WorkerState, report: WorkerReport, log: Logger) {
@@ -20,7 +20,7 @@ package final class JobClaimer {
         policy = ClassPolicy(maxWait: state.settings.maxWait)
     }
 
-    /// The queue may hold jobs that the last poll did not see.
+    /// Expires the known backlog: the queue may hold jobs that the last poll did not see.
     package func forgetBacklog() { backlog.forget() }
 
     package var needsLook: Bool { backlog.needsLook(now: state.now) }
@@ -31,15 +31,15 @@ package final class JobClaimer {
         backlog.looked(try await store.backlog(models: state.runner.models), from: asked, to: state.now)
     }
 
-    /// One step of claiming.
+    /// Result of one claim.
     package enum Step: Equatable {
-        /// No class has jobs that could start beside the running ones.
+        /// No job class has jobs that could start beside the running ones.
         case nothing
-        /// The next class, and how many of its jobs were claimed.
+        /// Job class of the claim and number of claimed jobs.
         case claimed(JobClass, Int)
     }
 
-    /// Claims from the next class, for at most `room` jobs, and starts them.
+    /// Claims at most `room` jobs of the next job class and starts them.
     package func claimNext(_ store: any WorkerStore, room: Int) async throws(QueueError) -> Step {
         guard let worker = state.worker, room > 0 else { return .nothing }
         let open = backlog.classes.filter { !exhausted.contains($0.jobClass) }
@@ -47,7 +47,7 @@ package final class JobClaimer {
             let waiting = open.first(where: { $0.jobClass == jobClass })
         else { return .nothing }
         let isQuarantine = jobClass.bucket == JobClass.quarantine
-        // A suspect runs alone: it waits until the batch is empty, and the batch until it has ended.
+        // A quarantined job runs alone. It waits for an empty batch, and no other job starts until it has ended.
         if state.jobs.runsAlone || (isQuarantine && state.jobs.count > 0) { return .nothing }
         let limit = isQuarantine ? 1 : min(room, state.settings.claimMax)
         let claimed = try await store.claim(
@@ -67,7 +67,7 @@ package final class JobClaimer {
         return .claimed(jobClass, claimed.count)
     }
 
-    /// Claims until the room is full or the queue has nothing more.
+    /// Claims until the runner has no free capacity or the queue has no claimable jobs.
     package func claim(_ store: any WorkerStore) async throws(QueueError) {
         exhausted = []
         var isFresh = false
@@ -78,7 +78,7 @@ package final class JobClaimer {
             }
             guard case .claimed(let jobClass, let count) = try await claimNext(store, room: state.runner.room)
             else { break }
-            // Heads of an older poll may be empty: the claim that came short calls for another one.
+            // Heads of an older poll may be gone. After a claim below its limit the next iteration polls again.
             if count == 0, isFresh { exhausted.insert(jobClass) }
         }
         report.update {

@@ -1,13 +1,15 @@
 package import MoedCore
 package import MoedQueue
 
-/// What the last look at the queue found, and how long that is good for. A value: time is passed in.
+/// Result of the last poll of the queue, with its expiry. A value: time is passed in.
 ///
-/// Jobs of a batch end one by one, and each end makes room for another job: a look for each would cost as much as the
-/// claim. What was added meanwhile is seen by the next look, a second and a half later: a poll of two seconds always
-/// looks. That there was nothing is not kept: then a worker has free places, and jobs of which nobody told it wait for
-/// its next poll. Looks are slow while somebody holds an old snapshot; then they are made less often, so that they take
-/// a fiftieth of the time.
+/// Jobs of a batch end one by one, and each end frees capacity for another job. A poll for each would cost as much as
+/// the claim. A result therefore lasts 1.5 s; the next poll sees jobs added meanwhile. With a poll interval of two
+/// seconds, every scheduled poll queries the database.
+///
+/// An empty result has no such lifetime: the worker then has free capacity. Jobs without a notification wait for its
+/// next poll. Polls are slow while a transaction holds an old snapshot. The lifetime then grows with the duration of a
+/// poll, so that polls take a fiftieth of the time.
 package struct KnownBacklog {
     private static let lifetime = Duration.milliseconds(1500)
     private static let restPerLook = 50
@@ -18,20 +20,20 @@ package struct KnownBacklog {
     package init() {}
 
     package var queued: Int { classes.reduce(0) { $0 + $1.queued } }
-    /// Whether more may be queued: the look stops counting.
+    /// True when more jobs may be queued: the poll stops counting at `JobStore.backlogCountMax`.
     package private(set) var isAtLeast = false
 
     package func needsLook(now: Duration) -> Bool { expiresAt.map { now >= $0 } ?? true }
 
-    /// Takes in what a look found.
+    /// Records the result of a poll.
     package mutating func looked(_ classes: [ClassBacklog], from start: Duration, to end: Duration) {
         self.classes = classes
         isAtLeast = classes.contains { $0.queued >= JobStore.backlogCountMax }
         expiresAt = end + max(queued > 0 ? Self.lifetime : .zero, (end - start) * Self.restPerLook)
     }
 
-    /// Takes out what was claimed: their tenants run them now. A claim that came short, or took all that was counted,
-    /// calls for a look.
+    /// Moves claimed jobs from the queued to their tenants' running jobs. A claim below its limit, or of all counted
+    /// jobs, expires the backlog.
     package mutating func claimed(_ jobs: some Collection<ClaimedJob>, of limit: Int, in jobClass: JobClass) {
         let counts = jobs.countByTenant
         for index in classes.indices {
@@ -44,6 +46,6 @@ package struct KnownBacklog {
         if jobs.count < limit || classes[index].queued <= 0 { forget() }
     }
 
-    /// There may be jobs that it does not know.
+    /// Expires the backlog: the queue may hold unknown jobs.
     package mutating func forget() { expiresAt = nil }
 }

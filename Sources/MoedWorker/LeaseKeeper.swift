@@ -3,14 +3,14 @@ import MoedCore
 import MoedHost
 package import MoedQueue
 
-/// Registers a worker, renews its lease, and gives back jobs whose claim was answered by nobody.
+/// Registers a worker, renews its lease, and releases jobs whose claim lost its answer.
 package final class LeaseKeeper {
     private static let reconcileEvery = Duration.seconds(30)
 
     private let state: WorkerState
     private let report: WorkerReport
     private let log: Logger
-    /// When the last confirmed renewal was asked for: the lease counts from there at most.
+    /// Start of the last confirmed renewal request. The worker counts its lease from this time.
     private var renewedAt = Duration.zero
     private var nextReconciliation = Duration.zero
     private var wasIdle = false
@@ -21,16 +21,16 @@ package final class LeaseKeeper {
         self.log = log
     }
 
-    /// A worker with room wants to be notified of new jobs.
+    /// True when the runner has free capacity. The worker then wants to be notified of new jobs.
     private var isIdle: Bool { state.runner.room > 0 }
 
-    /// The database shows another state than the runner's.
+    /// True when the idle state in the database differs from the runner's.
     package var hasChanged: Bool { isIdle != wasIdle }
 
-    /// Three quarters of the lease are over: it is renewed before anything else is written.
+    /// True when three quarters of the lease are over. The renewal then precedes all other writes.
     package var isUrgent: Bool { state.now - renewedAt >= state.settings.lease * 3 / 4 }
 
-    /// A new connection asks for a comparison of leases.
+    /// Schedules a comparison of leases after a new connection.
     package func connected() { nextReconciliation = state.now }
 
     package func register(_ store: any WorkerStore) async throws(QueueError) {
@@ -52,10 +52,10 @@ package final class LeaseKeeper {
 
     /// Renews the lease.
     ///
-    /// A worker that was declared dead stops its jobs and registers anew. Finished results are still written: the
-    /// lease tokens decide.
+    /// A worker that was declared dead stops its jobs and registers again. Finished results are still written: the
+    /// lease tokens decide whether the database accepts them.
     ///
-    /// - Returns: true when the worker became idle: jobs enqueued before were not notified.
+    /// - Returns: true when the worker became idle: it was not notified of jobs enqueued before.
     package func beat(_ store: any WorkerStore) async throws(QueueError) -> Bool {
         guard let worker = state.worker else { return false }
         let becameIdle = isIdle && !wasIdle
@@ -77,10 +77,10 @@ package final class LeaseKeeper {
         return becameIdle
     }
 
-    /// Releases jobs that the database shows as this worker's and this worker does not know.
+    /// Releases jobs that the database assigns to this worker and that this worker does not know.
     ///
-    /// Their claim or their release lost its answer with the connection. No other worker rescues them while this one
-    /// lives.
+    /// The answer to their claim or release was lost with the connection. No other worker rescues them while this
+    /// worker's lease lasts.
     package func releaseUnknown(_ store: any WorkerStore) async throws(QueueError) {
         guard let worker = state.worker, state.now >= nextReconciliation else { return }
         let owned = state.jobs.owned

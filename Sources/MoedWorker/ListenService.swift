@@ -3,7 +3,7 @@ import MoedCore
 import MoedQueue
 import ServiceLifecycle
 
-/// Hears of new jobs the moment they are committed. Only a hint: polling finds every job without it.
+/// Receives notifications of new jobs when they are committed. They are only hints: polling alone finds every job.
 package struct ListenService: Service {
     private let conninfo: String
     private let inbox: Inbox
@@ -35,7 +35,7 @@ package struct ListenService: Service {
                         jobs are found by polling (queue.poll_interval), and queue.listen: false spares a connection
                         """)
                 }
-                // A job may have been committed while nobody listened.
+                // A job may have been committed while no connection listened.
                 inbox.put(.notified)
                 while !Task.isCancelled {
                     if try await listener.next(timeout: .seconds(10)) { inbox.put(.notified) }
@@ -44,7 +44,7 @@ package struct ListenService: Service {
             } catch {
                 if Task.isCancelled { return }
                 log.debug("listening: \(error)")
-                // Ends with the task: a cancelled sleep leads to the loop's condition.
+                // A cancelled task ends the sleep, and the loop's condition ends the loop.
                 try? await Task.sleep(for: backoff.next())
             }
         }

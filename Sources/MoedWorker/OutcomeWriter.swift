@@ -4,7 +4,7 @@ package import MoedQueue
 
 /// Writes results, failures, releases and checkpoints of a worker's jobs.
 ///
-/// Confirmed writes are forgotten. A fenced-off write is logged: the job is another worker's.
+/// Confirmed writes are dropped. A fenced-off write is logged: the job belongs to another worker.
 package final class OutcomeWriter {
     private let state: WorkerState
     private let log: Logger
@@ -61,7 +61,8 @@ package final class OutcomeWriter {
         }
     }
 
-    /// Appends new tokens of running jobs; jobs that the answer does not name are not this worker's to continue.
+    /// Checkpoints new tokens of running jobs. Jobs that the answer does not name are stopped: this worker no longer
+    /// holds them.
     package func writeCheckpoints(_ store: any WorkerStore) async throws(QueueError) {
         let checkpoints = state.jobs.checkpointsToWrite
         guard let origin = state.runner.origin, !checkpoints.isEmpty else {
@@ -78,12 +79,12 @@ package final class OutcomeWriter {
         stop(try await store.toBeStopped(worker))
     }
 
-    /// Stops jobs; their tokens are booked as wasted.
+    /// Stops jobs. Their tokens are recorded as wasted tokens.
     private func stop(_ ids: [JobID]) {
         state.runner.stop(ids.filter { state.jobs.stop($0, at: state.now) })
     }
 
-    /// Releases all unfinished jobs at the end of the grace period. Their checkpoints stay; no attempt is used.
+    /// Releases all unfinished jobs at the end of the grace period. Their checkpoints stay, and no attempt is used.
     package func releaseAll(_ store: any WorkerStore) async throws(QueueError) {
         let leases = state.jobs.takeLeases()
         guard !leases.isEmpty else { return }

@@ -29,7 +29,7 @@ package final class QueueMaintenance {
         try await prune(store)
     }
 
-    /// Deletes jobs older than the retention, a portion a round, so that no statement takes long.
+    /// Deletes jobs older than the retention, a limited number per round, so that no statement takes long.
     private func prune(_ store: any WorkerStore) async throws(QueueError) {
         let retention = state.settings.retention
         guard retention > .zero, state.now >= nextPruning else { return }

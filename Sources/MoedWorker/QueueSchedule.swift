@@ -1,4 +1,4 @@
-/// When the database loop renews its lease, looks after the queue and polls. A value: time is passed in.
+/// Schedule of the database loop: lease renewal, maintenance, polls and stops. A value: time is passed in.
 package struct QueueSchedule: Equatable {
     package struct Due: OptionSet {
         package let rawValue: Int
@@ -7,9 +7,9 @@ package struct QueueSchedule: Equatable {
         package static let beat = Due(rawValue: 1)
         /// Promote scheduled jobs, rescue those of dead workers, end those that can never start.
         package static let maintain = Due(rawValue: 2)
-        /// Look for jobs.
+        /// Poll the queue for jobs.
         package static let poll = Due(rawValue: 4)
-        /// Ask which running jobs are to be stopped: whoever cancels one waits for that.
+        /// Query the running jobs to be stopped. The canceller of a job waits for this.
         package static let stop = Due(rawValue: 8)
     }
 
@@ -20,7 +20,7 @@ package struct QueueSchedule: Equatable {
     private var nextPoll: Duration
     private var nextStop: Duration
 
-    /// - Parameter now: everything is due at once, as it is after a reconnect.
+    /// - Parameter now: the current time. Everything is due at once, as after a reconnect.
     package init(beatInterval: Duration, pollInterval: Duration, now: Duration) {
         self.beatInterval = beatInterval
         self.pollInterval = pollInterval
@@ -30,7 +30,7 @@ package struct QueueSchedule: Equatable {
         nextStop = now
     }
 
-    /// What is due, and counts it as done. A wakeup makes the poll due early.
+    /// Returns the due tasks and records them as done. A wakeup makes the poll due early.
     package mutating func take(now: Duration, wokenUp: Bool) -> Due {
         var due: Due = []
         if now >= nextBeat {
@@ -52,7 +52,7 @@ package struct QueueSchedule: Equatable {
         return due
     }
 
-    /// How long nothing will be due.
+    /// Time until the next task is due.
     package func idleTime(now: Duration) -> Duration {
         max(.zero, min(nextBeat, nextMaintenance, nextPoll, nextStop) - now)
     }

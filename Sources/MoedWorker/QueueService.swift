@@ -6,14 +6,14 @@ package import MoedSystemd
 import ServiceLifecycle
 import Synchronization
 
-/// The queue's side of a worker: one connection after another, and rounds of work on each.
+/// The queue's side of a worker: it opens one connection after another and runs rounds of work on each.
 ///
-/// One task does all of it. While there is no connection, jobs go on in the runner and their results wait here.
-/// Leases, claims, outcomes and maintenance are parts of their own: ``LeaseKeeper``, ``JobClaimer``,
+/// One task does all the work. Without a connection, jobs continue in the runner and their results wait here.
+/// Separate classes handle leases, claims, outcomes and maintenance: ``LeaseKeeper``, ``JobClaimer``,
 /// ``OutcomeWriter``, ``QueueMaintenance``.
 package actor QueueService: Service {
     private static let lastingConnection = Duration.seconds(30)
-    /// Time for an interrupted runner to give its jobs back.
+    /// Maximum time for an interrupted runner to return its jobs.
     private static let returnTimeMax = Duration.seconds(10)
 
     private let settings: WorkerSettings
@@ -37,9 +37,9 @@ package actor QueueService: Service {
     private var outage = OutageLog()
 
     /// - Parameters:
-    ///   - inbox: where the runner's events and notifications arrive.
-    ///   - progress: advances with every round: the watchdog's proof of life.
-    ///   - modelName: for the stored chat-completion objects.
+    ///   - inbox: receives the runner's events and the queue's notifications.
+    ///   - progress: advances with every round; the watchdog reads it.
+    ///   - modelName: name of the model in the stored chat-completion objects.
     ///   - connect: opens a connection to the queue; nil opens one with `settings.conninfo`.
     package init(
         settings: WorkerSettings, runner: any JobRunner, inbox: Inbox, progress: ProgressCounter,
@@ -88,7 +88,7 @@ package actor QueueService: Service {
         }
     }
 
-    /// When the grace period began; nil while nobody asked to stop.
+    /// Start of the grace period; nil before a request to stop. The first call after the request begins the period.
     private func stopTime() -> Duration? {
         guard isAskedToStop.load(ordering: .relaxed) else { return nil }
         if let stoppingSince { return stoppingSince }
@@ -116,7 +116,7 @@ package actor QueueService: Service {
                 await store.close()
                 if isDone { return }
             } catch {
-                // A connection that lasted was a good one; one that fails at its first statement is none.
+                // Only a lasting connection resets the backoff, not one that fails at its first statement.
                 if state.now - attemptedAt > Self.lastingConnection { backoff.reset() }
                 let wait = backoff.next()
                 log.log(
@@ -136,7 +136,7 @@ package actor QueueService: Service {
         }
     }
 
-    /// Waits the whole time, however many jobs end meanwhile; only a request to stop cuts it short.
+    /// Waits for `length`, even if jobs end meanwhile. Only a request to stop shortens the wait.
     private func pause(_ length: Duration) async {
         var end = state.now + length
         if let stoppingSince { end = min(end, stoppingSince + settings.shutdownGrace) }
@@ -145,7 +145,7 @@ package actor QueueService: Service {
         }
     }
 
-    /// Rounds on one connection. Returns when there is nothing more to do; throws when the connection fails.
+    /// Runs rounds on one connection. Returns true when no work is left; throws when the connection fails.
     private func serve(on store: any WorkerStore) async throws -> Bool {
         var schedule = QueueSchedule(
             beatInterval: settings.beatInterval, pollInterval: settings.pollInterval, now: state.now)
@@ -173,10 +173,10 @@ package actor QueueService: Service {
         }
     }
 
-    /// Renews the lease where that is due, and writes all that waits.
+    /// Renews the lease when it is due, and writes all pending outcomes and checkpoints.
     private func write(_ store: any WorkerStore, _ due: QueueSchedule.Due) async throws {
         if due.contains(.beat) { state.jobs.retryPostponed() }
-        // After an outage the lease may be over: it is renewed before results are written.
+        // After an outage the lease may have expired: it is renewed before results are written.
         if lease.isUrgent { try await beat(store) }
         try await outcomes.write(store)
         if let length = outage.ended(at: state.now) {
@@ -195,7 +195,7 @@ package actor QueueService: Service {
         return try await store.remaining(models: runner.models).isEmpty
     }
 
-    /// Takes in the events. Returns true when claiming may find work.
+    /// Processes the events of the inbox. Returns true when claiming may find work.
     private func takeEvents() -> Bool {
         var wokenUp = false
         for event in inbox.takeAll() {
@@ -211,7 +211,7 @@ package actor QueueService: Service {
         return wokenUp
     }
 
-    /// Returns true when the event made room.
+    /// Applies an event to the jobs. Returns true when the event freed capacity.
     private func take(_ event: RunnerEvent) -> Bool {
         switch event {
         case .refused(let job, let error): state.jobs.refused(job, error)
@@ -250,7 +250,9 @@ package actor QueueService: Service {
         }
     }
 
-    /// Ends when all jobs are written. At the end of the grace period the rest is released, and no attempt is used.
+    /// Runs one round of a shutdown. Returns true once all jobs are written.
+    ///
+    /// At the end of the grace period the other jobs are released, and no attempt is used.
     private func stopRound(_ store: any WorkerStore, since: Duration) async throws -> Bool {
         if state.jobs.count == 0, !state.jobs.hasWrites {
             try await lease.unregister(store)
@@ -258,7 +260,7 @@ package actor QueueService: Service {
         }
         guard state.now - since >= settings.shutdownGrace else { return false }
         if interruptedAt == nil {
-            // A sweep of a streamed model may take a minute; its jobs come back as they were before it.
+            // A sweep of a streamed model may take a minute. Its jobs return in their state before the sweep.
             interruptedAt = state.now
             runner.interrupt()
         }

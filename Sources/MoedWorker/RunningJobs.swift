@@ -1,9 +1,9 @@
 package import MoedCore
 package import MoedQueue
 
-/// The jobs this worker holds, from claim to confirmed write, and what is to be written about them.
+/// Jobs that this worker holds, from claim to confirmed write, and their pending writes.
 ///
-/// A value without I/O: the database loop tells it what happened and asks what to write.
+/// A value without I/O: the database loop records events in it and reads the pending writes from it.
 package struct RunningJobs {
     struct Held {
         var lease: JobLease
@@ -15,26 +15,26 @@ package struct RunningJobs {
     }
     package private(set) var completions: [JobCompletion] = []
     package private(set) var failures: [JobFailure] = []
-    /// New tokens that are to be kept.
+    /// New tokens to be checkpointed.
     private var checkpoints: [JobCheckpoint] = []
     /// Failures that the database refused.
     private var postponed: [JobFailure] = []
-    /// Given back by an interrupted runner; held until their checkpoints are written.
+    /// Jobs returned by an interrupted runner, held until their checkpoints are written.
     private var returned: Set<JobID> = []
-    /// Forgotten jobs whose answers the runner still owes: those answers concern no held job.
+    /// Number of outstanding runner answers by dropped job. These answers concern no held job.
     private var abandoned: [JobID: Int] = [:]
-    /// Stopped, while the runner may still be at them.
+    /// Stopped jobs that the runner may still be running.
     private var stopping: [JobID: JobRelease] = [:]
     package private(set) var releases: [JobRelease] = []
     let modelName: String
 
     package init(modelName: String) { self.modelName = modelName }
 
-    /// Jobs that are neither finished nor released.
+    /// Number of jobs that are neither finished nor released.
     package var count: Int { held.count }
-    /// Whether a job is running that may share its process with no other.
+    /// True while a job is running that must not share its process with another one.
     package private(set) var runsAlone = false
-    /// The runner has given back every unfinished job.
+    /// True when the runner has returned every unfinished job.
     package var areAllReturned: Bool { held.keys.allSatisfy(returned.contains) }
     package var hasWrites: Bool {
         !completions.isEmpty || !failures.isEmpty || !postponed.isEmpty || !stopping.isEmpty
@@ -42,7 +42,7 @@ package struct RunningJobs {
     }
     var leases: [JobLease] { held.values.map(\.lease).sorted { $0.job < $1.job } }
 
-    /// All attempts that are this worker's to end, written about or not.
+    /// Leases of all attempts that this worker must end, with or without a pending write.
     package var owned: Set<JobLease> {
         Set(
             leases + completions.map(\.lease) + failures.map(\.lease) + postponed.map(\.lease)
@@ -60,7 +60,7 @@ package struct RunningJobs {
         failures.append(JobFailure(lease: lease, error))
     }
 
-    /// - Parameter unixTime: now, for the stored object's `created`.
+    /// - Parameter unixTime: the current time, for the stored object's `created`.
     package mutating func finished(_ job: JobID, _ result: GenerationResult, at now: Duration, unixTime: Int64) {
         if isOwed(job) { return }
         guard let job = held.removeValue(forKey: job), let first = result.choices.first else { return }
@@ -74,7 +74,7 @@ package struct RunningJobs {
         completions.append(completion)
     }
 
-    /// The runner could not go on with a job: another attempt may succeed.
+    /// Records that the runner could not continue a job. Another attempt may succeed.
     package mutating func failed(_ job: JobID, _ error: EngineError, wasted: Usage, at now: Duration) {
         if isOwed(job) { return }
         guard let job = held.removeValue(forKey: job) else { return }
@@ -84,7 +84,7 @@ package struct RunningJobs {
                 usage: wasted, wall: now - job.claimedAt))
     }
 
-    /// Notes new tokens of jobs that go on.
+    /// Records new tokens of jobs that are still running.
     package mutating func progressed(_ pieces: [OutputPiece]) {
         for piece in pieces {
             guard let lease = held[piece.job]?.lease else { continue }
@@ -94,37 +94,37 @@ package struct RunningJobs {
         }
     }
 
-    /// What is to be kept of the jobs that are still running.
+    /// Checkpoints of the jobs that are still running.
     package var checkpointsToWrite: [JobCheckpoint] {
         checkpoints.filter { held[$0.lease.job]?.lease == $0.lease }
     }
 
-    /// The database has answered all of `checkpointsToWrite`.
+    /// Drops the checkpoints: the database has answered all of `checkpointsToWrite`.
     package mutating func checkpointsWritten() { checkpoints = [] }
 
-    /// A result that cannot be stored ends its job as failed: computing it again would give the same.
+    /// Fails a job whose result cannot be stored: another attempt would compute the same result.
     package mutating func resultRefused(_ lease: JobLease, _ reason: String) {
         failures.append(
             JobFailure(lease: lease, code: "result_refused", message: reason, param: nil, retryable: false))
     }
 
-    /// A failure that is refused has nothing left to be reduced to: it waits until the database takes it.
+    /// Keeps a failure that the database refused. It has no simpler form, so it waits until the database accepts it.
     mutating func postpone(_ failure: JobFailure) { postponed.append(failure) }
 
-    /// Lets postponed failures be tried again.
+    /// Queues postponed failures for another write.
     package mutating func retryPostponed() {
         failures += postponed
         postponed = []
     }
 
-    /// The database has confirmed these writes.
+    /// Drops writes that the database has answered.
     package mutating func written(completions: Int = 0, failures: Int = 0, releases: Int = 0) {
         self.completions.removeFirst(completions)
         self.failures.removeFirst(failures)
         self.releases.removeFirst(releases)
     }
 
-    /// Stops one unfinished job, to be released once its wasted tokens are known.
+    /// Stops one unfinished job. It is released once its wasted tokens are known.
     ///
     /// - Returns: false when the job is not held any more.
     package mutating func stop(_ job: JobID, at now: Duration) -> Bool {
@@ -133,9 +133,9 @@ package struct RunningJobs {
         return true
     }
 
-    /// The runner does not run those jobs any more.
+    /// Records that the runner no longer runs these jobs.
     ///
-    /// - Parameter isInterrupted: the runner gave back everything for a shutdown; `takeLeases` releases the jobs.
+    /// - Parameter isInterrupted: true when the runner returned all jobs for a shutdown. `takeLeases` then drops them.
     package mutating func stopped(_ usages: [JobID: Usage], at now: Duration, isInterrupted: Bool) {
         for (job, usage) in usages.sorted(by: { $0.key < $1.key }) {
             if isOwed(job) { continue }
@@ -150,14 +150,14 @@ package struct RunningJobs {
         }
     }
 
-    /// Counts an answer of the runner to a forgotten job; false when the answer is for a held one.
+    /// Counts an answer of the runner to a dropped job. Returns false when the answer is for a held job.
     private mutating func isOwed(_ job: JobID) -> Bool {
         guard let count = abandoned[job] else { return false }
         abandoned[job] = count > 1 ? count - 1 : nil
         return true
     }
 
-    /// Forgets all unfinished jobs: the database gave them to others, or they are about to be released.
+    /// Drops all unfinished jobs: other workers have them, or they are about to be released.
     ///
     /// - Returns: their leases.
     package mutating func takeLeases() -> [JobLease] {

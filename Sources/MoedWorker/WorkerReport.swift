@@ -13,17 +13,18 @@ package final class WorkerReport: Sendable {
         package var phase = Phase.loading(percent: 0)
         package var succeeded = 0
         package var failed = 0
-        /// Succeeded jobs with a choice whose tokens ran out before its answer began.
+        /// Number of succeeded jobs with a choice whose tokens ran out before its answer began.
         package var withoutAnswer = 0
-        /// Jobs waiting in the database, as of the last poll.
+        /// Number of jobs waiting in the database at the last poll.
         package var queued = 0
-        /// More jobs may be queued than were counted.
+        /// True when more jobs may be queued than were counted.
         package var isQueuedAtLeast = false
         package var jobClass: JobClass?
-        /// The status line, and generated tokens a second.
+        /// Text of the status line.
         package var status = ""
+        /// Number of generated tokens per second.
         package var tokensPerSecond = 0.0
-        /// On the queue service's clock; nil while connected.
+        /// Time of the loss of the database connection, on the queue service's clock; nil while connected.
         package var databaseLostSince: Duration?
     }
 

@@ -3,20 +3,20 @@ package struct WorkerSettings: Sendable, Equatable {
     /// libpq connection string or URI.
     package var conninfo: String
     package var pollInterval: Duration
-    /// Time from a renewal until other workers may take the jobs over.
+    /// Time from a renewal until other workers may take over the jobs.
     package var lease: Duration
-    /// A job that waited longer goes before full batches.
+    /// Waiting time after which a job takes precedence over full batches.
     package var maxWait: Duration
-    /// Jobs of one claim at most.
+    /// Maximum number of jobs per claim.
     package var claimMax: Int
-    /// Time that ended jobs are kept; zero keeps them for ever.
+    /// Retention time of ended jobs; zero keeps them for ever.
     package var retention: Duration
-    /// Time that running jobs get to finish after a request to stop.
+    /// Grace period in which running jobs may finish after a request to stop.
     package var shutdownGrace: Duration
-    /// Ends when no job is left that this worker may run.
+    /// True when the worker ends once no job is left that it may run.
     package var drains: Bool
 
-    /// Three renewals may be lost (failover, a long statement) before another worker can take the jobs.
+    /// Time between renewals. Three may be lost (failover, a long statement) before another worker can take the jobs.
     package var beatInterval: Duration { lease / 4 }
 
     package init(

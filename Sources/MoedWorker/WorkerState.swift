@@ -1,18 +1,18 @@
 package import MoedCore
 package import MoedQueue
 
-/// State that the parts of one worker share. One task at a time uses it.
+/// State shared by the parts of one worker. One task at a time uses it.
 package final class WorkerState {
     package let settings: WorkerSettings
     package let runner: any JobRunner
     package var jobs: RunningJobs
-    /// The row of this worker; nil while it is not registered.
+    /// Id of this worker's row; nil while the worker is not registered.
     package var worker: WorkerID?
     private let clock: () -> Duration
 
     /// - Parameters:
-    ///   - modelName: for the stored chat-completion objects.
-    ///   - clock: time since any fixed moment.
+    ///   - modelName: name of the model in the stored chat-completion objects.
+    ///   - clock: returns the time since any fixed moment.
     package init(
         settings: WorkerSettings, runner: any JobRunner, modelName: String,
         clock: @escaping () -> Duration = WorkerState.monotonic()

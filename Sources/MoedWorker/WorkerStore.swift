@@ -1,7 +1,7 @@
 package import MoedCore
 package import MoedQueue
 
-/// The statements that a worker needs of a queue. `JobStore` is the real one; tests script another.
+/// Statements that a worker sends to the queue. `JobStore` is the real implementation; tests use a scripted one.
 package protocol WorkerStore: Sendable {
     func registerWorker(_ worker: WorkerRegistration) async throws(QueueError) -> WorkerID
     func unregister(_ worker: WorkerID) async throws(QueueError)
@@ -18,7 +18,7 @@ package protocol WorkerStore: Sendable {
     func complete(_ completions: [JobCompletion]) async throws(QueueError) -> [Disposition]
     func fail(_ failures: [JobFailure]) async throws(QueueError) -> [Disposition]
     func release(_ releases: [JobRelease]) async throws(QueueError) -> [Disposition]
-    /// - Returns: jobs that are still this worker's to continue.
+    /// - Returns: jobs that this worker still holds.
     func checkpoint(
         _ checkpoints: [JobCheckpoint], computedBy: String
     ) async throws(QueueError) -> Set<JobID>

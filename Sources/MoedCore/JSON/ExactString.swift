@@ -1,5 +1,7 @@
-/// A string compared and hashed code point by code point. Swift's own equality also holds between canonically
-/// equivalent texts (`é` in one code point and in two), which are different keys in JSON and in vocabularies.
+/// A string compared and hashed code point by code point.
+///
+/// Swift's equality also holds between canonically equivalent texts (`é` in one code point and in two). These texts
+/// are different keys in JSON and in vocabularies.
 package struct ExactString: Hashable, Sendable {
     package var text: String
 
@@ -11,7 +13,7 @@ package struct ExactString: Hashable, Sendable {
 
     package func hash(into hasher: inout Hasher) {
         for byte in text.utf8 { hasher.combine(byte) }
-        // Ends the text, so that neighbours in a longer key stay apart.
+        // A terminator separates adjacent texts in a longer key.
         hasher.combine(UInt8(0xFF))
     }
 }

@@ -1,4 +1,4 @@
-/// Why a text is not JSON, and where.
+/// Syntax error in a JSON text, with its position.
 package struct JSONError: Error, Sendable, Equatable, CustomStringConvertible {
     package var reason: String
     /// Byte offset into the input at which the parser stopped.
@@ -10,8 +10,8 @@ package struct JSONError: Error, Sendable, Equatable, CustomStringConvertible {
 extension JSONValue {
     /// Parses one JSON text (RFC 8259); leading and trailing white space and a UTF-8 byte order mark are allowed.
     ///
-    /// Hostile input is answered, never trapped on: nesting is limited to ``JSONParser/depthMax``, invalid UTF-8
-    /// and lone surrogates (`"\ud800"`, which no Unicode string can hold) are errors, `\u0000` is a character.
+    /// Hostile input throws and never traps. Nesting is limited to ``JSONParser/depthMax``. Invalid UTF-8 and lone
+    /// surrogates (`"\ud800"`, which no Unicode string can hold) are errors. `\u0000` is a character.
     package init(parsing bytes: [UInt8]) throws(JSONError) {
         self = try JSONValue(parsing: bytes.span)
     }
@@ -26,11 +26,11 @@ extension JSONValue {
     }
 }
 
-/// Recursive-descent parser over UTF-8 bytes. The bytes are passed to each step, as a span cannot be stored.
+/// Recursive-descent parser over UTF-8 bytes. Each step receives the bytes because a span cannot be stored.
 struct JSONParser {
-    /// Deeper nesting than any request or checkpoint has; bounds the stack used by recursion.
+    /// Maximum nesting, deeper than in any request or checkpoint. It bounds the stack used by recursion.
     static let depthMax = 128
-    /// Longest integer, as in Python.
+    /// Maximum number of digits of an integer, as in Python.
     static let integerDigitsMax = 4300
 
     private var at = 0

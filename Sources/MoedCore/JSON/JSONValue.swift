@@ -1,16 +1,16 @@
 /// A JSON value (RFC 8259) as read from a request body, a checkpoint file or a chat template's variables.
 ///
-/// Unlike Foundation's, objects keep the order of their keys: chat templates print tools in that order
-/// (`tojson`), so the order decides which tokens the model reads.
+/// Unlike Foundation's, objects keep the order of their keys. Chat templates print tools in that order (`tojson`),
+/// so the order determines the tokens that the model reads.
 package enum JSONValue: Sendable, Equatable {
     case null
     case bool(Bool)
     /// A number written without fraction and exponent that fits 64 bits.
     case integer(Int64)
-    /// A number written without fraction and exponent that does not fit 64 bits: its digits as written, with sign,
-    /// as templates print it (`tojson` of Python has integers without bounds).
+    /// A number written without fraction and exponent that does not fit 64 bits: its digits as written, with sign.
+    /// Templates print it unchanged, because Python's `tojson` has unbounded integers.
     case wideInteger(String)
-    /// Any other number.
+    /// A number written with a fraction or an exponent.
     case double(Double)
     case string(String)
     case array([JSONValue])
@@ -25,7 +25,8 @@ package struct JSONObject: Sendable, Equatable {
     }
 
     package private(set) var members: [Member] = []
-    /// Built only for large objects (a vocabulary has 151,643 members); small ones are searched linearly.
+    /// Position of each key. It is built only for large objects (a vocabulary has 151,643 members); small ones are
+    /// searched linearly.
     private var index: [ExactString: Int] = [:]
     private static let linearMembersMax = 16
 
@@ -101,10 +102,10 @@ extension JSONValue {
         }
     }
 
-    /// A number as a person would write it in a message: 2 rather than 2.0.
+    /// Shortest text of a number, for messages: 2 rather than 2.0.
     package var shortest: String { integer.map(String.init) ?? serialized() }
 
-    /// What kind of value this is, for error messages: "a string", "an object".
+    /// Kind of the value, for error messages: "a string", "an object".
     package var kind: String {
         switch self {
         case .null: "null"

@@ -1,4 +1,4 @@
-/// How a JSON text is laid out.
+/// Layout of a JSON text.
 package enum JSONStyle: Sendable {
     /// `{"a":1,"b":[2,3]}`: bodies, results, JSON lines.
     case compact
@@ -7,7 +7,7 @@ package enum JSONStyle: Sendable {
 }
 
 extension JSONValue {
-    /// The value as JSON text. Only what JSON demands is escaped (quotes, backslash, control characters).
+    /// The value as JSON text. Only characters that JSON requires are escaped (quotes, backslash, control characters).
     package func serialized(_ style: JSONStyle = .compact) -> String {
         var text = ""
         write(to: &text, style)
