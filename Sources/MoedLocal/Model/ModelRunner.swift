@@ -6,7 +6,7 @@ import MoedWeights
 
 /// A checkpoint in memory, ready to run: the engine and everything that prepares its input.
 package struct ModelRunner {
-    /// What is being done with the weights.
+    /// Phase of preparing the weights.
     package enum Phase: String {
         case packing, loading
     }
@@ -14,9 +14,9 @@ package struct ModelRunner {
     package let engine: Engine
     package let preparer: RequestPreparer
     package let summary: String
-    /// How much runs together.
+    /// Batch size and rows per sweep of the engine.
     package let batch: BatchShape
-    /// How the budget was shared out, and that in words; nil without one.
+    /// Memory plan under the budget, and `memory`, its description in words; both are nil without a budget.
     package let plan: MemoryPlan?
     package let memory: String?
 
