@@ -92,7 +92,7 @@ package enum Daemon {
         let loop = GenerationLoop(
             engine: engine, policy: ClassPolicy(maxWait: settings.queue.maxWait),
             prefillChunkMax: model.batch.prefillChunk,
-            // In a drain the end of the last job matters, not the time between two tokens.
+            // The end of a drain's last job matters, not the time between two tokens.
             sweepTimeMax: drains ? nil : settings.model.sweepTimeMax)
         let sweeps = try SweepThread(
             loop: loop, progress: progress, interruption: interruption,

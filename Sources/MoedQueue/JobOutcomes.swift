@@ -3,14 +3,14 @@ package import MoedCore
 /// The end of an attempt: the values of `moed.job_attempt.outcome`.
 package enum AttemptOutcome: String, Sendable, CaseIterable {
     case succeeded
-    /// The job failed with it.
+    /// The attempt failed, and so did the job.
     case failed
-    /// It failed, and the job runs again.
+    /// The attempt failed, and the job runs again.
     case retried
-    /// Given back to the queue unharmed.
+    /// The job returned to the queue without using an attempt.
     case released
     case cancelled
-    /// Its worker died.
+    /// The worker died during the attempt.
     case lost
 }
 
@@ -21,7 +21,7 @@ protocol AttemptEnd: Sendable {
     var usage: Usage { get }
     /// From claim to end.
     var wall: Duration { get }
-    /// Bytes of its texts, as counted against `JobStore.bytesPerStatementMax`.
+    /// Number of bytes of its texts, counted against `JobStore.bytesPerStatementMax`.
     var textBytes: Int { get }
 }
 
@@ -70,7 +70,7 @@ package struct JobFailure: AttemptEnd {
     package var code: String
     package var message: String
     package var param: String?
-    /// Another attempt may succeed. While attempts are left, it starts after a pause that grows.
+    /// True when another attempt may succeed. While attempts are left, it starts after a growing pause.
     package var retryable: Bool
     /// Wasted tokens.
     package var usage: Usage
@@ -89,7 +89,7 @@ package struct JobFailure: AttemptEnd {
         self.wall = wall
     }
 
-    /// A request that cannot be run, whoever tries.
+    /// Failure of a request that no worker can run.
     package init(lease: JobLease, _ error: RequestError) {
         self.init(
             lease: lease, code: error.code.rawValue, message: error.message, param: error.param,
@@ -97,7 +97,7 @@ package struct JobFailure: AttemptEnd {
     }
 }
 
-/// A running job that is given back. If its cancellation was requested, it ends as cancelled.
+/// Return of a running job to the queue. If its cancellation was requested, it ends as cancelled.
 package struct JobRelease: AttemptEnd {
     package var lease: JobLease
     package var usage: Usage
