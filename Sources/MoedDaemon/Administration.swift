@@ -7,7 +7,7 @@ import MoedWeights
 
 /// `moed migrate` and `moed check`.
 package enum Administration {
-    /// Applies pending migrations, with `roles` also roles and rights; with `dryRun` prints them instead.
+    /// Applies pending migrations, with `roles` also roles and rights. With `dryRun` it rolls back and prints them.
     package static func migrate(_ sources: SettingSources, roles: Bool, dryRun: Bool) async throws {
         Host.ignoreBrokenPipes()
         // Migrating needs only the database: a missing model is no problem here.
@@ -32,7 +32,7 @@ package enum Administration {
 
     /// Checks everything that `moed run` needs, and reports one line for each problem.
     ///
-    /// - Throws: `ConfigurationProblems` with all of them.
+    /// - Throws: `ConfigurationProblems` with all problems.
     package static func check(_ sources: SettingSources) async throws {
         let settings: Settings
         switch Settings.read(sources) {

@@ -39,7 +39,8 @@ package actor Connection {
 
     /// Opens a connection with UTF-8, UTC and the settings' timeouts.
     ///
-    /// - Throws: `DatabaseError` of code `connectionLost` (server away), `authentication`, `invalidConfiguration`, ...
+    /// - Throws: `DatabaseError` of code `connectionLost` (server unreachable), `authentication`,
+    ///   `invalidConfiguration`, ...
     package static func connect(_ settings: ConnectionSettings) async throws(DatabaseError) -> Connection {
         let connection = try Connection(settings)
         try await connection.open()
@@ -109,7 +110,7 @@ package actor Connection {
         }
     }
 
-    /// FNV-1a (Fowler, Noll, Vo).
+    /// Fingerprint of a text by FNV-1a (Fowler, Noll, Vo).
     private static func fingerprint(_ text: String) -> UInt64 {
         text.utf8.reduce(0xCBF2_9CE4_8422_2325) { ($0 ^ UInt64($1)) &* 0x100_0000_01B3 }
     }
@@ -122,7 +123,7 @@ package actor Connection {
         }
     }
 
-    /// Runs `body` between BEGIN and COMMIT; an error rolls back and is thrown on.
+    /// Runs `body` between BEGIN and COMMIT. An error causes a rollback and is thrown to the caller.
     ///
     /// `body` cannot suspend, so no other statement runs between its statements. When COMMIT loses the connection, the
     /// outcome is unknown.

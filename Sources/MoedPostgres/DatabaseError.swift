@@ -9,7 +9,7 @@ package struct DatabaseError: Error, Sendable, Equatable, CustomStringConvertibl
         case timeout
         /// A constraint of the schema was violated.
         case constraint
-        /// Serialization failure or deadlock: the transaction may be tried again.
+        /// Serialization failure or deadlock: the caller may repeat the transaction.
         case serialization
         case insufficientPrivilege
         /// A schema, table, column or function does not exist.
@@ -27,7 +27,7 @@ package struct DatabaseError: Error, Sendable, Equatable, CustomStringConvertibl
     }
 
     package var code: Code
-    /// SQLSTATE of the server; nil when the client noticed the error.
+    /// SQLSTATE of the server; nil when the client detected the error.
     package var sqlState: String?
     package var message: String
     /// Name of the violated constraint; nil when none was violated.

@@ -3,7 +3,7 @@ package import MoedCore
 /// Number of jobs of a claim for each tenant, computed from a polled backlog.
 ///
 /// The turn of a tenant's n-th further job is (had + n) / weight; the job with the lowest turn comes first. Each
-/// tenant's n-th job competes with the n-th jobs of the others. No running sequence stays free while any tenant has
+/// tenant's n-th job competes with the n-th jobs of the others. No place of the batch stays free while any tenant has
 /// queued jobs. `had` is the number of running jobs plus recent usage. Recent usage counts in jobs of mean length, so
 /// that long jobs weigh more than short ones.
 package struct FairShare: Sendable {

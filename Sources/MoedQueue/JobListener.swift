@@ -35,7 +35,7 @@ package struct JobListener: Sendable {
                 let start = ContinuousClock.now
                 if try await connection.notification(timeout: piece) != nil { return true }
                 let passed = ContinuousClock.now - start
-                // Woken or cancelled.
+                // The wait was woken or cancelled.
                 if passed < piece { return false }
                 left -= passed
                 try await connection.query("SELECT 1", timeout: .seconds(5))

@@ -17,9 +17,9 @@ package enum AttemptOutcome: String, Sendable, CaseIterable {
 /// An ended attempt, to be written by its worker.
 protocol AttemptEnd: Sendable {
     var lease: JobLease { get }
-    /// Tokens of the attempt.
+    /// Token counts of the attempt.
     var usage: Usage { get }
-    /// From claim to end.
+    /// Time from claim to end.
     var wall: Duration { get }
     /// Number of bytes of its texts, counted against `JobStore.bytesPerStatementMax`.
     var textBytes: Int { get }
@@ -41,7 +41,7 @@ package struct JobCompletion: AttemptEnd {
     package var seed: UInt64
     package var warnings: [String]
     package var usage: Usage
-    /// From claim to end.
+    /// Time from claim to end.
     package var wall: Duration
 
     package init(

@@ -21,8 +21,8 @@ extension JobStore {
     /// Jobs that other workers are claiming at the same time are skipped. A worker that was declared dead gets none.
     ///
     /// - Parameter backlog: a recent backlog of the job class. Jobs before its heads are not found.
-    /// - Parameter maxWait: see `FairShare`.
-    /// - Parameter computedBy: checkpoints of this origin come with the jobs; see `checkpoint`.
+    /// - Parameter maxWait: a job that has been ready for this long comes first; see `FairShare`.
+    /// - Parameter computedBy: origin of tokens: checkpoints of this origin come with the jobs; see `checkpoint`.
     package func claim(
         _ worker: WorkerID, _ backlog: ClassBacklog, limit: Int, maxWait: Duration? = nil,
         computedBy: String? = nil

@@ -116,8 +116,8 @@ extension JobStore {
         return report
     }
 
-    /// Makes scheduled jobs that are due queued.
-    /// - Returns: number of queued jobs.
+    /// Moves scheduled jobs that are due into the state queued.
+    /// - Returns: number of jobs moved.
     package func promote() async throws(QueueError) -> Int {
         let result = try await query(
             """

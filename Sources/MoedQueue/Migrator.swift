@@ -72,7 +72,7 @@ package struct Migrator: Sendable {
 
     /// Checks that the database has exactly the schema of this program.
     ///
-    /// - Throws: `QueueError` saying what to do: run `moed migrate`, install a newer `moed`, or grant rights.
+    /// - Throws: `QueueError` naming the remedy: run `moed migrate`, install a newer `moed`, or grant rights.
     package func verify() async throws(QueueError) {
         let (pending, exists) = try await attempt { connection in
             (try self.pending(connection), try self.schemaExists(connection))

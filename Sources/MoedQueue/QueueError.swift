@@ -40,7 +40,7 @@ package struct QueueError: Error, Sendable, Equatable, CustomStringConvertible {
     package var description: String { message }
 }
 
-/// Runs database calls whose errors leave this module as `QueueError`.
+/// Runs database calls and converts their errors to `QueueError`.
 package func queueing<R>(_ body: () async throws(DatabaseError) -> R) async throws(QueueError) -> R {
     do throws(DatabaseError) {
         return try await body()

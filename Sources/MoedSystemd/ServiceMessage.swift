@@ -5,7 +5,7 @@ package enum ServiceMessage: Sendable, Equatable {
     /// A SIGHUP is being handled; `ready` ends it. The value is monotonic time in microseconds (systemd ≥ 253 requires
     /// it).
     case reloading(monotonicMicroseconds: UInt64)
-    /// Shutdown has begun. Final: nothing may be started after it.
+    /// Shutdown has begun, and nothing may start after it.
     case stopping
     /// One line for `systemctl status`.
     case status(String)

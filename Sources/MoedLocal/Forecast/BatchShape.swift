@@ -58,7 +58,7 @@ package struct BatchShape: Sendable, Equatable {
     private static let gain = 1.1
 
     /// Chooses the shape for a model whose experts are streamed from a disk. Rows and sequences grow while throughput
-    /// improves, until compute takes as long as the disk. With short sequences their number may grow further.
+    /// improves, until compute takes as long as the disk. The number of short sequences may grow further.
     ///
     /// - Parameter forecast: predicts the sweeps of a shape; nil when the shape does not fit the budget.
     package static func streamed(_ forecast: (BatchShape) throws -> Forecast?) rethrows -> BatchShape {

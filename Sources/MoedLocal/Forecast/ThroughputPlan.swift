@@ -24,7 +24,7 @@ package struct MachineRates: Sendable, Equatable {
     package var inputsPerScaling: Double
     /// Fraction of the shorter of compute and memory time that is not hidden behind the longer one.
     package var exposed: Double
-    /// Bytes per second of memory and of the disk that experts are read from.
+    /// Bytes per second of memory, and of the disk with the experts.
     package var memory: Double
     package var disk: Double
 
@@ -143,8 +143,8 @@ package struct ThroughputPlan: Sendable, Equatable {
         disk = missedBytes > 0 ? (missedBytes + min(lone, missedBytes)) / rates.disk : 0
     }
 
-    /// Predicts a sweep of a model that is not loaded. `rows` attend to `visible` tokens in total; `sampled` of them
-    /// are sampled.
+    /// Predicts a sweep of a model that is not loaded. Its `rows` rows attend to `visible` tokens in total; `sampled`
+    /// rows are sampled.
     package init(
         _ model: UnloadedModel, _ plan: MemoryPlan, rows: Int, visible: Int, sampled: Int,
         _ rates: MachineRates

@@ -4,7 +4,7 @@ import MoedHost
 import MoedText
 import MoedWeights
 
-/// A checkpoint in memory, ready to run: the engine and everything that prepares its input.
+/// Loaded model, ready to run: the engine and the preparer of its input.
 package struct ModelRunner {
     /// Phase of preparing the weights.
     package enum Phase: String {
@@ -22,7 +22,7 @@ package struct ModelRunner {
 
     /// Loads all weights.
     ///
-    /// - Parameter progress: bytes done so far and in all; called from the loading thread.
+    /// - Parameter progress: called on the loading thread with the bytes done so far and in total.
     /// - Throws: `ConfigurationProblem` when the budget is too small; `EngineError` or `TextError` naming file, tensor,
     ///   blob or field, and reason.
     package static func load(
@@ -55,9 +55,9 @@ package struct ModelRunner {
 }
 
 extension UnloadedModel {
-    /// Loads the weights as the layout's memory plan says, and builds the engine around them.
+    /// Loads the weights by the layout's memory plan, and builds the engine around them.
     ///
-    /// - Parameter progress: bytes done so far and in all; called from the loading thread.
+    /// - Parameter progress: called on the loading thread with the bytes done so far and in total.
     package func engine(
         _ layout: EngineLayout, _ options: ModelOptions, threads: Int, progress: (Int, Int) -> Void
     ) throws -> Engine {

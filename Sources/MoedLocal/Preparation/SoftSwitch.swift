@@ -1,6 +1,6 @@
 import MoedCore
 
-/// Qwen3's soft switches: `/think` and `/no_think` in user or system messages, the last one counts.
+/// Qwen3's soft switches: `/think` and `/no_think` in user or system messages. The last one counts.
 enum SoftSwitch {
     /// Mode that the messages set; nil when they contain no switch.
     ///
