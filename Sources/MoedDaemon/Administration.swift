@@ -7,15 +7,15 @@ import MoedWeights
 
 /// `moed migrate` and `moed check`.
 package enum Administration {
-    /// Applies what is missing of the schema, and with `roles` its roles and rights, or prints it.
+    /// Applies pending migrations, with `roles` also roles and rights. With `dryRun` it rolls back and prints them.
     package static func migrate(_ sources: SettingSources, roles: Bool, dryRun: Bool) async throws {
         Host.ignoreBrokenPipes()
-        // A database is all this needs: a missing model is not its problem.
+        // Migrating needs only the database: a missing model is no problem here.
         guard sources.problems.isEmpty else { throw ConfigurationProblems(sources.problems) }
         let url = sources.values[SettingKey.databaseURL.path]?.text ?? SettingKey.databaseURL.fallback
         do {
             let migrator = try await Migrator.connect(conninfo: url)
-            // A dry run applies and rolls back, so that it also shows what would fail.
+            // A dry run applies the migrations and rolls back, so that it also shows errors.
             let migrations = try await migrator.apply(roles: roles, dryRun: dryRun)
             for migration in migrations {
                 print(dryRun ? "-- \(migration.name)\n\(migration.sql)" : "applied \(migration.name)")
@@ -23,16 +23,16 @@ package enum Administration {
             if migrations.isEmpty { print("the schema is up to date") }
             await migrator.close()
         } catch let error where error.isRetryable {
-            // A server that is away is nothing to mend in the configuration: exit code 1.
+            // An unreachable server is no problem of the configuration: exit code 1.
             throw error
         } catch {
             throw StartupCheck.problem(error)
         }
     }
 
-    /// Everything `moed run` needs, one line for each thing that is wrong.
+    /// Checks everything that `moed run` needs, and reports one line for each problem.
     ///
-    /// - Throws: `ConfigurationProblems` with all of them.
+    /// - Throws: `ConfigurationProblems` with all problems.
     package static func check(_ sources: SettingSources) async throws {
         let settings: Settings
         switch Settings.read(sources) {

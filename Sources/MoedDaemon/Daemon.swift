@@ -10,12 +10,12 @@ import MoedWorker
 import ServiceLifecycle
 import UnixSignals
 
-/// Builds the daemon from its settings and runs it. The one place where queue, text and engine meet.
+/// Builds the daemon from its settings and runs it. Only this type connects queue, text and engine.
 package enum Daemon {
     /// Runs until stopped by a signal or, with `drains`, until no job is left.
     ///
-    /// - Parameter routingTrace: a file to record the use of experts in, for `moed replay`; nil records nothing.
-    /// - Throws: `ConfigurationProblems` for what an administrator must mend (exit code 78).
+    /// - Parameter routingTrace: file that records the use of experts, for `moed replay`; nil records nothing.
+    /// - Throws: `ConfigurationProblems` for problems that an administrator must fix (exit code 78).
     package static func run(
         _ settings: Settings, drains: Bool, showsProgress: Bool, routingTrace: String? = nil
     ) async throws {
@@ -42,7 +42,7 @@ package enum Daemon {
         let host = HostService(
             notifier: notifier, report: report, sweeps: runner.sweeps, streaming: streaming,
             readProgress: {
-                // A sweep may take long: each layer of it counts, and each group of experts that is read.
+                // A sweep may take long, so each of its layers and each set of experts read counts as progress.
                 [
                     sweepProgress.name: sweepProgress.value &+ UInt64(engineProgress.stepsComputed),
                     queueProgress.name: queueProgress.value,
@@ -50,7 +50,7 @@ package enum Daemon {
             },
             watchdogInterval: supervision.watchdogInterval, showsProgress: showsProgress, log: log)
 
-        // Stopped in reverse: the queue lets its jobs end before the engine beneath it goes.
+        // Services stop in reverse order: the queue lets its jobs finish before the engine stops.
         var services: [ServiceGroupConfiguration.ServiceConfiguration] = [
             .init(service: RunnerService(runner: runner, inbox: inbox)),
             .init(service: host, failureTerminationBehavior: .gracefullyShutdownGroup),
@@ -70,7 +70,7 @@ package enum Daemon {
         log.notice("stopped")
     }
 
-    /// Services that settings may leave out.
+    /// Services that the settings may turn off.
     private static func optional(
         _ settings: Settings, _ inbox: Inbox, _ metrics: DaemonMetrics.Source, _ log: Logger
     ) -> [ServiceGroupConfiguration.ServiceConfiguration] {
@@ -92,7 +92,7 @@ package enum Daemon {
         let loop = GenerationLoop(
             engine: engine, policy: ClassPolicy(maxWait: settings.queue.maxWait),
             prefillChunkMax: model.batch.prefillChunk,
-            // A drain is a night's work: its last job's end counts, not the time between two tokens.
+            // The end of a drain's last job matters, not the time between two tokens.
             sweepTimeMax: drains ? nil : settings.model.sweepTimeMax)
         let sweeps = try SweepThread(
             loop: loop, progress: progress, interruption: interruption,
@@ -124,7 +124,7 @@ package enum Daemon {
         return Logger(label: "moed") { destination.handler(label: $0, level: settings.logLevel) }
     }
 
-    /// The service group's own messages are about its insides.
+    /// Logger for the service group, whose own messages are only about its internals.
     private static func quiet(_ log: Logger) -> Logger {
         var result = log
         result.logLevel = max(log.logLevel, .error)
@@ -132,20 +132,21 @@ package enum Daemon {
     }
 }
 
-/// Runs the runner as a service of the group; its events go to the queue's side.
+/// Runs the runner as a service of the group and puts its events into the inbox.
 private struct RunnerService: Service {
     let runner: any JobRunner
     let inbox: Inbox
 
     func run() async throws {
-        // Ends only then: to the group a service that ends earlier is a failure.
+        // The service ends only at shutdown: the group treats an earlier end as a failure.
         await cancelWhenGracefulShutdown { [runner, inbox] in
             await runner.run { inbox.put(.runner($0)) }
         }
     }
 }
 
-/// Tells the service manager how far loading is, and that it goes on: the time it takes is unbounded, a hang is not.
+/// Reports the progress of loading to the service manager and extends its timeout. Loading may take any time, but a
+/// hang must not.
 private struct LoadReporter {
     let notifier: ServiceNotifier
     let log: Logger
@@ -162,7 +163,7 @@ private struct LoadReporter {
         last = (phase, percent)
         let text = "\(phase == .packing ? "Packing" : "Loading") weights \(percent) %"
         notifier.send(.status(text), .extendTimeout(.seconds(60)))
-        // Packing takes minutes, once; an administrator wants to know.
+        // Packing takes minutes and happens once, so an administrator sees its progress at level notice.
         if percent % 10 == 0 { log.log(level: phase == .packing ? .notice : .debug, "\(text)") }
     }
 }

@@ -7,7 +7,7 @@ import MoedWorker
 
 /// Waits for the database and checks its schema before the model is loaded.
 enum StartupCheck {
-    /// Retries while the server cannot be reached: at boot it may come up later than we do.
+    /// Checks the database, and retries while the server is unreachable: at boot it may start later than the daemon.
     ///
     /// - Throws: `ConfigurationProblem` when retrying is useless: refused password, unknown database, wrong schema.
     static func database(_ settings: Settings, notifier: ServiceNotifier, log: Logger) async throws {

@@ -1,6 +1,6 @@
 /// Calls `body` with a C array of NUL-terminated strings, a null pointer for each nil, and a null pointer at its end.
 ///
-/// - Precondition: no string contains a NUL character: it would be cut there.
+/// - Precondition: no string contains a NUL character, which would end it early.
 func withCStringArray<R, E: Error>(
     _ strings: [String?], _ body: (UnsafePointer<UnsafePointer<CChar>?>) throws(E) -> R
 ) throws(E) -> R {

@@ -1,12 +1,12 @@
 import MoedHost
 
-/// Rows of a statement, and how many it touched.
+/// Rows of a statement and the number of rows it affected.
 package struct QueryResult: Sendable {
     package var rows: [Row]
     package var affected: Int
 }
 
-/// What `NOTIFY` sent.
+/// Notification sent by `NOTIFY`.
 package struct Notification: Sendable, Equatable {
     package var channel: String
     package var payload: String
@@ -14,14 +14,13 @@ package struct Notification: Sendable, Equatable {
 
 /// One connection to PostgreSQL, with a thread of its own for libpq's blocking calls.
 ///
-/// Once a call has thrown a lost connection, all later ones do: the owner opens another one.
+/// After a call has thrown a lost connection, all later calls throw it too. The owner then opens another connection.
 package actor Connection {
     private let executor: ThreadExecutor
     private let settings: ConnectionSettings
     private let signal: EventSignal
     private var handle: ConnectionHandle?
-    /// Names, by text, of the statements that the server keeps a plan of; nil when a pooler is between us and one
-    /// server.
+    /// Names of the prepared statements, by text; nil behind a pooler that may change the server between two calls.
     private var prepared: [String: String]? = [:]
 
     nonisolated package var unownedExecutor: UnownedSerialExecutor {
@@ -40,7 +39,8 @@ package actor Connection {
 
     /// Opens a connection with UTF-8, UTC and the settings' timeouts.
     ///
-    /// - Throws: `DatabaseError` of code `connectionLost` (server away), `authentication`, `invalidConfiguration`, ...
+    /// - Throws: `DatabaseError` of code `connectionLost` (server unreachable), `authentication`,
+    ///   `invalidConfiguration`, ...
     package static func connect(_ settings: ConnectionSettings) async throws(DatabaseError) -> Connection {
         let connection = try Connection(settings)
         try await connection.open()
@@ -58,13 +58,13 @@ package actor Connection {
             """)
     }
 
-    /// Closes it; calls that come later throw a lost connection.
+    /// Closes the connection; later calls throw a lost connection.
     package func close() { handle = nil }
 
-    /// E.g. 150020 for PostgreSQL 15.20.
+    /// Version number of the server, e.g. 150020 for PostgreSQL 15.20.
     package var serverVersion: Int { handle?.serverVersion ?? 0 }
 
-    /// Whether something stands between us and the server: a pooler gives numbers of its own to its clients.
+    /// True behind a pooler, which gives its clients process ids of its own.
     package func isPooled() throws(DatabaseError) -> Bool {
         let result = try query("SELECT pg_backend_pid() AS pid")
         return try result.rows.first?.value("pid") != handle?.backendPID
@@ -72,17 +72,18 @@ package actor Connection {
 
     /// Runs one statement.
     ///
-    /// - Parameter timeout: the client's own limit; nil is the statement timeout and some seconds for the network.
+    /// - Parameter timeout: the client's own limit; nil is the statement timeout plus the silence timeout.
     @discardableResult
     package func query(_ sql: SQL, timeout: Duration? = nil) throws(DatabaseError) -> QueryResult {
         try call(timeout) { (handle, deadline) throws(DatabaseError) in try handle.run(sql, until: deadline) }
     }
 
-    /// Runs a statement that comes again and again: parsed and planned once a connection, which for a long one takes
-    /// more time than running it.
+    /// Runs a frequent statement, which the server parses and plans once per connection. For a long statement that
+    /// takes more time than running it.
     ///
-    /// Behind a pooler in transaction mode the next call may meet another server, which does not know the statement:
-    /// then it is sent whole, from then on. Names follow from the text, so one that is known already is the same.
+    /// Behind a pooler in transaction mode the next call may reach another server, which does not know the statement.
+    /// From then on all statements are sent whole. A name is derived from the text, so a name that the server already
+    /// knows is the same statement.
     /// Not for use in a transaction.
     @discardableResult
     package func queryPrepared(_ sql: SQL) throws(DatabaseError) -> QueryResult {
@@ -109,12 +110,12 @@ package actor Connection {
         }
     }
 
-    /// FNV-1a (Fowler, Noll, Vo).
+    /// Fingerprint of a text by FNV-1a (Fowler, Noll, Vo).
     private static func fingerprint(_ text: String) -> UInt64 {
         text.utf8.reduce(0xCBF2_9CE4_8422_2325) { ($0 ^ UInt64($1)) &* 0x100_0000_01B3 }
     }
 
-    /// Runs a script of several statements, which is text of the program's own: nothing is bound.
+    /// Runs a script of several statements. The script is the program's own text; no values are bound.
     @discardableResult
     package func run(script: String, timeout: Duration? = nil) throws(DatabaseError) -> QueryResult {
         try call(timeout) { (handle, deadline) throws(DatabaseError) in
@@ -122,10 +123,10 @@ package actor Connection {
         }
     }
 
-    /// Runs `body` between BEGIN and COMMIT; an error rolls back and is thrown on.
+    /// Runs `body` between BEGIN and COMMIT. An error causes a rollback and is thrown to the caller.
     ///
-    /// `body` cannot suspend, so no other statement comes between its own. When COMMIT itself loses the connection, it
-    /// is unknown whether it happened.
+    /// `body` cannot suspend, so no other statement runs between its statements. When COMMIT loses the connection, the
+    /// outcome is unknown.
     package func transaction<R: Sendable>(
         _ body: @Sendable (isolated Connection) throws -> R
     ) throws -> R {
@@ -133,13 +134,13 @@ package actor Connection {
         let result: R
         do {
             result = try body(self)
-            // COMMIT would answer such a transaction with a rollback and no error.
+            // PostgreSQL answers COMMIT of a failed transaction with a rollback and no error.
             if handle?.transactionFailed == true {
                 throw DatabaseError(
                     .server, "a statement of the transaction failed and its error was ignored")
             }
         } catch {
-            // A rollback that fails has lost the connection, and the server rolls back by itself.
+            // When ROLLBACK fails, the connection is lost and the server rolls back by itself.
             do { try query("ROLLBACK") } catch { handle = nil }
             throw error
         }
@@ -169,9 +170,9 @@ extension Connection {
         try run(script: "LISTEN \"\(name)\"")
     }
 
-    /// The next notification; nil after `timeout`, a call of `wake()` or the task's cancellation.
+    /// Waits for the next notification; nil after `timeout`, a call of `wake()` or the task's cancellation.
     ///
-    /// The connection's other calls wait meanwhile: a listener has a connection of its own.
+    /// Other calls wait during this one, so a listener has a connection of its own.
     nonisolated package func notification(timeout: Duration) async throws(DatabaseError) -> Notification? {
         // The handler's closure cannot have typed errors.
         let outcome: Result<Notification?, DatabaseError> = await withTaskCancellationHandler {

@@ -2,7 +2,7 @@ import CLibPQ
 import Glibc
 import MoedHost
 
-/// Owner of one `PGconn`, used in non-blocking mode: every wait is a poll with an end.
+/// Owner of one `PGconn`, used in non-blocking mode: every wait is a poll with a deadline.
 @safe
 struct ConnectionHandle: ~Copyable {
     private let pg: OpaquePointer
@@ -36,20 +36,20 @@ struct ConnectionHandle: ~Copyable {
 
     deinit { unsafe PQfinish(pg) }
 
-    /// E.g. 150020 for 15.20.
+    /// Version number of the server, e.g. 150020 for 15.20.
     var serverVersion: Int { unsafe Int(PQserverVersion(pg)) }
 
-    /// Process number of the server's side, as it was told when connecting.
+    /// Process id of the server process, as reported when the connection was made.
     var backendPID: Int { unsafe Int(PQbackendPID(pg)) }
 
-    /// Whether a transaction is open in which a statement has failed.
+    /// True when a statement of the open transaction has failed.
     var transactionFailed: Bool { unsafe PQtransactionStatus(pg) == PQTRANS_INERROR }
 
     var socket: Int32 { unsafe PQsocket(pg) }
 
     /// Sends a statement with its binds and returns its result.
     ///
-    /// - Parameter name: of a statement that was prepared from the same text.
+    /// - Parameter name: name of a prepared statement with the same text; nil sends the text.
     func run(
         _ sql: SQL, prepared name: String? = nil, until deadline: ContinuousClock.Instant
     ) throws(DatabaseError) -> QueryResult {
@@ -70,7 +70,7 @@ struct ConnectionHandle: ~Copyable {
         return try collect(until: deadline)
     }
 
-    /// Has the server parse a statement once, and keep its plan.
+    /// Prepares a statement: the server parses it once and keeps its plan.
     func prepare(_ sql: SQL, as name: String, until deadline: ContinuousClock.Instant) throws(DatabaseError) {
         let types = sql.binds.map(\.type)
         guard unsafe PQsendPrepare(pg, name, sql.text, Int32(types.count), types) == 1 else { throw lost() }
@@ -101,7 +101,7 @@ struct ConnectionHandle: ~Copyable {
             case PGRES_TUPLES_OK, PGRES_COMMAND_OK, PGRES_EMPTY_QUERY:
                 last = QueryResult(rows: result.rows, affected: result.affected)
             case PGRES_COPY_IN, PGRES_COPY_OUT, PGRES_COPY_BOTH:
-                // Not spoken here, and the connection cannot be used until it is: given up.
+                // COPY is not supported, and an open COPY makes the connection unusable: it is declared lost.
                 throw DatabaseError(.connectionLost, "COPY is not supported")
             default: failure = failure ?? result.error
             }
@@ -115,7 +115,7 @@ struct ConnectionHandle: ~Copyable {
             switch unsafe PQflush(pg) {
             case 0: return
             case 1:
-                // The server may be sending, too, and stop reading until that is taken.
+                // The server may be sending too, and may stop reading until the client has received its data.
                 let ready = try waitForSocket(Int16(POLLIN) | Int16(POLLOUT), until: deadline)
                 if ready & Int16(POLLIN) != 0, unsafe PQconsumeInput(pg) != 1 { throw lost() }
             default: throw lost()
@@ -180,7 +180,8 @@ struct ConnectionHandle: ~Copyable {
 }
 
 extension ConnectionHandle {
-    /// libpq's message about a string it cannot read quotes pieces of it, and one may be the password.
+    /// Checks the syntax of a connection string. libpq's message quotes pieces of the string; they are removed, because
+    /// one may be the password.
     private static func checkConninfo(_ conninfo: String) throws(DatabaseError) {
         guard !conninfo.utf8.contains(0) else {
             throw DatabaseError(.invalidConfiguration, "the connection string contains a NUL character")
@@ -197,8 +198,8 @@ extension ConnectionHandle {
                 + DatabaseError.withoutQuoted(unsafe text(message)))
     }
 
-    /// A failed attempt has no SQLSTATE in libpq's interface, so its kind is read from the English message; any
-    /// other message counts as a server that is away, which is retried.
+    /// Error of a failed connection attempt. libpq gives no SQLSTATE for it, so the English message determines the
+    /// code. Any other message means an unreachable server, which is retried.
     private static func connectError(_ pg: OpaquePointer) -> DatabaseError {
         var message = unsafe text(PQerrorMessage(pg))
         if let password = unsafe PQpass(pg), unsafe password.pointee != 0 {
@@ -218,8 +219,8 @@ extension ConnectionHandle {
             return DatabaseError(.invalidConfiguration, message)
         }
         if contains(message, "invalid ") {
-            // The value may be a piece of a password (`//user:pass/word@host` has the port "pass"); the option's name
-            // at the end is known to be one.
+            // The value may be a piece of a password (`//user:pass/word@host` has the port "pass"). The option's name
+            // at the end cannot be one.
             let parts = message.split(separator: " for connection option ", maxSplits: 1)
             let option = parts.count == 2 ? " for connection option \(parts[1])" : ""
             return DatabaseError(
@@ -228,7 +229,7 @@ extension ConnectionHandle {
         return DatabaseError(.connectionLost, message)
     }
 
-    /// Then the host's name is probably the rest of a password.
+    /// True when the host name contains an @: it is then probably the rest of a password.
     private static func hostHasAt(_ pg: OpaquePointer) -> Bool {
         unsafe text(PQhost(pg)).utf8.contains(UInt8(ascii: "@"))
     }

@@ -1,18 +1,18 @@
-/// How to reach the database, and how long to wait for it.
+/// Connection string and timeouts of a database connection.
 package struct ConnectionSettings: Sendable {
-    /// Any connection string of libpq: `key=value` pairs or a URI. What it leaves out comes from libpq's usual places
+    /// Connection string of libpq: `key=value` pairs or a URI. Missing values come from libpq's usual sources
     /// (`PGHOST`, `PGPASSFILE`, the service file, ...).
     package var conninfo: String
-    /// Shown in `pg_stat_activity` unless the connection string names another.
+    /// Name shown in `pg_stat_activity` unless the connection string sets another.
     package var applicationName: String
-    /// For one host of the connection string; `connect_timeout` there wins.
+    /// Time limit for connecting to one host; `connect_timeout` in the connection string wins.
     package var connectTimeout: Duration = .seconds(10)
-    /// The server ends a statement that takes longer.
+    /// Maximum duration of a statement; the server ends a longer one.
     package var statementTimeout: Duration = .seconds(30)
-    /// The server ends a statement that waits longer for a lock.
+    /// Maximum time that a statement waits for a lock; the server ends it after that.
     package var lockTimeout: Duration = .seconds(10)
-    /// How much longer than the server's own timeout the client waits before it gives the connection up:
-    /// reached only when the server or the network has fallen silent.
+    /// Time that the client waits beyond the server's timeout before it declares the connection lost. It is reached
+    /// only when the server or the network is silent.
     package var silenceTimeout: Duration = .seconds(5)
 
     package init(conninfo: String, applicationName: String) {
@@ -22,7 +22,7 @@ package struct ConnectionSettings: Sendable {
 
     /// Keywords set unless the connection string sets them, in libpq's spelling.
     ///
-    /// Dead peers are noticed within 5 + 3 · 3 s of silence, or after 15 s of data without acknowledgement.
+    /// Dead peers are detected within 5 + 3 · 3 s of silence, or after 15 s of data without acknowledgement.
     var defaults: [(String, String)] {
         [
             ("connect_timeout", String(max(2, connectTimeout.components.seconds))),
@@ -34,7 +34,7 @@ package struct ConnectionSettings: Sendable {
 }
 
 extension Duration {
-    /// Whole milliseconds, rounded up, so that a short wait is not turned into none.
+    /// Whole milliseconds, rounded up, so that a short wait does not become zero.
     package var milliseconds: Int64 {
         components.seconds * 1000 + (components.attoseconds + 999_999_999_999_999) / 1_000_000_000_000_000
     }

@@ -1,37 +1,36 @@
-/// Why a database call failed. Never contains bind values, nor a password.
+/// Error of a database call. It never contains bind values or a password.
 package struct DatabaseError: Error, Sendable, Equatable, CustomStringConvertible {
     package enum Code: Sendable, Equatable {
-        /// The connection is gone, or was never made: retry on a new one. What it was doing may or may not have
-        /// happened.
+        /// The connection is gone or was never made: retry on a new one. The outcome of the failed call is unknown.
         case connectionLost
         /// The server refused the user or password.
         case authentication
-        /// statement_timeout, lock_timeout, or no answer within the call's own deadline.
+        /// The server cancelled the statement, by statement_timeout, lock_timeout or a cancel request.
         case timeout
-        /// A constraint of the schema.
+        /// A constraint of the schema was violated.
         case constraint
-        /// Serialization failure or deadlock: the transaction may be tried again.
+        /// Serialization failure or deadlock: the caller may repeat the transaction.
         case serialization
         case insufficientPrivilege
-        /// A schema, table, column or function that is not there.
+        /// A schema, table, column or function does not exist.
         case undefinedObject
-        /// The connection string, or a database or role that does not exist.
+        /// The connection string is invalid, or its database or role does not exist.
         case invalidConfiguration
-        /// Out of connections, memory or disk.
+        /// The server is out of connections, memory or disk.
         case insufficientResources
-        /// A value the server cannot take, a NUL character in a text among them.
+        /// The server does not accept a value, such as a text with a NUL character.
         case invalidValue
-        /// A row without the expected column or of another type.
+        /// A row lacks the expected column, or the column has another type.
         case protocolViolation
         /// Any other error of the server.
         case server
     }
 
     package var code: Code
-    /// SQLSTATE of the server; nil when the client noticed the error.
+    /// SQLSTATE of the server; nil when the client detected the error.
     package var sqlState: String?
     package var message: String
-    /// Constraint that was violated, if one was.
+    /// Name of the violated constraint; nil when none was violated.
     package var constraint: String?
 
     package init(_ code: Code, sqlState: String? = nil, _ message: String, constraint: String? = nil) {
@@ -41,7 +40,7 @@ package struct DatabaseError: Error, Sendable, Equatable, CustomStringConvertibl
         self.constraint = constraint
     }
 
-    /// Whether the same call may succeed later.
+    /// True when the same call may succeed later.
     package var isRetryable: Bool {
         switch code {
         case .connectionLost, .timeout, .serialization, .insufficientResources: true
@@ -49,8 +48,8 @@ package struct DatabaseError: Error, Sendable, Equatable, CustomStringConvertibl
         }
     }
 
-    /// Whether the values of the statement are at fault, so that it will fail whenever it is tried, and other values
-    /// may pass: a constraint, a value out of range, something too large, an error raised by a trigger.
+    /// True when the statement fails because of its values: every retry fails, and other values may pass. Causes are a
+    /// constraint, a value out of range or too large, or an error raised by a trigger.
     package var isAboutValues: Bool {
         switch code {
         case .constraint, .invalidValue: true
@@ -58,7 +57,7 @@ package struct DatabaseError: Error, Sendable, Equatable, CustomStringConvertibl
         }
     }
 
-    /// Whether a new connection is needed.
+    /// True when a new connection is needed.
     package var isConnectionLost: Bool { code == .connectionLost }
 
     package var description: String { sqlState.map { "\(message) (SQLSTATE \($0))" } ?? message }
@@ -68,7 +67,7 @@ extension DatabaseError {
     static let unknownPreparedStatement = "26000"
     static let duplicatePreparedStatement = "42P05"
 
-    /// Classes and codes of PostgreSQL's documentation, appendix A.
+    /// Code of a SQLSTATE; classes and codes are listed in PostgreSQL's documentation, appendix A.
     static func code(sqlState: String) -> Code {
         switch sqlState {
         case "57014", "55P03": return .timeout
@@ -89,7 +88,8 @@ extension DatabaseError {
         }
     }
 
-    /// Messages of class 22 quote the offending value; libpq quotes pieces of a connection string it cannot read.
+    /// Message without its quoted parts. Messages of class 22 quote the offending value; libpq quotes pieces of a
+    /// malformed connection string.
     static func withoutQuoted(_ message: String) -> String {
         var result = ""
         var quoted = false

@@ -5,14 +5,14 @@ import CLibPQ
 struct ResultHandle: ~Copyable {
     private let result: OpaquePointer
 
-    /// Takes over the result.
+    /// Takes ownership of the result.
     init(_ result: OpaquePointer) { unsafe self.result = result }
 
     deinit { unsafe PQclear(result) }
 
     var status: ExecStatusType { unsafe PQresultStatus(result) }
 
-    /// Rows inserted, updated, deleted or selected; 0 for other commands.
+    /// Number of rows inserted, updated, deleted or selected; 0 for other commands.
     var affected: Int {
         guard let text = unsafe PQcmdTuples(result) else { return 0 }
         return unsafe Int(String(cString: text)) ?? 0
@@ -49,7 +49,7 @@ struct ResultHandle: ~Copyable {
             constraint: field("n"))
     }
 
-    /// `PG_DIAG_...` of `postgres_ext.h`: macros of characters, which are not imported.
+    /// Field of the error by its `PG_DIAG_...` code. Swift does not import these character macros of `postgres_ext.h`.
     private func field(_ code: Unicode.Scalar) -> String? {
         guard let text = unsafe PQresultErrorField(result, Int32(code.value)) else { return nil }
         return unsafe String(cString: text)

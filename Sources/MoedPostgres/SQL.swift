@@ -1,7 +1,7 @@
 /// A statement with its bound values.
 ///
-/// Interpolating a value appends `$n` and a bind, interpolating a statement its text and binds; there is no way to
-/// interpolate other text into the statement itself.
+/// Interpolating a value appends `$n` and a bind; interpolating a statement appends its text and binds. No other text
+/// can be interpolated into the statement.
 package struct SQL: Sendable, ExpressibleByStringInterpolation {
     package struct Bind: Sendable {
         /// Text form of the value; nil is NULL.
@@ -63,9 +63,9 @@ package struct SQL: Sendable, ExpressibleByStringInterpolation {
         binds = []
     }
 
-    /// A statement that is text of the program's own with `$1`, `$2`, … in it, in the order of the binds.
+    /// Statement from the program's own text, in which `$1`, `$2`, … are the binds in their order.
     ///
-    /// It cannot be interpolated into another statement.
+    /// Such a statement cannot be interpolated into another one.
     package init(numbered text: String, binds: [Bind]) {
         literals = [text]
         self.binds = binds

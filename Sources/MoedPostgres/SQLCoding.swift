@@ -2,7 +2,7 @@
 package protocol SQLEncodable: Sendable {
     /// Object id of the PostgreSQL type (`pg_type.oid`; these never change).
     static var sqlType: UInt32 { get }
-    /// Object id of the array type over it.
+    /// Object id of the type's array type.
     static var sqlArrayType: UInt32 { get }
     /// The value in PostgreSQL's text format.
     var sqlText: String { get }
@@ -10,7 +10,7 @@ package protocol SQLEncodable: Sendable {
 
 /// A Swift value that can be read from a column.
 package protocol SQLDecodable: Sendable {
-    /// nil when the text, in PostgreSQL's text format, is no such value.
+    /// Reads PostgreSQL's text format; nil when the text is no value of this type.
     init?(sqlText: String)
 }
 
@@ -71,13 +71,14 @@ package struct SQLArray<Element: SQLEncodable>: SQLEncodable {
     package init(_ elements: [Element?]) { self.elements = elements }
 
     package static var sqlType: UInt32 { Element.sqlArrayType }
-    /// Arrays of arrays are not bound.
+    /// No type: arrays of arrays are not bound.
     package static var sqlArrayType: UInt32 { 0 }
 
     package var sqlText: String { arrayText(elements.map { $0?.sqlText }) }
 }
 
-/// PostgreSQL's text form of a one-dimensional array. Not generic: it is most of the work of a large statement.
+/// PostgreSQL's text form of a one-dimensional array. The function is not generic: it does most of the work of a large
+/// statement.
 private func arrayText(_ elements: [String?]) -> String {
     var text: [UInt8] = [UInt8(ascii: "{")]
     text.reserveCapacity(elements.reduce(2) { $0 + 4 + ($1?.utf8.count ?? 4) })

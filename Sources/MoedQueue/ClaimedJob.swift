@@ -1,21 +1,21 @@
 package import MoedCore
 
-/// A job that this worker is now running.
+/// Job that this worker has claimed and runs.
 package struct ClaimedJob: Sendable, Equatable {
     package var lease: JobLease
     /// Number of this attempt, from 1.
     package var attempt = 1
-    /// Times a worker died while running it. In bucket −1 it must run alone.
+    /// Number of workers that died while running the job. In bucket −1 it must run alone.
     package var crashes = 0
     package var jobClass: JobClass
     package var tenant: String
-    /// Number of the tenant.
+    /// Id of the tenant.
     package var tenantID: Int
-    /// Text of the request body, as it was stored; nil when it is longer than `RequestLimit.bodyBytesMax`.
+    /// Text of the request body as stored; nil when it is longer than `RequestLimit.bodyBytesMax`.
     package var body: String?
-    /// Time from when it was due to its claim.
+    /// Time from the job's due time to its claim.
     package var waited: Duration
-    /// Output tokens by choice that an earlier attempt left in checkpoints.
+    /// Checkpointed output tokens of an earlier attempt, by choice.
     package var saved: [Int: [TokenID]] = [:]
 
     package var id: JobID { lease.job }
@@ -33,6 +33,6 @@ package struct ClaimedJob: Sendable, Equatable {
 }
 
 extension Collection where Element == ClaimedJob {
-    /// Jobs per tenant, by the number of the tenant.
+    /// Number of jobs per tenant, by tenant id.
     package var countByTenant: [Int: Int] { reduce(into: [:]) { $0[$1.tenantID, default: 0] += 1 } }
 }

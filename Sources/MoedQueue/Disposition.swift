@@ -3,10 +3,11 @@ package import MoedPostgres
 /// Result of a fenced write.
 package enum Disposition: Sendable, Equatable {
     case committed
-    /// The same write had been committed before: it was repeated after a lost answer.
+    /// An earlier call committed the same write: the worker repeated it after a lost reply.
     case already
     /// The lease was lost; nothing was written.
     case stale
-    /// PostgreSQL cannot store it (a text beyond a gigabyte, say): nothing was written, and repeating will not help.
+    /// PostgreSQL cannot store the values, e.g. a text beyond a gigabyte. Nothing was written, and repeating does not
+    /// help.
     case refused(DatabaseError)
 }

@@ -1,17 +1,18 @@
 package import MoedCore
 
-/// How many jobs of a claim each tenant gets, decided from what a look found.
+/// Number of jobs of a claim for each tenant, computed from a polled backlog.
 ///
-/// A tenant's n-th further job has the turn (had + n) / weight, and least turns come first: each tenant's n-th job
-/// competes with the others' n-th, and no place stays empty while any tenant has work. `had` is what it is running and
-/// what it was served lately, counted in jobs of mean length, so that long jobs weigh more than short ones.
+/// The turn of a tenant's n-th further job is (had + n) / weight; the job with the lowest turn comes first. Each
+/// tenant's n-th job competes with the n-th jobs of the others. No place of the batch stays free while any tenant has
+/// queued jobs. `had` is the number of running jobs plus recent usage. Recent usage counts in jobs of mean length, so
+/// that long jobs weigh more than short ones.
 package struct FairShare: Sendable {
-    /// Jobs of one head that a claim is to take.
+    /// Number of jobs that a claim takes from one head.
     package struct Portion: Sendable, Equatable {
         package var head: ClassBacklog.Head
-        /// From this head, at most.
+        /// Maximum number of jobs from this head.
         package var most: Int
-        /// From all heads of its tenant together, at most, those that come first in the list before the others.
+        /// Maximum number of jobs from all heads of its tenant together. Portions earlier in the list come first.
         package var tenantMost: Int
     }
 
@@ -20,9 +21,9 @@ package struct FairShare: Sendable {
         var weight: Double
         var runningMax: Int
         var had: Double
-        /// Most urgent first.
+        /// Heads of the tenant, most urgent first.
         var heads: [ClassBacklog.Head]
-        /// Of the claim under way.
+        /// Number of jobs of the current claim for this tenant.
         var share = 0
 
         var nextTurn: Double { turn(of: share + 1) }
@@ -33,16 +34,16 @@ package struct FairShare: Sendable {
         }
     }
 
-    /// As each head had a job when it was looked at, no more heads than jobs are needed, but for some that are empty by
-    /// now. A claim locks what each of them has to give.
+    /// Number of extra heads per tenant, for heads that have become empty since the poll. Each polled head had a job,
+    /// so no more heads than jobs are needed otherwise. A claim locks the jobs of every head in it.
     private static let headsSpare = 2
 
     private var tenants: [Tenant]
-    /// Head of the job that has been ready for longest, when it has waited too long.
+    /// Head of the job that has been ready for longest, if it has waited for `maxWait`; nil otherwise.
     private var overdue: ClassBacklog.Head?
 
-    /// - Parameter maxWait: a job that has been ready for so long comes first, whatever its priority and its tenant's
-    ///   turn. One a claim: were it all such jobs, priority would mean nothing in a long queue.
+    /// - Parameter maxWait: a job that has been ready for this long comes first, before priority and turns. One such
+    ///   job per claim comes first: with all of them, priority would mean nothing in a long queue.
     package init(_ backlog: ClassBacklog, maxWait: Duration? = nil) {
         let jobs = backlog.tenants.reduce(0) { $0 + $1.recentJobs }
         let tokens = backlog.tenants.reduce(0) { $0 + $1.recentTokens }
@@ -59,7 +60,7 @@ package struct FairShare: Sendable {
         overdue = oldest
     }
 
-    /// Shares out so many jobs.
+    /// Distributes a number of jobs over the tenants.
     package mutating func portions(_ jobs: Int) -> [Portion] {
         for index in tenants.indices { tenants[index].share = 0 }
         var rest = jobs
@@ -75,7 +76,7 @@ package struct FairShare: Sendable {
         return tenants.flatMap { portions(of: $0) }
     }
 
-    /// Whose turn it is; of equals the one whose job came first.
+    /// Index of the tenant with the lowest turn; on a tie, of the one with the older job.
     private var nextTenant: Int? {
         var next: Int?
         for index in tenants.indices where tenants[index].share < tenants[index].runningMax {
@@ -91,8 +92,8 @@ package struct FairShare: Sendable {
         func add(_ head: ClassBacklog.Head, _ most: Int) {
             portions.append(Portion(head: head, most: most, tenantMost: tenant.share))
         }
-        // A head stands in the list once: the rest of the overdue job's waits for another claim, unless it is the
-        // tenant's first anyway.
+        // Each head is in the list once, so the overdue job's head gives one job to this claim. If it is the tenant's
+        // first head, it needs no portion of its own.
         let passed = overdue.flatMap { $0.tenant == tenant.id && $0 != tenant.heads[0] ? $0 : nil }
         var rest = tenant.share
         if let passed {
@@ -104,16 +105,16 @@ package struct FairShare: Sendable {
         return portions
     }
 
-    /// What became of the portions: those who had fewer jobs than they might have had have no more of them.
+    /// Records the claimed jobs. A tenant that returned fewer jobs than its share is exhausted and dropped.
     ///
-    /// - Parameter taken: jobs, by tenant.
+    /// - Parameter taken: number of claimed jobs, by tenant.
     package mutating func took(_ taken: [Int: Int]) {
         for index in tenants.indices { tenants[index].had += Double(taken[tenants[index].id] ?? 0) }
         tenants.removeAll { (taken[$0.id] ?? 0) < $0.share }
         overdue = nil
     }
 
-    /// The turn of a tenant's n-th job of the claim under way, from 1: in this order they start.
+    /// Turn of a tenant's n-th job in the current claim, n from 1. Jobs start in the order of their turns.
     package func turn(of rank: Int, tenant: Int) -> Double {
         if rank == 1, overdue?.tenant == tenant { return 0 }
         return tenants.first { $0.id == tenant }?.turn(of: rank) ?? .infinity

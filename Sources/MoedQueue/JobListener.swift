@@ -1,16 +1,15 @@
 import MoedPostgres
 
-/// Waits for work, over a connection of its own.
+/// Waits for notifications of new jobs, over a connection of its own.
 ///
-/// A hint only: whoever uses it polls as well, because a notification may be lost (a pooler in transaction mode, a job
-/// committed while the worker became idle).
+/// A notification is only a hint, and workers poll as well. A pooler in transaction mode loses notifications. So does a
+/// commit while the worker becomes idle.
 package struct JobListener: Sendable {
-    /// A notification is asked for with a round trip after this long a silence: TCP alone may not notice that the
-    /// other side is gone.
+    /// Maximum silence before a round trip checks the connection: TCP alone may not detect that the server is gone.
     private static let silenceMax = Duration.seconds(10)
 
     private let connection: Connection
-    /// Whether a pooler stands in between: if it pools transactions, nothing will be heard.
+    /// True behind a pooler; in transaction mode it delivers no notifications.
     package let isPooled: Bool
 
     package static func connect(conninfo: String, applicationName: String = "moed listen")
@@ -27,7 +26,7 @@ package struct JobListener: Sendable {
 
     package func close() async { await connection.close() }
 
-    /// Waits until jobs were enqueued; false after `timeout`, `wake()` or the task's cancellation.
+    /// Waits until jobs are enqueued; false after `timeout`, `wake()` or the task's cancellation.
     package func next(timeout: Duration) async throws(QueueError) -> Bool {
         try await queueing { () async throws(DatabaseError) in
             var left = timeout
@@ -36,7 +35,7 @@ package struct JobListener: Sendable {
                 let start = ContinuousClock.now
                 if try await connection.notification(timeout: piece) != nil { return true }
                 let passed = ContinuousClock.now - start
-                // Woken or cancelled.
+                // The wait was woken or cancelled.
                 if passed < piece { return false }
                 left -= passed
                 try await connection.query("SELECT 1", timeout: .seconds(5))

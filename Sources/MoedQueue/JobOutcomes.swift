@@ -3,25 +3,25 @@ package import MoedCore
 /// The end of an attempt: the values of `moed.job_attempt.outcome`.
 package enum AttemptOutcome: String, Sendable, CaseIterable {
     case succeeded
-    /// The job failed with it.
+    /// The attempt failed, and so did the job.
     case failed
-    /// It failed, and the job runs again.
+    /// The attempt failed, and the job runs again.
     case retried
-    /// Given back to the queue unharmed.
+    /// The job returned to the queue without using an attempt.
     case released
     case cancelled
-    /// Its worker died.
+    /// The worker died during the attempt.
     case lost
 }
 
 /// An ended attempt, to be written by its worker.
 protocol AttemptEnd: Sendable {
     var lease: JobLease { get }
-    /// Tokens of the attempt.
+    /// Token counts of the attempt.
     var usage: Usage { get }
-    /// From claim to end.
+    /// Time from claim to end.
     var wall: Duration { get }
-    /// Bytes of its texts, as counted against `JobStore.bytesPerStatementMax`.
+    /// Number of bytes of its texts, counted against `JobStore.bytesPerStatementMax`.
     var textBytes: Int { get }
 }
 
@@ -41,7 +41,7 @@ package struct JobCompletion: AttemptEnd {
     package var seed: UInt64
     package var warnings: [String] = []
     package var usage: Usage
-    /// From claim to end.
+    /// Time from claim to end.
     package var wall = Duration.zero
 
     package init(
@@ -67,7 +67,7 @@ package struct JobFailure: AttemptEnd {
     package var code: String
     package var message: String
     package var param: String?
-    /// Another attempt may succeed. While attempts are left, it starts after a pause that grows.
+    /// True when another attempt may succeed. While attempts are left, it starts after a growing pause.
     package var retryable: Bool
     /// Wasted tokens.
     package var usage: Usage
@@ -86,7 +86,7 @@ package struct JobFailure: AttemptEnd {
         self.wall = wall
     }
 
-    /// A request that cannot be run, whoever tries.
+    /// Failure of a request that no worker can run.
     package init(lease: JobLease, _ error: RequestError) {
         self.init(
             lease: lease, code: error.code.rawValue, message: error.message, param: error.param,
@@ -94,7 +94,7 @@ package struct JobFailure: AttemptEnd {
     }
 }
 
-/// A running job that is given back. If its cancellation was requested, it ends as cancelled.
+/// Return of a running job to the queue. If its cancellation was requested, it ends as cancelled.
 package struct JobRelease: AttemptEnd {
     package var lease: JobLease
     package var usage: Usage

@@ -1,13 +1,13 @@
 package import MoedCore
 package import MoedPostgres
 
-/// Jobs that a draining worker may still have to run.
+/// Numbers of jobs that a draining worker may still have to run.
 package struct Remaining: Sendable, Equatable {
-    /// Queued, or scheduled and due; counted up to a limit.
+    /// Jobs that are queued, or scheduled and due; counted up to a limit.
     package var ready: Int
-    /// Running on this or another worker: they come back when that worker fails.
+    /// Jobs that run on this or another worker; they return to the queue when their worker fails.
     package var running: Int
-    /// Waiting for another attempt.
+    /// Jobs that wait for another attempt.
     package var retrying: Int
 
     package init(ready: Int, running: Int, retrying: Int) {
@@ -20,14 +20,15 @@ package struct Remaining: Sendable, Equatable {
 }
 
 extension JobStore {
-    /// Queued jobs counted per job class, at most: enough to see that a batch can be filled. Counting takes most of the
-    /// time of `backlog`.
+    /// Maximum number of queued jobs counted per job class, enough to show that a batch can be filled. Counting takes
+    /// most of the time of `backlog`.
     package static let backlogCountMax = 256
 
-    /// Groups with queued jobs of these models: number of jobs (up to `backlogCountMax`), age of the oldest, first job
-    /// of each tenant and priority, and the shares of the tenants.
+    /// Reads the job classes of these models that have queued jobs. A class has its number of jobs (up to
+    /// `backlogCountMax`) and the age of the oldest one. It also has the first job of each tenant and priority, and the
+    /// shares of the tenants.
     ///
-    /// Its cost grows with classes, tenants and priorities, not with the number of queued jobs.
+    /// The cost grows with classes, tenants and priorities, not with the number of queued jobs.
     package func backlog(models: [String]) async throws(QueueError) -> [ClassBacklog] {
         let result = try await query(
             SQL(

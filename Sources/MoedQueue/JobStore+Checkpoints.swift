@@ -1,11 +1,11 @@
 package import MoedCore
 import MoedPostgres
 
-/// New output tokens of a running job, to be kept for the case that its worker does not finish it.
+/// New output tokens of a running job, checkpointed in case its worker does not finish it.
 package struct JobCheckpoint: Sendable, Equatable {
     package var lease: JobLease
     package var choice: Int
-    /// Output tokens of the choice before these.
+    /// Number of output tokens of the choice before these.
     package var firstToken: Int
     package var tokens: [TokenID]
 
@@ -20,12 +20,12 @@ package struct JobCheckpoint: Sendable, Equatable {
 extension JobStore {
     /// Appends to the checkpoints of running jobs, fenced by the lease.
     ///
-    /// The answer is also how a worker hears that a job is not to be continued.
+    /// The result also tells the worker which jobs not to continue.
     ///
-    /// - Parameter computedBy: what the tokens depend on beside the request: model and number formats. Pieces of
-    ///   another origin are written over.
-    /// - Returns: the jobs that go on. The others were cancelled, are past their deadline, or are another
-    ///   worker's by now.
+    /// - Parameter computedBy: origin of the tokens: model and number formats, on which they depend beside the request.
+    ///   Pieces of another origin are overwritten.
+    /// - Returns: ids of the jobs that continue. The others were cancelled, are past their deadline or belong to
+    ///   another worker.
     package func checkpoint(
         _ checkpoints: [JobCheckpoint], computedBy: String
     ) async throws(QueueError) -> Set<JobID> {

@@ -2,7 +2,7 @@ package import MoedCore
 import MoedPostgres
 
 extension JobStore {
-    /// Reads the backlog of one job class and takes up to `limit` queued jobs of it for this worker.
+    /// Reads the backlog of one job class and claims up to `limit` of its queued jobs for this worker.
     package func claim(
         _ worker: WorkerID, _ jobClass: JobClass, limit: Int, maxWait: Duration? = nil, computedBy: String? = nil
     ) async throws(QueueError) -> [ClaimedJob] {
@@ -13,16 +13,16 @@ extension JobStore {
         return try await claim(worker, backlog, limit: limit, maxWait: maxWait, computedBy: computedBy)
     }
 
-    /// Maximum number of claims in a row: the later ones redistribute room that tenants with few jobs left unused.
+    /// Maximum number of successive claims: the later ones redistribute jobs that tenants with few jobs left unused.
     private static let passesMax = 4
 
-    /// Takes up to `limit` queued jobs of one job class for this worker, as `FairShare` deals them out.
+    /// Claims up to `limit` queued jobs of one job class for this worker, as `FairShare` distributes them.
     ///
-    /// Jobs that other workers are claiming at this moment are skipped. A worker that was declared dead gets none.
+    /// Jobs that other workers are claiming at the same time are skipped. A worker that was declared dead gets none.
     ///
-    /// - Parameter backlog: a recent backlog of the job class. Jobs before its heads are not seen.
-    /// - Parameter maxWait: see `FairShare`.
-    /// - Parameter computedBy: checkpoints of this origin come with the jobs; see `checkpoint`.
+    /// - Parameter backlog: a recent backlog of the job class. Jobs before its heads are not found.
+    /// - Parameter maxWait: a job that has been ready for this long comes first; see `FairShare`.
+    /// - Parameter computedBy: origin of tokens: checkpoints of this origin come with the jobs; see `checkpoint`.
     package func claim(
         _ worker: WorkerID, _ backlog: ClassBacklog, limit: Int, maxWait: Duration? = nil,
         computedBy: String? = nil
@@ -30,7 +30,8 @@ extension JobStore {
         let limit = min(limit, Self.rowsPerStatementMax)
         var share = FairShare(backlog, maxWait: maxWait)
         var claimed: [ClaimedJob] = []
-        // Nearly always the first claim finds all jobs. When a tenant has fewer, the next one gives its room to others.
+        // The first claim nearly always finds all jobs. When a tenant has fewer, the next claim gives its share to
+        // others.
         for pass in 0..<Self.passesMax where claimed.count < (pass == 0 ? limit : min(limit, backlog.queued))
         {
             let portions = share.portions(limit - claimed.count)
@@ -47,7 +48,7 @@ extension JobStore {
         return claimed
     }
 
-    /// Reads the rows of a claim. A job with malformed checkpoints is not among them: it fails, and its neighbours run.
+    /// Reads the rows of a claim. A job with malformed checkpoints fails and is left out; the other jobs run.
     private func jobs(
         _ result: QueryResult, of jobClass: JobClass
     ) async throws(QueueError) -> [(rank: Int, job: ClaimedJob)] {

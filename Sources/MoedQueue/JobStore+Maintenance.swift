@@ -1,15 +1,15 @@
 package import MoedCore
 import MoedPostgres
 
-/// What a rescue found.
+/// Result of a rescue.
 package struct RescueReport: Sendable, Equatable {
-    /// Workers declared dead.
+    /// Number of workers declared dead.
     package var workers = 0
-    /// Jobs that go back to the queue.
+    /// Number of jobs returned to the queue.
     package var requeued = 0
-    /// Jobs out of attempts, ended as failed with `worker_lost`.
+    /// Number of jobs without attempts left, ended as failed with `worker_lost`.
     package var failed = 0
-    /// Jobs whose cancellation had been asked for.
+    /// Number of jobs ended as cancelled, because their cancellation was requested.
     package var cancelled = 0
 
     package init(workers: Int = 0, requeued: Int = 0, failed: Int = 0, cancelled: Int = 0) {
@@ -20,24 +20,24 @@ package struct RescueReport: Sendable, Equatable {
     }
 }
 
-/// What a round of maintenance found to do.
+/// Result of a round of maintenance.
 package struct MaintenanceReport: Sendable, Equatable {
     package var rescue = RescueReport()
-    /// Scheduled jobs that were queued.
+    /// Number of scheduled jobs that became queued.
     package var promoted = 0
-    /// Jobs that ended because their deadline was past before they ran.
+    /// Number of jobs that ended because their deadline passed before they ran.
     package var expired = 0
-    /// Jobs that ended because nobody ever served their model.
+    /// Number of jobs that ended because no worker ever registered their model.
     package var refused = 0
 
     package init() {}
 }
 
-/// Work that any worker may do at any time; two doing it at once are harmless.
+/// Maintenance, which any worker may do at any time; two workers may do it at once.
 extension JobStore {
-    /// Does what is to be done; one statement finds out, for most of the time it is nothing.
+    /// Does the maintenance that is due. One statement checks it first, because usually nothing is due.
     ///
-    /// Jobs of workers that stopped long ago are not looked for: a daemon calls `rescue` itself when it starts.
+    /// Jobs of workers that stopped over an hour ago are not checked: a daemon calls `rescue` itself at its start.
     package func maintain() async throws(QueueError) -> MaintenanceReport {
         let result = try await query(
             """
@@ -65,12 +65,12 @@ extension JobStore {
         return report
     }
 
-    /// Jobs `q` that the worker `w` runs, for a subquery per worker: a join may begin with the index entries of all
+    /// Jobs `q` that the worker `w` runs, for one subquery per worker. A join may start with the index entries of all
     /// jobs that ran since the oldest snapshot.
     private static let runningOfWorker: SQL =
         "FROM moed.job q WHERE q.state = 'running' AND q.leased_by = w.id AND q.lease_token >= w.first_token"
 
-    /// Jobs `q` that wait for the model `m`, in the order of the index: a join instead would read all that wait.
+    /// Jobs `q` queued for the model `m`, in the order of the index. A join would read all queued jobs.
     private static let queued: SQL = """
         FROM moed.job q WHERE q.state = 'queued' AND q.model_id = m.id
          ORDER BY q.model_id, q.mode, q.bucket, q.tenant_id, -q.priority, q.id
@@ -79,10 +79,10 @@ extension JobStore {
     /// Key of the advisory lock of `rescue`: "mres" in ASCII.
     private static let rescueKey: Int64 = 0x6D72_6573
 
-    /// Declares workers dead whose lease has run out, and takes their jobs back.
+    /// Declares workers dead whose lease has expired, and takes their jobs back.
     ///
-    /// A crash may have been another job's fault. So the first one costs a job an attempt, the second puts it into
-    /// the bucket −1, where it runs alone, and only a crash there, with the attempts used up, ends it.
+    /// A crash may be another job's fault. The first one costs a job an attempt. The second one puts it into bucket −1,
+    /// where it runs alone. A crash there ends it once its attempts are used up.
     package func rescue() async throws(QueueError) -> RescueReport {
         let takeBack = SQL(.takeBack, [.value(10 * Self.rowsPerStatementMax)])
         var report = RescueReport()
@@ -116,8 +116,8 @@ extension JobStore {
         return report
     }
 
-    /// Queues scheduled jobs that are due.
-    /// - Returns: how many.
+    /// Moves scheduled jobs that are due into the state queued.
+    /// - Returns: number of jobs moved.
     package func promote() async throws(QueueError) -> Int {
         let result = try await query(
             """
@@ -131,15 +131,15 @@ extension JobStore {
         return try await decodeOne(result) { row throws(DatabaseError) in try row.value("jobs") }
     }
 
-    /// Ends queued jobs that name a model no worker ever registered.
-    /// - Returns: how many.
+    /// Fails queued jobs that name a model which no worker ever registered.
+    /// - Returns: number of failed jobs.
     package func failUnknownModels() async throws(QueueError) -> Int {
         let result = try await query(SQL(.failUnknownModels, [.value(Self.rowsPerStatementMax)]))
         return try await decodeOne(result) { row throws(DatabaseError) in try row.value("jobs") }
     }
 
     /// Deletes jobs that ended longer ago than `age`, the oldest first; their token account stays.
-    /// - Returns: how many; `limit` when more may be left.
+    /// - Returns: number of deleted jobs; `limit` when more may be left.
     package func prune(olderThan age: Duration, limit: Int = rowsPerStatementMax) async throws(QueueError)
         -> Int
     {
@@ -148,8 +148,8 @@ extension JobStore {
         return try await decodeOne(result) { row throws(DatabaseError) in try row.value("jobs") }
     }
 
-    /// Ends waiting jobs whose deadline is past.
-    /// - Returns: how many.
+    /// Fails waiting jobs that are past their deadline.
+    /// - Returns: number of failed jobs.
     package func expire() async throws(QueueError) -> Int {
         let result = try await query(
             """
@@ -169,12 +169,12 @@ extension JobStore {
         return try await decodeOne(result) { row throws(DatabaseError) in try row.value("jobs") }
     }
 
-    /// Brings what tenants used up to date: their budgets and shares are as old as the last call.
+    /// Updates the usage of tenants: their budgets and shares are as old as the last call.
     package func foldUsage() async throws(QueueError) {
         _ = try await query("SELECT moed.fold_usage()")
     }
 
-    /// Jobs of this worker that were cancelled or are past their deadline: to be stopped and released.
+    /// Jobs of this worker that it must stop and release: they were cancelled or are past their deadline.
     package func toBeStopped(_ worker: WorkerID) async throws(QueueError) -> [JobID] {
         let result = try await query(
             """

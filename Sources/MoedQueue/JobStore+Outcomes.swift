@@ -2,9 +2,10 @@ import MoedCore
 import MoedPostgres
 
 extension JobStore {
-    /// Writes answers: state, result, ledger row and attempt of each in one statement, fenced by the lease.
+    /// Writes answers: state, result, row of the token ledger and attempt of each in one statement, fenced by the
+    /// lease.
     ///
-    /// - Returns: what became of each, in order. Repeating the call after an unknown outcome is safe.
+    /// - Returns: disposition of each, in order. Repeating the call after an unknown outcome is safe.
     package func complete(_ completions: [JobCompletion]) async throws(QueueError) -> [Disposition] {
         try await settle(completions, as: [.succeeded], Self.completion)
     }
@@ -22,8 +23,8 @@ extension JobStore {
             ] + tokens(batch))
     }
 
-    /// Writes failures: final, or queued again after a pause of 2^attempt seconds (at most 5 minutes, give or take a
-    /// quarter) when retryable and attempts are left.
+    /// Writes failures. A retryable job with attempts left is scheduled again, any other one fails. The pause is
+    /// 2^attempt seconds, at most 5 minutes, ± 25 %.
     package func fail(_ failures: [JobFailure]) async throws(QueueError) -> [Disposition] {
         try await settle(failures, as: [.failed, .retried, .cancelled], Self.failure)
     }
@@ -39,8 +40,8 @@ extension JobStore {
             ] + tokens(batch))
     }
 
-    /// Gives running jobs back to the queue without having used an attempt; those whose cancellation was asked for
-    /// end as cancelled, those past their deadline as failed with `expired`.
+    /// Returns running jobs to the queue without using an attempt. Jobs whose cancellation was requested end as
+    /// cancelled. Jobs past their deadline end as failed with `expired`.
     package func release(_ releases: [JobRelease]) async throws(QueueError) -> [Disposition] {
         let dispositions = try await settle(releases, as: [.released, .cancelled, .failed], Self.returned)
         if dispositions.contains(.committed) { _ = try await query("SELECT moed.wake_idle()") }
@@ -55,12 +56,12 @@ extension JobStore {
             leases(batch) + [noText, noText, noText, notRetryable] + tokens(batch))
     }
 
-    /// Jobs and tokens, a column each.
+    /// Columns of job ids and lease tokens.
     private static func leases(_ batch: [some AttemptEnd]) -> [SQL.Bind] {
         [.value(SQLArray(batch.map(\.lease.job.rawValue))), .value(SQLArray(batch.map(\.lease.token)))]
     }
 
-    /// Token counts and milliseconds, a column each.
+    /// Columns of token counts and milliseconds.
     private static func tokens(_ batch: [some AttemptEnd]) -> [SQL.Bind] {
         func column(_ value: (Usage) -> Int) -> SQL.Bind { .value(SQLArray(batch.map { value($0.usage) })) }
         return [
@@ -70,9 +71,9 @@ extension JobStore {
         ]
     }
 
-    /// Runs a fenced statement over the items in portions and finds out what became of each.
+    /// Runs a fenced statement over the items in portions and determines the disposition of each.
     ///
-    /// - Parameter outcomes: in which the attempts end when the statement writes them.
+    /// - Parameter outcomes: outcomes of the attempts that the statement writes.
     private func settle<Item: AttemptEnd>(
         _ items: [Item], as outcomes: [AttemptOutcome], _ statement: ([Item]) -> SQL
     ) async throws(QueueError) -> [Disposition] {
@@ -92,8 +93,8 @@ extension JobStore {
         return dispositions
     }
 
-    /// One portion. When the statement fails for what is in it, it is halved until the culprit stands alone, so that
-    /// its neighbours are written.
+    /// Writes one portion. When the statement fails because of its values, the portion is halved until the item at
+    /// fault is alone. The other items are written.
     private func settle<Item: AttemptEnd>(
         _ portion: ArraySlice<Item>, _ outcomes: [AttemptOutcome], _ statement: ([Item]) -> SQL
     ) async throws(QueueError) -> [Disposition] {
@@ -102,7 +103,7 @@ extension JobStore {
         do throws(QueueError) {
             result = try await query(statement(batch))
         } catch {
-            // A right that was revoked or a server turned read-only is no fault of the answer: it is written later.
+            // A revoked right or a read-only server is not the answer's fault: the answer is written later.
             guard let reason = error.database, reason.isAboutValues else { throw error }
             guard batch.count > 1 else { return [.refused(reason)] }
             let middle = portion.startIndex + batch.count / 2
@@ -120,8 +121,8 @@ extension JobStore {
         }
     }
 
-    /// The attempts among these that ended in one of the outcomes. A statement of its own, so that it sees what a
-    /// repeated statement had to wait for.
+    /// Leases among these whose attempts ended in one of the outcomes. A separate statement sees the rows for which a
+    /// repeated statement had to wait.
     private func settled(
         _ leases: [JobLease], as outcomes: [AttemptOutcome]
     ) async throws(QueueError) -> Set<JobLease> {

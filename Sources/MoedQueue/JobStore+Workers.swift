@@ -1,12 +1,12 @@
 import MoedCore
 import MoedPostgres
 
-/// What a daemon says about itself when it starts.
+/// Registration of a daemon at its start.
 package struct WorkerRegistration: Sendable {
     package var host: String
     package var pid: Int32
     package var version: String
-    /// Names of the models it serves; `default` among them when it takes jobs that name none.
+    /// Names of the models it serves, including `default` when it runs jobs that name no model.
     package var models: [String]
     package var lease: Duration
 
@@ -19,15 +19,15 @@ package struct WorkerRegistration: Sendable {
     }
 }
 
-/// What a daemon says about itself at every beat.
+/// State of a daemon that it reports at every beat.
 package struct WorkerBeat: Sendable {
-    /// How long from now its jobs stay its own.
+    /// Time from now until the lease expires.
     package var lease: Duration
-    /// Whether it waits for work: then enqueueing notifies it.
+    /// True when the worker waits for jobs; enqueueing then notifies it.
     package var idle: Bool
     package var running: Int
     package var tokensPerSecond: Double
-    /// One line for people.
+    /// Status line for people.
     package var status: String
 
     package init(
@@ -42,7 +42,7 @@ package struct WorkerBeat: Sendable {
 }
 
 extension JobStore {
-    /// Adds a worker, with its models registered.
+    /// Adds a worker and registers its models.
     package func registerWorker(_ worker: WorkerRegistration) async throws(QueueError) -> WorkerID {
         let result = try await query(
             """
@@ -64,8 +64,8 @@ extension JobStore {
 
     /// Renews the lease.
     ///
-    /// - Returns: false when the worker was declared dead: its jobs are others' now, and it must register again.
-    ///   A lease that ran out unnoticed by anybody is renewed like any other.
+    /// - Returns: false when the worker was declared dead: it has lost its jobs and must register again. An expired
+    ///   lease of a worker that nobody declared dead is renewed.
     package func beat(_ worker: WorkerID, _ beat: WorkerBeat) async throws(QueueError) -> Bool {
         let result = try await query(
             """
@@ -83,8 +83,8 @@ extension JobStore {
         return result.affected == 1
     }
 
-    /// What the database takes this worker to be running. Those below its `first_token` too: the statement that
-    /// claimed them may have outlived its connection and the beat after it.
+    /// Leases of all jobs that this worker runs according to the database, also below its `first_token`. The statement
+    /// that claimed them may have outlived its connection and the next beat.
     package func leases(of worker: WorkerID) async throws(QueueError) -> [JobLease] {
         let held = try await query(
             "SELECT id, lease_token FROM moed.job WHERE state = 'running' AND leased_by = \(worker.rawValue)")
@@ -93,7 +93,7 @@ extension JobStore {
         }
     }
 
-    /// Ends a worker. Jobs it still holds go back to the queue without having used an attempt.
+    /// Ends a worker. Its remaining jobs return to the queue without using an attempt.
     package func unregister(_ worker: WorkerID) async throws(QueueError) {
         _ = try await release(try await leases(of: worker).map { JobRelease(lease: $0) })
         _ = try await query(

@@ -1,13 +1,13 @@
 package import MoedPostgres
 
-/// The queue as one worker sees it, over one connection.
+/// Queue operations of one worker over one connection.
 ///
-/// Every method is one round trip or few. Methods throw `QueueError`; after a lost connection the owner opens
-/// another store, and repeats the write that was under way: completions, failures and releases may be repeated.
+/// Every method is one or a few round trips and throws `QueueError`. After a lost connection the owner opens another
+/// store and repeats the pending write. Completions, failures and releases may be repeated.
 package struct JobStore: Sendable {
-    /// Jobs one statement settles, claims or moves at most, so that none takes long.
+    /// Maximum number of jobs that one statement settles, claims or moves, so that none takes long.
     package static let rowsPerStatementMax = 1000
-    /// Text one statement carries, give or take its last row; PostgreSQL takes less than a gigabyte.
+    /// Number of bytes of text after which a statement takes no more rows; PostgreSQL accepts less than a gigabyte.
     package static let bytesPerStatementMax = 16 << 20
 
     let connection: Connection
@@ -26,11 +26,11 @@ package struct JobStore: Sendable {
             })
     }
 
-    /// Names of our statements are qualified; nothing of another schema can take an operator's place.
+    /// Settings of a session. Names in our statements are qualified, and no other schema can replace an operator.
     ///
-    /// Every statement begins with few rows and finds the others by index, however many there are. Statistics say
-    /// otherwise when the queue has just been filled or emptied: a plan made from them read the whole table, and
-    /// compiling one took seconds.
+    /// Every statement starts with few rows and finds the others by index, however many there are. Statistics are wrong
+    /// when the queue has just been filled or emptied. Plans made from them read the whole table, and compiling one
+    /// took seconds.
     package static let session = """
         SET search_path = pg_catalog;
         SET plan_cache_mode = force_generic_plan;
@@ -71,7 +71,7 @@ package struct JobStore: Sendable {
 }
 
 extension String {
-    /// PostgreSQL's text has no NUL character; JSON bodies keep theirs as an escape.
+    /// Text with U+FFFD for each NUL, which PostgreSQL's text cannot hold; JSON bodies keep NUL as an escape.
     var withoutNUL: String {
         utf8.contains(0)
             ? String(decoding: utf8.flatMap { $0 == 0 ? Array("\u{FFFD}".utf8) : [$0] }, as: UTF8.self) : self

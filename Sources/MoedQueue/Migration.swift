@@ -4,8 +4,8 @@ package struct Migration: Sendable, Equatable {
     /// File name without its ending.
     package var name: String
     package var sql: String
-    /// Programs whose last migration is this one or a later one work with the schema as this one leaves it; nil: only
-    /// those that have it. Say it when a migration only adds: then daemons can be replaced one by one.
+    /// Oldest last migration of a program that works with the schema after this one; nil: only programs that have this
+    /// one. Set it when a migration only adds: then daemons can be replaced one by one.
     package var worksSince: Int?
 
     package init(version: Int, name: String, sql: String, worksSince: Int? = nil) {
@@ -15,7 +15,7 @@ package struct Migration: Sendable, Equatable {
         self.worksSince = worksSince
     }
 
-    /// All migrations of this program in order. A file is never changed once it was released: a new one follows.
+    /// All migrations of this program in order. A released file is never changed: a new one follows.
     package static let all: [Migration] = [
         Migration(version: 1, name: "m0001_tables", PackageResources.m0001_tables_sql),
         Migration(version: 2, name: "m0002_enqueue", PackageResources.m0002_enqueue_sql),
@@ -32,8 +32,8 @@ package struct Migration: Sendable, Equatable {
         Migration(version: 13, name: "m0013_readable", PackageResources.m0013_readable_sql, worksSince: 11),
     ]
 
-    /// Roles, grants and row security: run after the migrations where they are wanted, as often as one likes, and
-    /// not recorded in `moed.migration`.
+    /// Roles, grants and row security. The script runs after the migrations where roles are wanted. It may run again at
+    /// any time and is not recorded in `moed.migration`.
     package static let roles = Migration(version: 0, name: "roles", PackageResources.roles_sql)
 
     private init(version: Int, name: String, _ bytes: [UInt8], worksSince: Int? = nil) {

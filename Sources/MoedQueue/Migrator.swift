@@ -1,10 +1,10 @@
 package import MoedPostgres
 
-/// Brings the schema `moed` to the version of this program.
+/// Migrates the schema `moed` to the version of this program.
 package struct Migrator: Sendable {
     /// Key of the advisory lock under which migrations run: "moed" in ASCII.
     private static let lockKey: Int64 = 0x6D6F_6564
-    /// Oldest PostgreSQL with views of `security_invoker`.
+    /// Oldest server version that has `security_invoker` views.
     private static let serverVersionMin = 150_000
 
     private let connection: Connection
@@ -15,10 +15,10 @@ package struct Migrator: Sendable {
         self.migrations = migrations
     }
 
-    /// A migrator with a connection of its own.
+    /// Opens a migrator with a connection of its own.
     package static func connect(conninfo: String) async throws(QueueError) -> Migrator {
         var settings = ConnectionSettings(conninfo: conninfo, applicationName: "moed migrate")
-        // An index build on a large table takes its time.
+        // Building an index on a large table may take long.
         settings.statementTimeout = .seconds(3600)
         let settled = settings
         return Migrator(
@@ -29,17 +29,17 @@ package struct Migrator: Sendable {
 
     package func close() async { await connection.close() }
 
-    /// The migrations that are yet to be applied, in order.
+    /// Pending migrations, in order.
     ///
-    /// - Throws: `QueueError` of code `schemaNewer` or `schemaChanged` when the database is not one of ours to change.
+    /// - Throws: `QueueError` of code `schemaNewer` or `schemaChanged` when this program must not change the database.
     package func plan() async throws(QueueError) -> [Migration] {
         try await attempt { connection in try self.pending(connection) }
     }
 
-    /// Applies what is pending, all in one transaction, and returns it; with `dryRun` everything is rolled back.
+    /// Applies all pending migrations in one transaction and returns them; with `dryRun` everything is rolled back.
     ///
-    /// - Parameter roles: creates the roles too and gives them their rights (`Migration.roles`). A schema that has
-    ///   them gets them after every migration, asked for or not: new tables are to be covered.
+    /// - Parameter roles: true also creates the roles and grants their rights (`Migration.roles`). A schema with roles
+    ///   gets them after every migration in any case, to cover new tables.
     package func apply(roles: Bool = false, dryRun: Bool = false) async throws(QueueError) -> [Migration] {
         try await attempt { connection in
             try connection.query("SELECT pg_advisory_xact_lock(\(Self.lockKey))")
@@ -72,7 +72,7 @@ package struct Migrator: Sendable {
 
     /// Checks that the database has exactly the schema of this program.
     ///
-    /// - Throws: `QueueError` saying what to do: run `moed migrate`, install a newer `moed`, or grant rights.
+    /// - Throws: `QueueError` naming the remedy: run `moed migrate`, install a newer `moed`, or grant rights.
     package func verify() async throws(QueueError) {
         let (pending, exists) = try await attempt { connection in
             (try self.pending(connection), try self.schemaExists(connection))
@@ -87,7 +87,7 @@ package struct Migrator: Sendable {
         )
     }
 
-    /// Checks that the role may do what a worker does: found out later, a missing right would hold up finished jobs.
+    /// Checks that the role has the rights of a worker. Detected later, a missing right would hold up finished jobs.
     private func verifyRights() async throws(QueueError) {
         let missing = try await attempt { connection in
             try connection.query(

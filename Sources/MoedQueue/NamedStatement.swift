@@ -2,18 +2,18 @@ import MoedPostgres
 
 /// A statement in a file of `Statements/`, embedded in the program.
 ///
-/// The file begins with comments: a line that names it, and a line for each parameter, as in `-- $1 worker bigint: …`.
+/// The file begins with comments: a line with its name, and a line for each parameter, as in `-- $1 worker bigint: …`.
 package struct NamedStatement: Sendable {
     package struct Parameter: Sendable, Equatable {
         package var name: String
-        /// As PostgreSQL spells it, e.g. `bigint[]`.
+        /// Type as PostgreSQL spells it, e.g. `bigint[]`.
         package var type: String
     }
 
     /// File name without its ending.
     package let name: String
     package let text: String
-    /// In the order of their numbers.
+    /// Parameters in the order of their numbers.
     package let parameters: [Parameter]
 
     package init(name: String, text: String) {
@@ -57,12 +57,12 @@ extension NamedStatement {
         "text": String.sqlType, "text[]": SQLArray<String>.sqlType, "boolean[]": SQLArray<Bool>.sqlType,
     ]
 
-    /// Types of the parameters in `pg_type`; nil for one that no statement has had yet.
+    /// Type ids of the parameters in `pg_type`; nil for a type that `types` lacks.
     fileprivate var parameterTypes: [UInt32?] { parameters.map { Self.types[$0.type] } }
 }
 
 extension SQL {
-    /// A statement of a file with the values of its parameters, whose types are those of the file's header.
+    /// Statement of a file with values for its parameters; their types are those of the file's header.
     init(_ statement: NamedStatement, _ binds: [Bind]) {
         assert(
             binds.map(\.type) == statement.parameterTypes,

@@ -1,6 +1,6 @@
 package import MoedPostgres
 
-/// Why the queue cannot do what was asked.
+/// Error of a queue operation.
 package struct QueueError: Error, Sendable, Equatable, CustomStringConvertible {
     package enum Code: Sendable, Equatable {
         /// The database call failed; see `database`.
@@ -13,14 +13,14 @@ package struct QueueError: Error, Sendable, Equatable, CustomStringConvertible {
         case schemaNewer
         /// A migration was changed after it had been applied.
         case schemaChanged
-        /// The role may not do what a worker has to.
+        /// The role lacks a right that a worker needs.
         case rightsMissing
-        /// PostgreSQL older than 15.
+        /// The server is older than PostgreSQL 15.
         case serverTooOld
     }
 
     package var code: Code
-    /// Says what to do, where something can be done.
+    /// Message that names the remedy, if there is one.
     package var message: String
     package var database: DatabaseError?
 
@@ -40,7 +40,7 @@ package struct QueueError: Error, Sendable, Equatable, CustomStringConvertible {
     package var description: String { message }
 }
 
-/// Runs database calls whose errors leave this module as `QueueError`.
+/// Runs database calls and converts their errors to `QueueError`.
 package func queueing<R>(_ body: () async throws(DatabaseError) -> R) async throws(QueueError) -> R {
     do throws(DatabaseError) {
         return try await body()

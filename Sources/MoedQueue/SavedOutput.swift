@@ -1,14 +1,14 @@
 package import MoedCore
 package import MoedPostgres
 
-/// Checkpointed output as a claim returns it: a JSON array of pieces, ordered by choice and first token, each an object
-/// `{"choice": 0, "first_token": 0, "token_ids": [5, 6]}`.
+/// Checkpointed output as a claim returns it: a JSON array of pieces, ordered by choice and first token. A piece is an
+/// object `{"choice": 0, "first_token": 0, "token_ids": [5, 6]}`.
 package enum SavedOutput {
-    /// Puts the pieces together, by choice. A piece that does not begin where the one before it ends is left out, and
-    /// all that follow it.
+    /// Concatenates the pieces by choice. A piece that does not begin at the end of the previous one is left out, with
+    /// all pieces after it.
     ///
     /// - Parameter json: nil when nothing is checkpointed.
-    /// - Throws: `DatabaseError(.protocolViolation)` when the text is something else.
+    /// - Throws: `DatabaseError(.protocolViolation)` when the text has another form.
     package static func tokens(json: String?) throws(DatabaseError) -> [Int: [TokenID]] {
         guard let json else { return [:] }
         let value: JSONValue

@@ -4,14 +4,14 @@ package import Logging
 package struct JournalEntry: Sendable, Equatable {
     package private(set) var fields: [String] = []
 
-    /// Longer values are cut: an entry is one state change, not a place for documents.
+    /// Maximum length of a value in bytes; longer values are cut, because an entry describes one state change.
     private static let valueBytesMax = 4096
-    /// journald drops entries with more than 1024 fields; ours have a dozen.
+    /// Maximum number of metadata fields. journald drops entries with more than 1024 fields; ours have a dozen.
     private static let metadataMax = 64
 
     /// - Parameters:
     ///   - identifier: `SYSLOG_IDENTIFIER`, the name in the short output of journalctl.
-    ///   - label: the logger's, kept as `MOED_LOGGER`.
+    ///   - label: label of the logger, stored as `MOED_LOGGER`.
     ///   - metadata: each key becomes a field `MOED_KEY`, e.g. `job_id` → `MOED_JOB_ID`.
     package init(
         level: Logger.Level, message: String, identifier: String, label: String, metadata: Logger.Metadata
@@ -30,8 +30,8 @@ package struct JournalEntry: Sendable, Equatable {
         fields.append("\(name)=\(LogText.oneLine(value, bytesMax: Self.valueBytesMax))")
     }
 
-    /// The field for a metadata key: upper-case letters, digits and underscores after `MOED_`, at most journald's
-    /// 64 bytes. The prefix keeps a key from posing as journald's own `_PID` or as `MESSAGE`.
+    /// Field name of a metadata key: upper-case letters, digits and underscores after `MOED_`, at most journald's 64
+    /// bytes. The prefix keeps a key from posing as journald's own `_PID` or as `MESSAGE`.
     package static func fieldName(_ key: String) -> String? {
         let name = key.utf8.prefix(64 - prefix.utf8.count).map { byte -> Character in
             switch byte {
@@ -48,7 +48,7 @@ package struct JournalEntry: Sendable, Equatable {
 }
 
 extension Logger.Level {
-    /// The priority of syslog(3) that journalctl filters by.
+    /// Priority of syslog(3), by which journalctl filters.
     var syslogPriority: Int {
         switch self {
         case .trace, .debug: 7

@@ -2,8 +2,8 @@ import CSystemd
 import Glibc
 package import Logging
 
-/// Writes log events to the journal with their metadata as fields of their own, so that
-/// `journalctl MOED_JOB_ID=17` finds what happened to a job.
+/// Writes log events to the journal. Their metadata become fields, so that `journalctl MOED_JOB_ID=17` finds the events
+/// of a job.
 package struct JournalLogHandler: LogHandler {
     package var logLevel: Logger.Level
     package var metadata: Logger.Metadata = [:]
@@ -37,7 +37,7 @@ package struct JournalLogHandler: LogHandler {
         fallback.write(event, all.merging(["journal_errno": "\(-result)"]) { own, _ in own })
     }
 
-    /// Whether journald listens on this machine. sd_journal_sendv reports success when it does not.
+    /// True when journald listens on this machine. When it does not, sd_journal_sendv still reports success.
     package static var isAvailable: Bool { unsafe access("/run/systemd/journal/socket", W_OK) == 0 }
 
     /// - Returns: 0, or a negative errno.
@@ -62,7 +62,7 @@ package struct JournalLogHandler: LogHandler {
 }
 
 extension LogEvent {
-    /// The event's metadata over the provider's over the handler's; the error, if any, under `error`.
+    /// Merges the event's metadata over the provider's over the handler's; an error is added under `error`.
     func metadata(over base: Logger.Metadata, provider: Logger.MetadataProvider?) -> Logger.Metadata {
         var all = base
         if let provider { all.merge(provider.get()) { _, new in new } }

@@ -1,13 +1,13 @@
 import Glibc
 package import Logging
 
-/// Where this process's log goes: decided once at start, then used to make each logger's handler.
+/// Destination of this process's log. It is chosen once at the start and makes each logger's handler.
 package enum LogDestination: Sendable, Equatable {
     case journal
-    /// Lines on stderr; marked with priorities when the journal is what reads them.
+    /// Lines on stderr; they carry priority marks when the journal reads them.
     case stderr(marksPriority: Bool)
 
-    /// The journal when stderr is connected to it and its socket can be reached, else lines on stderr.
+    /// Chooses the journal when stderr is connected to it and its socket is reachable, otherwise lines on stderr.
     package init(
         _ environment: SupervisionEnvironment, journalIsAvailable: Bool = JournalLogHandler.isAvailable
     ) {

@@ -1,9 +1,9 @@
 /// Makes text from outside (a model's name, a database error, a job's label) harmless in a log.
 enum LogText {
-    /// The text on one line, with control characters written as escapes and a limit in UTF-8 bytes.
+    /// Text on one line, with control characters escaped and a limit in UTF-8 bytes.
     ///
-    /// Besides C0 and C1 controls, the Unicode line and paragraph separators and the bidirectional overrides are
-    /// escaped: they would forge a line or reverse one on the reader's terminal.
+    /// C0 and C1 controls, the Unicode line and paragraph separators and the bidirectional overrides are escaped. They
+    /// would forge a line or reverse one on the reader's terminal.
     static func oneLine(_ text: String, bytesMax: Int) -> String {
         var result = ""
         var bytes = 0

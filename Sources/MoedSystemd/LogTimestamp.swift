@@ -1,8 +1,8 @@
 import Glibc
 
-/// A point of wall-clock time as a log line shows it.
+/// Wall-clock time as a log line shows it.
 package struct LogTimestamp: Sendable, Equatable, CustomStringConvertible {
-    /// Since 1970-01-01T00:00:00Z, without leap seconds.
+    /// Milliseconds since 1970-01-01T00:00:00Z, without leap seconds.
     package var milliseconds: Int64
 
     package init(milliseconds: Int64) { self.milliseconds = milliseconds }
@@ -26,7 +26,7 @@ package struct LogTimestamp: Sendable, Equatable, CustomStringConvertible {
 
     /// The Gregorian date of a day counted from 1970-01-01.
     ///
-    /// Years are taken to begin in March, so that the leap day is a year's last and months have fixed offsets.
+    /// Years begin in March here, so that the leap day is a year's last and months have fixed offsets.
     private static func date(ofDay day: Int64) -> (year: Int64, month: Int64, day: Int64) {
         let daysIn400Years: Int64 = 146_097
         let sinceMarch0 = day + 719_468

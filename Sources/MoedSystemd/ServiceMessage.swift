@@ -2,16 +2,17 @@
 package enum ServiceMessage: Sendable, Equatable {
     /// Start-up is complete: the model is resident and the database has been checked.
     case ready
-    /// A SIGHUP is being worked on; `ready` ends it. Monotonic time in microseconds (systemd ≥ 253 wants it).
+    /// A SIGHUP is being handled; `ready` ends it. The value is monotonic time in microseconds (systemd ≥ 253 requires
+    /// it).
     case reloading(monotonicMicroseconds: UInt64)
-    /// Shutdown has begun. Final: nothing may be started after it.
+    /// Shutdown has begun, and nothing may start after it.
     case stopping
     /// One line for `systemctl status`.
     case status(String)
     /// Start-up or shutdown will not take longer than this from now.
     case extendTimeout(Duration)
     case watchdog
-    /// An invariant is broken: restart now instead of when the watchdog runs out.
+    /// An invariant is broken: systemd restarts the daemon now instead of when the watchdog runs out.
     case watchdogTrigger
     /// The errno that ended the daemon, shown by `systemctl status`.
     case errno(Int32)
@@ -30,7 +31,8 @@ package enum ServiceMessage: Sendable, Equatable {
         }
     }
 
-    /// systemd drops a notification datagram of more than 4 KiB as a whole; a status line is read by people.
+    /// Maximum length of a status line, for readability. systemd drops a notification datagram of more than 4 KiB as a
+    /// whole.
     private static let statusBytesMax = 512
 }
 

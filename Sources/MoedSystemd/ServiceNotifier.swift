@@ -1,22 +1,22 @@
 import Glibc
 
-/// Tells the service manager how the daemon is doing.
+/// Reports the daemon's state to the service manager.
 ///
-/// Speaks the datagram protocol of sd_notify(3) to a socket whose address is passed in, so that nothing here
-/// reads the process's environment; `sd_notify` itself can only do that.
+/// Sends datagrams as in sd_notify(3) to the given socket address. `sd_notify` itself reads the address from the
+/// process's environment, which nothing here does.
 package struct ServiceNotifier: Sendable {
     package enum Outcome: Sendable, Equatable {
         case sent
-        /// Not started by a service manager that wants to know.
+        /// No service manager asked for notifications.
         case notSupervised
-        /// The datagram was not taken; the value is errno.
+        /// The datagram was not accepted; the value is errno.
         case failed(errno: Int32)
     }
 
     private let address: SocketAddress?
 
     /// - Parameter socket: `NOTIFY_SOCKET`'s value; nil makes every notification a no-op.
-    /// - Throws: `NotifierError` when the address is neither an absolute path nor an abstract name, or too long.
+    /// - Throws: `NotifierError` when the address is too long, or neither an absolute path nor an abstract name.
     package init(socket: String?) throws(NotifierError) {
         guard let socket else {
             address = nil
@@ -25,8 +25,8 @@ package struct ServiceNotifier: Sendable {
         address = try SocketAddress(socket)
     }
 
-    /// Sends the messages as one datagram. Never blocks: a service manager that does not read must not
-    /// stop generation.
+    /// Sends the messages as one datagram. It never blocks: a service manager that does not read must not stop
+    /// generation.
     @discardableResult
     package func send(_ messages: ServiceMessage...) -> Outcome { send(messages) }
 
@@ -41,7 +41,7 @@ package struct ServiceNotifier: Sendable {
             let flags = Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT)
             return unsafe sendto(descriptor, text, text.count, flags, pointer, length)
         }
-        // One datagram is taken as a whole or not at all.
+        // A datagram is accepted as a whole or not at all.
         return sent == text.count ? .sent : .failed(errno: Glibc.errno)
     }
 }
@@ -57,7 +57,7 @@ package struct NotifierError: Error, Sendable, Equatable, CustomStringConvertibl
     }
 }
 
-/// A Unix-domain address with its true length: an abstract name is not terminated by a zero byte.
+/// Unix-domain address with its exact length: an abstract name is not terminated by a zero byte.
 private struct SocketAddress: Sendable {
     private let bytes: [UInt8]
 

@@ -17,8 +17,9 @@ package struct StderrLogHandler: LogHandler {
     private static let lineBytesMax = 16 << 10
 
     /// - Parameters:
-    ///   - descriptor: where the lines go.
-    ///   - marksPriority: begin lines with `<6>`, the level as sd-daemon(3) has it, for a journal that reads stderr.
+    ///   - descriptor: file descriptor that receives the lines.
+    ///   - marksPriority: true begins lines with their level as in sd-daemon(3), e.g. `<6>`, for a journal that reads
+    ///     stderr.
     ///   - now: the wall clock.
     package init(
         label: String, level: Logger.Level, descriptor: Int32 = STDERR_FILENO, marksPriority: Bool = false,
@@ -49,7 +50,7 @@ package struct StderrLogHandler: LogHandler {
         }
         let bytes = Array((line + "\n").utf8)
         var written = 0
-        // A line that cannot be written has no other place to go; it must not stop the daemon either.
+        // A line that cannot be written is lost, because it must not stop the daemon.
         while written < bytes.count {
             let count = unsafe bytes.withUnsafeBytes { buffer in
                 unsafe Glibc.write(
@@ -61,7 +62,7 @@ package struct StderrLogHandler: LogHandler {
         }
     }
 
-    /// The text as it is, or in quotes when it could be taken for several `key=value` pairs.
+    /// Text as it is, or in quotes when it could be read as several `key=value` pairs.
     private static func quoted(_ text: String, bytesMax: Int) -> String {
         let line = LogText.oneLine(text, bytesMax: bytesMax)
         guard line.isEmpty || line.contains(where: { $0 == " " || $0 == "=" || $0 == "\"" || $0 == "\\" })

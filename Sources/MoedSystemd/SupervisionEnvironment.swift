@@ -1,18 +1,18 @@
 import Glibc
 
-/// What systemd told this process about itself, read from the environment that was passed in.
+/// Values that systemd passes to this process, read from the given environment.
 ///
 /// Every member is nil outside of systemd. Sources: sd_notify(3), sd_watchdog_enabled(3), systemd.exec(5).
 package struct SupervisionEnvironment: Sendable, Equatable {
     /// Address of the datagram socket for notifications; `@` at its start stands for an abstract name.
     package var notifySocket: String?
-    /// A `WATCHDOG=1` is due at least this often.
+    /// Maximum time between two `WATCHDOG=1`.
     package var watchdogInterval: Duration?
     /// Device and inode of the journal stream that stdout or stderr was connected to.
     package var journalStream: String?
 
-    /// - Parameter processID: `WATCHDOG_PID` must name this process, or the watchdog is not ours to feed:
-    ///   the variable is inherited by children.
+    /// - Parameter processID: id of this process. Children inherit the variables, so a `WATCHDOG_PID` of another
+    ///   process turns the watchdog off.
     package init(_ environment: [String: String], processID: Int32 = getpid()) {
         notifySocket = environment["NOTIFY_SOCKET"].flatMap { $0.isEmpty ? nil : $0 }
         journalStream = environment["JOURNAL_STREAM"].flatMap { $0.isEmpty ? nil : $0 }
@@ -22,8 +22,8 @@ package struct SupervisionEnvironment: Sendable, Equatable {
         }
     }
 
-    /// Whether `descriptor` is still the journal's stream: a daemon whose stderr was redirected is not
-    /// logging to the journal although `JOURNAL_STREAM` is set.
+    /// True when `descriptor` is the journal's stream. A daemon with redirected stderr does not log to the journal,
+    /// although `JOURNAL_STREAM` is set.
     package func isJournal(_ descriptor: Int32) -> Bool {
         guard let journalStream else { return false }
         var status = stat()

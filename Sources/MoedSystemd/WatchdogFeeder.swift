@@ -1,6 +1,6 @@
 /// Feeds the service manager's watchdog for as long as the policy allows it.
 package struct WatchdogFeeder: Sendable {
-    /// What one check led to, for the log: a stuck loop is named long before the restart hides it.
+    /// Event of a check, for the log: a stuck loop is named long before the restart.
     package enum Event: Sendable, Equatable {
         case stuck([WatchdogPolicy.Stuck])
         case recovered
@@ -14,8 +14,8 @@ package struct WatchdogFeeder: Sendable {
     private var isStuck = false
 
     /// - Parameters:
-    ///   - policy: watches its loops already.
-    ///   - read: the counters' present values by loop name.
+    ///   - policy: policy that already watches its loops.
+    ///   - read: returns the counters' current values by loop name.
     ///   - report: called when the state changes, not at each check.
     package init(
         notifier: ServiceNotifier, policy: WatchdogPolicy,

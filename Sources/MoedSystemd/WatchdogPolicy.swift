@@ -1,12 +1,12 @@
-/// Decides whether the watchdog may be fed: only when every watched loop has proved that it lives.
+/// Decides when the watchdog may be fed: only when every watched loop has made progress.
 ///
-/// A timer that feeds the watchdog proves that timers work. Here each loop has a counter that it advances by real
-/// work; the policy sees the counters' values and the time, and nothing else. Times are measured from any fixed
-/// origin of a monotonic clock.
+/// Each loop advances a counter by real work, because feeding from a timer would only prove that timers work. The
+/// policy sees the counters' values and the time, and nothing else. Times are measured from any fixed origin of a
+/// monotonic clock.
 package struct WatchdogPolicy: Sendable, Equatable {
-    /// A loop that has not moved for longer than it may.
+    /// Loop without progress for longer than its limit.
     package struct Stuck: Sendable, Equatable, CustomStringConvertible {
-        /// As it was registered, e.g. `sweep loop`.
+        /// Registered name of the loop, e.g. `sweep loop`.
         package var loop: String
         package var silence: Duration
 
@@ -22,7 +22,7 @@ package struct WatchdogPolicy: Sendable, Equatable {
 
     package enum Verdict: Sendable, Equatable {
         case feed
-        /// Let the watchdog run out; the loops at fault, longest silence first.
+        /// The watchdog is not fed. The value lists the stuck loops, longest silence first.
         case withhold([Stuck])
     }
 
@@ -40,13 +40,13 @@ package struct WatchdogPolicy: Sendable, Equatable {
     /// - Parameter interval: the service manager restarts the daemon after this long without a feed.
     package init(interval: Duration) { self.interval = interval }
 
-    /// How often to ask: a feed is due at half the interval, and one check may come late.
+    /// Time between two checks: a feed is due at half the interval, and one check may come late.
     package var checkEvery: Duration { interval / 4 }
 
-    /// Begins to watch a loop, or changes how long it may be silent; it counts as alive at `now`.
+    /// Starts to watch a loop, or changes its limit; the loop counts as alive at `now`.
     ///
-    /// - Parameter ageMax: silence that is still taken for life; nil is half the watchdog interval, so that a loop
-    ///   which stops leads to a restart after at most one and a half intervals.
+    /// - Parameter ageMax: maximum time without progress; nil is half the watchdog interval. A stopped loop then leads
+    ///   to a restart after at most one and a half intervals.
     package mutating func watch(_ name: String, value: UInt64, at now: Duration, ageMax: Duration? = nil) {
         loops.removeAll { $0.name == name }
         loops.append(
@@ -54,10 +54,10 @@ package struct WatchdogPolicy: Sendable, Equatable {
                 name: name, ageMax: ageMax ?? interval / 2, value: value, valueAtFeed: value, changedAt: now))
     }
 
-    /// Ends the watch over a loop that has finished in order.
+    /// Stops watching a loop that has ended normally.
     package mutating func forget(_ name: String) { loops.removeAll { $0.name == name } }
 
-    /// Takes the counters' present values. A watched loop without a value is taken as not having moved.
+    /// Checks the counters' current values. A watched loop without a value counts as without progress.
     package mutating func check(_ values: [String: UInt64], at now: Duration) -> Verdict {
         for index in loops.indices {
             guard let value = values[loops[index].name], value != loops[index].value else { continue }

@@ -6,9 +6,9 @@ import MoedLocal
 import MoedWeights
 import MoedWorker
 
-/// Figures of one moment as metrics. Counters begin with the process; the queue's own story is in the database.
+/// Figures of one moment as metrics. Counters start with the process; the database holds the queue's history.
 struct DaemonMetrics {
-    /// Where the figures are.
+    /// Sources of the figures.
     struct Source: Sendable {
         private let report: WorkerReport
         private let sweeps: SweepThread
@@ -34,12 +34,12 @@ struct DaemonMetrics {
     var report: WorkerReport.State
     var engine: SweepThread.Snapshot
     var streaming: StreamingFigures
-    /// How the memory's budget was shared out; nil without one.
+    /// Memory plan under the budget; nil without a budget.
     var memory: MemoryPlan?
 
     var all: [Metric] { jobs + sweeps + experts + memoryUse }
 
-    /// Healthy while jobs can be taken and answers written.
+    /// Health of the daemon: healthy while it can claim jobs and write answers.
     var health: Health {
         switch report.phase {
         case .loading(let percent): Health(isHealthy: false, text: "loading weights, \(percent) %")

@@ -7,22 +7,22 @@ import MoedSystemd
 import MoedWorker
 import ServiceLifecycle
 
-/// Tells the service manager and the terminal how the daemon is doing, and feeds the watchdog while it lives.
+/// Reports the daemon's state to the service manager and the terminal, and feeds the watchdog.
 struct HostService: Service {
-    /// People read it; more often would only fill `systemctl status` with noise.
+    /// Time between two status lines. People read them; a shorter time would only add noise to `systemctl status`.
     private static let statusEvery = Duration.seconds(1)
 
     let notifier: ServiceNotifier
     let report: WorkerReport
     let sweeps: SweepThread
     let streaming: StreamingMeter
-    /// Counters of the loops that must not stand still, by name.
+    /// Progress counters of the watched loops, by name.
     let readProgress: @Sendable () -> [String: UInt64]
     let watchdogInterval: Duration?
     let showsProgress: Bool
     let log: Logger
 
-    /// - Throws: `ConfigurationProblem` when a model that is ready early turns out to be damaged.
+    /// - Throws: `ConfigurationProblem` when a model that was ready early is damaged.
     func run() async throws {
         let clock = ContinuousClock()
         let start = clock.now
@@ -50,7 +50,8 @@ struct HostService: Service {
             let now = clock.now
             lostSince = state.databaseLostSince == nil ? nil : lostSince ?? now
             let elapsed = last.time.duration(to: now).seconds
-            // A sweep may last longer than the time between two lines: most would show nothing, one all of it.
+            // A sweep may last longer than the time between two lines. Most lines would then show no tokens and one
+            // line all of them.
             let sweep = engine.lastSweep
             let isLong = sweep.duration > Self.statusEvery
             let (tokens, time) =
@@ -61,7 +62,7 @@ struct HostService: Service {
             let read = StreamingText(before: figures, now: streaming.current, seconds: elapsed)
             if let change = read.change { log.notice("\(change)") }
             if let failure = read.failure { log.error("\(failure)") }
-            // Found later than before it was ready, but the same: jobs wait for a sound model.
+            // Damage found after the model is ready also ends the daemon: its jobs wait for a sound model.
             if let damage = read.now.damage { throw ConfigurationProblem("model.path: \(damage)") }
             figures = read.now
             let text = StatusText(
@@ -77,7 +78,7 @@ struct HostService: Service {
                 if showsProgress { showProgress(text) }
             }
             last = (now, engine.generatedTokens, text)
-            // Ends with the task: a cancelled sleep is the way out of the loop.
+            // A cancelled sleep returns at once, and the loop ends.
             try? await Task.sleep(for: Self.statusEvery)
         }
     }
@@ -86,11 +87,11 @@ struct HostService: Service {
         if Host.isTerminal(2) { Host.printErrorInPlace(text) } else { Host.printError(text) }
     }
 
-    /// An idle sweep loop proves its life by answering; a busy one by its layers.
+    /// Probes the sweep thread: an idle loop progresses by its answer, a busy one by its layers.
     private func probeSweepThread() async {
         while !Task.isCancelled {
             await sweeps.answerProbe()
-            // Ends with the task, as above.
+            // A cancelled sleep returns at once, and the loop ends.
             try? await Task.sleep(for: .seconds(1))
         }
     }

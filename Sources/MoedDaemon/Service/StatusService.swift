@@ -2,7 +2,7 @@ import Logging
 import MoedFront
 import ServiceLifecycle
 
-/// Figures and health of the daemon over HTTP, for whoever watches many of them.
+/// Serves metrics and health of the daemon over HTTP, for monitoring.
 struct StatusService: Service {
     let address: StatusAddress
     let metrics: DaemonMetrics.Source
@@ -17,7 +17,7 @@ struct StatusService: Service {
             log.info("metrics: http://\(address)/metrics, /healthz")
             await cancelWhenGracefulShutdown { await server.run() }
         } catch {
-            // Jobs are worth more than being watched.
+            // The daemon runs without its status server: jobs matter more than monitoring.
             log.error("status.listen: \(error)")
             try? await gracefulShutdown()
         }

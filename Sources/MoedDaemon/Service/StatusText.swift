@@ -3,18 +3,19 @@ import MoedHost
 import MoedLocal
 import MoedWorker
 
-/// Figures of one moment, and the sentences made of them for `systemctl status` and the terminal.
+/// Figures of one moment, and their status texts for `systemctl status` and the terminal.
 struct StatusText: Equatable {
     var report: WorkerReport.State
     var engine: SweepThread.Snapshot
-    /// Generated tokens a second since the last moment.
+    /// Generated tokens per second since the previous figures.
     var tokensPerSecond: Double
-    /// What streaming experts does; nil when it does nothing.
+    /// Status text about expert streaming; nil when no expert was needed.
     var streaming: String?
-    /// How long the database has been away.
+    /// Time since the database connection was lost; nil while it is connected.
     var databaseLostFor: Duration?
 
-    /// The last line of a run that showed its progress: "44 jobs in 2.1 s: 38 done, 6 failed, 1277 tokens (608/s)".
+    /// Last line of a run that showed its progress: "44 jobs in 2.1 s: 38 done, 6 failed, 1277 tokens generated
+    /// (608/s)".
     static func summary(
         _ report: WorkerReport.State, _ engine: SweepThread.Snapshot, elapsed: Duration
     ) -> String {
@@ -25,7 +26,7 @@ struct StatusText: Equatable {
             + "\(report.failed) failed, \(engine.generatedTokens) tokens generated (\(rate)/s)"
     }
 
-    /// For `STATUS=`: "Running 24 (thinking, ≤2048), 118 queued, 41 tok/s".
+    /// Text for `STATUS=`: "Running 24 (thinking, ≤2048), 118 queued, 41 tok/s".
     var status: String {
         switch report.phase {
         case .loading(let percent): return "Loading weights \(percent) %"

@@ -5,7 +5,7 @@
 package struct SettingKey: Sendable {
     /// A value for the example file, for keys whose default is empty.
     enum Example: Sendable, Equatable {
-        /// The default says it.
+        /// The file sets the key to its default.
         case none
         /// The file sets the key to this value.
         case set(String)
@@ -15,9 +15,9 @@ package struct SettingKey: Sendable {
 
     /// Dotted path in the YAML file, e.g. `queue.poll_interval`.
     package let path: String
-    /// The default as it would be written in the file; empty when the key must be given or is derived.
+    /// Default as written in the file; empty when the key is required or its value is derived.
     package let fallback: String
-    /// Whole sentences. They say what `0`, `auto` and an empty value mean.
+    /// Explanation in whole sentences. It states the meaning of `0`, `auto` and an empty value.
     package let explanation: String
     let example: Example
 
@@ -28,14 +28,14 @@ package struct SettingKey: Sendable {
         self.explanation = explanation
     }
 
-    /// `queue.poll_interval` is read from `MOED_QUEUE_POLL_INTERVAL`.
+    /// Environment variable of the key: `MOED_QUEUE_POLL_INTERVAL` for `queue.poll_interval`.
     package var environmentName: String {
         "MOED_" + path.uppercased().map { $0 == "." ? "_" : String($0) }.joined()
     }
 
-    /// The part of the path before the dot.
+    /// Part of the path before the dot.
     var section: Substring { path.prefix { $0 != "." } }
-    /// The part of the path after the dot.
+    /// Part of the path after the dot.
     var name: Substring { path.dropFirst(section.count + 1) }
 
     static let databaseURL = SettingKey(

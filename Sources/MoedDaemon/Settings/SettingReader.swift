@@ -1,6 +1,6 @@
 import MoedCore
 
-/// Turns raw setting texts into values and collects what is wrong with them.
+/// Turns raw setting texts into values and collects the problems.
 struct SettingReader {
     private let sources: SettingSources
     private(set) var problems: [ConfigurationProblem]

@@ -1,11 +1,11 @@
 package import MoedCore
 import Yams
 
-/// Raw values from file, environment and flags, the later ones winning, each with where it came from.
+/// Raw values from file, environment and flags, each with its origin. Later sources win.
 package struct SettingSources: Sendable {
     package struct Value: Sendable, Equatable {
         package var text: String
-        /// For messages: `moed.yaml:12`, `MOED_QUEUE_LEASE`, `--set`.
+        /// Origin for messages: `moed.yaml:12`, `MOED_QUEUE_LEASE`, `command line`.
         package var origin: String
     }
 
@@ -16,7 +16,7 @@ package struct SettingSources: Sendable {
 
     package private(set) var values: [String: Value] = [:]
     package private(set) var problems: [ConfigurationProblem] = []
-    /// The file could not be read: then nothing can be said about what is missing.
+    /// True when the file could not be read; missing keys are then not reported.
     private(set) var isUnreadable = false
 
     package init() {}
@@ -36,7 +36,7 @@ package struct SettingSources: Sendable {
         }
     }
 
-    /// In one line, and without the text around the place, which may be a password.
+    /// One-line message without the text around the error, which may be a password.
     private static func problem(_ error: any Error, file: String) -> String {
         switch error as? YamlError {
         case .scanner(_, let problem, let mark, _), .parser(_, let problem, let mark, _),
@@ -67,7 +67,7 @@ package struct SettingSources: Sendable {
         }
     }
 
-    /// Whether there is such a key or such a section of keys.
+    /// True when the path is a key or a section of keys.
     private static func isKnown(_ path: String) -> Bool {
         SettingKey.all.contains { $0.path == path || $0.path.hasPrefix("\(path).") }
     }
@@ -99,7 +99,7 @@ package struct SettingSources: Sendable {
         values[path] = value
     }
 
-    /// " (did you mean X?)" when X is a few letters away.
+    /// Hint " (did you mean X?)" when X differs by at most three edits.
     private static func nearest(to name: String, among candidates: [String]) -> String {
         let distances = candidates.sorted().map { ($0, editDistance(Array(name), Array($0))) }
         guard let best = distances.min(by: { $0.1 < $1.1 }), best.1 <= 3 else { return "" }

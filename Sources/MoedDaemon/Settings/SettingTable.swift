@@ -1,7 +1,7 @@
 import MoedHost
 
 extension SettingSources {
-    /// Reads all sources in order: file, environment, flags. What cannot be read is among the problems.
+    /// Reads all sources in order: file, environment, flags. An unreadable file is reported among the problems.
     package static func gather(
         file: String?, environment: [String: String], flags: [(path: String, text: String)]
     ) -> SettingSources {

@@ -8,7 +8,8 @@ package import MoedLocal
 import MoedWeights
 package import MoedWorker
 
-/// The daemon's configuration, complete and checked. Read once, passed down; nothing below reads files or variables.
+/// The daemon's configuration, complete and checked. It is read once and passed down; no code below reads files or
+/// variables.
 package struct Settings: Sendable, Equatable {
     package struct Database: Sendable, Equatable {
         package var url: String
@@ -16,7 +17,7 @@ package struct Settings: Sendable, Equatable {
     /// Names under which jobs ask for the model.
     package struct Served: Sendable, Equatable {
         package var name: String
-        /// Jobs that name no model run here, too.
+        /// True when jobs that name no model also run here.
         package var servesDefault: Bool
 
         package var names: [String] { servesDefault ? [name, "default"] : [name] }
@@ -29,7 +30,7 @@ package struct Settings: Sendable, Equatable {
         package var claimMax: Int
         package var checkpointInterval: Duration
         package var checkpointTokens: Int
-        /// How long ended jobs are kept; zero is for ever.
+        /// Time after which finished jobs are deleted; zero keeps them for ever.
         package var retention: Duration
 
         package var checkpoints: CheckpointSchedule {
@@ -38,18 +39,18 @@ package struct Settings: Sendable, Equatable {
     }
 
     package var database: Database
-    /// The model and how it runs.
+    /// Model to run and options of its engine.
     package var model: ModelOptions
     package var served: Served
     package var queue: Queue
     package var shutdownGrace: Duration
-    /// Nil listens nowhere.
+    /// Address of the status server; nil starts none.
     package var statusAddress: StatusAddress?
     package var logLevel: Logger.Level
 }
 
 extension Settings {
-    /// The queue's side of a worker.
+    /// Settings of the worker that connects queue and runner.
     package func worker(drains: Bool) -> WorkerSettings {
         var worker = WorkerSettings(
             conninfo: database.url, pollInterval: queue.pollInterval, lease: queue.lease,
@@ -69,7 +70,7 @@ extension Settings {
         }
         let named = reader.text(.modelName)
         let name = named.isEmpty ? WholeFile.name(of: path) : named
-        // What the column moed.model.name holds; a name on several lines would only confuse.
+        // The column moed.model.name holds at most 256 characters; a name on several lines would be confusing.
         if name.unicodeScalars.contains(where: { $0.value < 32 }) || name.unicodeScalars.count > 256 {
             reader.report(.modelName, "must be at most 256 characters on one line")
         }

@@ -1,6 +1,6 @@
-/// An answer to a request, whole.
+/// Complete HTTP answer to a request.
 struct HTTPAnswer: Sendable, Equatable {
-    /// “200 OK”.
+    /// Status code and reason: “200 OK”.
     var status: String
     var body: String
     var type: String
@@ -11,7 +11,7 @@ struct HTTPAnswer: Sendable, Equatable {
         self.type = type
     }
 
-    /// Finds the path of a GET; everything else is refused.
+    /// Answers a GET by its path; refuses every other request.
     ///
     /// - Parameter head: request line and headers.
     init(toHead head: String, _ respond: (_ path: String) -> HTTPAnswer) {

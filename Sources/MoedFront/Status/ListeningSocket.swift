@@ -1,10 +1,10 @@
 import Glibc
 
-/// A socket that connections come from.
+/// Socket that accepts connections.
 struct ListeningSocket: ~Copyable, Sendable {
     private let descriptor: Int32
 
-    /// - Throws: `StatusServer.Failure` naming the address and why it cannot be listened on.
+    /// - Throws: `StatusServer.Failure` naming the address and the reason.
     init(_ address: StatusAddress) throws(StatusServer.Failure) {
         switch address {
         case .ip4(let host, let port):
@@ -27,7 +27,7 @@ struct ListeningSocket: ~Copyable, Sendable {
             var name = sockaddr_un()
             name.sun_family = sa_family_t(AF_UNIX)
             unsafe withUnsafeMutableBytes(of: &name.sun_path) { unsafe $0.copyBytes(from: Array(path.utf8)) }
-            // What a killed daemon left.
+            // A killed daemon leaves its socket behind.
             unsafe unlink(path)
             descriptor = try Self.listen(AF_UNIX, &name, address)
         }
@@ -63,7 +63,7 @@ struct ListeningSocket: ~Copyable, Sendable {
         }
     }
 
-    /// The next connection; nil when there is none to be had.
+    /// Accepts the next connection; nil on an error.
     func accept() -> Connection? {
         let connection = Glibc.accept(descriptor, nil, nil)
         return connection >= 0 ? Connection(connection) : nil
@@ -73,10 +73,10 @@ struct ListeningSocket: ~Copyable, Sendable {
     func wake() { shutdown(descriptor, Int32(SHUT_RDWR)) }
 }
 
-/// A client that asks once.
+/// Connection to a client that sends one request.
 struct Connection: ~Copyable {
     private let descriptor: Int32
-    /// Seconds for the request, and for the answer: a client that stops must not stop the others.
+    /// Time limit in seconds for the request, and for the answer: a stalled client must not block the others.
     private static let patience = 2
     private static let headBytesMax = 8192
 
@@ -90,7 +90,7 @@ struct Connection: ~Copyable {
 
     deinit { close(descriptor) }
 
-    /// Request line and headers; nil for a client that does not send them soon.
+    /// Reads request line and headers; nil when the client does not send them in time.
     func readHead() -> String? {
         let start = ContinuousClock.now
         var bytes: [UInt8] = []

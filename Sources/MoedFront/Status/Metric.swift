@@ -1,7 +1,7 @@
-/// A figure with its name, for Prometheus' text format (version 0.0.4).
+/// Metric for Prometheus' text format (version 0.0.4).
 package struct Metric: Sendable, Equatable {
     package enum Kind: String, Sendable {
-        /// Only grows while the process lives.
+        /// A value that only grows while the process lives.
         case counter
         case gauge
     }
@@ -20,7 +20,7 @@ package struct Metric: Sendable, Equatable {
         }
     }
 
-    /// As Prometheus wants it: base units, counters end with `_total`.
+    /// Name by Prometheus' conventions: base units, and counters end with `_total`.
     package var name: String
     package var kind: Kind
     package var help: String
@@ -43,7 +43,7 @@ package struct Metric: Sendable, Equatable {
     }
 }
 
-/// Metrics as text.
+/// Encoder of metrics in Prometheus' text format.
 package enum PrometheusText {
     package static let contentType = "text/plain; version=0.0.4; charset=utf-8"
 

@@ -1,14 +1,14 @@
-/// Where the status server listens.
+/// Address of the status server.
 package enum StatusAddress: Sendable, Equatable, CustomStringConvertible {
     case ip4(String, port: UInt16)
     case ip6(String, port: UInt16)
     /// A Unix socket, by its absolute path.
     case unix(String)
 
-    /// Longest path of a Unix socket: `sun_path` of <sys/un.h>, with its end.
+    /// Maximum length in bytes of a Unix socket's path: `sun_path` of <sys/un.h> without its terminator.
     private static let pathBytesMax = 107
 
-    /// `127.0.0.1:9464`, `[::1]:9464`, `localhost:9464` or `/run/moed/status.sock`; nil for anything else.
+    /// Reads `127.0.0.1:9464`, `[::1]:9464`, `localhost:9464` or `/run/moed/status.sock`; nil for anything else.
     package init?(_ text: String) {
         if text.hasPrefix("/") {
             guard text.utf8.count <= Self.pathBytesMax else { return nil }

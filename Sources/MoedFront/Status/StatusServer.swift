@@ -2,10 +2,10 @@ import Glibc
 import MoedHost
 import Synchronization
 
-/// Whether a daemon does its work, for load balancers and other watchers.
+/// Health of a daemon, for load balancers and monitoring.
 package struct Health: Sendable, Equatable {
     package var isHealthy: Bool
-    /// What it does, in words.
+    /// State of the daemon in words.
     package var text: String
 
     package init(isHealthy: Bool, text: String) {
@@ -16,10 +16,10 @@ package struct Health: Sendable, Equatable {
 
 /// Answers GET /metrics (Prometheus' text format) and GET /healthz (200, or 503 with the reason).
 ///
-/// One request a connection, one connection at a time, on a thread of its own: who asks are a few watchers, now and
-/// then. That is all of HTTP it knows; a library for it would bring libcurl into the program.
+/// A thread of its own serves one connection at a time and one request per connection: only a few monitors poll it. The
+/// server knows no more of HTTP; a library would bring libcurl into the program.
 package final class StatusServer: Sendable {
-    /// Why the server cannot listen.
+    /// Error of a server that cannot listen.
     package struct Failure: Error, CustomStringConvertible {
         package let description: String
     }
@@ -28,7 +28,7 @@ package final class StatusServer: Sendable {
     private let respond: @Sendable (_ path: String) -> HTTPAnswer
     private let isStopping = Atomic<Bool>(false)
 
-    /// Listens; connections wait until `run`.
+    /// Opens the listening socket; connections wait until `run`.
     ///
     /// - Throws: `Failure` naming the address.
     package init(
@@ -58,7 +58,7 @@ package final class StatusServer: Sendable {
                     serve()
                     continuation.resume()
                 }
-                // Without a thread to spare it answers on this one.
+                // When no thread can be created, the server answers on this one.
                 do { try HostThread(name: "moed-status", body).detach() } catch { body() }
             }
         } onCancel: {
@@ -70,7 +70,7 @@ package final class StatusServer: Sendable {
     private func serve() {
         while !isStopping.load(ordering: .acquiring) {
             guard let connection = socket.accept() else {
-                // Too many files are open, say: that may pass.
+                // The cause may be temporary, such as too many open files.
                 usleep(100_000)
                 continue
             }

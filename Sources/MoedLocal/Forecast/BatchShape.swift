@@ -1,14 +1,15 @@
-/// How much runs together in an engine.
+/// Batch size and rows per sweep of an engine.
 package struct BatchShape: Sendable, Equatable {
-    /// Sequences at most.
+    /// Maximum number of running sequences.
     package var slots: Int
-    /// Sequences of usual length that there is to be KV room for. As many short ones run as their room allows.
+    /// Number of running sequences of usual length for which KV capacity is planned. Up to `slots` short ones share
+    /// that capacity.
     package var longSlots: Int
-    /// Tokens in one pass through the layers, and of one prompt in it.
+    /// Maximum number of tokens in one sweep; `prefillChunk` is the maximum of one prompt in a sweep.
     package var rowsPerSweep: Int
     package var prefillChunk: Int
 
-    /// - Parameter longSlots: nil for all.
+    /// - Parameter longSlots: number of running sequences of usual length; nil means `slots`.
     package init(slots: Int, longSlots: Int? = nil, rowsPerSweep: Int, prefillChunk: Int) {
         self.slots = slots
         self.longSlots = longSlots ?? slots
@@ -16,10 +17,10 @@ package struct BatchShape: Sendable, Equatable {
         self.prefillChunk = prefillChunk
     }
 
-    /// For a model in memory: more sequences would wait longer for each other, and gain little.
+    /// Shape for a model in memory. More running sequences would add latency and gain little throughput.
     package static let inMemory = BatchShape(slots: 32, rowsPerSweep: 512, prefillChunk: 256)
 
-    /// Fills what is 0.
+    /// Replaces each field that is 0 by that of `choice`.
     package func filled(from choice: BatchShape) -> BatchShape {
         let rows = rowsPerSweep > 0 ? rowsPerSweep : max(choice.rowsPerSweep, slots)
         return BatchShape(
@@ -28,7 +29,7 @@ package struct BatchShape: Sendable, Equatable {
             prefillChunk: prefillChunk > 0 ? prefillChunk : min(choice.prefillChunk, rows))
     }
 
-    /// For the log.
+    /// Description for the log.
     package var text: String {
         let most = longSlots < slots ? "\(longSlots) to \(slots)" : "\(slots)"
         return "\(most) sequences together, \(rowsPerSweep) tokens a sweep"
@@ -36,10 +37,10 @@ package struct BatchShape: Sendable, Equatable {
 
     var isComplete: Bool { slots > 0 && rowsPerSweep > 0 && prefillChunk > 0 }
 
-    /// What a shape would do under a budget.
+    /// Predicted sweeps of a shape under a budget.
     package struct Forecast {
-        /// A sweep of all long sequences that have room, a token each; one of all sequences, were they short; and one
-        /// full of a prompt's tokens.
+        /// Three sweeps. `decode` has one token of each long sequence that fits, `short` one token of each of `slots`
+        /// short sequences. `prefill` is full of tokens of one prompt.
         package var decode: ThroughputPlan
         package var short: ThroughputPlan
         package var prefill: ThroughputPlan
@@ -53,13 +54,13 @@ package struct BatchShape: Sendable, Equatable {
 
     private static let rows = [512, 1024, 2048, 4096]
     private static let sequences = [32, 64, 128, 256]
-    /// More rows and sequences take memory: they must be worth it.
+    /// Minimum factor of throughput that justifies the memory of more rows or sequences.
     private static let gain = 1.1
 
-    /// For a model whose experts are read from a disk: as many rows and sequences as share each reading with profit,
-    /// until computing them takes as long as the disk; more of them when they are short.
+    /// Chooses the shape for a model whose experts are streamed from a disk. Rows and sequences grow while throughput
+    /// improves, until compute takes as long as the disk. The number of short sequences may grow further.
     ///
-    /// - Parameter forecast: of a shape; nil when it does not fit the budget.
+    /// - Parameter forecast: predicts the sweeps of a shape; nil when the shape does not fit the budget.
     package static func streamed(_ forecast: (BatchShape) throws -> Forecast?) rethrows -> BatchShape {
         var best = inMemory
         guard var rate = try forecast(best) else { return best }
@@ -78,7 +79,7 @@ package struct BatchShape: Sendable, Equatable {
             else { break }
             (best, rate) = (shape, next)
         }
-        // Room for long sequences is room for many short ones, which then need not run in turns.
+        // KV capacity for long sequences also holds many short ones, which then all run together.
         for count in sequences where count > best.slots {
             var shape = best
             shape.slots = count

@@ -1,7 +1,7 @@
 import MoedHost
 package import MoedWeights
 
-/// A checkpoint or pack described for people.
+/// Description of a checkpoint or pack for people.
 package struct InspectText {
     private let directory: ModelDirectory
     private let summary: CheckpointSummary
@@ -14,7 +14,7 @@ package struct InspectText {
         sparseLayers = model.shape.sparseLayers
     }
 
-    /// For logs and `moed check`: "Qwen3MoeForCausalLM, 2.75 M parameters (0.98 M active), 5.5 MB".
+    /// One line for logs and `moed check`: "Qwen3MoeForCausalLM, 2.75 M parameters (0.98 M active), 5.5 MB".
     package var oneLine: String {
         let active = sparseLayers > 0 ? " (\(HumanText.count(summary.activeParameters)) active)" : ""
         return "\(summary.architecture.rawValue), \(HumanText.count(summary.parameters)) parameters\(active), "
@@ -26,7 +26,7 @@ package struct InspectText {
         return " packed (experts \(pack.manifest.experts), dense \(pack.manifest.dense))"
     }
 
-    /// Where the weights' bytes are.
+    /// Rows about the weights on disk: bytes, files and formats.
     private var weights: [(String, String)] {
         switch directory {
         case .checkpoint(let checkpoint):

@@ -2,13 +2,14 @@ import Glibc
 package import MoedEngine
 import MoedHost
 
-/// What this machine can do at best with so many threads, measured in the same run as what it did.
+/// Peak rates of this machine with a number of threads, measured in the same run as the benchmark.
 package struct MachinePeaks: Sendable, Equatable {
-    /// Operations per second, a multiply-add counting two; 0 when the processor has no such instructions.
+    /// Operations per second with int8, bf16 and f32; a multiply-add counts as two. 0 when the processor has no such
+    /// instructions.
     package var int8: Double
     package var bf16: Double
     package var f32: Double
-    /// Bytes read per second.
+    /// Bytes read from memory per second.
     package var read: Double
 
     package init(int8: Double, bf16: Double, f32: Double, read: Double) {
@@ -18,10 +19,10 @@ package struct MachinePeaks: Sendable, Equatable {
         self.read = read
     }
 
-    /// How long each peak is looked for: longer than the kernel needs to give each thread a core of its own.
+    /// Time for which each peak is measured; longer than the kernel needs to give each thread its own core.
     private static let patience = Duration.milliseconds(100)
 
-    /// Each peak is the best of many passes of less than a ms: what disturbs a pass is no limit of the machine.
+    /// Measures each peak as the best of many passes shorter than 1 ms, so that disturbed passes do not count.
     package static func measure(_ probe: MachineProbe) -> MachinePeaks {
         func best(_ kind: MachineProbe.Kind) -> Double {
             let end = ContinuousClock.now + patience
@@ -34,15 +35,15 @@ package struct MachinePeaks: Sendable, Equatable {
         return MachinePeaks(int8: best(.int8), bf16: best(.bf16), f32: best(.f32), read: readRate(probe))
     }
 
-    /// The better one of each of two measurements.
+    /// Better value of each peak of two measurements.
     package static func better(_ a: MachinePeaks, _ b: MachinePeaks) -> MachinePeaks {
         MachinePeaks(
             int8: max(a.int8, b.int8), bf16: max(a.bf16, b.bf16), f32: max(a.f32, b.f32),
             read: max(a.read, b.read))
     }
 
-    /// Bytes per second, the best of a few passes; it moves within minutes on virtual machines, so it is taken
-    /// again beside each measurement.
+    /// Bytes read from memory per second, the best of ten passes. The rate changes within minutes on virtual machines,
+    /// so each measurement takes it again.
     package static func readRate(_ probe: MachineProbe) -> Double {
         (0..<10).map { _ in rate { Double(probe.read()) } }.max() ?? 0
     }
@@ -57,8 +58,8 @@ package struct MachinePeaks: Sendable, Equatable {
         case compute, memory
     }
 
-    /// The least time that a cost can take, and what binds it. Formats without instructions of their own are
-    /// computed as f32.
+    /// Minimum time of a cost, and the resource that limits it. Formats without instructions of their own are computed
+    /// as f32.
     package func limit(_ cost: SweepCost) -> (seconds: Double, bound: Bound) {
         let compute =
             cost.integerOperations / (int8 > 0 ? int8 : f32) + cost.bf16Operations / (bf16 > 0 ? bf16 : f32)
@@ -68,7 +69,7 @@ package struct MachinePeaks: Sendable, Equatable {
     }
 }
 
-/// How much of the machine others used meanwhile: figures taken on a busy machine are worth less.
+/// Share of the machine that other processes use during a measurement. Figures from a busy machine are less reliable.
 package struct OtherWork {
     private let start = ContinuousClock.now
     private let busyAtStart = Self.busySeconds
@@ -76,7 +77,7 @@ package struct OtherWork {
 
     package init() {}
 
-    /// 0…1 of all processors; nil where the system does not say.
+    /// Share of all processors, 0…1; nil when the system does not report it.
     package var share: Double? {
         guard let before = busyAtStart, let now = Self.busySeconds else { return nil }
         let seconds =
@@ -89,7 +90,7 @@ package struct OtherWork {
 
     /// User, nice, system, interrupt and stolen time of all processors, from the first line of /proc/stat.
     private static var busySeconds: Double? {
-        // Only a note beside the figures: without the file there is none.
+        // The share is only a note beside the figures, so a missing file is no error.
         guard let text = try? WholeFile.read("/proc/stat", bytesMax: 1 << 22) else { return nil }
         let line = String(decoding: text.prefix { $0 != 10 }, as: UTF8.self)
         let ticks = line.split(separator: " ").dropFirst().compactMap { Double($0) }

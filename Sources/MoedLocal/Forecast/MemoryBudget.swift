@@ -1,7 +1,7 @@
-/// How much memory moed may use: so many bytes, or a part of what there is.
+/// Memory that moed may use: a number of bytes, or a percentage of the available memory.
 package enum MemoryBudget: Sendable, Equatable {
     case bytes(Int)
-    /// 1…100, of the machine's memory or of the control group's limit, whichever is less.
+    /// Percentage, 1…100, of the machine's memory or of the control group's limit, whichever is less.
     case percent(Int)
 
     /// Reads `20GiB`, `500MB`, `8000000000` or `80%`.
@@ -23,7 +23,7 @@ package enum MemoryBudget: Sendable, Equatable {
         "GiB": 1_073_741_824, "TiB": 1_099_511_627_776, "K": 1024, "M": 1_048_576, "G": 1_073_741_824,
     ]
 
-    /// - Parameter available: bytes that a percentage is of.
+    /// - Parameter available: available memory in bytes, the base of a percentage.
     package func byteCount(of available: Int) -> Int {
         switch self {
         case .bytes(let count): count

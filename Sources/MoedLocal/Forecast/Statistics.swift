@@ -1,4 +1,4 @@
-/// Repeated measurements of one thing.
+/// Repeated measurements of one quantity.
 package struct Sample: Sendable, Equatable {
     package let values: [Double]
 
@@ -14,7 +14,7 @@ package struct Sample: Sendable, Equatable {
         return values.count % 2 == 1 ? values[middle] : (values[middle - 1] + values[middle]) / 2
     }
 
-    /// The least value that is not below so large a part of them (nearest rank).
+    /// Smallest value with at least the fraction `part` of all values at or below it (nearest rank).
     package func quantile(_ part: Double) -> Double {
         values[min(values.count - 1, max(0, Int((part * Double(values.count)).rounded(.up)) - 1))]
     }
@@ -25,7 +25,7 @@ package struct Sample: Sendable, Equatable {
     package var spread: Double { median == 0 ? 0 : (most - least) / median }
 }
 
-/// Numbers that look random and are the same everywhere (splitmix64; Steele, Lea, Flood 2014).
+/// Pseudorandom numbers that are the same on every machine (splitmix64; Steele, Lea, Flood 2014).
 package struct BenchRandom: Sendable, RandomNumberGenerator {
     private var state: UInt64
 

@@ -1,4 +1,4 @@
-/// Columns for people: the first to the left, the others to the right.
+/// Text table for people: the first column is left-aligned, the others are right-aligned.
 package struct TextTable: Sendable {
     private var rows: [[String]]
 

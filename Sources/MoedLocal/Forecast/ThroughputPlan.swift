@@ -1,13 +1,13 @@
 package import MoedEngine
 import MoedWeights
 
-/// What a machine can do, as measured or as told.
+/// Rates of a machine, measured or configured.
 package struct MachineRates: Sendable, Equatable {
-    /// Products with quantised weights of one format.
+    /// Rates of products with quantised weights of one format.
     package struct Products: Sendable, Equatable {
-        /// Operations per second that the kernels would reach on many rows and in large groups.
+        /// Operations per second that the kernels reach with large batches and large quant groups.
         package var rate: Double
-        /// Rows that a weight's loading and unpacking take the time of.
+        /// Cost of loading and unpacking a weight, as the number of rows whose products take the same time.
         package var rowsPerWeight: Double
 
         package init(rate: Double, rowsPerWeight: Double) {
@@ -18,13 +18,13 @@ package struct MachineRates: Sendable, Equatable {
 
     package var int8: Products
     package var int4: Products
-    /// Operations per second with f32 weights, and of attention.
+    /// Operations per second with f32 weights and in attention.
     package var float: Double
-    /// Inputs whose products take the time of scaling a group's sum.
+    /// Cost of scaling a quant group's sum, as the number of inputs whose products take the same time.
     package var inputsPerScaling: Double
-    /// Of the shorter time of computing and memory, what is not hidden behind the longer one.
+    /// Fraction of the shorter of compute and memory time that is not hidden behind the longer one.
     package var exposed: Double
-    /// Bytes per second of memory and of the disk that experts are read from.
+    /// Bytes per second of memory, and of the disk with the experts.
     package var memory: Double
     package var disk: Double
 
@@ -43,9 +43,9 @@ package struct MachineRates: Sendable, Equatable {
 }
 
 extension MachineRates {
-    /// Parts of the peaks of integer products and of f32, and what else `MachineRates` has. From `moed bench`, prompts
-    /// of 512 and 2048 tokens and 1, 16 and 64 sequences (AVX-512: Zen 5, int8 in groups of 32, int4 of 64; AVX2:
-    /// Milan, all sizes of groups).
+    /// Fractions of the peaks of integer products and of f32, and the other constants of `MachineRates`. Measured with
+    /// `moed bench`, prompts of 512 and 2048 tokens and 1, 16 and 64 sequences. AVX-512: Zen 5, int8 in quant groups of
+    /// 32, int4 of 64. AVX2: Milan, all sizes of quant groups.
     private struct Efficiency {
         let (int8, int4): (Products, Products)
         let (float, inputsPerScaling, exposed): (Double, Double, Double)
@@ -63,11 +63,12 @@ extension MachineRates {
         }
     }
 
-    /// Of this machine, in about a second.
+    /// Measures the rates of this machine, in about a second.
     ///
     /// - Parameters:
-    ///   - disk: bytes per second; nil for a model that reads nothing.
-    ///   - probeBytes: of memory to read; of little, a large cache keeps a part, and memory seems faster than it is.
+    ///   - disk: bytes per second of the disk; nil for a model that reads no experts.
+    ///   - probeBytes: bytes of memory to read. A large cache holds part of a smaller probe, and memory then seems
+    ///     faster than it is.
     package static func here(threads: Int, disk: Double?, probeBytes: Int = 64 << 20) throws -> MachineRates {
         let peaks = MachinePeaks.measure(try MachineProbe(threads: threads, byteCount: probeBytes))
         let part = Efficiency(try KernelSet().name)
@@ -81,20 +82,20 @@ extension MachineRates {
             disk: disk ?? .infinity)
     }
 
-    /// Seconds of operations, and of what each weight and each group costs besides.
+    /// Seconds for the operations, for unpacking each weight and for scaling each quant group.
     fileprivate func seconds(_ products: SweepCost.Products, _ kernel: Products) -> Double {
         let besides = kernel.rowsPerWeight * products.weights + inputsPerScaling * products.scalings
         return (products.operations + 2 * besides) / kernel.rate
     }
 }
 
-/// How long a sweep takes by a memory plan and a machine's rates, and what it waits for.
+/// Predicted duration and bottleneck of a sweep, from a memory plan and a machine's rates.
 ///
-/// Computing and memory work side by side: the slower one sets their time, and a part of the shorter time is not
-/// hidden. Beside it experts are read. A sweep that uses nearly all of them reads ahead, so that of the shorter time
-/// again only a part is not hidden; in a smaller one each layer's routing must be known before its experts are read,
-/// and both times add up, with half an expert's reading in each layer, whose last ones come when nothing else is left
-/// to do. Tokens are taken to choose experts independently, so a cache of a part of all experts serves that part.
+/// Compute and memory overlap: the slower one sets the time, plus a fraction of the shorter one. Experts are read at
+/// the same time. A sweep that uses nearly all experts reads ahead, so only a fraction of the shorter time is added. In
+/// a smaller sweep each layer's routing must be known before its experts are read, so both times add up. Each layer
+/// then also waits for half an expert's read: nothing is left to compute when its last experts arrive. Tokens are
+/// assumed to choose experts independently, so a cache of a fraction of all experts serves that fraction.
 package struct ThroughputPlan: Sendable, Equatable {
     package enum Bound: String, Sendable {
         case compute, memory, disk
@@ -109,20 +110,20 @@ package struct ThroughputPlan: Sendable, Equatable {
     package var memory: Double
     package var disk: Double
     private var exposed: Double
-    /// Whether the sweep uses nearly all experts, as `ExpertCacheState` asks before it reads ahead.
+    /// True when the sweep uses nearly all experts: the condition of `ExpertCacheState` for reading ahead.
     package var readsAhead: Bool
 
-    /// Of the shorter time of work and disk, what is not hidden behind the longer one; measured at half and 70 % of
-    /// the experts, with 64 and 512 tokens a sweep.
+    /// Fraction of the shorter of work and disk time that is not hidden behind the longer one. Measured at half and 70
+    /// % of the experts, with 64 and 512 tokens per sweep.
     private static let exposedDisk = 0.25
 
     /// - Parameters:
-    ///   - tokens: rows of the sweep.
-    ///   - cost: what they must do at least.
-    ///   - plan: of the memory.
-    ///   - expertsUsed: of all layers.
-    ///   - layers: that have experts.
-    ///   - staging: slots that are not kept.
+    ///   - tokens: number of rows of the sweep.
+    ///   - cost: minimum work of these rows.
+    ///   - plan: memory plan of the engine.
+    ///   - expertsUsed: number of experts used, over all layers.
+    ///   - layers: number of layers with experts.
+    ///   - staging: number of expert places that keep no expert after its use.
     package init(
         tokens: Int, cost: SweepCost, plan: MemoryPlan, expertsUsed: Double, layers: Int, staging: Int,
         rates: MachineRates
@@ -142,7 +143,8 @@ package struct ThroughputPlan: Sendable, Equatable {
         disk = missedBytes > 0 ? (missedBytes + min(lone, missedBytes)) / rates.disk : 0
     }
 
-    /// Of a model that is not loaded: so many rows, that attend to so many tokens in all and sample so many.
+    /// Predicts a sweep of a model that is not loaded. Its `rows` rows attend to `visible` tokens in total; `sampled`
+    /// rows are sampled.
     package init(
         _ model: UnloadedModel, _ plan: MemoryPlan, rows: Int, visible: Int, sampled: Int,
         _ rates: MachineRates
@@ -166,13 +168,13 @@ package struct ThroughputPlan: Sendable, Equatable {
     package var tokensPerSecond: Double { Double(tokens) / seconds }
     package var bound: Bound { disk >= max(compute, memory) ? .disk : compute >= memory ? .compute : .memory }
 
-    /// Tokens that a sweep must have for computing them to take as long as the disk; nil when it is not waited for.
+    /// Number of tokens at which compute takes as long as the disk; nil when the disk is not the bottleneck.
     package var breakEvenTokens: Int? {
         guard bound == .disk, compute > 0 else { return nil }
         return Int((Double(tokens) * disk / compute).rounded(.up))
     }
 
-    /// Of two things done side by side.
+    /// Time of two overlapping activities: the longer one plus the exposed fraction of the shorter one.
     private static func beside(_ a: Double, _ b: Double, exposed: Double) -> Double {
         max(a, b) + exposed * min(a, b)
     }

@@ -3,14 +3,14 @@ package import MoedEngine
 import MoedHost
 import MoedWeights
 
-/// An engine's sizes before anything is loaded: how much runs together, and how the memory is shared out for it.
+/// Sizes of an engine before anything is loaded: batch shape, settings and memory plan.
 package struct EngineLayout {
     let batch: BatchShape
     package private(set) var settings: EngineSettings
-    /// Nil without a budget.
+    /// Memory plan under the budget; nil without a budget.
     package let memory: MemoryBudgetPlan?
 
-    /// Chooses what the options leave open.
+    /// Chooses the sizes that the options leave open.
     ///
     /// - Throws: `ConfigurationProblem` when the budget is too small; `EngineError`.
     package static func chosen(
@@ -29,7 +29,7 @@ package struct EngineLayout {
         let context = min(model.configuration.contextLength, contextUsual)
         let choice = try BatchShape.streamed { shape in
             let layout: EngineLayout
-            // A shape that takes too much is none; the first one has shown that the budget is not too small for all.
+            // Skip shapes that exceed the budget; the default shape is already known to fit.
             do { layout = try layoutOf(shape) } catch is ConfigurationProblem { return nil }
             guard let plan = layout.memory?.plan else { return nil }
             func decoding(of tokens: Int, most: Int) -> ThroughputPlan {
@@ -49,9 +49,9 @@ package struct EngineLayout {
         return layout
     }
 
-    /// Tokens of a sequence that KV room is made for, unless its context is shorter.
+    /// Length in tokens of a usual sequence, for which KV capacity is planned; a shorter context wins.
     private static let contextUsual = 2048
-    /// Tokens of one that many others fit beside.
+    /// Length in tokens of a short sequence, of which many fit in the KV cache.
     private static let contextShort = 256
 
     private init(

@@ -2,23 +2,23 @@ package import MoedCore
 package import MoedEngine
 package import MoedWeights
 
-/// Which formats a model's weights shall have; nil where that is left to the directory.
+/// Weight formats wanted for a model; nil takes the format of the directory.
 package struct FormatChoice: Sendable, Equatable {
     package var experts: WeightFormat?
     package var dense: WeightFormat?
 
-    /// A quantised format with its group, or without, for `group`.
+    /// Accepted words. A quantised format names its quant group, or leaves it to the initialiser's `group`.
     package static let words =
         ["bf16", "int8", "int4"] + ["int8", "int4"].flatMap { word in groupWords.map { "\(word)/\($0)" } }
     package static let groupWords = WeightFormat.quantGroups.map(String.init)
     package static let groupDefault = 64
-    /// As the directory has it.
+    /// Formats of the directory.
     package static let auto = FormatChoice(experts: "auto", dense: "auto")
 
     /// - Parameters:
-    ///   - experts: one of `words`; any other word leaves it to the directory.
-    ///   - dense: one of `words`, likewise.
-    ///   - group: of the formats that do not name theirs.
+    ///   - experts: word for the experts, one of `words`; any other word takes the directory's format.
+    ///   - dense: word for the dense matrices, likewise.
+    ///   - group: quant group of formats that name none.
     package init(experts: String, dense: String, group: Int = groupDefault) {
         func format(_ word: String) -> WeightFormat? {
             guard Self.words.contains(word) else { return nil }
@@ -28,10 +28,10 @@ package struct FormatChoice: Sendable, Equatable {
         self.dense = format(dense)
     }
 
-    /// Words for the format of keys and values.
+    /// Accepted words for the format of keys and values.
     package static var kvWords: [String] { KVFormat.words }
 
-    /// Nil for `auto`: then the weights' format decides.
+    /// Format of keys and values for a word; nil for `auto`, where the weights' format decides.
     package static func kv(_ word: String) -> KVFormat? { KVFormat(rawValue: word) }
 
     /// - Throws: `EngineError(.invalidInput)` when a pack has other formats than asked for.

@@ -3,22 +3,22 @@ package import MoedEngine
 import MoedHost
 import MoedWeights
 
-/// Shares out a memory budget before weights are loaded, and says in words what came of it.
+/// Divides a memory budget before weights are loaded, and describes the result in words.
 package struct MemoryBudgetPlan {
-    /// Heap that comes after the start: books of blocks and slots, prompts, results.
+    /// Bytes of heap that are allocated after the start: tables of KV blocks and running sequences, prompts, results.
     private static let heap = 32 << 20
-    /// With a small budget at least one sequence of this length must fit.
+    /// Length in tokens of a sequence that must fit even under a small budget.
     private static let leastContext = 8192
 
     package let plan: MemoryPlan
 
     /// - Parameters:
-    ///   - settings: of the engine to be; its KV room is what the plan decides.
-    ///   - kvTokens: KV room wanted.
-    ///   - isFixed: whether less will not do.
-    ///   - budget: bytes.
-    ///   - process: bytes that the process takes before there is a model.
-    /// - Throws: `ConfigurationProblem` naming the least budget; `EngineError`.
+    ///   - settings: settings of the future engine; the plan decides its KV capacity.
+    ///   - kvTokens: wanted KV capacity in tokens.
+    ///   - isFixed: true when the KV capacity must not be less than `kvTokens`.
+    ///   - budget: size of the budget in bytes.
+    ///   - process: bytes that the process uses before a model is loaded.
+    /// - Throws: `ConfigurationProblem` naming the minimum budget; `EngineError`.
     package init(
         _ model: UnloadedModel, _ settings: EngineSettings, kvTokens: Int, isFixed: Bool, budget: Int,
         process: Int
@@ -49,7 +49,7 @@ package struct MemoryBudgetPlan {
         }
     }
 
-    /// “memory 3.10 of 3.20 GB: dense 0.40 GB, …”.
+    /// Description of the plan: “memory 3.10 of 3.20 GB: dense weights 0.40 GB, …”.
     package var text: String {
         let needs = plan.needs
         let experts =

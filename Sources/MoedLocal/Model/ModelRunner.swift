@@ -4,9 +4,9 @@ import MoedHost
 import MoedText
 import MoedWeights
 
-/// A checkpoint in memory, ready to run: the engine and everything that prepares its input.
+/// Loaded model, ready to run: the engine and the preparer of its input.
 package struct ModelRunner {
-    /// What is being done with the weights.
+    /// Phase of preparing the weights.
     package enum Phase: String {
         case packing, loading
     }
@@ -14,15 +14,15 @@ package struct ModelRunner {
     package let engine: Engine
     package let preparer: RequestPreparer
     package let summary: String
-    /// How much runs together.
+    /// Batch size and rows per sweep of the engine.
     package let batch: BatchShape
-    /// How the budget was shared out, and that in words; nil without one.
+    /// Memory plan under the budget, and `memory`, its description in words; both are nil without a budget.
     package let plan: MemoryPlan?
     package let memory: String?
 
     /// Loads all weights.
     ///
-    /// - Parameter progress: bytes done so far and in all; called from the loading thread.
+    /// - Parameter progress: called on the loading thread with the bytes done so far and in total.
     /// - Throws: `ConfigurationProblem` when the budget is too small; `EngineError` or `TextError` naming file, tensor,
     ///   blob or field, and reason.
     package static func load(
@@ -55,9 +55,9 @@ package struct ModelRunner {
 }
 
 extension UnloadedModel {
-    /// Loads the weights as the layout's memory plan says, and builds the engine around them.
+    /// Loads the weights by the layout's memory plan, and builds the engine around them.
     ///
-    /// - Parameter progress: bytes done so far and in all; called from the loading thread.
+    /// - Parameter progress: called on the loading thread with the bytes done so far and in total.
     package func engine(
         _ layout: EngineLayout, _ options: ModelOptions, threads: Int, progress: (Int, Int) -> Void
     ) throws -> Engine {

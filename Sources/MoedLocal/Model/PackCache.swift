@@ -3,13 +3,13 @@ package import MoedCore
 import MoedEngine
 package import MoedWeights
 
-/// A directory of packs made on first use. A checkpoint that changed, or other formats, make another pack.
+/// Directory of packs that are made on first use. A changed checkpoint or other formats get another pack.
 package struct PackCache {
     let directory: String
 
     package init(directory: String) { self.directory = directory }
 
-    /// Where the pack of a checkpoint is, or would be.
+    /// Path of a checkpoint's pack, whether or not the pack exists.
     func path(_ checkpoint: Checkpoint, experts: WeightFormat, dense: WeightFormat) throws(EngineError)
         -> String
     {
@@ -21,9 +21,9 @@ package struct PackCache {
         return "\(directory)/\(name)-\(formats[0])-\(formats[1])-\(version)-\(try checkpoint.fingerprint())"
     }
 
-    /// The pack of a checkpoint, made now if it is not there yet.
+    /// Opens the pack of a checkpoint, and makes it first if it does not exist.
     ///
-    /// - Throws: `EngineError` also when a pack is there and damaged: whoever finds out why may remove it.
+    /// - Throws: `EngineError`, also when the pack exists and is damaged: an administrator inspects and removes it.
     package func pack(
         _ checkpoint: Checkpoint, experts: WeightFormat, dense: WeightFormat, threads: Int,
         progress: (Int, Int) -> Void
@@ -40,7 +40,7 @@ package struct PackCache {
         do {
             _ = try packer.pack(to: path, progress: progress)
         } catch {
-            // Two workers that start together both pack; who is first wins.
+            // Two workers that start together both pack; the first one to finish wins.
             guard WeightFile.exists(path) else { throw error }
         }
         return try Pack.open(path)

@@ -3,13 +3,13 @@ import MoedWeights
 
 /// Reads the small files of a checkpoint directory (JSON and templates; weights are read by `MoedWeights`).
 struct CheckpointFiles {
-    /// The largest real one, a tokenizer.json, has 11 MB.
+    /// Maximum size of a file in bytes; the largest real one, a tokenizer.json, has 11 MB.
     private static let bytesMax = 256 << 20
     let directory: String
 
     func path(_ name: String) -> String { "\(directory)/\(name)" }
 
-    /// The file's bytes, or nil when it does not exist.
+    /// Reads a file's bytes; nil when the file does not exist.
     /// - Throws: `EngineError(.badCheckpoint)` when it exists and cannot be read.
     func read(_ name: String) throws(EngineError) -> [UInt8]? {
         let path = path(name)

@@ -4,12 +4,12 @@ import MoedText
 
 /// Turns a validated request into a task for the generation loop: template, tokens, defaults, limits.
 ///
-/// What can never run is refused here, before it costs any compute.
+/// Requests that can never run are refused here, before they cost any compute.
 package struct RequestPreparer: Sendable {
     package let text: TextSide
     /// Longest sequence the engine can hold: the model's context or the KV cache, whichever is smaller.
     let limits: EngineLimits
-    /// New tokens of a request that names no `max_tokens`; nil is the rest of the context.
+    /// Maximum number of new tokens of a request that names no `max_tokens`; nil is the rest of the context.
     let maxTokensDefault: Int?
 
     package init(text: TextSide, limits: EngineLimits, maxTokensDefault: Int?) {
@@ -19,8 +19,8 @@ package struct RequestPreparer: Sendable {
     }
 
     /// - Parameters:
-    ///   - bucket: the length class the job was queued under; nil computes it from the exact token counts.
-    ///   - seed: keys the random numbers when the request names no seed.
+    ///   - bucket: length class of the queued job; nil computes it from the exact token counts.
+    ///   - seed: seed of the random numbers when the request names none.
     package func prepare(
         _ request: GenerationRequest, job: JobID, model: String, bucket: Int?, seed: UInt64, waited: Duration
     ) throws(RequestError) -> GenerationTask {
@@ -55,10 +55,10 @@ package struct RequestPreparer: Sendable {
         return task
     }
 
-    /// The smallest b with 2^b ≥ tokens, as the queue computes it from its estimate.
+    /// Smallest b with 2^b ≥ tokens. The queue computes it the same way from its estimate.
     package static func bucket(tokens: Int) -> Int { Int.bitWidth - max(tokens - 1, 0).leadingZeroBitCount }
 
-    /// The mode that the request asks for by a parameter, a soft switch or its tokens; nil when it asks for none.
+    /// Mode that the request sets by a parameter, a soft switch or its tokens; nil when it sets none.
     private func requestedMode(of request: GenerationRequest) -> ReasoningMode? {
         if let requested = request.mode { return requested }
         return switch request.prompt {
@@ -67,7 +67,7 @@ package struct RequestPreparer: Sendable {
         }
     }
 
-    /// The field that a prompt came in.
+    /// Name of the request's field that holds the prompt.
     private func field(of request: GenerationRequest) -> String {
         switch request.prompt {
         case .messages: "messages"
@@ -110,7 +110,7 @@ package struct RequestPreparer: Sendable {
                 }
                 return ids
             } catch let error as TextError {
-                // Its place, not its file: the job's owner has no business with paths of this host.
+                // The message names the place, not the file: the job's owner must not see paths of this host.
                 let place = error.place.map { "\($0): " } ?? ""
                 throw RequestError(
                     .templateFailed, param: "messages",

@@ -1,18 +1,18 @@
 import MoedCore
 import MoedWeights
 
-/// What fills the sampling fields a request leaves open.
+/// Defaults for the sampling fields that a request leaves open.
 struct SamplingDefaults: Sendable, Equatable {
     let thinking: SamplingParameters
     let nonThinking: SamplingParameters
 
-    /// Qwen's recommendations (Qwen3 documentation, quickstart): thinking must not run greedily, it would repeat
-    /// itself.
+    /// Qwen's recommendations (Qwen3 documentation, quickstart). Thinking must not run greedily, because it would
+    /// repeat itself.
     private static let qwenThinking = SamplingParameters(temperature: 0.6, topK: 20, topP: 0.95)
     private static let qwenNonThinking = SamplingParameters(temperature: 0.7, topK: 20, topP: 0.8)
 
-    /// `generation_config.json` holds one set. For a hybrid that is the thinking one, so the other mode takes
-    /// Qwen's figures; a model with one mode takes the file's.
+    /// `generation_config.json` holds one set of parameters. A hybrid's set is for thinking, so its other mode takes
+    /// Qwen's figures. A model with one mode takes the file's set.
     init(_ file: GenerationDefaults, kind: TemplateKind) {
         thinking = Self.filled(file, over: Self.qwenThinking)
         switch kind {
@@ -40,7 +40,7 @@ struct SamplingDefaults: Sendable, Equatable {
         return result
     }
 
-    /// The request's own values over the defaults of its mode.
+    /// Merges the request's own values over the defaults of its mode.
     func resolve(_ request: GenerationRequest, mode: ReasoningMode, seed: UInt64) -> SamplingParameters {
         var result = mode == .thinking ? thinking : nonThinking
         result.temperature = request.temperature ?? result.temperature

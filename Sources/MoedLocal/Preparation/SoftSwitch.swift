@@ -1,11 +1,11 @@
 import MoedCore
 
-/// Qwen3's soft switches: `/think` and `/no_think` in user or system messages, the last one counts.
+/// Qwen3's soft switches: `/think` and `/no_think` in user or system messages. The last one counts.
 enum SoftSwitch {
-    /// The mode the messages ask for; nil when they contain no switch.
+    /// Mode that the messages set; nil when they contain no switch.
     ///
-    /// Only consulted when the request leaves `enable_thinking` open. The switch is then turned into the hard one,
-    /// which makes the model skip its thinking without spending tokens on an empty block.
+    /// Used only when the request leaves `enable_thinking` open. The mode then sets `enable_thinking`, so the model
+    /// spends no tokens on an empty thinking block.
     static func mode(in messages: [JSONValue]) -> ReasoningMode? {
         for message in messages.reversed() {
             guard let role = message["role"]?.string, role == "user" || role == "system",

@@ -1,16 +1,17 @@
 import MoedCore
 import MoedText
 
-/// What a checkpoint's chat template lets its model do about thinking, found by rendering it rather than by its name.
+/// Thinking modes that a checkpoint's chat template offers. Rendering the template determines the kind, not the model's
+/// name.
 package enum TemplateKind: String, Sendable {
     /// `enable_thinking` changes the prompt (Qwen3 hybrids, the sample model).
     case hybrid
     /// Every prompt ends with an open `<think>` (Thinking-2507).
     case thinkingOnly = "thinking_only"
-    /// The switch changes nothing and nothing is opened (Instruct-2507, Coder).
+    /// `enable_thinking` changes nothing, and no prompt ends with an open `<think>` (Instruct-2507, Coder).
     case nonThinkingOnly = "non_thinking_only"
 
-    /// Renders one user turn with the switch on and off.
+    /// Determines the kind: renders one user turn with `enable_thinking` on and off.
     static func probe(_ template: ChatTemplate, _ tags: ThinkTags) throws(TextError) -> TemplateKind {
         guard tags.closeID != nil else { return .nonThinkingOnly }
         let messages: JSONValue = [["role": "user", "content": "x"]]
@@ -24,7 +25,7 @@ package enum TemplateKind: String, Sendable {
         return on == off ? .nonThinkingOnly : .hybrid
     }
 
-    /// The mode a job really runs in.
+    /// Mode in which a job runs when its request sets `requested`.
     func effectiveMode(requested: ReasoningMode) -> ReasoningMode {
         switch self {
         case .hybrid: requested
@@ -34,7 +35,7 @@ package enum TemplateKind: String, Sendable {
     }
 }
 
-/// The tags around thinking, by the tokenizer: their ids differ between Qwen3, Qwen3.5 and the sample model.
+/// Token ids of the thinking tags, from the tokenizer: they differ between Qwen3, Qwen3.5 and the sample model.
 package struct ThinkTags: Sendable, Equatable {
     static let open = "<think>"
     static let close = "</think>"
@@ -53,21 +54,21 @@ package struct ThinkTags: Sendable, Equatable {
         earlyStop = tokenizer.encode(Self.earlyStopText)
     }
 
-    /// Whether a rendered prompt ends inside a thinking block.
+    /// True when a rendered prompt ends inside a thinking block.
     func leavesOpen(_ prompt: String) -> Bool {
         var rest = prompt[...]
         while let last = rest.last, last.isWhitespace { rest.removeLast() }
         return rest.hasSuffix(Self.open)
     }
 
-    /// The same for token ids: `<think>` followed by nothing but white space.
+    /// True when a tokenised prompt ends inside a thinking block: `<think>` followed by nothing but white space.
     func leavesOpen(_ prompt: [TokenID], _ tokenizer: Tokenizer) -> Bool {
         guard let openID, let last = prompt.lastIndex(of: openID) else { return false }
         return tokenizer.decode(prompt[(last + 1)...]).allSatisfy(\.isWhitespace)
     }
 
-    /// Whether a prompt ends with a finished thought: `</think>` followed by nothing but white space, as the
-    /// templates write it for the mode without thinking.
+    /// True when a prompt ends with a closed thinking block: `</think>` followed by nothing but white space. Templates
+    /// write it for the mode without thinking.
     func leavesClosed(_ prompt: [TokenID], _ tokenizer: Tokenizer) -> Bool {
         guard let closeID, let last = prompt.lastIndex(of: closeID) else { return false }
         return tokenizer.decode(prompt[(last + 1)...]).allSatisfy(\.isWhitespace)

@@ -2,17 +2,17 @@ import MoedCore
 package import MoedText
 import MoedWeights
 
-/// Everything of a checkpoint that is about text: tokenizer, template, end tokens, sampling defaults.
+/// Text side of a checkpoint: tokenizer, template, end tokens, sampling defaults.
 package struct TextSide: Sendable {
     package let tokenizer: Tokenizer
-    /// nil when the checkpoint has no template: then only `prompt_ids` can be run.
+    /// Chat template; nil when the checkpoint has none, and only `prompt_ids` can run.
     package let template: ChatTemplate?
     package let kind: TemplateKind
     let tags: ThinkTags
     let defaults: SamplingDefaults
     /// Ids that end an answer, from `generation_config.json` and `config.json`.
     let endIDs: Set<TokenID>
-    /// Ids that are both in the tokenizer and in the model's embedding are below this.
+    /// Upper bound of the token ids that both the tokenizer and the model's embedding have.
     let vocabularySize: Int
 
     /// - Throws: `TextError` or `EngineError` naming file, field and reason.
@@ -36,14 +36,14 @@ package struct TextSide: Sendable {
         }
     }
 
-    /// The tokenizer alone: `tokenizer.json` is all that is read.
+    /// Loads only the tokenizer, from `tokenizer.json`.
     package static func tokenizer(directory: String) throws -> Tokenizer {
         let files = CheckpointFiles(directory: directory)
         return try Tokenizer(
             tokenizerJSON: try files.require("tokenizer.json"), file: files.path("tokenizer.json"))
     }
 
-    /// The chat template alone, from `chat_template.jinja` or `tokenizer_config.json`; nil when neither has one.
+    /// Loads only the chat template, from `chat_template.jinja` or `tokenizer_config.json`; nil when neither has one.
     package static func template(directory: String) throws -> ChatTemplate? {
         let files = CheckpointFiles(directory: directory)
         return try ChatTemplate.load(

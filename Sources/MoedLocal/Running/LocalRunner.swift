@@ -6,7 +6,7 @@ import Synchronization
 /// Runs jobs on this machine: prepares them on one thread and sweeps on another.
 package final class LocalRunner: JobRunner {
     private struct State {
-        /// Jobs that are not with the sweep thread yet, each with the number of its start.
+        /// Jobs not yet submitted to the sweep thread, each with the number of its start.
         var preparing: [JobID: Int] = [:]
         var starts = 0
         var events: (@Sendable (RunnerEvent) -> Void)?
@@ -14,7 +14,7 @@ package final class LocalRunner: JobRunner {
 
     package let origin: String?
     package let models: [String]
-    /// For figures, and for the watchdog's probe.
+    /// Sweep thread, visible for figures and for the watchdog's probe.
     package let sweeps: SweepThread
     private let preparation: PreparationThread
     private let state = Mutex(State())
@@ -64,7 +64,7 @@ package final class LocalRunner: JobRunner {
         sweeps.interrupt()
     }
 
-    /// Jobs that were dropped before they began have wasted nothing.
+    /// Reports jobs that were dropped before they began. They have no wasted tokens.
     private func report(_ dropped: [JobID], _ events: (@Sendable (RunnerEvent) -> Void)?) {
         guard !dropped.isEmpty else { return }
         events?(.stopped(Dictionary(uniqueKeysWithValues: dropped.map { ($0, Usage()) })))
@@ -80,11 +80,11 @@ package final class LocalRunner: JobRunner {
 
     private func prepare(_ events: @Sendable (RunnerEvent) -> Void) async {
         for await (job, start) in jobs {
-            // Stopped before its turn.
+            // The job was stopped before its preparation began.
             guard state.withLock({ $0.preparing[job.id] == start }) else { continue }
             let result = await preparation.prepare(job)
             let refusal = state.withLock { state -> RequestError? in
-                // Stopped meanwhile, and perhaps started anew.
+                // The job was stopped during its preparation, and may have been started again.
                 guard state.preparing[job.id] == start else { return nil }
                 state.preparing[job.id] = nil
                 switch result {

@@ -2,7 +2,7 @@ import MoedBatching
 import MoedCore
 import MoedHost
 
-/// Makes tasks of jobs on a thread of its own: a prompt of megabytes must not hold up lease or signals.
+/// Turns jobs into tasks on its own thread, so that a prompt of megabytes does not delay the lease or signals.
 actor PreparationThread {
     private let executor: ThreadExecutor
     private let preparer: RequestPreparer

@@ -4,9 +4,9 @@ import MoedEngine
 import MoedHost
 import MoedWeights
 
-/// Writes which experts sweeps use to a file, as they go.
+/// Records the experts that each sweep uses in a file, while sweeps run.
 ///
-/// Used by the sweeping thread. A file that cannot be written to ends the recording, not the run.
+/// Used on the sweep thread. A write error ends the recording, not the run.
 final class RoutingRecorder {
     private let descriptor: Int32
     private let header: RoutingTrace.Header
@@ -14,7 +14,7 @@ final class RoutingRecorder {
     private var buffer: [UInt8]
     private var hasFailed = false
 
-    /// About a hundred sweeps are lost when the process is killed.
+    /// Size of the buffer in bytes. A killed process loses about a hundred sweeps.
     private static let bufferBytes = 1 << 16
 
     /// - Throws: `WholeFile.Failure` when the file cannot be made; `ConfigurationProblem` for a model without experts.
@@ -60,7 +60,7 @@ final class RoutingRecorder {
 }
 
 extension Engine {
-    /// Records the routing to a file from here on; nil records nothing.
+    /// Records the routing to a file from now on; a nil path records nothing.
     package func recordRouting(to path: String?) throws {
         guard let path else { return }
         let recorder = try RoutingRecorder(path, self)

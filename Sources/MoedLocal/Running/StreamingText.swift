@@ -2,7 +2,7 @@ package import MoedEngine
 import MoedHost
 import MoedWeights
 
-/// What reading experts did between two moments, for the status line and the log.
+/// Description of expert reads between two moments, for the status line and the log.
 package struct StreamingText: Sendable {
     package var before: StreamingFigures
     package var now: StreamingFigures
@@ -14,8 +14,8 @@ package struct StreamingText: Sendable {
         self.seconds = seconds
     }
 
-    /// “disk 1.3 GB/s, 48 % of experts in memory (saturated)”, “48 % of experts loaded”; nil when nothing was needed
-    /// meanwhile.
+    /// Status text: “disk 1.3 GB/s, 48 % of experts in memory (saturated)” or “48 % of experts loaded”. Nil when no
+    /// expert was needed.
     package var status: String? {
         if now.isLoading, let all = now.loading { return "\(now.bytesRead * 100 / all) % of experts loaded" }
         let (hits, misses) = (now.hits - before.hits, now.misses - before.misses)
@@ -25,7 +25,7 @@ package struct StreamingText: Sendable {
             + "\(hits * 100 / (hits + misses)) % of experts in memory (\(now.regime.rawValue))"
     }
 
-    /// A line for the log when the cache works another way than before, or all experts have come into memory.
+    /// Log line when the cache changes its regime or all experts are in memory; nil otherwise.
     package var change: String? {
         if before.isLoading, !now.isLoading { return "all experts are in memory" }
         guard now.switches != before.switches, let distinct = now.distinct else { return nil }
@@ -33,13 +33,13 @@ package struct StreamingText: Sendable {
             + "\(now.capacity) can be kept"
     }
 
-    /// A line for the log when an expert could not be read.
+    /// Log line when a read of an expert failed; nil otherwise.
     package var failure: String? {
         guard now.failures != before.failures, let reason = now.lastFailure else { return nil }
         return "\(now.failures) reads of experts failed so far; the last one: \(reason)"
     }
 
-    /// How experts come into memory, for the log.
+    /// Log lines at the start: the disk access, and the bytes of experts still to load.
     package static func start(_ figures: StreamingFigures) -> [String?] {
         let loading = figures.loading.map {
             "\(HumanText.bytes($0)) of experts come into memory beside the first jobs"
@@ -47,7 +47,7 @@ package struct StreamingText: Sendable {
         return [figures.disk.map(disk), loading]
     }
 
-    /// How experts are read, found at the start.
+    /// Log text about the disk access that was found at the start.
     package static func disk(_ report: DiskReport) -> String {
         "experts are read by \(report.access) and \(report.method), \(report.depth) at a time, "
             + "\(HumanText.rounded(report.bytesPerSecond / 1e9, digits: 2)) GB/s in the probe"

@@ -1,6 +1,6 @@
 import MoedHost
 
-/// What one pass over the model took and gave.
+/// Duration and token counts of one sweep.
 package struct SweepFigures: Sendable, Equatable {
     package var duration = Duration.zero
     package var prefilledTokens = 0
@@ -12,7 +12,7 @@ package struct SweepFigures: Sendable, Equatable {
         self.generatedTokens = generatedTokens
     }
 
-    /// “sweep 12.4 s, 96 tokens”; nil for one that lets nobody wait.
+    /// Status text such as “sweep 12.4 s, 96 tokens”; nil for a sweep shorter than a second.
     package var status: String? {
         guard duration >= .seconds(1) else { return nil }
         let tenths = HumanText.rounded(duration.seconds, digits: 1)

@@ -6,10 +6,10 @@ import Synchronization
 
 /// Runs the generation loop on a thread of its own (`moed-sweep`).
 ///
-/// ``submit(_:)``, ``stop(_:)`` and ``interrupt()`` wait for nothing: a sweep may take a minute. Events come from that
-/// thread.
+/// ``submit(_:)``, ``stop(_:)`` and ``interrupt()`` return at once, because a sweep may take a minute. Events are
+/// delivered on the sweep thread.
 package actor SweepThread {
-    /// What others may know without waiting for a sweep to end.
+    /// State of the loop that other threads read without waiting for a sweep to end.
     package struct Snapshot: Sendable, Equatable {
         package var jobs = 0
         package var runningSequences = 0
@@ -23,14 +23,14 @@ package actor SweepThread {
     private enum Request {
         case submit(GenerationTask)
         case stop(JobID)
-        /// Gives everything back for a shutdown.
+        /// Stops and reports all jobs for a shutdown.
         case giveBack
     }
 
-    /// What the sweeping thread and others share.
+    /// State shared by the sweep thread and its callers.
     private struct Shared {
         var snapshot: Snapshot
-        /// For the next pause between two sweeps, in this order.
+        /// Requests to be handled before the next sweep, in this order.
         var requests: [Request] = []
     }
 
@@ -50,10 +50,10 @@ package actor SweepThread {
     }
 
     /// - Parameters:
-    ///   - loop: handed over; nobody else may use its engine afterwards.
-    ///   - progress: advances with every sweep and every idle round: the watchdog's proof of life.
-    ///   - interruption: of the loop's engine.
-    ///   - checkpoints: when new tokens are reported.
+    ///   - loop: generation loop; no other code may use its engine afterwards.
+    ///   - progress: counter that advances with every sweep and every idle round; the watchdog reads it.
+    ///   - interruption: switch of the loop's engine that ends a sweep early.
+    ///   - checkpoints: schedule of reporting new tokens.
     /// - Throws: `HostError` when the system has no thread left.
     package init(
         loop: sending GenerationLoop, progress: ProgressCounter, interruption: Interruption,
@@ -119,12 +119,12 @@ package actor SweepThread {
         if !pieces.isEmpty { events(.progressed(pieces)) }
     }
 
-    /// Shows that the thread takes calls: progress while there is nothing to sweep.
+    /// Advances the progress counter, which proves that the idle thread takes calls.
     package func answerProbe() { progress.advance() }
 
     /// Sweeps until the task is cancelled.
     ///
-    /// - Parameter events: takes what happens to jobs, on this thread; must not block.
+    /// - Parameter events: called on this thread with each event of a job; must not block.
     package func run(_ events: @Sendable (RunnerEvent) -> Void) async {
         while !Task.isCancelled {
             progress.advance()
@@ -141,14 +141,14 @@ package actor SweepThread {
             publish()
             for outcome in outcomes { events(outcome.event) }
             if checkpoints.take(now: now, sweeps: loop.sweeps) { reportProgress(events) }
-            // Lets calls in between two sweeps.
+            // Lets waiting calls of the actor run between two sweeps.
             await Task.yield()
         }
     }
 
     private var now: Duration { origin.duration(to: clock.now) }
 
-    /// - Parameter done: requests that the loop has taken in.
+    /// - Parameter done: number of requests that the loop has handled.
     private func publish(done: Int = 0) {
         let snapshot = Snapshot(
             jobs: loop.jobCount, runningSequences: loop.runningSequences, slotsFree: loop.slotsFree,

@@ -1,11 +1,12 @@
--- backlog: where queued jobs begin. A row for each head, that is for each group, tenant and priority with queued jobs.
+-- backlog: finds the heads of the queue, one row each. A head is the first queued job of a job class, tenant and
+-- priority.
 --
 -- The recursion jumps through the claim index from one head to the next, so a million queued jobs cost no more than a
--- thousand. While a transaction holds an old snapshot, entries of jobs that ran since stay in the index and are passed
--- here; a claim that begins at these heads does not pass them again.
+-- thousand. While a transaction holds an old snapshot, the index keeps entries of jobs that ran since. They are skipped
+-- here; a claim that begins at these heads does not read them again.
 --
--- $1 models text[]: names of the models to look for
--- $2 most bigint: jobs counted per group, at most
+-- $1 models text[]: names of the models to poll
+-- $2 most bigint: maximum number of jobs counted per job class
 WITH RECURSIVE head AS (
   (SELECT j.model_id, j.mode, j.bucket, j.tenant_id, -j.priority AS urgency, j.id,
           greatest(j.created_at, j.run_at) AS due
@@ -19,7 +20,7 @@ WITH RECURSIVE head AS (
                                 > (h.model_id, h.mode, h.bucket, h.tenant_id, h.urgency)
      ORDER BY j.model_id, j.mode, j.bucket, j.tenant_id, -j.priority, j.id LIMIT 1) n
 ), busy AS MATERIALIZED (
-  -- Running jobs per tenant. They are read worker by worker, each from its first_token: a join may begin with the
+  -- Running jobs per tenant. They are read worker by worker, each from its first_token. A join may start with the
   -- entries of all jobs that ran since the oldest snapshot.
   SELECT j.tenant_id, sum(j.jobs)::bigint AS jobs FROM moed.worker w CROSS JOIN LATERAL (
     SELECT q.tenant_id, count(*) AS jobs
@@ -27,7 +28,7 @@ WITH RECURSIVE head AS (
      GROUP BY q.tenant_id) j
    WHERE w.stopped_at IS NULL GROUP BY j.tenant_id
 ), sharing AS MATERIALIZED (
-  -- Recent usage decays with the clock: materialised, it is the same in all rows of a tenant.
+  -- Recent usage decays with the clock. Materialised, it is the same in all rows of a tenant.
   SELECT t.id, t.weight, t.max_running, coalesce(b.jobs, 0) AS running, t.recent_jobs, t.recent_tokens
     FROM moed.tenants t LEFT JOIN busy b ON b.tenant_id = t.id
    WHERE t.id IN (SELECT h.tenant_id FROM head h) AND t.may_start

@@ -1,12 +1,12 @@
 -- checkpoint: appends pieces of output to the checkpoints of running jobs, fenced by the lease.
 --
--- Returns the jobs that go on. The others were cancelled, are past their deadline or belong to another worker.
+-- Returns the jobs that continue. The others were cancelled, are past their deadline or belong to another worker.
 --
--- $1 job_id bigint[]: job of each piece; $1 to $5 are a column each
--- $2 lease_token bigint[]: token of the claim that generated it
+-- $1 job_id bigint[]: job of each piece; $1 to $5 are one column each
+-- $2 lease_token bigint[]: token of the claim that generated the piece
 -- $3 choice bigint[]: choice of the job, from 0
--- $4 first_token bigint[]: output tokens of the choice before the piece
--- $5 token_ids text[]: its tokens, an int[] as text
+-- $4 first_token bigint[]: number of output tokens of the choice before the piece
+-- $5 token_ids text[]: tokens of the piece, an int[] as text
 -- $6 computed_by text: origin of the tokens; pieces of another origin are overwritten
 WITH new AS (
   SELECT * FROM unnest($1, $2, $3, $4, $5) AS n(job_id, lease_token, choice, first_token, token_ids)

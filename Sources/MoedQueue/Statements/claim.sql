@@ -1,17 +1,17 @@
--- claim: gives queued jobs of one group to a worker, each with a new lease token.
+-- claim: gives queued jobs of one job class to a worker, each with a new lease token.
 --
--- Pauses, budgets and caps hold as of now, not as of the backlog that the portions were made from. Jobs that another
--- transaction locks are skipped. A worker that was declared dead gets none.
+-- Pauses, budgets and caps are current, not those of the backlog behind the portions. Jobs that another transaction
+-- locks are skipped. A worker that was declared dead gets none.
 --
 -- $1 worker bigint: the worker, a row of moed.worker
--- $2 model text: name of the group's model
--- $3 mode text: reasoning mode of the group
--- $4 bucket bigint: length class of the group
--- $5 tenant_id int[]: tenant of each portion; $5 to $9 are a column each
--- $6 urgency int[]: its priority with the sign changed
--- $7 first_id bigint[]: the first queued job of that tenant and priority
--- $8 most bigint[]: jobs of this portion, at most
--- $9 tenant_most bigint[]: jobs of all portions of its tenant together, at most
+-- $2 model text: name of the job class's model
+-- $3 mode text: reasoning mode of the job class
+-- $4 bucket bigint: length class of the job class
+-- $5 tenant_id int[]: tenant of each portion; $5 to $9 are one column each
+-- $6 urgency int[]: priority of the portion with the sign changed
+-- $7 first_id bigint[]: first queued job of that tenant and priority
+-- $8 most bigint[]: maximum number of jobs of this portion
+-- $9 tenant_most bigint[]: maximum number of jobs of all portions of its tenant together
 -- $10 body_bytes_max bigint: a longer request body is not returned
 -- $11 computed_by text: checkpoints of this origin are returned; NULL: none
 WITH wanted AS MATERIALIZED (
@@ -20,7 +20,7 @@ WITH wanted AS MATERIALIZED (
       SELECT FROM moed.worker w
        WHERE w.id = $1 AND w.stopped_at IS NULL AND w.expires_at > clock_timestamp())
 ), portion AS MATERIALIZED (
-  -- Running jobs of a tenant are read worker by worker, each from its first_token: a join may begin with the entries of
+  -- Running jobs of a tenant are read worker by worker, each from its first_token. A join may start with the entries of
   -- all jobs that ran since the oldest snapshot.
   SELECT p.*, t.name AS tenant, CASE WHEN t.max_running IS NULL THEN p.tenant_most
            ELSE least(p.tenant_most, greatest(0, t.max_running - (
@@ -32,8 +32,9 @@ WITH wanted AS MATERIALIZED (
       AS p(tenant_id, urgency, first_id, most, tenant_most, place)
     JOIN moed.tenants t ON t.id = p.tenant_id AND t.may_start
 ), picked AS MATERIALIZED (
-  -- May hold more jobs than are taken, where a tenant has several portions. Jobs are found by comparing rows: with
-  -- equalities the order would be that of ids alone, and a plan from old statistics would read all jobs in that order.
+  -- May hold more jobs than are taken when a tenant has several portions. Jobs are found by comparing rows, in the
+  -- order of the claim index. With equalities the order would be that of ids alone, and a plan from old statistics
+  -- would read all jobs in it.
   SELECT c.id, c.resumes, p.tenant_id, p.tenant, p.allowed,
          row_number() OVER (PARTITION BY p.tenant_id ORDER BY p.place, c.id) AS rank
     FROM wanted g CROSS JOIN portion p CROSS JOIN LATERAL (

@@ -1,20 +1,20 @@
--- complete: writes answers, each with state, result, ledger row and attempt, fenced by the lease.
+-- complete: writes answers, each with state, result, row of the token ledger and attempt, fenced by the lease.
 --
 -- Returns the leases that were written. A job is found by its id alone: comparing the enum (state = 'running') would
 -- offer the index of running jobs to the planner.
 --
--- $1 job_id bigint[]: job of each answer; all parameters are a column each
+-- $1 job_id bigint[]: job of each answer; all parameters are one column each
 -- $2 lease_token bigint[]: token of its claim
 -- $3 content text[]: answer of the first choice
 -- $4 reasoning text[]: its thinking text, or NULL
 -- $5 finish_reason text[]: stop or length
 -- $6 body text[]: chat.completion object, JSON
 -- $7 seed bigint[]: seed that was used
--- $8 warnings text[]: remarks, a text[] as text
+-- $8 warnings text[]: warnings, a text[] as text
 -- $9 prompt bigint[]: tokens of the prompt
 -- $10 cached bigint[]: of these, taken from a cached prefix
 -- $11 thinking bigint[]: thinking tokens
--- $12 injected bigint[]: tokens put in to end the thinking
+-- $12 injected bigint[]: injected tokens that end the thinking
 -- $13 answer bigint[]: answer tokens
 -- $14 recomputed bigint[]: tokens computed again after a crash
 -- $15 wall_ms bigint[]: milliseconds from claim to end

@@ -1,21 +1,21 @@
--- end_attempt: ends attempts without an answer, fenced by the lease. An attempt has failed, or is given back unharmed.
+-- end_attempt: ends attempts without an answer, fenced by the lease. The attempt failed, or its job returns to the
+-- queue.
 --
--- A failed job is scheduled again after 2^attempt seconds (at most 5 minutes, give or take a quarter) when it is
--- retryable and attempts are left; otherwise it fails. A job that is given back is queued again without having used an
--- attempt; past its deadline it fails with the code expired. A job whose cancellation was requested is cancelled.
--- Returns the leases that were written. A job is found by its id alone: comparing the enum (state = 'running') would
--- offer the index of running jobs to the planner.
+-- A retryable job with attempts left is scheduled again after 2^attempt seconds (at most 5 minutes, give or take 25 %).
+-- Any other failed job ends. A job that returns to the queue uses no attempt. Past its deadline it fails with the code
+-- expired. A job whose cancellation was requested is cancelled. Returns the leases that were written. A job is found by
+-- its id alone: comparing the enum (state = 'running') would offer the index of running jobs to the planner.
 --
--- $1 job_id bigint[]: job of each attempt; all parameters are a column each
+-- $1 job_id bigint[]: job of each attempt; all parameters are one column each
 -- $2 lease_token bigint[]: token of its claim
--- $3 code text[]: reason of the failure, for programs; NULL gives the job back
+-- $3 code text[]: reason of the failure, for programs; NULL returns the job to the queue
 -- $4 message text[]: the same in words
 -- $5 param text[]: field of the request at fault, or NULL
 -- $6 retryable boolean[]: another attempt may succeed
 -- $7 prompt bigint[]: wasted tokens of the prompt
 -- $8 cached bigint[]: of these, taken from a cached prefix
 -- $9 thinking bigint[]: wasted thinking tokens
--- $10 injected bigint[]: wasted tokens put in to end the thinking
+-- $10 injected bigint[]: wasted injected tokens that end the thinking
 -- $11 answer bigint[]: wasted answer tokens
 -- $12 recomputed bigint[]: tokens computed again after a crash
 -- $13 wall_ms bigint[]: milliseconds from claim to end

@@ -1,8 +1,8 @@
--- fail_unknown_models: ends queued jobs that name a model which no worker ever registered. Returns how many.
+-- fail_unknown_models: fails queued jobs that name a model which no worker ever registered. Returns their number.
 --
--- $1 most bigint: jobs ended, at most
+-- $1 most bigint: maximum number of jobs to fail
 WITH unknown AS MATERIALIZED (
-  -- Jobs are read model by model in the order of the claim index: a join would read all queued jobs.
+  -- Jobs are read model by model in the order of the claim index. A join would read all queued jobs.
   SELECT j.id, j.lease_token, m.name FROM moed.model m CROSS JOIN LATERAL (
     SELECT q.id, q.lease_token FROM moed.job q WHERE q.state = 'queued' AND q.model_id = m.id
      ORDER BY q.model_id, q.mode, q.bucket, q.tenant_id, -q.priority, q.id LIMIT $1 FOR UPDATE SKIP LOCKED) j

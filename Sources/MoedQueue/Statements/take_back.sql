@@ -1,9 +1,9 @@
 -- take_back: takes running jobs from workers that have stopped or were declared dead.
 --
--- A crash may be another job's fault: the first one costs a job an attempt, the second one puts it into bucket -1,
--- where it runs alone. A crash there, with the attempts used up, ends it. Returns jobs per new state.
+-- A crash may be another job's fault. The first one costs a job an attempt. The second one puts it into bucket -1,
+-- where it runs alone. A crash there ends it once its attempts are used up. Returns jobs per new state.
 --
--- $1 most bigint: jobs taken, at most
+-- $1 most bigint: maximum number of jobs to take
 WITH lost AS MATERIALIZED (
   SELECT j.id, j.lease_token, j.attempt, j.leased_by, j.started_at,
          CASE WHEN j.cancel_requested_at IS NOT NULL THEN 'cancelled'
