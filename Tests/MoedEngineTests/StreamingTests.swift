@@ -201,7 +201,7 @@ struct PackScene: Sendable {
         }
     }
 
-    /// The reader holds back everything; the sweep ends nevertheless, and the engine can go on afterwards.
+    /// The sweep ends although the reader blocks every read, and the engine works afterwards.
     @Test func aSweepCanBeAbandoned() async throws {
         let reader = try FaultyReader(scene.experts)
         let engine = UncheckedBox(try scene.engine(places: 6, reader: reader))
