@@ -12,7 +12,7 @@ import MoedEngine
 
     var description: String { unsafe String(cString: table.pointee.name) }
 
-    /// Those that this processor runs, scalar first.
+    /// Kernel variants that this processor supports, scalar first.
     static var all: [KernelCalls] { ["scalar", "avx2", "avx512"].compactMap(KernelCalls.init) }
 
     /// Weights `[outputs, inputs]` as panels.

@@ -75,7 +75,7 @@ package actor PostgresServer {
         return Running(directory: String(line.dropFirst("READY ".count)), lifeline: input)
     }
 
-    /// User `moed_password` must give a password, everybody else need not.
+    /// Shell script that makes and runs the server. Only the user `moed_password` must give a password.
     private static let script = """
         set -e
         umask 077
