@@ -6,7 +6,7 @@ import Testing
 /// A job enqueued by SQL comes back answered, with its token account.
 @Suite(.serialized, .enabled(if: Scene.obstacle == nil, Comment(rawValue: Scene.obstacle ?? "")))
 struct AnswerTests {
-    /// Below this the reference's own rounding could choose the other token.
+    /// Minimum logit gap: below it the reference's own rounding could choose the other token.
     static let gapMin = 0.01
 
     @Test func greedyAnswersAreTheReferences() async throws {

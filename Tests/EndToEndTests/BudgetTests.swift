@@ -7,7 +7,7 @@ import Testing
 /// A pack whose experts do not all fit, under a daemon.
 @Suite(.serialized, .enabled(if: Scene.obstacle == nil, Comment(rawValue: Scene.obstacle ?? "")))
 struct BudgetTests {
-    /// A daemon is killed, and the next one has other memory: it goes on in the middle, with the same tokens.
+    /// A daemon is killed. The next one has another memory budget and resumes the jobs with the same tokens.
     @Test func anotherBudgetAfterARestart() async throws {
         let pack = try await SamplePack()
         func settings(_ budget: String) -> [String: String] {
@@ -47,8 +47,7 @@ struct BudgetTests {
         #expect(try await scene.accountingFaults() == [])
     }
 
-    /// Experts are loaded beside the first jobs. A damaged one ends the daemon as it would have before the start: no
-    /// job pays for it.
+    /// Experts are loaded during the first jobs. A damaged expert ends the daemon, as at the start, and fails no job.
     @Test func aDamagedPackStopsTheDaemon() async throws {
         let pack = try await SamplePack()
         try pack.folder.flip("pack/experts.bin", at: 70_000)

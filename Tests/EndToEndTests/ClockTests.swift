@@ -4,7 +4,7 @@ import MoedPostgres
 import TestSupport
 import Testing
 
-/// Debian's `faketime`: moves the wall clock of a process.
+/// Debian's `faketime`, which shifts the wall clock of a process.
 private enum FakeTime {
     static let library: String? = ["x86_64", "aarch64"]
         .map { "/usr/lib/\($0)-linux-gnu/faketime/libfaketime.so.1" }

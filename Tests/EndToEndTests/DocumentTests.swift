@@ -13,7 +13,7 @@ private struct DocumentScene {
         Scene.obstacle ?? (psql == nil ? "psql is not installed (Debian: postgresql-client)" : nil)
     }
 
-    /// Ends with this value.
+    /// The document's own server; it stops with this value.
     private let server: PostgresServer
     let scene: Scene
     let folder: TemporaryFolder

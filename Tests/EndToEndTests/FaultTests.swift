@@ -76,7 +76,7 @@ struct FaultTests {
         #expect(try await scene.accountingFaults() == [])
     }
 
-    /// A daemon that is killed, and one that is told to stop: the next one goes on in the middle of the text.
+    /// After a killed or a stopped daemon, the next one resumes the jobs from their checkpoints.
     @Test(arguments: [SIGKILL, SIGTERM])
     func unfinishedJobsGoOnFromTheirCheckpoints(_ signal: Int32) async throws {
         func scene() async throws -> Scene {
@@ -214,7 +214,7 @@ struct FaultTests {
         #expect(try await scene.accountingFaults() == [])
     }
 
-    /// An answer outlives a database that takes no writes for a while, and each failure is not a line of its own.
+    /// An answer survives a database that refuses writes for a while. Repeated failures share a log line.
     @Test func answersWaitForADatabaseThatTakesNoWrites() async throws {
         let scene = try await Scene()
         let name = scene.database.name

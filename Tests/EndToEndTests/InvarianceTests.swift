@@ -45,7 +45,7 @@ struct InvarianceTests {
             try await scene.drain(settings)
         } else {
             var daemons: [MoedDaemonProcess] = []
-            // Each has taken some of them before any goes on.
+            // Every daemon claims some jobs before any daemon continues.
             for number in 1...workers {
                 let daemon = try scene.start(settings)
                 daemons.append(daemon)

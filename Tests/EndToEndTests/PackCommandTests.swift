@@ -41,7 +41,7 @@ struct PackCommandTests {
         #expect(other.status != 0 && other.errors.contains("the pack's experts"))
     }
 
-    /// The process itself takes most of it: between the least budget and everything lie the experts' 2.7 MB.
+    /// The process itself takes most of the budget: the smallest and the full budget differ by the experts' 2.7 MB.
     @Test func budgetsChangeNothingButTheMemory() async throws {
         #expect(try await MoedProgram.run(["pack", model, folder.path("pack")] + int4).status == 0)
         let arguments = ["--model", folder.path("pack"), "--kv-tokens", "512", "--memory-budget"]

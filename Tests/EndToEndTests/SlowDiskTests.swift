@@ -9,7 +9,7 @@ private enum SlowDisk {
     static let obstacle =
         Scene.obstacle ?? (Command.find("clang") == nil ? "clang is not installed" : nil)
 
-    /// Laid over the C library.
+    /// C source of a preloaded library that delays reads.
     private static let slowReads = """
         #define _GNU_SOURCE
         #include <dlfcn.h>
@@ -49,7 +49,7 @@ private enum SlowDisk {
         }
         """
 
-    /// Builds it; the path for `LD_PRELOAD`.
+    /// Builds the library; returns its path for `LD_PRELOAD`.
     static func library(in folder: TemporaryFolder) async throws -> String {
         try folder.write("slow.c", Array(slowReads.utf8))
         let clang = try #require(Command.find("clang"))

@@ -2,7 +2,7 @@ import Glibc
 import MoedCore
 import MoedWeights
 
-/// In memory; one a process.
+/// Path of the process's own file, in memory.
 private let path = "/dev/shm/moed-fuzz-\(getpid())"
 
 private func write(_ bytes: [UInt8]) {

@@ -78,7 +78,7 @@ import Testing
         ScriptedEngine(limits: limits()) { $0.count < output.count ? output[$0.count] : Self.end }
     }
 
-    /// Wherever an earlier attempt was cut off, the rest comes out the same, and nothing is billed twice.
+    /// An attempt may be cut off at any token: the next one generates the same rest, and no token is billed twice.
     @Test(arguments: [nil, 0, 3] as [Int?]) func goesOnWhereAnEarlierAttemptWasCutOff(_ budget: Int?) {
         var whole = task(7, max: 14, choices: 2, thinking: thinking(budget: budget, startsOpen: true))
         func engine() -> ScriptedEngine {
@@ -303,7 +303,7 @@ import Testing
         #expect(wasted.prompt == task(1).prompt.count && wasted.completion == 3)
     }
 
-    /// The job succeeds, and its owner is told why there is no answer.
+    /// The job succeeds, and its result states the reason for the missing answer.
     @Test func anAnswerThatNeverBeganIsRemarked() {
         let engine = ScriptedEngine(limits: limits()) { _ in 1 }
         var task = task(1, max: 4, thinking: thinking(budget: nil, startsOpen: true))
@@ -333,7 +333,7 @@ import Testing
         }
     }
 
-    /// Somebody wants to stop: the jobs neither fail nor end, they are there to be given back.
+    /// An interrupted sweep neither fails nor ends its jobs; they can be returned to the queue.
     @Test func anInterruptedSweepEndsNothing() {
         let engine = ScriptedEngine(limits: limits())
         var loop = GenerationLoop(

@@ -16,7 +16,7 @@ import Testing
         scene = try PackScene(folder)
     }
 
-    /// From the first sweep on, and when all have come.
+    /// The engine gives the same bits from the first sweep on, and after all experts are loaded.
     @Test func theSameBits() async throws {
         try await onOwnThread { [scene] in
             let expected = try PackScene.bits(scene.engine(places: nil))

@@ -93,7 +93,7 @@ import Testing
         #expect(cache.misses == 80 && cache.policy.regime == .fits)
     }
 
-    /// A sweep may end anywhere; the next one begins at the first layer and finds room.
+    /// A sweep may end at any layer. The next one begins at the first layer and finds free expert places.
     @Test(arguments: [2, 3, 8, 30]) func abandonedSweeps(_ count: Int) {
         var flying: [ExpertRead] = []
         var cache = ExpertCacheState(places: count, staging: 4, layers: Self.layers, perLayer: Self.perLayer)

@@ -4,13 +4,13 @@ import MoedEngine
 import MoedWeights
 import Synchronization
 
-/// Handed from thread to thread by a test, used by one at a time.
+/// A value that a test passes between threads. Only one thread uses it at a time.
 struct UncheckedBox<Value>: @unchecked Sendable {
     let value: Value
     init(_ value: Value) { self.value = value }
 }
 
-/// A pack's file with faults by the number of the read.
+/// Reader of a pack's file that injects faults by the number of the read.
 final class FaultyReader: ExpertReader {
     enum Fault { case error, damage, delay }
 

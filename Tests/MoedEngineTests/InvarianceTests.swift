@@ -67,7 +67,7 @@ import Testing
         #expect(try engine.generate(requests, prefillChunk: 512) == expected)
     }
 
-    /// Stronger than equal tokens: equal bits of every logit.
+    /// All logits have equal bits, which is stronger than equal tokens.
     @Test(arguments: formats) func logitsAreTheSameBits(_ formats: TestFormats) throws {
         let prompt = Array(try SamplePrompt.all()[0...].flatMap { $0.promptIDs }.prefix(150))
         func bits(_ engine: Engine) throws -> [[UInt32]] {

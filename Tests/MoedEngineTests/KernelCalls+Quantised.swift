@@ -46,7 +46,7 @@ struct QuantisedRow {
     let group: Int
 
     private var groups: Int { (columns + group - 1) / group }
-    /// Behind the codes of each group.
+    /// The 32-bit word `index` behind the codes of each quant group.
     private func words(_ index: Int) -> [UInt32] {
         (0..<groups).map { g in
             let start = g * (group + 16) + group + index * 4

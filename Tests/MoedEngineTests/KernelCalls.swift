@@ -12,7 +12,7 @@ import MoedEngine
 
     var description: String { unsafe String(cString: table.pointee.name) }
 
-    /// Those that this processor runs, scalar first.
+    /// Kernel variants that this processor supports, scalar first.
     static var all: [KernelCalls] { ["scalar", "avx2", "avx512"].compactMap(KernelCalls.init) }
 
     /// Weights `[outputs, inputs]` as panels.
@@ -50,7 +50,7 @@ import MoedEngine
             panels: panels)
     }
 
-    /// As above, reading row `from[r]` and writing row `to[r]`.
+    /// Multiplies like `multiply`, reading row `from[r]` and writing row `to[r]`.
     func multiply(
         _ x: [Float], _ packed: [UInt8], from: [Int32], to: [Int32], inputs: Int, outputs: Int, bf16: Bool,
         panels: Range<Int>? = nil
@@ -125,8 +125,7 @@ import MoedEngine
     }
 
     /// Attention of rows at `firstPosition…` with one key/value head; q `[rows, group, headDim]`, keys and
-    /// values `[tokens, headDim]`. What the cache holds behind the tokens is bytes of
-    /// `rubbish`.
+    /// values `[tokens, headDim]`. The cache behind the tokens is filled with the byte `rubbish`.
     func attend(
         _ q: [Float], keys: [Float], values: [Float], group: Int, headDim: Int, firstPosition: Int,
         rubbish: UInt8, format: KVFormat = .f32

@@ -86,9 +86,8 @@ import Testing
         }
     }
 
-    /// An independent implementation of larger products. Ours does the work and not this one because a BLAS
-    /// chooses its order of summation by the shape of the whole product, so a row's bits would depend on its
-    /// neighbours.
+    /// Compares larger products with OpenBLAS, an independent implementation. The engine uses no BLAS: a BLAS chooses
+    /// its order of summation by the shape of the whole product, so a row's bits would depend on its neighbours.
     @Test(arguments: [(33, 128, 300), (5, 512, 129), (96, 1000, 64)])
     func openBLASAgrees(_ rows: Int, _ inputs: Int, _ outputs: Int) throws {
         var numbers = TestNumbers(seed: 77)

@@ -32,7 +32,7 @@ import Testing
         #expect(plan.places == places && plan.kvBlocks == blocks, "\(plan)")
     }
 
-    /// More KV than the least leaves the places that it takes to read and compute at the same time.
+    /// The KV cache grows beyond its minimum only if enough expert places are left to overlap reading and computing.
     @Test(arguments: [(1200, 12, 30), (1000, 10, 15), (890, 10, 4), (850, 8, 4), (730, 2, 4)])
     func placesThatAreUseful(_ budget: Int, _ places: Int, _ blocks: Int) throws {
         let plan = try plan(budget) { $0.experts.placesUseful = 10 }

@@ -114,7 +114,7 @@ import Testing
         #expect(on.results[0].choices.count == 4)
     }
 
-    /// With little room prefixes are forgotten, and nothing that the planner promised fails for them.
+    /// With little KV capacity, cached prefixes are evicted, and all admitted sequences still fit.
     @Test(arguments: [288, 320, 640]) func roomGoesToWhoRuns(_ kvTokens: Int) throws {
         let tasks = try (0..<3).flatMap { round in
             try Self.prompts().enumerated().map { Self.task($0 + round * 100, $1) }
@@ -126,7 +126,7 @@ import Testing
         #expect(engine.kvTokensFree == kvTokens)
     }
 
-    /// Whoever waits goes on alone when the other one is cancelled.
+    /// A sequence that waits for another one's prefix continues alone when the other one is cancelled.
     @Test func aCancelledJobLeavesNobodyWaiting() throws {
         let prompts = try Self.prompts()
         let expected = Self.outputs(

@@ -22,7 +22,7 @@ import Testing
         private static let newTokens = 120
     #endif
 
-    /// Sequences that decode together, and slots.
+    /// Arguments: batch size and number of expert places.
     @Test(arguments: [1, 3, 32], [22, 40, 64]) func asReplayed(_ sequences: Int, _ slots: Int) async throws {
         try await onOwnThread { [scene] in
             let engine = try scene.engine(places: slots)
@@ -62,8 +62,8 @@ import Testing
         }
     }
 
-    /// Experts that are read ahead at most and then not used: those that a layer used the last time and not this
-    /// time, where it and the layer before used nearly all.
+    /// Upper bound of unused read-ahead experts: a layer used them in the last sweep and not in this one. Counted only
+    /// where this layer and the one before used nearly all experts.
     private static func readInVain(_ trace: RoutingTrace) -> Int {
         let (layers, perLayer) = (trace.header.layers, trace.header.perLayer)
         let least = ExpertCacheState.nearlyAll * Double(perLayer)

@@ -7,7 +7,7 @@ import Testing
 
 /// The trained sample model against its recorded outputs.
 @Suite struct SampleModelTests {
-    /// Unoptimised kernels are slow: there a few prompts show that the path works.
+    /// Number of tested prompts. Unoptimised kernels are slow, so debug builds test only a few.
     #if DEBUG
         static let promptsMax = 4
     #else

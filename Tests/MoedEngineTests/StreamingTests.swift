@@ -88,7 +88,7 @@ struct PackScene: Sendable {
         }
     }
 
-    /// Stronger: every logit, with odd chunks, threads and each policy.
+    /// Every logit has the same bits, with odd chunks, several threads and each policy.
     @Test func logitsAreTheSameBits() async throws {
         try await onOwnThread { [scene] in
             let prompt = Array(try SamplePrompt.all()[0...].flatMap { $0.promptIDs }.prefix(90))
@@ -138,12 +138,12 @@ struct PackScene: Sendable {
         try await expectTheSameBits { $0 % 3 == 0 ? .error : $0 % 5 == 0 ? .damage : nil }
     }
 
-    /// As slow as 50 MB/s: nothing else changes.
+    /// A disk of 50 MB/s changes only the time.
     @Test func aSlowDisk() async throws {
         try await expectTheSameBits { _ in .delay }
     }
 
-    /// Six places, with these faults and without.
+    /// Compares the output bits at six expert places with and without these faults.
     private func expectTheSameBits(_ fault: @escaping @Sendable (Int) -> FaultyReader.Fault?) async throws {
         try await onOwnThread { [scene] in
             let expected = try PackScene.bits(scene.engine(places: 6))
@@ -202,7 +202,7 @@ struct PackScene: Sendable {
         }
     }
 
-    /// The reader holds back everything; the sweep ends nevertheless, and the engine can go on afterwards.
+    /// The sweep ends although the reader blocks every read, and the engine works afterwards.
     @Test func aSweepCanBeAbandoned() async throws {
         let reader = try FaultyReader(scene.experts)
         let engine = UncheckedBox(try scene.engine(places: 6, reader: reader))

@@ -3,8 +3,8 @@ import MoedEngine
 import Testing
 
 @Suite struct BatchShapeTests {
-    /// A disk that takes a second, beside rows of 1 ms each, and room for so many sequences; for eight times as many
-    /// short ones, unless it is said.
+    /// Batch shape for a disk time of 1 s per sweep, 1 ms per row, and KV capacity for `room` sequences. `short` is the
+    /// capacity in short sequences; nil is eight times `room`.
     private func chosen(room: Int, short: Int? = nil, rowsFit: Int = 4096) throws -> BatchShape {
         BatchShape.streamed { shape in
             func sweep(_ rows: Int) -> ThroughputPlan? {

@@ -77,7 +77,7 @@ import Testing
         return try TextSide(directory: checkpoint.path)
     }
 
-    /// In the engine they would end the whole batch.
+    /// Tokens without embedding are refused, because they would fail the whole batch in the engine.
     @Test(arguments: [(Int64(640), true), (Int64(641), false), (Int64(704), false)])
     func tokensWithoutEmbeddingAreRefused(rows: Int64, isRefused: Bool) throws {
         let preparer = RequestPreparer(

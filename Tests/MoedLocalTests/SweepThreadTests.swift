@@ -53,12 +53,12 @@ import Testing
     }
 }
 
-/// Holds the first sweep back until it is let go.
+/// Blocks the first sweep until the test releases it.
 private final class Gate: Sendable {
     private let held = DispatchSemaphore(value: 0)
     private let counts = Mutex<[Int]>([])
 
-    /// Sequences of each sweep.
+    /// Number of sequences of each sweep.
     var sweeps: [Int] { counts.withLock { $0 } }
     func letGo() { held.signal() }
 

@@ -206,7 +206,7 @@ struct ConnectionTests {
         await database.close()
     }
 
-    /// A pooler may hand the next statement to a server that was never told of it.
+    /// A pooler may route the next call of a prepared statement to a server connection that has not prepared it.
     @Test func aForgottenPreparedStatementIsSentWhole() async throws {
         let database = try await TestDatabase.create()
         let connection = try await database.connect()
@@ -227,7 +227,7 @@ struct ConnectionTests {
         await database.close()
     }
 
-    /// The same text was prepared there by another client.
+    /// Another client may have prepared the same text on the server connection.
     @Test func aStatementPreparedByOthersIsUsed() async throws {
         let database = try await TestDatabase.create()
         let (first, second) = (try await database.connect(), try await database.connect())

@@ -90,7 +90,7 @@ struct CheckpointTests {
         await queue.close()
     }
 
-    /// Nothing that a worker writes is malformed; a row that somebody edited may be.
+    /// Workers write no malformed rows; manually edited rows may be malformed.
     @Test(arguments: ["{1,NULL}", "{{1,2},{3,4}}"])
     func aDamagedCheckpointFailsItsJobAlone(pieces damaged: String) async throws {
         let queue = try await Queue()

@@ -311,7 +311,7 @@ struct EnqueueTests {
         await queue.close()
     }
 
-    /// Many at once are grouped and kept as each would be by itself.
+    /// `moed.enqueue_many` classifies and stores each body like `moed.enqueue`.
     @Test func manyAtOnceAreAsOneByOne() async throws {
         let queue = try await Queue()
         let bodies = [

@@ -21,7 +21,7 @@ import Testing
                 heads: heads ?? tenants.map { head($0.id) }, tenants: tenants), maxWait: maxWait)
     }
 
-    /// Jobs by tenant, where each has one head.
+    /// Number of jobs by tenant; each tenant has one head.
     private static func jobs(_ share: inout FairShare, _ count: Int) -> [Int: Int] {
         share.portions(count).reduce(into: [:]) { $0[$1.head.tenant, default: 0] += $1.most }
     }
@@ -39,7 +39,7 @@ import Testing
         #expect(Self.jobs(&share, 14) == [1: 2, 2: 12])
     }
 
-    /// Both were served ten jobs, one of them three times as many tokens.
+    /// Both tenants were served ten jobs; one tenant's jobs had three times as many tokens.
     @Test func servedTokensCountAsJobsOfMeanLength() {
         var share = Self.share([
             .init(id: 1, weight: 1, recentJobs: 10, recentTokens: 3000),
@@ -72,7 +72,8 @@ import Testing
         #expect(share.portions(4).allSatisfy { $0.most == 4 && $0.tenantMost == 4 })
     }
 
-    /// Were all of a tenant's thousand priorities asked for its share, a claim would lock a thousand times as much.
+    /// A claim queries only as many of a tenant's thousand priorities as it needs; otherwise it would lock a thousand
+    /// times as many jobs.
     @Test func noMoreHeadsAreAskedThanAreNeeded() {
         let heads = (0..<1000).map { Self.head(1, urgency: $0, job: Int64($0)) }
         var share = Self.share([.init(id: 1, weight: 1)], heads: heads)

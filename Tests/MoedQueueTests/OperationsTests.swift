@@ -27,7 +27,7 @@ struct OperationsTests {
         await queue.close()
     }
 
-    /// A model that is named for the first time meanwhile is paused too, and single pauses outlast that of all.
+    /// `moed.pause('all')` also pauses models first named later. Pauses of single models outlast it.
     @Test func everythingIsEverything() async throws {
         let queue = try await Queue()
         let worker = try await queue.worker(models: ["default", "later"])

@@ -53,7 +53,7 @@ struct OutcomeTests {
         try await queue.expire(first)
         #expect(try await queue.store.rescue() == RescueReport(workers: 1, requeued: 1))
 
-        // The zombie is fenced off while nobody runs the job, while another runs it, and after that.
+        // The zombie's writes are refused while no worker runs the job, while another one runs it, and afterwards.
         for step in 0..<3 {
             if step == 1 { #expect(try await queue.store.claim(second, Queue.jobClass, limit: 1).count == 1) }
             if step == 2 {
@@ -258,7 +258,7 @@ struct OutcomeTests {
         await queue.close()
     }
 
-    /// A failover to a standby or a revoked right is no fault of the answers: they must not be given up.
+    /// After a failover to a standby or a revoked right, results must not be dropped: they are not at fault.
     @Test func answersOutliveAServerThatTakesNoWrites() async throws {
         let queue = try await Queue()
         let worker = try await queue.worker()

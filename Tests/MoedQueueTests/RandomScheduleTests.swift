@@ -29,7 +29,7 @@ struct RandomScheduleTests {
         }
     }
 
-    /// A worker with the leases it ever held, true or not any more.
+    /// A worker with all leases it has held, current or stale.
     private struct Actor {
         var id: WorkerID
         var leases: [JobLease] = []
@@ -162,7 +162,7 @@ struct RandomScheduleTests {
         }
     }
 
-    /// The whole of both, and the rules that hold at any time.
+    /// Compares all jobs of queue and model, and checks the invariants.
     private func compare(_ queue: Queue, _ model: QueueModel, _ what: String) async throws {
         let rows = try await queue.database.query(
             """

@@ -156,7 +156,7 @@ struct RolesTests {
         try await house.close()
     }
 
-    /// A function of the client's own schema in the place of one that ours use would run with the owner's rights.
+    /// Definer functions must not call functions of the client's own schema: those would run with the owner's rights.
     @Test func definerFunctionsDoNotFollowTheCallersPath() async throws {
         let house = try await House()
         try await house.queue.database.run(
@@ -244,7 +244,7 @@ struct RolesTests {
         try await house.close()
     }
 
-    /// Found out at the start, and not by a queue that seems empty.
+    /// A worker without the role gets an error at the start, not a queue that seems empty.
     @Test func aWorkerOutsideTheRoleIsTold() async throws {
         let house = try await House()
         let role = "\(house.prefix)_stranger"

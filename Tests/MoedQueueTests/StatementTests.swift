@@ -95,7 +95,7 @@ struct StatementTests {
         await database.close()
     }
 
-    /// A row that is not understood is an error, not a head less.
+    /// A malformed row is an error; it is not skipped.
     @Test(arguments: [
         "'other' AS mode", "'five' AS bucket", "NULL AS queued", "1.5 AS oldest_ms", "NULL AS tenant_id",
         "'-' AS urgency", "NULL AS id", "'1:2' AS age_ms", "NULL AS weight", "'all' AS max_running",

@@ -53,7 +53,8 @@ struct TokenizerTests {
         #expect(Array(tokenizer.decode(tokenizer.encodePlain(">\u{338}")).utf8) == Array("\u{226F}".utf8))
     }
 
-    /// Words by ICU's regular expressions; `\s` is spelled out, as ICU's leaves U+000B and U+0085 out.
+    /// Compares words with those of ICU's regular expressions. The pattern spells `\s` out, because ICU's `\s` omits
+    /// U+000B and U+0085.
     @Test func wordsAreThoseOfThePattern() throws {
         let tokenizer = try SampleTokenizer.load()
         let pattern = try NSRegularExpression(

@@ -109,7 +109,7 @@ import Testing
         }
     }
 
-    /// A slot that is free is taken at once: jobs of two lengths keep both slots busy to the end of the queue.
+    /// A finished sequence is replaced at once: jobs of two lengths keep two sequences running to the end of the queue.
     @Test func admissionChangesTheOrderOnly() throws {
         let engine = ScriptedEngine(
             limits: EngineLimits(

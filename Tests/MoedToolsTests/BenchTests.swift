@@ -52,7 +52,7 @@ import Testing
         }
     }
 
-    /// The disk's rate over all of the time, and over the time that it was asked for something.
+    /// Read rates over the whole time, and over the time with reads in flight.
     @Test func ratesOfReading() throws {
         var figures = StreamingFigures()
         (figures.hits, figures.misses, figures.bytesRead) = (3, 1, 600)

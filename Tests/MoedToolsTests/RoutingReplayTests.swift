@@ -31,7 +31,7 @@ import Testing
         #expect(throws: EngineError.self) { try RoutingTrace(bytes, path: "t") }
     }
 
-    /// All experts, again and again: any fixed set has capacity / total, recency nothing, and nobody does better.
+    /// Every sweep uses all experts: any fixed set has the hit rate capacity / total, which is optimal; LRU has 0.
     @Test func fullSweeps() {
         let trace = trace(sweeps: 200) { _, _ in Array(0..<12) }
         func rate(_ policy: RoutingReplay.Policy) -> Double {

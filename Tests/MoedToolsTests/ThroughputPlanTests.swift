@@ -76,7 +76,7 @@ import Testing
         #expect(try abs(compute(group: 32) - 3) < 1e-9 && abs(compute(group: 128) - 2.25) < 1e-9)
     }
 
-    /// Hardware that is not here, and the whole of the largest model.
+    /// Options for described hardware and the whole of the largest model.
     private static func largest(
         budget: Int, _ workload: WorkloadSource? = nil
     ) throws -> Planning.Options {
@@ -103,7 +103,7 @@ import Testing
         }
     }
 
-    /// A sweep of n rows takes n seconds, a prompt's or a token's.
+    /// A sweep of n rows takes n seconds, for prompt rows and decoding rows alike.
     @Test func aWorkloadGoesThroughThePlanner() throws {
         let everything = try plan(slots: nil)
         let engine = PlannedEngine(

@@ -34,7 +34,7 @@ import Testing
         #expect(sizes.sparseLayers == 2 && sizes.denseLayers == 4 && sizes.expertCount == 256)
     }
 
-    /// Three matrices from cache lines, then whole pages.
+    /// An expert's three matrices begin at cache lines, and the expert fills whole pages.
     @Test func anExpertIsLaidOut() throws {
         let expert = FeedForwardShape(hidden: 40, intermediate: 24)
         let layout = ExpertLayout(expert, [.int4(group: 32), .int8(group: 32), .bf16])

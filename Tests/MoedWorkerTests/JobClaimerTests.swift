@@ -15,7 +15,7 @@ import Testing
             $0.claims[WorkerParts.direct] = [jobs(1...4), jobs(5...9)]
         }
         try await parts.claimer.claim(store)
-        // Four a claim at most, then the two that are left of the room.
+        // The first claim takes its maximum of four jobs, the second the remaining two.
         #expect(store.now.claimLimits == [4, 2])
         #expect(parts.runner.now.started.map(\.id) == (1...6).map { JobID($0) })
         #expect(parts.state.jobs.count == 6 && store.now.calls == ["backlog", "claim", "claim"])

@@ -17,7 +17,7 @@ import Testing
         #expect(KnownBacklog().needsLook(now: .zero))
     }
 
-    /// Shorter than the usual poll, or each second one would look at nothing.
+    /// A poll's result stays valid for less than the usual poll interval; otherwise every second poll would be skipped.
     @Test func aLookLastsForASecondAndAHalfOrFiftyTimesItsOwnTime() {
         let quick = Self.known(queued: 10)
         #expect(!quick.needsLook(now: .milliseconds(1500)))
@@ -27,7 +27,7 @@ import Testing
         #expect(slow.needsLook(now: .milliseconds(5100)))
     }
 
-    /// Without notifications a job waits for the poll, and no longer.
+    /// An empty backlog expires early: without notifications, a job waits no longer than the poll interval.
     @Test func thatThereWasNothingIsNotKept() {
         let empty = Self.known(queued: 0)
         #expect(!empty.needsLook(now: .milliseconds(50)))

@@ -43,7 +43,7 @@ import Testing
         #expect(!stillIdle && store.now.lastBeat?.idle == false)
     }
 
-    /// Its jobs are others' now; results that had ended are still written, and the lease tokens decide.
+    /// A worker declared dead stops its jobs. It still writes finished results; the lease tokens decide if they count.
     @Test func aWorkerDeclaredDeadStopsItsJobsAndRegistersAnew() async throws {
         let parts = WorkerParts()
         let store = ScriptedStore { $0.beats = [false] }

@@ -36,7 +36,7 @@ import Testing
         }
     }
 
-    /// Hands out stores one after another; where a failure stands, the server is away.
+    /// Returns the stores one after another, then the last one again. Without stores the server is away.
     private actor Connections {
         private var stores: [ScriptedStore]
         init(_ stores: [ScriptedStore]) { self.stores = stores }

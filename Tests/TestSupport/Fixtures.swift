@@ -20,7 +20,7 @@ package enum Fixtures {
         return FileManager.default.fileExists(atPath: folder.path) ? folder : nil
     }()
 
-    /// Said by tests that need the golden data when it is missing.
+    /// Message of tests that are skipped because the golden data is missing.
     package static let goldenMissing =
         "golden data not found: set MOED_GOLDEN to its folder (default ../shared/golden)"
 }

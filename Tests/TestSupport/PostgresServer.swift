@@ -20,7 +20,7 @@ package actor PostgresServer {
         return folders.first { FileManager.default.isExecutableFile(atPath: $0 + "/initdb") }
     }()
 
-    /// Said by tests that need PostgreSQL when it is missing.
+    /// Message of tests that are skipped because PostgreSQL is missing.
     package static let missing = "PostgreSQL is not installed (Debian: apt-get install postgresql)"
 
     private struct Running: Sendable {
@@ -32,7 +32,7 @@ package actor PostgresServer {
     private let environment: [String: String]
     private var starting: Task<Running, any Error>?
     private var databases = 0
-    /// Databases are made one after another: side by side each takes longer, and no test gains by it.
+    /// Serialises the creation of databases: in parallel each takes longer, and no test gains.
     nonisolated let creation = Turns()
 
     /// - Parameter environment: added to that of the server's processes.
@@ -75,7 +75,7 @@ package actor PostgresServer {
         return Running(directory: String(line.dropFirst("READY ".count)), lifeline: input)
     }
 
-    /// User `moed_password` must give a password, everybody else need not.
+    /// Shell script that makes and runs the server. Only the user `moed_password` must give a password.
     private static let script = """
         set -e
         umask 077
@@ -121,7 +121,7 @@ package struct TestDatabase: Sendable {
     package let name: String
     /// The socket's directory.
     package let host: String
-    /// For connecting as the superuser.
+    /// Connection string of the superuser.
     package let conninfo: String
     private let connection: Connection
 

@@ -1,6 +1,6 @@
 import Foundation
 
-/// A folder that goes when its owner does, for files to be written, looked at and damaged.
+/// A temporary folder that is deleted with its owner.
 package final class TemporaryFolder {
     private let url: URL
     package var path: String { url.path }
