@@ -21,9 +21,10 @@ extension JinjaInterpreter {
         case nil, .some(.none): break
         case .some(.string(let text)): layout.indentation = text
         case .some(let other):
-            guard let width = other.asInteger, width <= 1000 else {
+            guard let width = other.asInteger else {
                 throw failure("'tojson' cannot indent by \(other.kind)")
             }
+            try charge(bytes: width)
             layout.indentation = String(repeating: " ", count: max(0, width))
         }
         if layout.indentation != nil { layout.itemSeparator = "," }

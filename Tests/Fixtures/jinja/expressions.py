@@ -312,6 +312,8 @@ GROUPS["filters"] = (
         xs|tojson(2)
         xs|tojson(indent='x' * 3)
         xs|tojson(indent=1.5)
+        [1]|tojson(indent=1001)|length, xs|tojson(indent=false), xs|tojson(indent=true)
+        xs|tojson(indent=9223372036854775807)
         xs|tojson(separators=[','])
         {'é': '漢\u2028\x01\x7f</a>&\'"\\'}|tojson, '😀'|tojson(ensure_ascii=true)
         [1.0, 1e16, 1e-7, -0.0, 1e22, 123456789012345678.0]|tojson
