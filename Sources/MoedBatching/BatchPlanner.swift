@@ -59,7 +59,7 @@ package struct BatchPlanner: Sendable {
     package var admittedSequences: [SequenceID] { admitted.map(\.sequence) }
     package var kvTokensFree: Int { limits.kvTokens - admitted.reduce(0) { $0 + $1.kvTokens } }
     /// Number of further sequences that could start: `sequencesMax` less admitted and waiting ones.
-    package var slotsFree: Int { max(0, limits.sequencesMax - admitted.count - waiting.count) }
+    package var sequencesFree: Int { max(0, limits.sequencesMax - admitted.count - waiting.count) }
 
     /// True when a sequence of `tokens` tokens can ever be admitted.
     package func canEverHold(tokens: Int) -> Bool {

@@ -57,7 +57,7 @@ package struct GenerationLoop {
     package var isIdle: Bool { isInterrupted || (jobs.isEmpty && early.isEmpty) }
     package var jobCount: Int { jobs.count }
     package var runningSequences: Int { planner.admittedCount }
-    package var slotsFree: Int { planner.slotsFree }
+    package var sequencesFree: Int { planner.sequencesFree }
 
     /// Adds a job. It starts when the planner admits it.
     ///

@@ -137,7 +137,7 @@ struct BenchCommand: AsyncParsableCommand {
             decode: try BenchOptions.numbers(decode, option: "--decode", max: 4096), context: context,
             repeats: repeats,
             workload: try workload.map {
-                .init(description: try WorkloadSource($0), slots: maxBatch, kvTokens: kvTokens)
+                .init(description: try WorkloadSource($0), sequences: maxBatch, kvTokens: kvTokens)
             })
     }
 }

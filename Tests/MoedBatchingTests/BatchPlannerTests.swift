@@ -45,7 +45,7 @@ import Testing
         planner.enqueue(candidate(0, a))
         planner.enqueue(candidate(1, b))
         #expect(planner.admit(now: .zero).count == 2)
-        #expect(planner.slotsFree == 1)
+        #expect(planner.sequencesFree == 1)
     }
 
     @Test func reservesWholeBlocksAndPassesOverWhatDoesNotFit() {

@@ -352,10 +352,10 @@ import Testing
             engine: engine, policy: ClassPolicy(maxWait: .seconds(60)), prefillChunkMax: 8)
         loop.submit(task(1), now: .zero)
         _ = loop.advance(now: .zero)
-        #expect(loop.slotsFree == 0)
+        #expect(loop.sequencesFree == 0)
         loop.cancel(JobID(1))
         loop.cancel(JobID(99))
-        #expect(loop.slotsFree == 1)
+        #expect(loop.sequencesFree == 1)
         #expect(loop.isIdle)
         #expect(engine.openCount == 0)
     }

@@ -10,20 +10,20 @@ import Testing
             func sweep(_ rows: Int) -> ThroughputPlan? {
                 try? ThroughputPlan(rows: rows, compute: Double(rows) / 1000, disk: 1)
             }
-            guard shape.rowsPerSweep <= rowsFit, let decode = sweep(min(shape.longSlots, room)),
-                let few = sweep(min(shape.slots, short ?? 8 * room)), let prefill = sweep(shape.rowsPerSweep)
+            guard shape.rowsPerSweep <= rowsFit, let decode = sweep(min(shape.longSequences, room)),
+                let few = sweep(min(shape.sequences, short ?? 8 * room)), let prefill = sweep(shape.rowsPerSweep)
             else { return nil }
             return BatchShape.Forecast(decode: decode, short: few, prefill: prefill)
         }
     }
 
     @Test func computingHidesBehindTheDisk() throws {
-        #expect(try chosen(room: 1000) == BatchShape(slots: 256, rowsPerSweep: 2048, prefillChunk: 2048))
+        #expect(try chosen(room: 1000) == BatchShape(sequences: 256, rowsPerSweep: 2048, prefillChunk: 2048))
         // More sequences than there is room for gain nothing.
         #expect(
-            try chosen(room: 64, short: 64) == BatchShape(slots: 64, rowsPerSweep: 2048, prefillChunk: 2048))
+            try chosen(room: 64, short: 64) == BatchShape(sequences: 64, rowsPerSweep: 2048, prefillChunk: 2048))
         #expect(
-            try chosen(room: 20, short: 20) == BatchShape(slots: 32, rowsPerSweep: 2048, prefillChunk: 2048))
+            try chosen(room: 20, short: 20) == BatchShape(sequences: 32, rowsPerSweep: 2048, prefillChunk: 2048))
         #expect(try chosen(room: 20, short: 20, rowsFit: 512) == .inMemory)
         #expect(try chosen(room: 20, rowsFit: 0) == .inMemory)
     }
@@ -31,17 +31,17 @@ import Testing
     @Test func shortSequencesShareTheRoomOfLongOnes() throws {
         #expect(
             try chosen(room: 64)
-                == BatchShape(slots: 256, longSlots: 64, rowsPerSweep: 2048, prefillChunk: 2048))
-        #expect(try chosen(room: 20, short: 150).slots == 256)
-        #expect(try chosen(room: 20, short: 130).slots == 128)
-        #expect(try chosen(room: 20, short: 130).longSlots == 32)
+                == BatchShape(sequences: 256, longSequences: 64, rowsPerSweep: 2048, prefillChunk: 2048))
+        #expect(try chosen(room: 20, short: 150).sequences == 256)
+        #expect(try chosen(room: 20, short: 130).sequences == 128)
+        #expect(try chosen(room: 20, short: 130).longSequences == 32)
     }
 
     @Test func whatIsToldCounts() {
-        let choice = BatchShape(slots: 128, longSlots: 48, rowsPerSweep: 2048, prefillChunk: 2048)
-        func filled(_ slots: Int, _ rows: Int, _ chunk: Int) -> [Int] {
-            let shape = BatchShape(slots: slots, rowsPerSweep: rows, prefillChunk: chunk).filled(from: choice)
-            return [shape.slots, shape.longSlots, shape.rowsPerSweep, shape.prefillChunk]
+        let choice = BatchShape(sequences: 128, longSequences: 48, rowsPerSweep: 2048, prefillChunk: 2048)
+        func filled(_ sequences: Int, _ rows: Int, _ chunk: Int) -> [Int] {
+            let shape = BatchShape(sequences: sequences, rowsPerSweep: rows, prefillChunk: chunk).filled(from: choice)
+            return [shape.sequences, shape.longSequences, shape.rowsPerSweep, shape.prefillChunk]
         }
         #expect(filled(0, 0, 0) == [128, 48, 2048, 2048])
         #expect(filled(4, 0, 7) == [4, 4, 2048, 7])

@@ -35,7 +35,7 @@ import Testing
         // The sweep is under way and stays so. (It may have had to wait for a thread beside all the other tests.)
         for id in 2...5 { service.submit([task(Int64(id))]) }
         service.stop([JobID(1), JobID(5)])
-        #expect(service.snapshot.jobs == 5 && service.snapshot.slotsFree == 8 - 5)
+        #expect(service.snapshot.jobs == 5 && service.snapshot.sequencesFree == 8 - 5)
         #expect(gate.sweeps == [1])
         gate.letGo()
         var ended: Set<JobID> = []

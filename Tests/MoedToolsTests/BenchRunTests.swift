@@ -64,7 +64,7 @@ import Testing
     @Test func aWorkloadUnderBothAdmissions() throws {
         let report = try Bench.measure(
             options(
-                workload: .init(description: .mixed(12), slots: 4, kvTokens: 0))
+                workload: .init(description: .mixed(12), sequences: 4, kvTokens: 0))
         ) { _ in }
         let admissions = try #require(report.json["admissions"]?.array)
         #expect(admissions.map { $0["admission"]?.string } == ["grouped", "first-come"])

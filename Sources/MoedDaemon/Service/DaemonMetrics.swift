@@ -74,7 +74,7 @@ struct DaemonMetrics {
     private var sweeps: [Metric] {
         [
             Metric("moed_sequences_running", .gauge, "Sequences in the batch.", engine.runningSequences),
-            Metric("moed_slots_free", .gauge, "Sequences that could start now.", engine.slotsFree),
+            Metric("moed_slots_free", .gauge, "Sequences that could start now.", engine.sequencesFree),
             Metric("moed_tokens_generated_total", .counter, "Tokens generated.", engine.generatedTokens),
             Metric(
                 "moed_tokens_prefilled_total", .counter,

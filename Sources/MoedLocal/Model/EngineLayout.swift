@@ -17,7 +17,7 @@ package struct EngineLayout {
         _ model: UnloadedModel, _ options: ModelOptions, threads: Int, vocabulary: Int
     ) throws -> EngineLayout {
         let asked = BatchShape(
-            slots: options.sequences, rowsPerSweep: options.rowsPerSweep, prefillChunk: options.prefillChunk)
+            sequences: options.sequences, rowsPerSweep: options.rowsPerSweep, prefillChunk: options.prefillChunk)
         func layoutOf(_ choice: BatchShape) throws -> EngineLayout {
             try EngineLayout(
                 model, options, asked.filled(from: choice), threads: threads, vocabulary: vocabulary)
@@ -39,8 +39,8 @@ package struct EngineLayout {
             }
             let rows = layout.batch.rowsPerSweep
             return BatchShape.Forecast(
-                decode: decoding(of: context, most: layout.batch.longSlots),
-                short: decoding(of: min(context, contextShort), most: layout.batch.slots),
+                decode: decoding(of: context, most: layout.batch.longSequences),
+                short: decoding(of: min(context, contextShort), most: layout.batch.sequences),
                 prefill: ThroughputPlan(
                     model, plan, rows: rows, visible: rows * (rows + 1) / 2, sampled: 0, rates))
         }
@@ -62,10 +62,10 @@ package struct EngineLayout {
         let context = model.configuration.contextLength
         let kvTokens =
             options.kvTokens > 0
-            ? options.kvTokens : max(context, batch.longSlots * min(context, Self.contextUsual))
+            ? options.kvTokens : max(context, batch.longSequences * min(context, Self.contextUsual))
         var settings = EngineSettings(
             threads: threads, kvTokens: kvTokens, kvFormat: options.kvFormat ?? model.kvFormatDefault,
-            sharesPrefixes: options.sharesPrefixes, sequencesMax: batch.slots,
+            sharesPrefixes: options.sharesPrefixes, sequencesMax: batch.sequences,
             rowsPerSweepMax: batch.rowsPerSweep,
             vocabularyLimit: vocabulary)
         settings.kernels = options.kernels

@@ -32,7 +32,7 @@ package final class LocalRunner: JobRunner {
         (jobs, continuation) = AsyncStream.makeStream()
     }
 
-    package var room: Int { state.withLock { max(0, sweeps.snapshot.slotsFree - $0.preparing.count) } }
+    package var room: Int { state.withLock { max(0, sweeps.snapshot.sequencesFree - $0.preparing.count) } }
 
     package func start(_ new: [RunnableJob]) {
         for job in new {

@@ -13,7 +13,7 @@ package actor SweepThread {
     package struct Snapshot: Sendable, Equatable {
         package var jobs = 0
         package var runningSequences = 0
-        package var slotsFree = 0
+        package var sequencesFree = 0
         package var generatedTokens = 0
         package var prefilledTokens = 0
         package var sweeps = 0
@@ -60,7 +60,7 @@ package actor SweepThread {
         checkpoints: CheckpointSchedule
     ) throws(HostError) {
         executor = try ThreadExecutor(name: "moed-sweep")
-        shared = Mutex(Shared(snapshot: Snapshot(slotsFree: loop.slotsFree)))
+        shared = Mutex(Shared(snapshot: Snapshot(sequencesFree: loop.sequencesFree)))
         self.loop = loop
         self.progress = progress
         self.interruption = interruption
@@ -73,7 +73,7 @@ package actor SweepThread {
             var snapshot = shared.snapshot
             for case .submit(let task) in shared.requests {
                 snapshot.jobs += 1
-                snapshot.slotsFree = max(0, snapshot.slotsFree - task.choices)
+                snapshot.sequencesFree = max(0, snapshot.sequencesFree - task.choices)
             }
             return snapshot
         }
@@ -151,7 +151,7 @@ package actor SweepThread {
     /// - Parameter done: number of requests that the loop has handled.
     private func publish(done: Int = 0) {
         let snapshot = Snapshot(
-            jobs: loop.jobCount, runningSequences: loop.runningSequences, slotsFree: loop.slotsFree,
+            jobs: loop.jobCount, runningSequences: loop.runningSequences, sequencesFree: loop.sequencesFree,
             generatedTokens: loop.generatedTokens, prefilledTokens: loop.prefilledTokens, sweeps: loop.sweeps,
             lastSweep: lastSweep)
         shared.withLock {

@@ -48,7 +48,7 @@ package enum Bench {
             kvTokens: SweepBench.kvTokens(
                 prefill: options.prefill, decode: options.decode, context: options.context,
                 repeats: options.repeats, blockTokens: Engine.kvBlockTokens),
-            slots: max(1, options.decode.max() ?? 0), rows: options.model.prefillChunk)
+            sequences: max(1, options.decode.max() ?? 0), rows: options.model.prefillChunk)
         var bench = SweepBench(engine, probe, repeats: options.repeats, show: show)
         var measurements = try options.prefill.map { try bench.prefill($0) }
         if !options.decode.isEmpty {
@@ -70,9 +70,9 @@ package enum Bench {
         let context = subject.configuration.contextLength
         let kvTokens =
             workload.kvTokens > 0
-            ? workload.kvTokens : max(min(context, 8192), workload.slots * min(context, 2048))
+            ? workload.kvTokens : max(min(context, 8192), workload.sequences * min(context, 2048))
         let (engine, memory) = try subject.engine(
-            kvTokens: kvTokens, slots: workload.slots, rows: max(512, options.model.prefillChunk))
+            kvTokens: kvTokens, sequences: workload.sequences, rows: max(512, options.model.prefillChunk))
         let jobs: [WorkloadJob] =
             switch workload.description {
             case .mixed(let count): WorkloadJob.mixed(count, contextLength: min(context, kvTokens))
@@ -88,7 +88,7 @@ package enum Bench {
             .run(repeats: options.repeats, show: show)
         return WorkloadReport(
             model: [subject.name, memory].compactMap(\.self).joined(separator: "\n"),
-            threads: threads, slots: workload.slots, runs: runs)
+            threads: threads, sequences: workload.sequences, runs: runs)
     }
 }
 

@@ -22,13 +22,13 @@ package struct BenchOptions: Sendable {
     package struct Workload: Sendable {
         package var description: WorkloadSource
         /// Number of running sequences.
-        package var slots: Int
+        package var sequences: Int
         /// KV capacity in tokens; 0 chooses it.
         package var kvTokens: Int
 
-        package init(description: WorkloadSource, slots: Int, kvTokens: Int) {
+        package init(description: WorkloadSource, sequences: Int, kvTokens: Int) {
             self.description = description
-            self.slots = slots
+            self.sequences = sequences
             self.kvTokens = kvTokens
         }
     }

@@ -64,11 +64,11 @@ struct BenchSubject {
     /// Loads the model. The prefix cache is off: repetitions, and runs in another order, must do the same work.
     ///
     /// - Returns: the engine, and the memory plan as text when a budget is set.
-    func engine(kvTokens: Int, slots: Int, rows: Int) throws -> (engine: Engine, memory: String?) {
+    func engine(kvTokens: Int, sequences: Int, rows: Int) throws -> (engine: Engine, memory: String?) {
         var options = options
         options.kvTokens = kvTokens
-        options.sequences = slots
-        options.rowsPerSweep = max(rows, slots)
+        options.sequences = sequences
+        options.rowsPerSweep = max(rows, sequences)
         options.prefillChunk = rows
         options.sharesPrefixes = false
         let layout = try EngineLayout.chosen(unloaded, options, threads: threads, vocabulary: vocabulary)

@@ -6,15 +6,15 @@ import MoedLocal
 package struct WorkloadReport: Sendable {
     package var model: String
     package var threads: Int
-    package var slots: Int
+    package var sequences: Int
     package var runs: [(admission: Admission, passes: [WorkloadRun])]
 
     package init(
-        model: String, threads: Int, slots: Int, runs: [(admission: Admission, passes: [WorkloadRun])]
+        model: String, threads: Int, sequences: Int, runs: [(admission: Admission, passes: [WorkloadRun])]
     ) {
         self.model = model
         self.threads = threads
-        self.slots = slots
+        self.sequences = sequences
         self.runs = runs
     }
 
@@ -34,7 +34,7 @@ package struct WorkloadReport: Sendable {
                 HumanText.figure(Sample(passes.map(\.meanTurnaround)).median),
             ])
         }
-        var lines = ["\(model), \(threads) threads, \(slots) slots"]
+        var lines = ["\(model), \(threads) threads, \(sequences) sequences"]
         if let first = runs.first?.passes.first {
             lines.append(
                 "\(first.jobs) jobs, \(first.promptTokens) prompt and \(first.generatedTokens) new tokens")
@@ -78,7 +78,7 @@ package struct WorkloadReport: Sendable {
                 ]))
         }
         return [
-            "model": .string(model), "threads": .integer(Int64(threads)), "slots": .integer(Int64(slots)),
+            "model": .string(model), "threads": .integer(Int64(threads)), "slots": .integer(Int64(sequences)),
             "admissions": .array(admissions), "grouped_over_first_come": ratio.map { .double($0) } ?? .null,
         ]
     }

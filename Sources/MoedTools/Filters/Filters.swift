@@ -48,7 +48,7 @@ package enum Filters {
             prefillChunkMax: model.prefillChunk)
         var filter = GenerateFilter(
             loop: loop, preparer: runner.preparer, modelName: WholeFile.name(of: model.directory),
-            slots: model.sequences, showsIDs: showsIDs)
+            sequences: model.sequences, showsIDs: showsIDs)
         try filter.run()
         if let damage = runner.engine.streaming.current.damage {
             throw EngineError(.io, damage)

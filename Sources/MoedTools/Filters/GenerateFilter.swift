@@ -12,7 +12,7 @@ package struct GenerateFilter {
     private let preparer: RequestPreparer
     private let modelName: String
     private let showsIDs: Bool
-    private let slots: Int
+    private let sequences: Int
     private var loop: GenerationLoop
     /// Answers that wait for the answer of an earlier line, by line number.
     private var answers: [Int: JSONValue] = [:]
@@ -22,12 +22,12 @@ package struct GenerateFilter {
     private let origin: ContinuousClock.Instant
 
     package init(
-        loop: GenerationLoop, preparer: RequestPreparer, modelName: String, slots: Int, showsIDs: Bool
+        loop: GenerationLoop, preparer: RequestPreparer, modelName: String, sequences: Int, showsIDs: Bool
     ) {
         self.loop = loop
         self.preparer = preparer
         self.modelName = modelName
-        self.slots = slots
+        self.sequences = sequences
         self.showsIDs = showsIDs
         origin = clock.now
     }
@@ -40,7 +40,7 @@ package struct GenerateFilter {
         let writer = LineWriter(descriptor: output)
         var hasEnded = false
         while !hasEnded || !loop.isIdle {
-            reading: while !hasEnded, linesRead - nextToWrite < slots * Self.readAheadBatches {
+            reading: while !hasEnded, linesRead - nextToWrite < sequences * Self.readAheadBatches {
                 switch try reader.next(waits: loop.isIdle) {
                 case .line(let bytes): if !LineFilter.isBlank(bytes) { take(bytes) }
                 case .tooLong:

@@ -14,7 +14,7 @@ extension ChaosScenario {
             let worker = try await SimulatedWorker.start(in: trial.database)
             try await trial.database.enqueue(trial.size, tenants: ["a"])
             await trial.check(
-                try await worker.claimNext(limit: 32) == 32, "a tenant that is alone gets all slots")
+                try await worker.claimNext(limit: 32) == 32, "a tenant that is alone gets all of the room")
             try await trial.database.enqueue(10, tenants: ["b"])
             _ = try await worker.claimNext(limit: 8)
             await trial.check(
