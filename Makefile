@@ -57,8 +57,8 @@ chaos: build
 build: deps
 	.ci/check-packages $(BUILD_FOLDER)
 	@mkdir -p $(BUILD_FOLDER)/tmp
-	TMPDIR='$(CURDIR)/$(BUILD_FOLDER)/tmp' $(SWIFT) build -c release --product moed --static-swift-stdlib --scratch-path $(BUILD_FOLDER) \
-	  $(REPRODUCIBLE) $(HARDENED)
+	TMPDIR='$(CURDIR)/$(BUILD_FOLDER)/tmp' $(SWIFT) build -c release --product moed \
+	  --static-swift-stdlib --scratch-path $(BUILD_FOLDER) $(REPRODUCIBLE) $(HARDENED)
 	.ci/split-debug $(BUILD_FOLDER)/release/moed $(BINARY)
 	.ci/check-binary $(BINARY)
 
