@@ -27,11 +27,11 @@ BINARY = $(BUILD_FOLDER)/dist/moed
 DEMO_LOG = $(BUILD_FOLDER)/demo.log
 
 # No path of this folder may get into the binary: two builds of one commit are the same wherever they are made.
-# Swift: names of files in messages, paths in debug information, hashes over paths.
+# Swift: names of files in messages, paths in debug information, hashes over paths. Macros are expanded to files in
+# TMPDIR, which debug information names: that folder lies in this one.
 REPRODUCIBLE = -Xswiftc -file-prefix-map -Xswiftc '$(CURDIR)=.' -Xcc '-ffile-prefix-map=$(CURDIR)=.' \
   -Xswiftc -enable-experimental-concise-pound-file -Xswiftc -Xfrontend -Xswiftc -disable-incremental-llvm-codegen \
-  -Xswiftc -Xfrontend -Xswiftc -no-clang-module-breadcrumbs \
-  -Xswiftc -file-prefix-map -Xswiftc '$(patsubst %/,%,$(or $(TMPDIR),/tmp))/swift-generated-sources=./macros'
+  -Xswiftc -Xfrontend -Xswiftc -no-clang-module-breadcrumbs
 # Swift links position-independent programs with read-only relocations; C code has _FORTIFY_SOURCE from Package.swift.
 HARDENED = -Xcc -fstack-protector-strong -Xlinker -z -Xlinker now -Xlinker -z -Xlinker relro --disable-local-rpath
 
@@ -56,8 +56,9 @@ chaos: build
 # The Swift runtime is linked in, so that the binary runs on hosts without a toolchain.
 build: deps
 	.ci/check-packages $(BUILD_FOLDER)
-	$(SWIFT) build -c release --product moed --static-swift-stdlib --scratch-path $(BUILD_FOLDER) \
-	  $(REPRODUCIBLE) $(HARDENED)
+	@mkdir -p $(BUILD_FOLDER)/tmp
+	TMPDIR='$(CURDIR)/$(BUILD_FOLDER)/tmp' $(SWIFT) build -c release --product moed \
+	  --static-swift-stdlib --scratch-path $(BUILD_FOLDER) $(REPRODUCIBLE) $(HARDENED)
 	.ci/split-debug $(BUILD_FOLDER)/release/moed $(BINARY)
 	.ci/check-binary $(BINARY)
 
