@@ -44,7 +44,7 @@ package enum Daemon {
             readProgress: {
                 // A sweep may take long, so each of its layers and each set of experts read counts as progress.
                 [
-                    sweepProgress.name: sweepProgress.value &+ UInt64(engineProgress.stepsComputed),
+                    sweepProgress.name: sweepProgress.value &+ engineProgress.value,
                     queueProgress.name: queueProgress.value,
                 ]
             },

@@ -80,7 +80,7 @@ extension Engine {
             let chunk = Array(tokens[start..<min(start + limits.rowsPerSweepMax, tokens.count)])
             var sweep = Sweep()
             sweep.append(chunk, at: start, blocks: sequence.usedBlocks(for: chunk.count))
-            try forward.run(sweep, progress: progress.countStep)
+            try forward.run(sweep, progress: progress.advance)
             sequence.append(chunk)
             for first in stride(from: 0, to: chunk.count, by: ForwardPass.logitRowsMax) {
                 let rows = first..<min(first + ForwardPass.logitRowsMax, chunk.count)

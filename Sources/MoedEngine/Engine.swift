@@ -8,7 +8,7 @@ import MoedWeights
 /// found before anything is computed, so that an engine stays usable after them.
 package final class Engine: SequenceEngine {
     package let limits: EngineLimits
-    package let progress = EngineProgress()
+    package let progress = ProgressCounter(name: "layers")
     /// Figures of expert streaming; empty for a model that is in memory.
     package let streaming = StreamingMeter()
     /// Ends a sweep of a streamed model early.
@@ -135,7 +135,7 @@ package final class Engine: SequenceEngine {
             sweep.append(
                 step.tokens, at: sequence.length, blocks: sequence.usedBlocks(for: step.tokens.count))
         }
-        try forward.run(sweep, progress: progress.countStep)
+        try forward.run(sweep, progress: progress.advance)
         for (step, sequence) in zip(steps, open) { append(step.tokens, to: sequence) }
 
         var sampled = [TokenID?](repeating: nil, count: steps.count)

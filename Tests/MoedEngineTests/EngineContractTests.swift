@@ -99,7 +99,7 @@ import Testing
     @Test func scoringGivesItsRoomBackAndRunsInChunks() throws {
         let prompt = Array(
             try SamplePrompt.all()[0...].flatMap { $0.promptIDs }.filter { $0 < 300 }.prefix(90))
-        let before = engine.progress.stepsComputed
+        let before = engine.progress.value
         let scores = try engine.score(prompt, top: 2)
         #expect(scores.count == 90 && scores.last?.logprob == nil)
         #expect(scores.allSatisfy { $0.top.count == 2 && $0.top[0].logprob >= $0.top[1].logprob })
@@ -107,7 +107,7 @@ import Testing
             let logprob = try #require(score.logprob)
             #expect(logprob <= 0 && score.top[0].logprob >= logprob)
         }
-        #expect(engine.progress.stepsComputed - before == 6 * 6, "six chunks through six layers")
+        #expect(engine.progress.value - before == 6 * 6, "six chunks through six layers")
         #expect(engine.kvTokensFree == engine.limits.kvTokens)
         #expect(try engine.score([]) == [] && (try engine.score([5])).map(\.logprob) == [nil])
         #expect(error { _ = try engine.score([5, 640]) } == .invalidInput)

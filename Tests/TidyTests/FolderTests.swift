@@ -67,13 +67,16 @@ struct FolderTests {
 
 extension SourceFile {
     /// `Status` of `Sources/MoedFront/Status/Metric.swift`; empty for files directly in the target.
-    fileprivate var folder: String { path.split(separator: "/").dropFirst(2).dropLast().joined(separator: "/") }
+    fileprivate var folder: String {
+        path.split(separator: "/").dropFirst(2).dropLast().joined(separator: "/")
+    }
 
     /// Types declared at the top level.
     fileprivate var declaredTypes: [Substring] {
         code.compactMap { line in
             line.prefixMatch(
-                of: #/(?:@\w+ )*(?:package |private |fileprivate )?(?:final |indirect )?(?:struct|class|enum|protocol|actor) (\w+)/#
+                of:
+                    #/(?:@\w+ )*(?:package |private |fileprivate )?(?:final |indirect )?(?:struct|class|enum|protocol|actor) (\w+)/#
             )?.1
         }.map { Substring($0) }
     }

@@ -55,7 +55,10 @@ struct SizeTests {
                 for character in rest {
                     if "([{".contains(character) {
                         depth += 1
-                        if depth == 1, character == "(", !hasBegun { hasBegun = true; continue }
+                        if depth == 1, character == "(", !hasBegun {
+                            hasBegun = true
+                            continue
+                        }
                     } else if ")]}".contains(character) {
                         depth -= 1
                         if depth == 0, hasBegun { break scan }

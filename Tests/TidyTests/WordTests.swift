@@ -105,7 +105,9 @@ struct WordTests {
     /// Settings are read once, by the daemon, and passed down.
     @Test(arguments: SourceTree.swiftSources)
     func onlyTheDaemonReadsTheEnvironment(file: SourceFile) {
-        guard !["MoedDaemon", "MoedTools", "moed"].contains(file.target), file.path != "Sources/MoedHost/Host.swift" else { return }
+        guard !["MoedDaemon", "MoedTools", "moed"].contains(file.target),
+            file.path != "Sources/MoedHost/Host.swift"
+        else { return }
         for (index, line) in file.code.enumerated() {
             #expect(
                 !line.contains(#/\b(getenv|secure_getenv|ProcessInfo|environ|Host\.environment)\b/#),
@@ -126,6 +128,38 @@ struct WordTests {
     func sqlFilesAreMigrationsRolesOrExamples(name: String) {
         let names = #/m[0-9]{4}_[a-z0-9_]+\.sql|roles\.sql|example_[a-z0-9_]+\.sql|schema/#
         #expect(name.wholeMatch(of: names) != nil)
+    }
+
+    /// A comment is a sentence or a noun phrase, understood without the one above it.
+    @Test(arguments: SourceTree.swiftSources)
+    func commentsBeginWithTheirSubject(file: SourceFile) {
+        for (index, line) in file.lines.enumerated() {
+            #expect(
+                !line.contains(#/^\s*\/\/\/? (What|Whether|Of|Who|Whom|Whose|Which|How)\b/#),
+                "\(file.path):\(index + 1) begins with a relative clause: \(line)")
+        }
+    }
+
+    /// Words that had several meanings, and the words that took their place; files where the old one is the field's.
+    private static var replacedWords: [(word: Regex<Substring>, instead: String, except: [String])] {
+        [
+            (#/\bJobGroup\b|\bGroupPolicy\b|\bGroupBacklog\b/#, "JobClass", []),
+            (#/\bslots?\b|[a-z]Slots?\b/#, "sequences or expert places", ["Sources/MoedText/Tokenizer/"]),
+            (#/\b[mM]emoryLedger\b/#, "memory plan", []),
+        ]
+    }
+
+    @Test(arguments: SourceTree.swiftSources)
+    func eachWordHasOneMeaning(file: SourceFile) {
+        for (word, instead, except) in Self.replacedWords where !except.contains(where: file.path.hasPrefix) {
+            // The configuration key keeps its name, and so does the option of `moed plan`.
+            let isKey =
+                file.path.hasPrefix("Sources/MoedDaemon/Settings/") || file.path.hasPrefix("Sources/moed/")
+            guard !isKey else { continue }
+            for (index, line) in file.code.enumerated() {
+                #expect(!line.contains(word), "\(file.path):\(index + 1): \(instead) is the word")
+            }
+        }
     }
 
     @Test func commentsAndStringsAreNotTakenForCode() {

@@ -6,8 +6,8 @@ package import MoedCore
 /// Idle blocks are room like free ones; when there are no free ones, the one idle for longest is forgotten.
 ///
 /// A known block is found by the block before it and its own 32 tokens, compared token by token. The block
-/// before is meant by a number that is never given twice, so that a chain of blocks stands for all the tokens
-/// from position 0 on, and what hung on a forgotten block is never found again.
+/// before is named by a number that is never given twice. A chain of blocks so stands for all tokens from position 0
+/// on. Successors of a forgotten block are never found again.
 package struct KVBlocks {
     /// The contents of a known block: the tokens up to its end.
     package typealias Prefix = Int

@@ -1,8 +1,8 @@
 /// Random numbers without state: Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3",
 /// 2011).
 ///
-/// A block of four words is a function of key and counter alone, so a token drawn again after a crash, or
-/// beside other jobs, is the same token.
+/// A block of four words is a function of key and counter alone, so a token is the
+/// same when it is drawn again. A crash and other jobs change nothing.
 package enum Philox {
     package typealias Block = (UInt32, UInt32, UInt32, UInt32)
 

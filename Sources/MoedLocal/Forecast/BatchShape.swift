@@ -39,8 +39,8 @@ package struct BatchShape: Sendable, Equatable {
 
     /// Predicted sweeps of a shape under a budget.
     package struct Forecast {
-        /// Three sweeps. `decode` has one token of each long sequence that fits, `short` one token of each of `sequences`
-        /// short sequences. `prefill` is full of tokens of one prompt.
+        /// Three sweeps. `decode` has one token of each long sequence that fits. `short` has one token of each of
+        /// `sequences` short sequences. `prefill` is full of tokens of one prompt.
         package var decode: ThroughputPlan
         package var short: ThroughputPlan
         package var prefill: ThroughputPlan

@@ -2,8 +2,8 @@ package import MoedCore
 
 /// A record of the experts that sweeps used, for comparing cache policies.
 ///
-/// A file of it is a header and then, for each layer of each sweep, the layer (2 bytes), the rows (4 bytes) and a bit
-/// for each expert; all numbers little-endian. A sweep of Qwen3-30B-A3B takes 1 kB.
+/// A file is a header and one record for each layer of each sweep. A record has the layer (2 bytes), the rows (4 bytes)
+/// and a bit for each expert. All numbers are little-endian. A sweep of Qwen3-30B-A3B takes 1 kB.
 package struct RoutingTrace: Sendable, Equatable {
     package struct Header: Sendable, Equatable {
         /// Sparse layers, experts of each, bytes of one.

@@ -48,7 +48,7 @@ extension JinjaInterpreter {
         case .loop(let loop): return property(name, of: loop)
         case .dictionary:
             if PythonMethods.ofDictionary.contains(name) { return .method(object, name) }
-            // Of what would change the dictionary, Jinja2's sandbox gives nothing usable.
+            // Jinja2's sandbox gives nothing usable for methods that would change the dictionary.
             return PythonMethods.changingDictionary.contains(name) ? missing(name, of: object) : nil
         case .list: return PythonMethods.ofList.contains(name) ? .method(object, name) : nil
         case .tuple: return PythonMethods.ofTuple.contains(name) ? .method(object, name) : nil

@@ -1,5 +1,5 @@
 extension JinjaInterpreter {
-    /// How a block ended: `break` and `continue` travel up to their loop.
+    /// End of a block: `break` and `continue` travel up to their loop.
     enum Ending { case atEnd, leave, proceed }
 
     func execute(_ statements: [JinjaStatement]) throws(TextError) -> Ending {
@@ -155,7 +155,7 @@ extension JinjaInterpreter {
         try charge(steps: macro.parameters.count + scopes.count)
         let values = try bind(
             arguments, macro.parameters.map(\.name), required: 0, "the macro '\(macro.name)'")
-        // Of the caller's scopes a macro sees only the outermost: it is defined there.
+        // A macro sees only the outermost of the caller's scopes: it is defined there.
         let callers = Array(scopes[2...])
         let outer = output
         scopes.removeSubrange(2...)

@@ -1,7 +1,7 @@
 /// Runs one template once. The file and the line at hand go into every error.
 ///
-/// A class: a call on a structure would work on a copy made before its arguments are evaluated, and would miss the
-/// namespaces and generators that they make.
+/// A class: a call on a structure would work on a copy made before its arguments are evaluated. It would miss the
+/// namespaces and generators of the arguments.
 final class JinjaInterpreter {
     /// Expressions and blocks inside each other, through macro calls too; bounds the stack.
     static let depthMax = 300

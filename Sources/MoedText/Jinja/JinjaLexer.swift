@@ -6,7 +6,7 @@ struct JinjaLexer {
     var at = 0
     var line = 1
     var tokens: [JinjaToken] = []
-    /// Whether the last tag ended with a line break, so that the text after it begins a line.
+    /// True when the last tag ended with a line break: the text after it begins a line.
     private var startsLine = true
 
     private init(source: String, file: String) {
@@ -124,7 +124,7 @@ struct JinjaLexer {
         closed(sign, trims: true)
     }
 
-    /// What the end of a tag does to the text after it.
+    /// Effect of the end of a tag on the text after it.
     mutating func closed(_ sign: Unicode.Scalar?, trims: Bool) {
         if sign == "-" {
             skipSpace()

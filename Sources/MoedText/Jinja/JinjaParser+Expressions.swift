@@ -371,7 +371,7 @@ extension JinjaParser {
         return isNegated ? try node(.not(result), line, over: [result]) : result
     }
 
-    /// Whether an argument without parentheses follows, as in `x is divisibleby 3`.
+    /// True when an argument without parentheses follows, as in `x is divisibleby 3`.
     private var beginsTestArgument: Bool {
         switch current.kind {
         case .name("else"), .name("or"), .name("and"): false

@@ -9,7 +9,7 @@ struct JinjaParser {
     private var at = 0
     private var macros: [JinjaMacro] = []
     private var nesting = 0
-    /// How many statements around this place have a scope of their own.
+    /// Number of enclosing statements with a scope of their own.
     private var scopes = 0
     private var loops = 0
     private(set) var isInMacro = false

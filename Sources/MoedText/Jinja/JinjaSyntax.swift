@@ -46,7 +46,7 @@ struct JinjaForLoop: Sendable {
     var otherwise: [JinjaStatement]
 }
 
-/// What `set`, `for` and `with` assign to.
+/// Target of `set`, `for` and `with`.
 indirect enum JinjaTarget: Sendable {
     case name(String)
     /// `ns.attribute`
@@ -156,6 +156,6 @@ enum JinjaTest: String, Sendable {
     case lessOrEqualSign = "<="
     case greaterSign = ">"
     case greaterOrEqualSign = ">="
-    /// Whether a filter or test of that name exists.
+    /// True when a filter or test of that name exists.
     case filter, test
 }

@@ -1,4 +1,4 @@
-/// How Python spells numbers and strings.
+/// Python's spelling of numbers and strings.
 enum PythonText {
     /// `repr` of a float: the shortest digits that read back, in exponent form below 1e-4 and from 1e16 on.
     static func float(_ value: Double) -> String {

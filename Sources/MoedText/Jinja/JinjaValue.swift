@@ -20,7 +20,7 @@ enum JinjaValue: Sendable {
     case dictionary(JinjaDictionary)
     case view(JinjaView)
     case namespace(Int)
-    /// What `map`, `select` and their like return: to be gone through once, without length.
+    /// Result of `map`, `select` and similar filters: iterable once, without a length.
     case generator(Int)
     case loop(JinjaLoop)
     case macro(Int)
@@ -56,7 +56,7 @@ enum JinjaValue: Sendable {
         }
     }
 
-    /// What kind of value this is, for error messages.
+    /// Kind of the value, for error messages.
     var kind: String {
         switch self {
         case .undefined: "an undefined value"

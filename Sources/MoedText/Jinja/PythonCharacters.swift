@@ -10,7 +10,7 @@ extension Unicode.Scalar {
         }
     }
 
-    /// Whether `repr` prints the character itself and no escape (`str.isprintable`).
+    /// True when `repr` prints the character itself and no escape (`str.isprintable`).
     var isPythonPrintable: Bool {
         if value < 0x7F { return value >= 0x20 }
         switch properties.generalCategory {

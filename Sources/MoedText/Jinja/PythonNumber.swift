@@ -61,7 +61,7 @@ enum PythonNumber {
 
     // MARK: Order
 
-    /// How a first number stands to a second one.
+    /// Order of a first number and a second one.
     enum Order {
         case ascending, same, descending
 

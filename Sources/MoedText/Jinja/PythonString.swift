@@ -46,7 +46,7 @@ enum PythonString {
             .map { text.count - $0 - part.count }.reversed()
     }
 
-    /// How many matches do not overlap; those of an empty part lie before, between and after all code points.
+    /// Number of matches that do not overlap. An empty part matches before, between and after all code points.
     static func count(_ part: String, in text: String) -> Int {
         guard !part.isEmpty else { return text.unicodeScalars.count + 1 }
         var count = 0
@@ -66,7 +66,7 @@ enum PythonString {
         return start <= end ? start..<end : nil
     }
 
-    /// How many pieces `split()` at runs of white space makes at most.
+    /// Maximum number of pieces of `split()` at runs of white space.
     static func words(_ text: String) -> Int {
         var words = 0
         var isInWord = false
@@ -78,7 +78,7 @@ enum PythonString {
         return words
     }
 
-    /// How many line breaks there are at most.
+    /// Maximum number of line breaks.
     static func lineBreaks(_ text: String) -> Int {
         // The others begin with one of these bytes: U+0085, U+2028 and U+2029.
         text.utf8.reduce(0) { count, byte in
@@ -122,7 +122,7 @@ enum PythonString {
             rest = fromEnd ? trimmedEnd(rest) : rest.drop(while: \.isPythonSpace)
             if rest.isEmpty { break }
             guard splitsMax < 0 || pieces.count < splitsMax else {
-                // What is left keeps its other spaces.
+                // The rest keeps its other spaces.
                 pieces.append(String(rest))
                 break
             }

@@ -1,7 +1,7 @@
 /// XXH64 of some bytes with seed 0: tells damage, not malice.
 ///
-/// A pack's digests are computed over many gigabytes, when it is written and whenever it is loaded, so they have to
-/// be as fast as memory; a stray bit, a short write or a swapped block changes 64 bits at random. XXH64 runs at
+/// A pack's digests are computed over many gigabytes, when it is written and whenever it is loaded. They have to be as
+/// fast as memory. A stray bit, a short write or a swapped block changes 64 bits at random. XXH64 runs at
 /// several bytes a cycle on any CPU, without instructions of its own, and fits a page.
 /// Specification: "xxHash fast digest algorithm", Yann Collet, version 0.1.1, section XXH64.
 package struct Digest: Sendable, Hashable {

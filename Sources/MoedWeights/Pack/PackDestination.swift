@@ -3,9 +3,9 @@ package import MoedCore
 
 /// A pack being written: a directory beside its place, renamed to it when everything is on disk.
 ///
-/// Whatever ends the process before that leaves `NAME.partial-…`, which has no manifest before all its weights are on
-/// disk, so that nothing takes it for a pack, and which the next run removes. The open directory carries a lock, so
-/// that a run never removes what another one is writing.
+/// An end of the process before that leaves `NAME.partial-…`. It has no manifest before all weights are on disk, so
+/// nothing takes it for a pack. The next run removes it. The open directory carries a lock: a run never removes the
+/// directory that another run is writing.
 package final class PackDestination {
     package let path: String
     package let partialPath: String

@@ -2,8 +2,8 @@ import MoedCore
 
 /// `manifest.json` of a pack: what it was made of, and where each of its blobs lies.
 ///
-/// The blobs of a weight file lie one behind the other without gaps, padding included, so that every byte of a pack
-/// belongs to some digest.
+/// The blobs of a weight file lie one behind the other without gaps, padding included. Every byte of a pack belongs to
+/// some digest.
 package struct PackManifest: Sendable, Equatable {
     package static let fileName = "manifest.json"
     /// Says that a directory is a pack of ours.
