@@ -123,7 +123,7 @@ let package = Package(
             name: "MoedDaemonTests",
             dependencies: [
                 "MoedDaemon", "MoedWorker", "MoedLocal", "MoedCore", "MoedHost", "MoedEngine", "MoedWeights",
-                "MoedFront", "TestSupport", logging,
+                "MoedFront", "MoedSystemd", "TestSupport", logging,
             ],
             swiftSettings: swift),
         .testTarget(

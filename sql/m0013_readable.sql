@@ -1,5 +1,5 @@
 -- Calls with named arguments. Bodies and behaviour stay the same: moed.insert_job() has defaults, and its callers and
--- the call of moed.request_body() name each argument.
+-- the call of moed.request_body() name each argument. A worker that holds jobs is busy, whether it has room or not.
 
 CREATE OR REPLACE FUNCTION moed.insert_job(
   prompt text DEFAULT NULL, reasoning text DEFAULT NULL, max_tokens numeric DEFAULT NULL,
@@ -204,3 +204,15 @@ BEGIN
   END IF;
   RETURN new_batch;
 END $$;
+
+CREATE OR REPLACE VIEW moed.workers WITH (security_invoker = true) AS
+SELECT w.id, w.host, w.pid, w.version,
+  ARRAY(SELECT m.name FROM moed.model m WHERE m.id = ANY (w.models) ORDER BY m.id) AS models,
+  CASE WHEN w.stopped_at IS NOT NULL THEN 'stopped'
+       WHEN w.expires_at <= clock_timestamp() THEN 'missing'
+       WHEN EXISTS (SELECT FROM moed.job j WHERE j.state = 'running' AND j.leased_by = w.id) THEN 'busy'
+       ELSE 'idle' END AS state,
+  (SELECT count(*) FROM moed.job j WHERE j.state = 'running' AND j.leased_by = w.id) AS jobs,
+  w.tokens_per_second, w.status, w.started_at, w.seen_at, w.expires_at, w.stopped_at
+FROM moed.worker w;
+COMMENT ON COLUMN moed.workers.state IS 'idle, busy (it holds jobs), missing (lease expired) or stopped.';

@@ -40,15 +40,18 @@ package enum Daemon {
             settings: settings.worker(drains: drains), runner: runner, inbox: inbox, progress: queueProgress,
             surroundings: surroundings, modelName: settings.served.name)
         let host = HostService(
-            notifier: notifier, report: report, sweeps: runner.sweeps, streaming: streaming,
-            readProgress: {
-                // A sweep may take long, so each of its layers and each set of experts read counts as progress.
-                [
-                    sweepProgress.name: sweepProgress.value &+ engineProgress.value,
-                    queueProgress.name: queueProgress.value,
-                ]
-            },
-            watchdogInterval: supervision.watchdogInterval, showsProgress: showsProgress, log: log)
+            sources: .init(
+                engine: { runner.sweeps.snapshot }, streaming: { streaming.current },
+                probe: { await runner.sweeps.answerProbe() },
+                progress: {
+                    // A sweep may take long, so each of its layers and each set of experts read counts as progress.
+                    [
+                        sweepProgress.name: sweepProgress.value &+ engineProgress.value,
+                        queueProgress.name: queueProgress.value,
+                    ]
+                }),
+            notifier: notifier, report: report, watchdogInterval: supervision.watchdogInterval,
+            showsProgress: showsProgress, log: log)
 
         // Services stop in reverse order: the queue lets its jobs finish before the engine stops.
         var services: [ServiceGroupConfiguration.ServiceConfiguration] = [

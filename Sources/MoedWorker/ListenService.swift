@@ -1,16 +1,34 @@
 package import Logging
 import MoedCore
-import MoedQueue
+package import MoedQueue
 import ServiceLifecycle
+
+/// A connection that waits for notifications. `JobListener` is the real one; tests script another.
+package protocol JobNotifications: Sendable {
+    /// True behind a pooler; in transaction mode it delivers no notifications.
+    var isPooled: Bool { get }
+
+    /// - Returns: false when `timeout` has passed without a notification.
+    func next(timeout: Duration) async throws(QueueError) -> Bool
+
+    func close() async
+}
+
+extension JobListener: JobNotifications {}
 
 /// Receives notifications of new jobs when they are committed. They are only hints: polling alone finds every job.
 package struct ListenService: Service {
-    private let conninfo: String
+    private let connect: @Sendable () async throws -> any JobNotifications
     private let inbox: Inbox
     private let log: Logger
 
-    package init(conninfo: String, inbox: Inbox, log: Logger) {
-        self.conninfo = conninfo
+    /// - Parameter connect: opens a connection; nil opens one with `conninfo`.
+    package init(
+        conninfo: String, inbox: Inbox, log: Logger,
+        connect: (@Sendable () async throws -> any JobNotifications)? = nil
+    ) {
+        self.connect =
+            connect ?? { try await JobListener.connect(conninfo: conninfo, applicationName: "moed listen") }
         self.inbox = inbox
         self.log = log
     }
@@ -24,8 +42,7 @@ package struct ListenService: Service {
         var wasWarned = false
         while !Task.isCancelled {
             do {
-                let listener = try await JobListener.connect(
-                    conninfo: conninfo, applicationName: "moed listen")
+                let listener = try await connect()
                 backoff.reset()
                 if listener.isPooled, !wasWarned {
                     wasWarned = true

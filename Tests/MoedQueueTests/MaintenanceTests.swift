@@ -141,7 +141,7 @@ struct MaintenanceTests {
                     lease: Queue.lease, idle: true, running: 1, tokensPerSecond: 12.5, status: "ru\0nning")))
         try await queue.expire(missing)
         let rows = try await queue.database.query("SELECT * FROM moed.workers ORDER BY id")
-        #expect(try rows.map { try $0.value("state", as: String.self) } == ["idle", "missing"])
+        #expect(try rows.map { try $0.value("state", as: String.self) } == ["busy", "missing"])
         #expect(try rows[0].value("models") == "{default,m}")
         #expect(try rows[0].value("jobs") == 1)
         #expect(try rows[0].value("tokens_per_second") == 12.5)

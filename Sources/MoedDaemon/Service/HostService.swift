@@ -1,29 +1,63 @@
-import Logging
+package import Logging
 import MoedCore
-import MoedEngine
+package import MoedEngine
 import MoedHost
-import MoedLocal
-import MoedSystemd
-import MoedWorker
+package import MoedLocal
+package import MoedSystemd
+package import MoedWorker
 import ServiceLifecycle
 
 /// Reports the daemon's state to the service manager and the terminal, and feeds the watchdog.
-struct HostService: Service {
+package struct HostService: Service {
+    /// The watched parts of the daemon, as functions that may be called from any thread.
+    package struct Sources: Sendable {
+        package var engine: @Sendable () -> SweepThread.Snapshot
+        package var streaming: @Sendable () -> StreamingFigures
+        /// Asks the sweep thread for a sign of life; waits for its answer.
+        package var probe: @Sendable () async -> Void
+        /// Progress counters of the watched loops, by name.
+        package var progress: @Sendable () -> [String: UInt64]
+
+        package init(
+            engine: @escaping @Sendable () -> SweepThread.Snapshot,
+            streaming: @escaping @Sendable () -> StreamingFigures,
+            probe: @escaping @Sendable () async -> Void,
+            progress: @escaping @Sendable () -> [String: UInt64]
+        ) {
+            self.engine = engine
+            self.streaming = streaming
+            self.probe = probe
+            self.progress = progress
+        }
+    }
+
     /// Time between two status lines. People read them; a shorter time would only add noise to `systemctl status`.
     private static let statusEvery = Duration.seconds(1)
 
-    let notifier: ServiceNotifier
-    let report: WorkerReport
-    let sweeps: SweepThread
-    let streaming: StreamingMeter
-    /// Progress counters of the watched loops, by name.
-    let readProgress: @Sendable () -> [String: UInt64]
-    let watchdogInterval: Duration?
-    let showsProgress: Bool
-    let log: Logger
+    private let notifier: ServiceNotifier
+    private let report: WorkerReport
+    private let sources: Sources
+    private let watchdogInterval: Duration?
+    private let showsProgress: Bool
+    private let log: Logger
+
+    /// - Parameters:
+    ///   - watchdogInterval: from the service manager; nil feeds no watchdog.
+    ///   - showsProgress: prints the status line and a summary to standard error.
+    package init(
+        sources: Sources, notifier: ServiceNotifier, report: WorkerReport, watchdogInterval: Duration?,
+        showsProgress: Bool, log: Logger
+    ) {
+        self.sources = sources
+        self.notifier = notifier
+        self.report = report
+        self.watchdogInterval = watchdogInterval
+        self.showsProgress = showsProgress
+        self.log = log
+    }
 
     /// - Throws: `ConfigurationProblem` when a model that was ready early is damaged.
-    func run() async throws {
+    package func run() async throws {
         let clock = ContinuousClock()
         let start = clock.now
         try await cancelWhenGracefulShutdown {
@@ -36,16 +70,16 @@ struct HostService: Service {
         guard showsProgress else { return }
         if Host.isTerminal(2) { Host.printErrorInPlace("") }
         Host.printError(
-            StatusText.summary(report.current, sweeps.snapshot, elapsed: start.duration(to: clock.now)))
+            StatusText.summary(report.current, sources.engine(), elapsed: start.duration(to: clock.now)))
     }
 
     private func showStatus() async throws {
         let clock = ContinuousClock()
         var last = (time: clock.now, tokens: 0, text: "")
         var lostSince: ContinuousClock.Instant?
-        var figures = streaming.current
+        var figures = sources.streaming()
         while !Task.isCancelled {
-            let engine = sweeps.snapshot
+            let engine = sources.engine()
             let state = report.current
             let now = clock.now
             lostSince = state.databaseLostSince == nil ? nil : lostSince ?? now
@@ -59,7 +93,7 @@ struct HostService: Service {
                 ? (sweep.generatedTokens, sweep.duration.seconds)
                 : (engine.generatedTokens - last.tokens, elapsed)
             let rate = time > 0 ? Double(tokens) / time : 0
-            let read = StreamingText(before: figures, now: streaming.current, seconds: elapsed)
+            let read = StreamingText(before: figures, now: sources.streaming(), seconds: elapsed)
             if let change = read.change { log.notice("\(change)") }
             if let failure = read.failure { log.error("\(failure)") }
             // Damage found after the model is ready also ends the daemon: its jobs wait for a sound model.
@@ -90,7 +124,7 @@ struct HostService: Service {
     /// Probes the sweep thread: an idle loop progresses by its answer, a busy one by its layers.
     private func probeSweepThread() async {
         while !Task.isCancelled {
-            await sweeps.answerProbe()
+            await sources.probe()
             // A cancelled sleep returns at once, and the loop ends.
             try? await Task.sleep(for: .seconds(1))
         }
@@ -100,10 +134,10 @@ struct HostService: Service {
         let clock = ContinuousClock()
         let start = clock.now
         var policy = WatchdogPolicy(interval: interval)
-        for (name, value) in readProgress() { policy.watch(name, value: value, at: .zero) }
+        for (name, value) in sources.progress() { policy.watch(name, value: value, at: .zero) }
         var feeder = WatchdogFeeder(
             notifier: notifier, policy: policy,
-            read: readProgress,
+            read: sources.progress,
             report: { event in
                 switch event {
                 case .stuck(let loops):

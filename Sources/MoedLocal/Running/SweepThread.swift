@@ -18,6 +18,8 @@ package actor SweepThread {
         package var prefilledTokens = 0
         package var sweeps = 0
         package var lastSweep = SweepFigures()
+
+        package init(sequencesFree: Int = 0) { self.sequencesFree = sequencesFree }
     }
 
     private enum Request {
@@ -150,12 +152,16 @@ package actor SweepThread {
 
     /// - Parameter done: number of requests that the loop has handled.
     private func publish(done: Int = 0) {
-        let snapshot = Snapshot(
-            jobs: loop.jobCount, runningSequences: loop.runningSequences, sequencesFree: loop.sequencesFree,
-            generatedTokens: loop.generatedTokens, prefilledTokens: loop.prefilledTokens, sweeps: loop.sweeps,
-            lastSweep: lastSweep)
+        var snapshot = Snapshot(sequencesFree: loop.sequencesFree)
+        snapshot.jobs = loop.jobCount
+        snapshot.runningSequences = loop.runningSequences
+        snapshot.generatedTokens = loop.generatedTokens
+        snapshot.prefilledTokens = loop.prefilledTokens
+        snapshot.sweeps = loop.sweeps
+        snapshot.lastSweep = lastSweep
+        let current = snapshot
         shared.withLock {
-            $0.snapshot = snapshot
+            $0.snapshot = current
             $0.requests.removeFirst(done)
         }
     }

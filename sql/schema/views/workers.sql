@@ -3,7 +3,8 @@ SELECT w.id, w.host, w.pid, w.version,
   ARRAY(SELECT m.name FROM moed.model m WHERE m.id = ANY (w.models) ORDER BY m.id) AS models,
   CASE WHEN w.stopped_at IS NOT NULL THEN 'stopped'
        WHEN w.expires_at <= clock_timestamp() THEN 'missing'
-       WHEN w.idle THEN 'idle' ELSE 'busy' END AS state,
+       WHEN EXISTS (SELECT FROM moed.job j WHERE j.state = 'running' AND j.leased_by = w.id) THEN 'busy'
+       ELSE 'idle' END AS state,
   (SELECT count(*) FROM moed.job j WHERE j.state = 'running' AND j.leased_by = w.id) AS jobs,
   w.tokens_per_second, w.status, w.started_at, w.seen_at, w.expires_at, w.stopped_at
 FROM moed.worker w;
@@ -13,7 +14,7 @@ COMMENT ON COLUMN moed.workers.host IS 'Host name.';
 COMMENT ON COLUMN moed.workers.pid IS 'Process id.';
 COMMENT ON COLUMN moed.workers.version IS 'Version of moed.';
 COMMENT ON COLUMN moed.workers.models IS 'Models it serves.';
-COMMENT ON COLUMN moed.workers.state IS 'idle, busy, missing (lease expired) or stopped.';
+COMMENT ON COLUMN moed.workers.state IS 'idle, busy (it holds jobs), missing (lease expired) or stopped.';
 COMMENT ON COLUMN moed.workers.jobs IS 'Jobs it holds now.';
 COMMENT ON COLUMN moed.workers.tokens_per_second IS 'Generated tokens per second at the last beat.';
 COMMENT ON COLUMN moed.workers.status IS 'What it is doing, in words.';

@@ -1,0 +1,56 @@
+import Logging
+import MoedCore
+import MoedDaemon
+import MoedEngine
+import MoedLocal
+import MoedSystemd
+import MoedWorker
+import Synchronization
+import TestSupport
+import Testing
+
+/// The host's view of the daemon, without model and database.
+@Suite struct HostServiceTests {
+    private func service(
+        engine: @escaping @Sendable () -> SweepThread.Snapshot = { SweepThread.Snapshot() },
+        streaming: @escaping @Sendable () -> StreamingFigures = { StreamingFigures() },
+        probe: @escaping @Sendable () async -> Void = {}, report: WorkerReport
+    ) throws -> HostService {
+        HostService(
+            sources: .init(engine: engine, streaming: streaming, probe: probe, progress: { [:] }),
+            notifier: try ServiceNotifier(socket: nil), report: report, watchdogInterval: nil,
+            showsProgress: false, log: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
+    }
+
+    /// The worker's row in the database shows the same text and rate as the service manager.
+    @Test func statusAndRateReachTheReport() async throws {
+        let report = WorkerReport()
+        report.update { $0.phase = .running }
+        let tokens = Mutex(0)
+        let probes = Mutex(0)
+        let service = try service(
+            engine: {
+                var snapshot = SweepThread.Snapshot()
+                snapshot.jobs = 3
+                snapshot.generatedTokens = tokens.withLock { tokens in
+                    tokens += 100
+                    return tokens
+                }
+                return snapshot
+            }, probe: { probes.withLock { $0 += 1 } }, report: report)
+        let running = Task { try await service.run() }
+        #expect(try await eventually { report.current.tokensPerSecond > 0 && probes.withLock { $0 } > 0 })
+        #expect(report.current.status.hasPrefix("Running 3"))
+        running.cancel()
+        try await running.value
+    }
+
+    @Test func aDamagedModelEndsTheService() async throws {
+        var figures = StreamingFigures()
+        (figures.loading, figures.lastFailure, figures.failures) = (10, "expert 3: its digest does not match", 1)
+        let damaged = figures
+        let service = try service(streaming: { damaged }, report: WorkerReport())
+        let error = await #expect(throws: ConfigurationProblem.self) { try await service.run() }
+        #expect(error?.description == "model.path: expert 3: its digest does not match")
+    }
+}
