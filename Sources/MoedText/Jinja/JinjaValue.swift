@@ -18,7 +18,8 @@ enum JinjaValue: Sendable {
     case list(JinjaSequence)
     case tuple(JinjaSequence)
     case dictionary(JinjaDictionary)
-    case view(JinjaView)
+    /// Indirect, so that it does not make every other value larger.
+    indirect case view(JinjaView)
     case namespace(Int)
     /// What `map`, `select` and their like return: to be gone through once, without length.
     case generator(Int)
