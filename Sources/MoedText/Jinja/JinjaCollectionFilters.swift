@@ -124,6 +124,7 @@ extension JinjaInterpreter {
         var total = values[1] ?? .integer(0)
         if case .string = total { throw failure("'sum' does not add strings") }
         for item in try elements(of: value) {
+            try charge(steps: 1)
             total = try apply(.add, total, try member(values[0], of: item))
         }
         return total

@@ -88,6 +88,8 @@ extension JinjaInterpreter {
         }
         let sequence = try sequence(of: iterable, items, isFiltered: loop.condition != nil)
         for (index, item) in items.enumerated() {
+            // A body without statements costs none.
+            try charge(steps: 1)
             scopes.append(["loop": .loop(JinjaLoop(items: sequence, index: index))])
             try assign(item, to: loop.target)
             let ending = try execute(loop.body)

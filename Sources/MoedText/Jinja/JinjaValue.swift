@@ -18,7 +18,8 @@ enum JinjaValue: Sendable {
     case list(JinjaSequence)
     case tuple(JinjaSequence)
     case dictionary(JinjaDictionary)
-    case view(JinjaView)
+    /// Indirect, so that it does not make every other value larger.
+    indirect case view(JinjaView)
     case namespace(Int)
     /// Result of `map`, `select` and similar filters: iterable once, without a length.
     case generator(Int)
