@@ -101,7 +101,8 @@ import Testing
         // The tokens are saved, not wasted.
         #expect(store.now.released.map(\.lease.job) == [JobID(1), JobID(2)])
         #expect(store.now.released.allSatisfy { $0.usage == Usage() })
-        #expect(store.now.calls.suffix(4) == ["checkpoint", "release", "unregister", "close"])
+        let ends = ["checkpoint", "release", "unregister", "close"]
+        #expect(store.now.calls.filter(ends.contains) == ends)
     }
 
     @Test func withoutADatabaseItStopsAfterTheGrace() async throws {

@@ -127,7 +127,7 @@ package final class MoedDaemonProcess {
 /// measured to take two minutes.
 package func eventually(_ condition: () async throws -> Bool) async throws -> Bool {
     let clock = ContinuousClock()
-    let end = clock.now.advanced(by: .seconds(1200))
+    let end = clock.now.advanced(by: .seconds(600))
     while clock.now < end {
         if try await condition() { return true }
         try await Task.sleep(for: .milliseconds(20))

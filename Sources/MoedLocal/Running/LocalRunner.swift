@@ -10,6 +10,8 @@ package final class LocalRunner: JobRunner {
         var preparing: [JobID: Int] = [:]
         var starts = 0
         var events: (@Sendable (RunnerEvent) -> Void)?
+        /// Events from before the run.
+        var unreported: [RunnerEvent] = []
     }
 
     package let origin: String?
@@ -47,31 +49,41 @@ package final class LocalRunner: JobRunner {
 
     package func stop(_ ids: [JobID]) {
         // A job is either being prepared or with the sweep thread: it moves under this lock.
-        let (dropped, events) = state.withLock { state in
+        let dropped = state.withLock { state in
             let dropped = ids.filter { state.preparing.removeValue(forKey: $0) != nil }
             sweeps.stop(ids.filter { !dropped.contains($0) })
-            return (dropped, state.events)
+            return dropped
         }
-        report(dropped, events)
+        report(dropped)
     }
 
     package func interrupt() {
-        let (dropped, events) = state.withLock { state in
+        let dropped = state.withLock { state in
             defer { state.preparing = [:] }
-            return (state.preparing.keys.sorted(), state.events)
+            return state.preparing.keys.sorted()
         }
-        report(dropped, events)
+        report(dropped)
         sweeps.interrupt()
     }
 
-    /// Reports jobs that were dropped before they began. They have no wasted tokens.
-    private func report(_ dropped: [JobID], _ events: (@Sendable (RunnerEvent) -> Void)?) {
+    /// Jobs that were dropped before they began have wasted nothing.
+    private func report(_ dropped: [JobID]) {
         guard !dropped.isEmpty else { return }
-        events?(.stopped(Dictionary(uniqueKeysWithValues: dropped.map { ($0, Usage()) })))
+        let event = RunnerEvent.stopped(Dictionary(uniqueKeysWithValues: dropped.map { ($0, Usage()) }))
+        let events = state.withLock { state in
+            if state.events == nil { state.unreported.append(event) }
+            return state.events
+        }
+        events?(event)
     }
 
     package func run(_ events: @escaping @Sendable (RunnerEvent) -> Void) async {
-        state.withLock { $0.events = events }
+        let unreported = state.withLock { state in
+            state.events = events
+            defer { state.unreported = [] }
+            return state.unreported
+        }
+        unreported.forEach(events)
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await self.sweeps.run(events) }
             group.addTask { await self.prepare(events) }
