@@ -135,19 +135,6 @@ package enum Daemon {
     }
 }
 
-/// Runs the runner as a service of the group and puts its events into the inbox.
-private struct RunnerService: Service {
-    let runner: any JobRunner
-    let inbox: Inbox
-
-    func run() async throws {
-        // The service ends only at shutdown: the group treats an earlier end as a failure.
-        await cancelWhenGracefulShutdown { [runner, inbox] in
-            await runner.run { inbox.put(.runner($0)) }
-        }
-    }
-}
-
 /// Reports the progress of loading to the service manager and extends its timeout. Loading may take any time, but a
 /// hang must not.
 private struct LoadReporter {

@@ -25,7 +25,7 @@ struct WholeWorker {
         group = ServiceGroup(
             configuration: .init(
                 services: [
-                    .init(service: EchoService(runner: runner, inbox: inbox)),
+                    .init(service: RunnerService(runner: runner, inbox: inbox)),
                     .init(service: queue, successTerminationBehavior: .gracefullyShutdownGroup),
                 ], logger: log))
     }
@@ -37,15 +37,4 @@ struct WholeWorker {
     func stop() async { await group.triggerGracefulShutdown() }
 
     var succeeded: Int { report.current.succeeded }
-}
-
-private struct EchoService: Service {
-    let runner: EchoRunner
-    let inbox: Inbox
-
-    func run() async throws {
-        await cancelWhenGracefulShutdown { [runner, inbox] in
-            await runner.run { inbox.put(.runner($0)) }
-        }
-    }
 }
