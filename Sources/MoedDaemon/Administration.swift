@@ -47,10 +47,10 @@ package enum Administration {
             problems.append(StartupCheck.problem(error))
         }
         do {
-            let directory = try ModelDirectory.open(settings.model.directory)
-            let text = try TextSide(directory: settings.model.directory)
-            if case .pack(let pack) = directory { try settings.model.formats.check(pack) }
-            print("model      ok: \(InspectText(directory).oneLine), \(text.kind.rawValue)")
+            // What `run` does first; it needs the headers only.
+            let model = try OpenedModel.open(settings.model)
+            print("model      ok: \(InspectText(model.source).oneLine), \(model.text.kind.rawValue)")
+            for remark in model.remarks { print("model      note: \(remark)") }
         } catch {
             problems.append(ConfigurationProblem("model.path: \(error)"))
         }

@@ -30,6 +30,7 @@ package enum Daemon {
         let model = try loadModel(settings, notifier, log)
         try model.engine.recordRouting(to: routingTrace)
         let (engineProgress, streaming) = (model.engine.progress, model.engine.streaming)
+        for remark in model.remarks { log.warning("model.path: \(remark)") }
         let (plan, start) = (model.plan, ["ready: \(model.summary)", model.memory, model.batch.text])
         let sweepProgress = ProgressCounter(name: "sweep loop")
         let queueProgress = ProgressCounter(name: "database loop")

@@ -10,7 +10,8 @@ package enum ModelDirectory: Sendable {
     /// - Throws: `EngineError(.badCheckpoint)` or `(.unsupportedModel)`, naming file, tensor, blob or field, and
     ///   reason.
     package static func open(_ directory: String) throws(EngineError) -> ModelDirectory {
-        Pack.isPack(directory) ? .pack(try Pack.open(directory)) : .checkpoint(try Checkpoint.open(directory))
+        try DirectoryContents.requireDirectory(directory)
+        return Pack.isPack(directory) ? .pack(try Pack.open(directory)) : .checkpoint(try Checkpoint.open(directory))
     }
 
     package var configuration: ModelConfiguration {

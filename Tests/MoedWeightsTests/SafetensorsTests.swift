@@ -125,6 +125,7 @@ import Testing
         expectRefusal(checkpoint, naming: "config.json", "missing")
         try checkpoint.writeConfiguration()
         expectRefusal(checkpoint, naming: "model.safetensors", "No such file")
+        expectRefusal(try TestCheckpoint(), naming: "the directory is empty")
         #expect(throws: EngineError.self) { try Checkpoint.open("/dev") }
         #expect(throws: EngineError.self) { try WeightFile("/dev/zero") }
         #expect(throws: EngineError.self) { try WeightFile(checkpoint.path) }

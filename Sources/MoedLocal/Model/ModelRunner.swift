@@ -14,6 +14,8 @@ package struct ModelRunner {
     package let engine: Engine
     package let preparer: RequestPreparer
     package let summary: String
+    /// See `OpenedModel.remarks`.
+    package let remarks: [String]
     /// Batch size and rows per sweep of the engine.
     package let batch: BatchShape
     /// Memory plan under the budget, and `memory`, its description in words; both are nil without a budget.
@@ -28,19 +30,16 @@ package struct ModelRunner {
     package static func load(
         _ options: ModelOptions, progress: (Phase, Int, Int) -> Void
     ) throws -> ModelRunner {
-        let text = try TextSide(directory: options.directory)
         let threads = options.threads > 0 ? options.threads : Host.physicalCores
         let formats = options.formats
-        var source = try ModelDirectory.open(options.directory)
-        if case .checkpoint(let checkpoint) = source, let cache = options.packCache {
-            source = .pack(
+        let opened = try OpenedModel.open(options) { source in
+            guard case .checkpoint(let checkpoint) = source, let cache = options.packCache else { return source }
+            return .pack(
                 try PackCache(directory: cache).pack(
                     checkpoint, experts: formats.experts ?? .bf16, dense: formats.dense ?? .bf16,
                     threads: threads, progress: { progress(.packing, $0, $1) }))
         }
-        if case .pack(let pack) = source { try formats.check(pack) }
-        let unloaded = try UnloadedModel(
-            source, experts: formats.experts ?? .bf16, dense: formats.dense ?? .bf16)
+        let (text, unloaded) = (opened.text, opened.unloaded)
         let layout = try EngineLayout.chosen(
             unloaded, options, threads: threads, vocabulary: text.tokenizer.vocabularySize)
         let engine = try unloaded.engine(layout, options, threads: threads) { progress(.loading, $0, $1) }
@@ -48,7 +47,7 @@ package struct ModelRunner {
             engine: engine,
             preparer: RequestPreparer(
                 text: text, limits: engine.limits, maxTokensDefault: options.maxTokensDefault),
-            summary: InspectText(source).oneLine, batch: layout.batch,
+            summary: InspectText(opened.source).oneLine, remarks: opened.remarks, batch: layout.batch,
             plan: layout.memory?.plan, memory: layout.memory?.text
         )
     }

@@ -1,4 +1,4 @@
-import MoedCore
+package import MoedCore
 package import MoedText
 import MoedWeights
 
@@ -10,24 +10,37 @@ package struct TextSide: Sendable {
     package let kind: TemplateKind
     let tags: ThinkTags
     let defaults: SamplingDefaults
-    /// Ids that end an answer, from `generation_config.json` and `config.json`.
-    let endIDs: Set<TokenID>
+    /// Ids that end an answer: those of `generation_config.json`, `config.json` and `tokenizer_config.json` together.
+    package let endIDs: Set<TokenID>
+    /// What the files say that has no effect. One sentence each.
+    package let remarks: [String]
     /// Upper bound of the token ids that both the tokenizer and the model's embedding have.
     let vocabularySize: Int
 
     /// - Throws: `TextError` or `EngineError` naming file, field and reason.
     package init(directory: String) throws {
-        tokenizer = try Self.tokenizer(directory: directory)
+        let files = CheckpointFiles(directory: directory)
+        let described = try Self.configuration(files)
+        tokenizer = try Self.tokenizer(files, described)
         template = try Self.template(directory: directory)
         let tags = ThinkTags(tokenizer)
         kind = try template.map { try TemplateKind.probe($0, tags) } ?? .hybrid
         self.tags = tags
-        let files = CheckpointFiles(directory: directory)
         let generation = try GenerationDefaults(path: files.path("generation_config.json"))
         defaults = SamplingDefaults(generation, kind: kind)
         let configuration = try ModelConfiguration(path: files.path("config.json"))
-        endIDs = Set(generation.eosTokenIDs + configuration.eosTokenIDs)
-        vocabularySize = min(tokenizer.vocabularySize, configuration.vocabulary)
+        var endIDs = Set(generation.eosTokenIDs + configuration.eosTokenIDs)
+        var remarks: [String] = []
+        if let token = described.endToken, let id = tokenizer.id(of: token) { endIDs.insert(id) }
+        let vocabularySize = min(tokenizer.vocabularySize, configuration.vocabulary)
+        self.vocabularySize = vocabularySize
+        if !endIDs.contains(where: { Int($0) < vocabularySize }) {
+            remarks.append(
+                "no end token is known: neither generation_config.json, config.json nor tokenizer_config.json names one. "
+                    + "Answers end at max_tokens, a stop text or stop_token_ids")
+        }
+        self.endIDs = endIDs
+        self.remarks = remarks
         if let id = tags.earlyStop.first(where: { Int($0) >= vocabularySize }) {
             throw EngineError(
                 .badCheckpoint,
@@ -36,11 +49,32 @@ package struct TextSide: Sendable {
         }
     }
 
-    /// Loads only the tokenizer, from `tokenizer.json`.
+    /// End tokens for people: ids with their texts.
+    package var endTokensText: String {
+        let texts = endIDs.sorted().map { id in
+            let text = tokenizer.decode([id])
+            return text.isEmpty ? "\(id)" : "\(id) \(text)"
+        }
+        return texts.isEmpty ? "none" : texts.joined(separator: ", ")
+    }
+
+    /// Loads only the tokenizer, from `tokenizer.json` and `tokenizer_config.json`.
     package static func tokenizer(directory: String) throws -> Tokenizer {
         let files = CheckpointFiles(directory: directory)
-        return try Tokenizer(
-            tokenizerJSON: try files.require("tokenizer.json"), file: files.path("tokenizer.json"))
+        return try tokenizer(files, try configuration(files))
+    }
+
+    private static func tokenizer(
+        _ files: CheckpointFiles, _ configuration: TokenizerConfiguration
+    ) throws -> Tokenizer {
+        try Tokenizer(
+            tokenizerJSON: try files.require("tokenizer.json"), file: files.path("tokenizer.json"),
+            configuration: configuration)
+    }
+
+    private static func configuration(_ files: CheckpointFiles) throws -> TokenizerConfiguration {
+        guard let bytes = try files.read("tokenizer_config.json") else { return .empty }
+        return try TokenizerConfiguration(bytes, file: files.path("tokenizer_config.json"))
     }
 
     /// Loads only the chat template, from `chat_template.jinja` or `tokenizer_config.json`; nil when neither has one.

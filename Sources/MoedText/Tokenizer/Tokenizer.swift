@@ -14,9 +14,13 @@ package struct Tokenizer: Sendable {
 
     /// Reads `tokenizer.json`; `file` is its name in error messages.
     ///
+    /// - Parameter configuration: the tokens that `tokenizer_config.json` adds.
     /// - Throws: `TextError` naming the field, for a file that is damaged or asks for another algorithm.
-    package init(tokenizerJSON bytes: [UInt8], file: String) throws(TextError) {
-        let source = try TokenizerFile(bytes, file: file)
+    package init(
+        tokenizerJSON bytes: [UInt8], file: String, configuration: TokenizerConfiguration = .empty
+    ) throws(TextError) {
+        var source = try TokenizerFile(bytes, file: file)
+        try source.add(configuration)
         vocabulary = try Vocabulary(source)
         preTokenizer = source.preTokenizer
         normalizes = source.normalizes
@@ -37,7 +41,7 @@ package struct Tokenizer: Sendable {
 
     /// Id of an added token (`</think>`), or of a vocabulary entry in the file's spelling (`Ġthe`); nil for others.
     package func id(of token: String) -> TokenID? {
-        if let id = vocabulary.addedIDs[token] { return id }
+        if let id = vocabulary.addedIDs[ExactString(token)] { return id }
         var content: [UInt8] = []
         guard ByteAlphabet.append(token, to: &content) else { return nil }
         return vocabulary.tokens.find(content.span)

@@ -200,13 +200,20 @@ struct TokenizerFile {
     }
 
     private static func addedToken(_ token: FileObject) throws(TextError) -> AddedToken {
+        var result = try attributes(token)
+        result.id = try token.token("id")
+        return result
+    }
+
+    /// An added token without its id.
+    static func attributes(_ token: FileObject) throws(TextError) -> AddedToken {
         let content = try token.string("content")
         guard !content.isEmpty, content.utf8.count <= contentBytesMax else {
             throw token.error(.malformedFile, "content", "must have 1 to \(contentBytesMax) bytes")
         }
         let isSpecial = try token.bool("special", default: false)
         return AddedToken(
-            id: try token.token("id"), content: content, isSpecial: isSpecial,
+            id: 0, content: content, isSpecial: isSpecial,
             isNormalized: try token.bool("normalized", default: !isSpecial),
             stripsLeft: try token.bool("lstrip", default: false),
             stripsRight: try token.bool("rstrip", default: false),

@@ -5,13 +5,13 @@ struct Vocabulary: Sendable {
     private(set) var tokens: TokenTable
     private(set) var encoder: BytePairEncoder
     /// Ids of added tokens by content. Contents are plain text, not spelled in the byte alphabet.
-    private(set) var addedIDs: [String: TokenID] = [:]
+    private(set) var addedIDs: [ExactString: TokenID] = [:]
     private(set) var specialIDs: Set<TokenID> = []
 
     init(_ file: TokenizerFile) throws(TextError) {
         tokens = try Self.tokens(file)
         for token in file.addedTokens {
-            addedIDs[token.content] = token.id
+            addedIDs[ExactString(token.content)] = token.id
             if token.isSpecial { specialIDs.insert(token.id) }
         }
         let byteTokens = try Self.byteTokens(tokens, file.file)
@@ -49,13 +49,16 @@ struct Vocabulary: Sendable {
             }
             guard !owners[Int(id)] else { throw refusal("the id \(id) is taken") }
             owners[Int(id)] = true
+            content.removeAll(keepingCapacity: true)
             if let token = added[id] {
-                guard token.content == member.key else {
+                guard ExactString(token.content) == ExactString(member.key) else {
                     throw refusal("the id \(id) is that of an added token")
                 }
+                // An added token may be an entry that merge rules end in.
+                let isSpelled = ByteAlphabet.append(member.key, to: &content)
+                if isSpelled, content.elementsEqual(member.key.utf8) { table.store(content, as: id, findable: true) }
                 continue
             }
-            content.removeAll(keepingCapacity: true)
             guard !member.key.isEmpty, ByteAlphabet.append(member.key, to: &content) else {
                 throw refusal("is not spelled in the byte-level alphabet")
             }

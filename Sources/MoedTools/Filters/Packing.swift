@@ -25,6 +25,9 @@ package enum Packing {
                 threads: threads > 0 ? threads : Host.physicalCores, measuresErrors: showsReport,
                 tool: "moed \(Version.text)"))
         var meter = WorkMeter("packing", isTerminal: Host.isTerminal(2))
+        for remark in checkpoint.configuration.remarks + [checkpoint.unusedTensors].compactMap({ $0 }) {
+            Host.printError("note: \(remark)")
+        }
         let report = try packer.pack(to: path) { meter.show(done: $0, of: $1) }
         let from = HumanText.bytes(checkpoint.byteCount)
         print("\(path): \(HumanText.bytes(report.byteCount)) from \(from) in \(meter.elapsedText)")
@@ -57,12 +60,13 @@ package enum Packing {
 
     package static func inspect(directory path: String, verifies: Bool) throws {
         Host.ignoreBrokenPipes()
-        let directory = try ModelDirectory.open(path)
-        let text = try TextSide(directory: path)
+        let opened = try OpenedModel.open(ModelOptions(directory: path))
+        let (directory, text) = (opened.source, opened.text)
         var rows =
             InspectText(directory).rows + [
-                ("tokenizer", "\(text.tokenizer.vocabularySize) tokens"), ("thinking", text.kind.rawValue),
-            ]
+                ("tokenizer", "\(text.tokenizer.vocabularySize) tokens"), ("end tokens", text.endTokensText),
+                ("thinking", text.kind.rawValue),
+            ] + opened.remarks.map { ("note", $0) }
         if verifies {
             guard case .pack(let pack) = directory else {
                 throw ConfigurationProblem("\(path) is no pack: a checkpoint has no digests to compare with")

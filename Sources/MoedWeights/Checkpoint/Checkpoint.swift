@@ -4,10 +4,13 @@ package import MoedCore
 package struct Checkpoint: Sendable {
     package let directory: String
     package let configurationPath: String
-    package let configuration: ModelConfiguration
+    /// `config.json`; `tiedEmbeddings` also says what the tensors are.
+    package private(set) var configuration: ModelConfiguration
     package let generationDefaults: GenerationDefaults
     private let files: [WeightFile]
-    private let places: [String: Place]
+    private let places: [ExactString: Place]
+    private let index: ShardIndex?
+    private let use = TensorUse()
 
     /// The files beside the weights that decide the model's behaviour.
     package static let smallFiles = [
@@ -20,6 +23,8 @@ package struct Checkpoint: Sendable {
     private struct Place: Sendable {
         var file: Int
         var entry: TensorEntry
+        /// Another file that has a tensor of this name.
+        var otherFile: Int?
     }
 
     /// Reads `config.json`, `generation_config.json` and the headers of `model.safetensors`, or of the shards
@@ -35,43 +40,46 @@ package struct Checkpoint: Sendable {
     package init(directory: String, configurationFile: String) throws(EngineError) {
         self.directory = directory
         configurationPath = "\(directory)/\(configurationFile)"
-        configuration = try ModelConfiguration(path: configurationPath)
+        var configuration = try ModelConfiguration(path: configurationPath)
         generationDefaults = try GenerationDefaults(path: "\(directory)/generation_config.json")
-        if let index = try ShardIndex(directory: directory) {
-            (files, places) = try Self.sharded(index, directory)
-        } else {
-            let file = try WeightFile("\(directory)/\(ShardIndex.singleFile)")
-            files = [file]
-            var places: [String: Place] = [:]
+        index = try ShardIndex(directory: directory)
+        files = try Self.files(index, directory)
+        var places: [ExactString: Place] = [:]
+        for (number, file) in files.enumerated() {
             for entry in try SafetensorsHeader(of: file).tensors {
-                places[entry.name] = Place(file: 0, entry: entry)
+                let name = ExactString(entry.name)
+                if places[name] != nil {
+                    places[name]?.otherFile = number
+                } else {
+                    places[name] = Place(file: number, entry: entry)
+                }
             }
-            self.places = places
         }
+        self.places = places
+        self.configuration = configuration
+        guard configuration.tiedEmbeddings, try !outputIsEmbedding() else { return }
+        configuration.tiedEmbeddings = false
+        configuration.remarks.append(
+            "tie_word_embeddings is true, but \(Self.output) differs from \(Self.embedding): "
+                + "the output matrix is \(Self.output), as in transformers")
+        self.configuration = configuration
     }
 
-    private static func sharded(
-        _ index: ShardIndex, _ directory: String
-    ) throws(EngineError) -> ([WeightFile], [String: Place]) {
-        var files: [WeightFile] = []
-        var places: [String: Place] = [:]
-        for (number, name) in index.fileNames.enumerated() {
-            let file = try WeightFile("\(directory)/\(name)")
-            files.append(file)
-            for entry in try SafetensorsHeader(of: file).tensors {
-                guard index.file[entry.name] == name else {
-                    let other = index.file[entry.name].map { "in \($0)" } ?? "nowhere"
-                    throw EngineError(
-                        .badCheckpoint, "\(file.path): tensor \(entry.name): the index has it \(other)")
-                }
-                places[entry.name] = Place(file: number, entry: entry)
+    private static func files(_ index: ShardIndex?, _ directory: String) throws(EngineError) -> [WeightFile] {
+        guard let index else {
+            do { return [try WeightFile("\(directory)/\(ShardIndex.singleFile)")] } catch {
+                let hint = DirectoryContents.hint(directory, missing: ShardIndex.singleFile)
+                throw EngineError(error.code, error.message + hint)
             }
         }
-        for (tensor, name) in index.file where places[tensor] == nil {
-            throw EngineError(
-                .badCheckpoint, "\(directory)/\(name): tensor \(tensor): in the index, not in the file")
+        var files: [WeightFile] = []
+        for name in index.fileNames {
+            do { files.append(try WeightFile("\(directory)/\(name)")) } catch {
+                throw EngineError(
+                    error.code, "\(error.message). model.safetensors.index.json names it: the download is incomplete")
+            }
         }
-        return (files, places)
+        return files
     }
 
     /// Changes when a file of the checkpoint does: of the small files the content counts, of the weights name, size
@@ -98,32 +106,53 @@ package struct Checkpoint: Sendable {
     /// Bytes of all tensors on disk.
     package var byteCount: Int { places.values.reduce(0) { $0 + $1.entry.byteCount } }
 
+    /// True when there is a tensor of this name.
+    func has(_ name: String) -> Bool { places[ExactString(name)] != nil }
+
+    /// True when the tensor was asked for.
+    func isUsed(_ name: String) -> Bool { use.contains(name) }
+
     /// The weight `name`, which must have `shape`.
     ///
-    /// - Throws: `EngineError(.badCheckpoint)` when it is missing or of another shape, `(.unsupportedModel)`
-    ///   when its elements are not bf16, f16 or f32.
+    /// - Throws: `EngineError(.badCheckpoint)` when it is missing, of another shape or there twice,
+    ///   `(.unsupportedModel)` when its elements are not bf16, f16 or f32.
     package func weight(_ name: String, shape: [Int]) throws(EngineError) -> TensorEntry {
-        guard let place = places[name] else {
-            throw EngineError(.badCheckpoint, "\(directory): tensor \(name) is missing")
-        }
+        guard let place = places[ExactString(name)] else { throw missing(name) }
         let entry = place.entry
+        if let other = place.otherFile {
+            throw error(entry, "is in \(files[other].path), too: only one of them can be right")
+        }
         guard entry.shape == shape else {
             throw error(entry, "has shape \(entry.shape), but the configuration asks for \(shape)")
         }
         guard entry.type.isWeight else {
+            let quantised =
+                entry.type.byteCount == 1
+                ? ". Quantised checkpoints are not read; take the model's bf16 files, and `moed pack` makes them small"
+                : ""
             throw EngineError(
                 .unsupportedModel,
                 "\(files[place.file].path): tensor \(name) is \(entry.type.rawValue); "
-                    + "bf16, f16 and f32 are supported")
+                    + "bf16, f16 and f32 are supported\(quantised)")
         }
+        use.note(name)
         return entry
+    }
+
+    private func missing(_ name: String) -> EngineError {
+        let hint = MissingTensor.hint(name, among: places.keys.map(\.text))
+        let indexed = index?.file[ExactString(name)].map { ". The index has it in \($0), which does not" }
+        return EngineError(
+            .badCheckpoint, "\(directory): tensor \(name) is missing\(hint.isEmpty ? indexed ?? "" : hint)")
     }
 
     /// Reads bytes of a tensor of this checkpoint to the front of `buffer`.
     package func read(
         _ entry: TensorEntry, bytes: Range<Int>, into buffer: inout [UInt8]
     ) throws(EngineError) {
-        guard let place = places[entry.name], place.entry == entry, bytes.upperBound <= entry.byteCount else {
+        guard let place = places[ExactString(entry.name)], place.entry == entry,
+            bytes.upperBound <= entry.byteCount
+        else {
             throw EngineError(.badCheckpoint, "\(directory): tensor \(entry.name): read past its end")
         }
         try files[place.file].read(bytes.count, at: entry.offset + bytes.lowerBound, into: &buffer)
@@ -131,38 +160,35 @@ package struct Checkpoint: Sendable {
 
     /// An error about a tensor, naming its file.
     package func error(_ entry: TensorEntry, _ reason: String) -> EngineError {
-        let path = places[entry.name].map { files[$0.file].path } ?? directory
+        let path = places[ExactString(entry.name)].map { files[$0.file].path } ?? directory
         return EngineError(.badCheckpoint, "\(path): tensor \(entry.name) \(reason)")
     }
 }
 
-/// `model.safetensors.index.json`: which shard holds which tensor.
-private struct ShardIndex {
-    static let singleFile = "model.safetensors"
-    /// A model of a million tensors would fit.
-    static let byteCountMax = 200 << 20
+// MARK: Tied embeddings
 
-    var file: [String: String] = [:]
-    /// The shards in the order of their names.
-    var fileNames: [String] { Set(file.values).sorted() }
+extension Checkpoint {
+    static let embedding = "model.embed_tokens.weight"
+    static let output = "lm_head.weight"
+    private static let comparedBytes = 4 << 20
 
-    /// Nil when the checkpoint is a single file.
-    init?(directory: String) throws(EngineError) {
-        let path = "\(directory)/\(Self.singleFile).index.json"
-        // Hugging Face's libraries look for the single file first.
-        if WeightFile.exists("\(directory)/\(Self.singleFile)") { return nil }
-        guard let object = try WeightFile.object(at: path, limit: Self.byteCountMax) else { return nil }
-        guard let map = object["weight_map"]?.object else {
-            throw EngineError(.badCheckpoint, "\(path): weight_map is missing or no object")
+    /// False when a model of tied embeddings has an output matrix of its own. Equal copies are one matrix.
+    private func outputIsEmbedding() throws(EngineError) -> Bool {
+        guard let first = places[ExactString(Self.embedding)]?.entry,
+            let second = places[ExactString(Self.output)]?.entry
+        else { return true }
+        guard first.type == second.type, first.shape == second.shape else { return false }
+        var (one, other) = (
+            [UInt8](repeating: 0, count: min(Self.comparedBytes, first.byteCount)),
+            [UInt8](repeating: 0, count: min(Self.comparedBytes, first.byteCount))
+        )
+        for start in stride(from: 0, to: first.byteCount, by: Self.comparedBytes) {
+            let range = start..<min(start + Self.comparedBytes, first.byteCount)
+            try read(first, bytes: range, into: &one)
+            try read(second, bytes: range, into: &other)
+            guard one == other else { return false }
         }
-        for member in map.members {
-            guard let name = member.value.string, !name.isEmpty, !name.contains("/"), name != "..",
-                name != "."
-            else {
-                throw EngineError(
-                    .badCheckpoint, "\(path): tensor \(member.key.prefix(200)): not a file of the directory")
-            }
-            file[member.key] = name
-        }
+        use.note(Self.output)
+        return true
     }
 }

@@ -21,11 +21,16 @@ package struct SafetensorsHeader: Sendable {
         try file.read(8, at: 0, into: &prefix)
         let length = prefix.reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
         guard length <= Self.byteCountMax else {
-            throw parser.error(
-                "its header claims \(length) bytes, more than the format's \(Self.byteCountMax)")
+            throw try parser.foreign(file) {
+                "is no safetensors file: its header claims \(length) bytes, more than the format's "
+                    + "\(Self.byteCountMax)"
+            }
         }
         guard Int(length) <= file.byteCount - 8 else {
-            throw parser.error("its header claims \(length) bytes, but the file has \(file.byteCount)")
+            throw try parser.foreign(file) {
+                "its header claims \(length) bytes, but the file has \(file.byteCount): it is cut off, "
+                    + "or no safetensors file"
+            }
         }
         var text = [UInt8](repeating: 0, count: Int(length))
         try file.read(text.count, at: 8, into: &text)
@@ -43,14 +48,33 @@ private struct HeaderParser {
         EngineError(.badCheckpoint, "\(path): tensor \(tensor.prefix(200)): \(reason)")
     }
 
+    /// An error about a file that does not begin as a safetensors file does.
+    func foreign(_ file: WeightFile, _ reason: () -> String) throws(EngineError) -> EngineError {
+        var start = [UInt8](repeating: 0, count: min(file.byteCount, FileSignature.length))
+        try file.read(start.count, at: 0, into: &start)
+        if let kind = FileSignature.kind(start) { return EngineError(.badCheckpoint, "\(path) \(kind)") }
+        return EngineError(.badCheckpoint, "\(path): \(reason())")
+    }
+
+    /// Throws when a tensor of the header ends behind the file, naming the last one.
+    private func checkLength(_ object: JSONObject, _ dataCount: Int) throws(EngineError) {
+        func end(_ member: JSONObject.Member) -> Int { member.value["data_offsets"]?.array?.last?.integer ?? 0 }
+        guard let last = object.members.max(by: { end($0) < end($1) }), end(last) > dataCount else { return }
+        throw error(
+            last.key,
+            "its data_offsets end at \(end(last)), outside of the file's \(dataCount) data bytes: the file is shorter "
+                + "than its header says. The download is incomplete; download the file again")
+    }
+
     func tensors(_ text: [UInt8], dataStart: Int, dataCount: Int) throws(EngineError) -> [TensorEntry] {
         let value: JSONValue
         do { value = try JSONValue(parsing: text) } catch { throw self.error("its header: \(error)") }
         guard let object = value.object else { throw error("its header is \(value.kind), not an object") }
         if let name = TopLevelKeys.repeated(in: text) { throw error(name, "named twice in the header") }
+        try checkLength(object, dataCount)
         var tensors: [TensorEntry] = []
         tensors.reserveCapacity(object.count)
-        for member in object.members where member.key != "__metadata__" {
+        for member in object.members where ExactString(member.key) != ExactString("__metadata__") {
             tensors.append(try tensor(member.key, member.value, dataCount))
         }
         tensors.sort { ($0.offset, $0.byteCount, $0.name) < ($1.offset, $1.byteCount, $1.name) }
@@ -114,7 +138,7 @@ private struct HeaderParser {
 private enum TopLevelKeys {
     /// - Parameter text: valid JSON, an object.
     static func repeated(in text: [UInt8]) -> String? {
-        var seen: Set<String> = []
+        var seen: Set<ExactString> = []
         var depth = 0
         var expectsKey = false
         var at = 0
@@ -137,7 +161,7 @@ private enum TopLevelKeys {
                 guard depth == 1, expectsKey else { continue }
                 expectsKey = false
                 let key = unescaped(text[start..<end])
-                if !seen.insert(key).inserted { return key }
+                if !seen.insert(ExactString(key)).inserted { return key }
             default: break
             }
         }

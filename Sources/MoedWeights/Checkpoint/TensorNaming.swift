@@ -14,14 +14,22 @@ package protocol TensorNaming: Sendable {
     func vector(_ name: String, count: Int, in checkpoint: Checkpoint) throws(EngineError) -> any RowSource
 }
 
-/// One tensor a weight, `name.weight`, of bf16, f16 or f32: safetensors as Hugging Face publishes them.
+/// The names of Hugging Face's safetensors files: one tensor a weight, `name.weight`, of bf16, f16 or f32. The experts
+/// of a layer may also lie in two tensors, as transformers writes them with `save_original_format=False`.
 package struct PlainNaming: TensorNaming {
     package init() {}
 
     package func matrix(
         _ name: String, _ shape: MatrixShape, in checkpoint: Checkpoint
     ) throws(EngineError) -> any RowSource {
-        let entry = try checkpoint.weight("\(name).weight", shape: [shape.outputs, shape.inputs])
+        var tensor = "\(name).weight"
+        if !checkpoint.has(tensor) {
+            if let fused = try FusedExpert(name, shape, checkpoint) { return try Self.rows(fused, shape) }
+            // Tying goes both ways in transformers: one of the two tensors is enough.
+            let isTied = checkpoint.configuration.tiedEmbeddings && tensor == Checkpoint.embedding
+            if isTied, checkpoint.has(Checkpoint.output) { tensor = Checkpoint.output }
+        }
+        let entry = try checkpoint.weight(tensor, shape: [shape.outputs, shape.inputs])
         return try Self.rows(CheckpointTensor(checkpoint: checkpoint, entry: entry), shape)
     }
 

@@ -76,7 +76,8 @@ package final class WeightFile: Sendable {
 
     /// The whole of a small file.
     ///
-    /// - Throws: `EngineError(.badCheckpoint)` when it is missing, unreadable or larger than `limit` bytes.
+    /// - Throws: `EngineError(.badCheckpoint)` when it is missing, unreadable, larger than `limit` bytes, or a file of
+    ///   another kind in its place.
     package static func contents(of path: String, limit: Int) throws(EngineError) -> [UInt8] {
         let file = try WeightFile(path)
         guard file.byteCount <= limit else {
@@ -85,10 +86,16 @@ package final class WeightFile: Sendable {
         }
         var bytes = [UInt8](repeating: 0, count: file.byteCount)
         try file.read(file.byteCount, at: 0, into: &bytes)
+        if let kind = FileSignature.kind(bytes.prefix(FileSignature.length)) {
+            throw EngineError(.badCheckpoint, "\(path) \(kind)")
+        }
         return bytes
     }
 
-    package static func exists(_ path: String) -> Bool { unsafe access(path, F_OK) == 0 }
+    /// False only when nothing is there: what may not be looked at gives its own error when it is opened.
+    package static func exists(_ path: String) -> Bool {
+        unsafe access(path, F_OK) == 0 || (errno != ENOENT && errno != ENOTDIR)
+    }
 
     /// A small JSON file whose text is an object; nil when there is no such file.
     package static func object(at path: String, limit: Int) throws(EngineError) -> JSONObject? {

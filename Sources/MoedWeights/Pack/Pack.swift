@@ -7,9 +7,10 @@ package import MoedCore
 package struct Pack: Sendable {
     package let directory: String
     package let manifest: PackManifest
+    /// `config.json`; `tiedEmbeddings` also says what the blobs are.
     package let configuration: ModelConfiguration
     private let files: [PackManifest.WeightFileName: WeightFile]
-    private let blobs: [String: PackManifest.Blob]
+    private let blobs: [ExactString: PackManifest.Blob]
 
     /// Taken over from the checkpoint if it has them; `config.json` it must have.
     package static let copiedFiles = Checkpoint.smallFiles
@@ -42,7 +43,7 @@ package struct Pack: Sendable {
             try WeightFile.contents(of: path, limit: PackManifest.byteCountMax), path: path)
         self.manifest = manifest
         try Self.checkCopies(manifest, directory)
-        configuration = try ModelConfiguration(path: "\(directory)/config.json")
+        var configuration = try ModelConfiguration(path: "\(directory)/config.json")
         guard configuration.architecture == manifest.architecture else {
             throw EngineError(.badCheckpoint, "\(path): architecture contradicts config.json")
         }
@@ -58,7 +59,10 @@ package struct Pack: Sendable {
             files[name] = file
         }
         self.files = files
-        blobs = Dictionary(manifest.blobs.map { ($0.name, $0) }) { first, _ in first }
+        blobs = Dictionary(manifest.blobs.map { (ExactString($0.name), $0) }) { first, _ in first }
+        // A checkpoint whose output matrix differs from its embedding is packed with both.
+        if blobs[ExactString("lm_head")] != nil { configuration.tiedEmbeddings = false }
+        self.configuration = configuration
     }
 
     private static func checkCopies(_ manifest: PackManifest, _ directory: String) throws(EngineError) {
@@ -89,7 +93,7 @@ package struct Pack: Sendable {
 
     /// - Throws: `EngineError(.badCheckpoint)` when there is no such blob.
     package func format(of name: String) throws(EngineError) -> String {
-        guard let blob = blobs[name] else { throw missing(name) }
+        guard let blob = blobs[ExactString(name)] else { throw missing(name) }
         return blob.format
     }
 
@@ -103,7 +107,7 @@ package struct Pack: Sendable {
     package func blob(
         _ name: String, in file: PackManifest.WeightFileName, format: String, byteCount: Int
     ) throws(EngineError) -> PackManifest.Blob {
-        guard let blob = blobs[name] else { throw missing(name) }
+        guard let blob = blobs[ExactString(name)] else { throw missing(name) }
         guard blob.file == file, blob.format == format, blob.byteCount == byteCount else {
             throw error(
                 blob,

@@ -54,9 +54,9 @@ extension PackManifest {
     /// Blobs have names of their own and follow each other without gaps.
     private func checkPlaces(_ path: String) throws(EngineError) {
         var ends: [WeightFileName: Int] = [:]
-        var names: Set<String> = []
+        var names: Set<ExactString> = []
         for blob in blobs {
-            guard names.insert(blob.name).inserted else {
+            guard names.insert(ExactString(blob.name)).inserted else {
                 throw EngineError(.badCheckpoint, "\(path): blob \(blob.name) is listed twice")
             }
             let end = ends[blob.file, default: 0]
@@ -66,7 +66,7 @@ extension PackManifest {
             }
             ends[blob.file] = end + blob.byteCount
         }
-        for copy in copies where !names.insert(copy.name).inserted {
+        for copy in copies where !names.insert(ExactString(copy.name)).inserted {
             throw EngineError(.badCheckpoint, "\(path): file \(copy.name) is listed twice")
         }
     }

@@ -1,5 +1,4 @@
 import Glibc
-import MoedCore
 
 /// Frequencies of the rotary position embedding, fixed when the model is loaded.
 package struct RotaryParameters: Sendable, Equatable {
@@ -44,53 +43,5 @@ package struct RotaryParameters: Sendable, Equatable {
             let ramp = min(max((Double(index) - low) / width, 0), 1)
             return Float((1 - ramp) / frequency + ramp / (yarn.factor * frequency))
         }
-    }
-}
-
-extension RotaryParameters {
-    /// Reads either spelling: `rope_theta` with `rope_scaling`, or `rope_parameters` with both inside.
-    init(_ fields: ConfigurationFields, contextLength: Int) throws(EngineError) {
-        let newer = try fields.optionalFields("rope_parameters")
-        let scaling: ConfigurationFields?
-        if let newer { scaling = newer } else { scaling = try fields.optionalFields("rope_scaling") }
-        let bases = 1.000001...1e12
-        var base = try newer?.optionalNumber("rope_theta", in: bases)
-        if base == nil { base = try fields.optionalNumber("rope_theta", in: bases) }
-        guard let base else { throw fields.error("rope_theta", "is missing") }
-        self.base = base
-        guard let scaling else { return }
-        if let part = try scaling.optionalNumber("partial_rotary_factor", in: 0...1), part != 1 {
-            throw scaling.unsupported("partial_rotary_factor", "is \(part): only whole heads are rotated")
-        }
-        var kind = try scaling.optionalString("rope_type")
-        if kind == nil { kind = try scaling.optionalString("type") }
-        switch kind ?? "default" {
-        case "default": break
-        case "yarn": yarn = try Self.yarn(scaling, contextLength)
-        case let other:
-            throw scaling.unsupported("rope_type", "\"\(other)\" is not supported (default and yarn are)")
-        }
-    }
-
-    private static func yarn(_ fields: ConfigurationFields, _ contextLength: Int) throws(EngineError) -> YaRN
-    {
-        let factor = try fields.number("factor", in: 1...1024)
-        let range = 1...ModelConfiguration.Limit.contextLength
-        let original = try fields.optionalInteger("original_max_position_embeddings", in: range)
-        let scale = try fields.optionalNumber("mscale", in: 0...100)
-        let scaleAllDimensions = try fields.optionalNumber("mscale_all_dim", in: 0...100)
-        func temperature(_ scale: Double) -> Double { factor <= 1 ? 1 : 0.1 * scale * log(factor) + 1 }
-        var attentionFactor = temperature(1)
-        if let scale, let scaleAllDimensions, scale > 0, scaleAllDimensions > 0 {
-            attentionFactor = temperature(scale) / temperature(scaleAllDimensions)
-        }
-        if let given = try fields.optionalNumber("attention_factor", in: 0...100) { attentionFactor = given }
-        // The reference takes 0 for absent in both.
-        let fast = try fields.optionalNumber("beta_fast", in: 0...1e6) ?? 0
-        let slow = try fields.optionalNumber("beta_slow", in: 0...1e6) ?? 0
-        return YaRN(
-            factor: factor, originalContextLength: original ?? contextLength, betaFast: fast == 0 ? 32 : fast,
-            betaSlow: slow == 0 ? 1 : slow, attentionFactor: attentionFactor,
-            truncates: try fields.optionalBool("truncate") ?? true)
     }
 }

@@ -1,0 +1,37 @@
+import MoedCore
+package import MoedEngine
+package import MoedWeights
+
+/// A model whose small files, headers and names are read and found in order; weights are not read. Whatever keeps a
+/// model from being loaded is found here, but for damaged weights and too little memory.
+package struct OpenedModel {
+    package let source: ModelDirectory
+    package let text: TextSide
+    package let unloaded: UnloadedModel
+
+    /// - Throws: `EngineError` or `TextError` naming file, tensor, blob or field, and reason.
+    package static func open(_ options: ModelOptions) throws -> OpenedModel {
+        try open(options) { source in source }
+    }
+
+    /// - Parameter packing: exchanges a checkpoint for its pack.
+    static func open(
+        _ options: ModelOptions, packing: (ModelDirectory) throws -> ModelDirectory
+    ) throws -> OpenedModel {
+        let opened = try ModelDirectory.open(options.directory)
+        let text = try TextSide(directory: options.directory)
+        let source = try packing(opened)
+        let formats = options.formats
+        if case .pack(let pack) = source { try formats.check(pack) }
+        let unloaded = try UnloadedModel(
+            source, experts: formats.experts ?? .bf16, dense: formats.dense ?? .bf16)
+        return OpenedModel(source: source, text: text, unloaded: unloaded)
+    }
+
+    /// What the files hold that has no effect, or an effect that nobody may expect. One sentence each.
+    package var remarks: [String] {
+        var remarks = source.configuration.remarks + text.remarks
+        if case .checkpoint(let checkpoint) = source, let unused = checkpoint.unusedTensors { remarks.append(unused) }
+        return remarks
+    }
+}
