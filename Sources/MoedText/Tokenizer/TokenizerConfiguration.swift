@@ -60,9 +60,9 @@ package struct TokenizerConfiguration: Sendable {
             if let entry = try Self.entry(member.value, member.key, root) { special.append(entry) }
         }
         // The newer name wins where it says anything.
-        let newer = root["extra_special_tokens"].flatMap { $0 == [] || $0 == .object(JSONObject()) ? nil : $0 }
-        let key = newer == nil ? "additional_special_tokens" : "extra_special_tokens"
-        for (place, value) in try Self.list(newer ?? root[key], key, root) {
+        let newer = try Self.list(root["extra_special_tokens"], "extra_special_tokens", root)
+        let older = try Self.list(root["additional_special_tokens"], "additional_special_tokens", root)
+        for (place, value) in newer.isEmpty ? older : newer {
             if let entry = try Self.entry(value, place, root) { special.append(entry) }
         }
         self.init(file: file, decoder: decoder, special: special, endToken: endToken)
@@ -90,7 +90,7 @@ package struct TokenizerConfiguration: Sendable {
         _ value: JSONValue?, _ name: String, _ root: FileObject
     ) throws(TextError) -> [(String, JSONValue)] {
         switch value {
-        case nil: return []
+        case .none: return []
         case .array(let values)?: return values.enumerated().map { ("\(name)[\($0.offset)]", $0.element) }
         case .object(let object)?: return object.members.map { ("\(name).\($0.key.prefix(60))", $0.value) }
         case let other?:

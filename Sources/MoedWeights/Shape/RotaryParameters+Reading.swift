@@ -113,7 +113,7 @@ extension RotaryParameters {
         }
         let original = outer ?? inner ?? contextLength
         guard scaling.object["factor"] != nil else { throw scaling.error("factor", "is missing") }
-        let factors = 1.0...1024
+        let factors = 1.0 / 1024...1024
         let factor = try scaling.optionalNumber("factor", in: factors) ?? Double(contextLength) / Double(original)
         guard factors.contains(factor) else { throw scaling.error("factor", "is null, and \(factor) follows") }
         let scale = try scaling.optionalNumber("mscale", in: 0...100) ?? 0
