@@ -74,6 +74,7 @@ fuzz: deps packages
 install:
 	@test -x $(BINARY) || { echo 'make install: first run make build' >&2; exit 1; }
 	install -D -m 755 $(BINARY) '$(DESTDIR)$(PREFIX)/bin/moed'
+	install -D -m 644 $(BINARY).debug '$(DESTDIR)$(PREFIX)/lib/debug$(PREFIX)/bin/moed.debug'
 	install -d '$(DESTDIR)$(PREFIX)/lib/systemd/system' '$(DESTDIR)$(PREFIX)/share/doc/moed'
 	sed 's|^ExecStart=/usr/bin/moed|ExecStart=$(PREFIX)/bin/moed|' systemd/moed.service \
 	  >'$(DESTDIR)$(PREFIX)/lib/systemd/system/moed.service'

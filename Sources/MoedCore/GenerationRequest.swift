@@ -45,6 +45,13 @@ package enum RequestLimit {
     package static let choicesMax = 128
     package static let stopStringsMax = 64
     package static let stopStringBytesMax = 4096
-    /// Maximum size of a body. A longer prompt fits no Qwen3 context (1 M tokens) and is refused before tokenising.
+    /// Maximum size of a body in bytes. A longer prompt fits no Qwen3 context (1 M tokens).
     package static let bodyBytesMax = 64 << 20
+    /// Bytes of a body for each token of the context. Text has about 4 bytes a token, 12 with JSON's escapes.
+    package static let bodyBytesPerToken = 64
+
+    /// Maximum size of a body for a context of `tokens`, in bytes; never below 1 MiB.
+    package static func bodyBytes(context tokens: Int) -> Int {
+        max(1 << 20, min(max(tokens, 0), bodyBytesMax / bodyBytesPerToken) * bodyBytesPerToken)
+    }
 }

@@ -141,7 +141,7 @@ import Testing
 
     /// A large top-k takes another path through the selection; the draw is the same.
     @Test func selectionByScanAndBySortAgree() {
-        var numbers = TestNumbers(seed: 11)
+        var numbers = SplitMix(seed: 11)
         let logits = numbers.floats(2000, scale: 6).map { ($0 * 4).rounded() / 4 }
         for position in 0..<300 {
             // Beyond the 256 best, next to nothing is left at this temperature.

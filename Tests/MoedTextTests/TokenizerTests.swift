@@ -64,7 +64,7 @@ struct TokenizerTests {
         let letters = Array(
             " \n\r\t'sStTrReEvVmMlLdDſthe,.!<>019٣½²漢字éß\u{A0}\u{85}\u{B}\u{2028}\u{3000}\u{301}\u{200D}😀_-"
                 .unicodeScalars)
-        var random = SeededGenerator(state: 7)
+        var random = SplitMix(seed: 7)
         for _ in 0..<3000 {
             var scalars = String.UnicodeScalarView()
             for _ in 0..<Int.random(in: 1...24, using: &random) {
@@ -90,7 +90,7 @@ struct TokenizerTests {
             0xF900...0xFB50,
             0x1D15E...0x1D16E, 0x11099...0x110BA, 0x2F800...0x2F820,
         ]
-        var random = SeededGenerator(state: 11)
+        var random = SplitMix(seed: 11)
         for _ in 0..<3000 {
             var scalars = String.UnicodeScalarView()
             for _ in 0..<Int.random(in: 1...6, using: &random) {
@@ -117,7 +117,7 @@ struct TokenizerTests {
         for (rank, merge) in try #require(model["merges"]?.array).enumerated() {
             ranks[try #require(merge.array).compactMap(\.string)] = rank
         }
-        var random = SeededGenerator(state: UInt64(length))
+        var random = SplitMix(seed: UInt64(length))
         for letters in ["a", "etaoinshr", "thequickbrownfxjmpsvlazydg"] {
             let word = String((0..<length).compactMap { _ in letters.randomElement(using: &random) })
             var parts = word.map(String.init)
@@ -136,7 +136,7 @@ struct TokenizerTests {
         let byteTokens = try (UInt8.min...UInt8.max).map { byte in
             try #require((0..<TokenID(635)).first { tokenizer.bytes($0) == [byte] })
         }
-        var random = SeededGenerator(state: 3)
+        var random = SplitMix(seed: 3)
         let leads: [UInt8] = [
             0x41, 0x80, 0xBF, 0xC0, 0xC2, 0xDF, 0xE0, 0xA0, 0xED, 0x9F, 0xEF, 0xF0, 0x90, 0xF4, 0x8F, 0xF5,
             0xFF,
