@@ -47,7 +47,7 @@ package enum Administration {
             problems.append(StartupCheck.problem(error))
         }
         do {
-            // What `run` does first; it needs the headers only.
+            // As `run` does first: it needs the headers only.
             let model = try OpenedModel.open(settings.model)
             print("model      ok: \(InspectText(model.source).oneLine), \(model.text.kind.rawValue)")
             for remark in model.remarks { print("model      note: \(remark)") }

@@ -135,6 +135,24 @@ struct CommandTests {
         for word in ["Qwen3MoeForCausalLM", "16", "hybrid", "640"] { #expect(result.output.contains(word)) }
     }
 
+    /// `check`, `run` and `inspect` refuse a model with the same words.
+    @Test func modelsAreRefusedAlike() async throws {
+        let folder = try TemporaryFolder()
+        for name in ["config.json", "tokenizer.json", "tokenizer_config.json", "model.safetensors"] {
+            try folder.copy("\(model)/\(name)", to: name)
+        }
+        let configuration = String(decoding: try folder.bytes("config.json"), as: UTF8.self)
+        let changed = configuration.replacingOccurrences(of: "\"vocab_size\": 640", with: "\"vocab_size\": 641")
+        #expect(changed != configuration)
+        try folder.write("config.json", Array(changed.utf8))
+        let words = "model.embed_tokens.weight has shape [640, 128]"
+        let checked = try await MoedProgram.run(
+            ["check", "--model", folder.path, "--database", "host=/nonexistent"])
+        #expect(checked.status == 78 && checked.errors.contains("model.path: ") && checked.errors.contains(words))
+        let inspected = try await MoedProgram.run(["inspect", folder.path])
+        #expect(inspected.status == 78 && inspected.errors.contains(words))
+    }
+
     @Test(arguments: [
         (["--set", "queue.lees=1s"], "unknown key queue.lees"),
         (["--set", "engine.slots=many"], "engine.slots must be"),

@@ -108,7 +108,7 @@ struct PackCommandTests {
             }
             killed += 1
             // No command accepts the remains as a pack.
-            #expect(inspected.status == 1 && inspected.errors.contains("manifest.json"), "\(inspected)")
+            #expect(inspected.status == 78 && inspected.errors.contains("manifest.json"), "\(inspected)")
         }
         #expect(killed > 0)
         #expect(try await MoedProgram.run(["pack", model, folder.path("pack")] + int4).status == 0)

@@ -54,6 +54,7 @@ struct WordTests {
         "Sources/MoedEngine/Streaming/ReadRing.swift": "calls of CReadRing",
         "Sources/MoedText/Jinja/ThreadTime.swift": "clock_gettime",
         "Sources/MoedWeights/Files/Digest.swift": "unaligned loads of words",
+        "Sources/MoedWeights/Files/DirectoryContents.swift": "stat and readdir",
         "Sources/MoedWeights/Pack/Pack.swift": "reads weights in place",
         "Sources/MoedWeights/Pack/PackDestination.swift": "mkdir, open, pwrite, rename",
         "Sources/MoedWeights/Files/WeightFile.swift": "open, fstat and pread",

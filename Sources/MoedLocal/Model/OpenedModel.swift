@@ -2,8 +2,8 @@ import MoedCore
 package import MoedEngine
 package import MoedWeights
 
-/// A model whose small files, headers and names are read and found in order; weights are not read. Whatever keeps a
-/// model from being loaded is found here, but for damaged weights and too little memory.
+/// A model whose small files, headers and names are read and found in order; weights are not read. Opening finds all
+/// that keeps a model from being loaded, but for damaged weights and too little memory.
 package struct OpenedModel {
     package let source: ModelDirectory
     package let text: TextSide
@@ -28,7 +28,7 @@ package struct OpenedModel {
         return OpenedModel(source: source, text: text, unloaded: unloaded)
     }
 
-    /// What the files hold that has no effect, or an effect that nobody may expect. One sentence each.
+    /// Sentences about members and tensors that have no effect, and about defaults taken.
     package var remarks: [String] {
         var remarks = source.configuration.remarks + text.remarks
         if case .checkpoint(let checkpoint) = source, let unused = checkpoint.unusedTensors { remarks.append(unused) }

@@ -12,7 +12,7 @@ package struct TextSide: Sendable {
     let defaults: SamplingDefaults
     /// Ids that end an answer: those of `generation_config.json`, `config.json` and `tokenizer_config.json` together.
     package let endIDs: Set<TokenID>
-    /// What the files say that has no effect. One sentence each.
+    /// Sentences about members that have no effect.
     package let remarks: [String]
     /// Upper bound of the token ids that both the tokenizer and the model's embedding have.
     let vocabularySize: Int
@@ -36,8 +36,8 @@ package struct TextSide: Sendable {
         self.vocabularySize = vocabularySize
         if !endIDs.contains(where: { Int($0) < vocabularySize }) {
             remarks.append(
-                "no end token is known: neither generation_config.json, config.json nor tokenizer_config.json names one. "
-                    + "Answers end at max_tokens, a stop text or stop_token_ids")
+                "no end token is known: neither generation_config.json, config.json nor tokenizer_config.json names "
+                    + "one. Answers end at max_tokens, a stop text or stop_token_ids")
         }
         self.endIDs = endIDs
         self.remarks = remarks

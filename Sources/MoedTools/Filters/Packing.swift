@@ -60,7 +60,11 @@ package enum Packing {
 
     package static func inspect(directory path: String, verifies: Bool) throws {
         Host.ignoreBrokenPipes()
-        let opened = try OpenedModel.open(ModelOptions(directory: path))
+        let opened: OpenedModel
+        do { opened = try OpenedModel.open(ModelOptions(directory: path)) } catch {
+            // `run` would not start with it.
+            throw ConfigurationProblem("\(error)")
+        }
         let (directory, text) = (opened.source, opened.text)
         var rows =
             InspectText(directory).rows + [

@@ -1,4 +1,4 @@
-/// What a file is that was found in another's place, told by its first bytes.
+/// Tells by its first bytes the kind of a file that lies in another's place.
 enum FileSignature {
     /// Bytes that tell.
     static let length = 64

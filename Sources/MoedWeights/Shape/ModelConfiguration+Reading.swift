@@ -125,7 +125,9 @@ extension ModelConfiguration {
                     + "(max_position_embeddings without this member)")
         }
         if let value = fields["layer_types"] {
-            guard let kinds = value.array else { throw fields.error("layer_types", "must be a list, not \(value.kind)") }
+            guard let kinds = value.array else {
+                throw fields.error("layer_types", "must be a list, not \(value.kind)")
+            }
             guard kinds.allSatisfy({ ["full_attention", "attention"].contains($0) }) else {
                 throw fields.unsupported("layer_types", "has other than full_attention layers")
             }

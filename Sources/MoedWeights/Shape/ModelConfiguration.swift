@@ -49,7 +49,7 @@ package struct ModelConfiguration: Sendable, Equatable {
     /// True when the output matrix is the embedding.
     package var tiedEmbeddings: Bool
     package var eosTokenIDs: [TokenID]
-    /// What a reader of the file may not expect: members passed over, defaults taken. One sentence each.
+    /// Members passed over and defaults taken, one sentence each.
     package var remarks: [String] = []
 
     package func isSparse(layer: Int) -> Bool {

@@ -109,7 +109,8 @@ extension RotaryParameters {
         let inner = try scaling.optionalInteger(key, in: lengths)
         let outer = try fields.optionalInteger(key, in: lengths)
         if let inner, let outer, inner != outer {
-            remarks.append("config.json: \(key) \(outer) is read, \(inner) of the rope object is not, as in transformers")
+            remarks.append(
+                "config.json: \(key) \(outer) is read, \(inner) of the rope object is not, as in transformers")
         }
         let original = outer ?? inner ?? contextLength
         guard scaling.object["factor"] != nil else { throw scaling.error("factor", "is missing") }

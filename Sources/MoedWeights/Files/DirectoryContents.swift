@@ -1,7 +1,7 @@
 import Glibc
 import MoedCore
 
-/// What lies at a model's path when no model does.
+/// Describes a path that holds no model.
 enum DirectoryContents {
     /// Throws for a path that is no directory, with what it is and the way out.
     ///
