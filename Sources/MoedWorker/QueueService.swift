@@ -162,7 +162,7 @@ package actor QueueService: Service {
                 if due.contains(.maintain) { try await maintenance.maintain(store) }
                 if due.contains(.poll) { try await claimer.claim(store) }
                 if try await isDrained(store) {
-                    try await lease.unregister(store)
+                    try await leave(store)
                     return true
                 }
             }
@@ -255,7 +255,7 @@ package actor QueueService: Service {
     /// At the end of the grace period the other jobs are released, and no attempt is used.
     private func stopRound(_ store: any WorkerStore, since: Duration) async throws -> Bool {
         if state.jobs.count == 0, !state.jobs.hasWrites {
-            try await lease.unregister(store)
+            try await leave(store)
             return true
         }
         guard state.now - since >= settings.shutdownGrace else { return false }
@@ -270,7 +270,15 @@ package actor QueueService: Service {
         try await outcomes.write(store)
         try await outcomes.writeCheckpoints(store)
         try await outcomes.releaseAll(store)
-        try await lease.unregister(store)
+        try await leave(store)
         return true
+    }
+
+    /// Ends the worker's registration; a draining worker then counts the jobs that are left.
+    private func leave(_ store: any WorkerStore) async throws {
+        try await lease.unregister(store)
+        guard settings.drains else { return }
+        let left = try await store.leftover(models: runner.models)
+        report.update { $0.leftover = left }
     }
 }

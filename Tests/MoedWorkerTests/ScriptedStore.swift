@@ -28,6 +28,7 @@ final class ScriptedStore: WorkerStore {
         var maintenance = MaintenanceReport()
         var pruned: [Int] = []
         var remaining = Remaining(ready: 0, running: 0, retrying: 0)
+        var leftover = Leftover()
         var registrations = 0
         /// The next call of this name fails as over a lost connection.
         var failing: String?
@@ -90,6 +91,9 @@ final class ScriptedStore: WorkerStore {
     }
     func remaining(models: [String]) async throws(QueueError) -> Remaining {
         try answer("remaining") { $0.remaining }
+    }
+    func leftover(models: [String]) async throws(QueueError) -> Leftover {
+        try answer("leftover") { $0.leftover }
     }
     func complete(_ completions: [JobCompletion]) async throws(QueueError) -> [Disposition] {
         try answer("complete") { script in

@@ -18,7 +18,7 @@ JOIN moed.model m ON m.id = l.model_id
 GROUP BY 1, 2, 3, 4;
 COMMENT ON VIEW moed.usage_daily IS 'Token account per day (UTC), tenant, model and mode. Billed sums come from final rows only; recomputed and wasted tokens are in none of them.';
 COMMENT ON COLUMN moed.usage_daily.day IS 'Day of completion, UTC.';
-COMMENT ON COLUMN moed.usage_daily.tenant IS 'Who the jobs were for.';
+COMMENT ON COLUMN moed.usage_daily.tenant IS 'Owner of the jobs.';
 COMMENT ON COLUMN moed.usage_daily.model IS 'Model asked for.';
 COMMENT ON COLUMN moed.usage_daily.mode IS 'thinking or non_thinking.';
 COMMENT ON COLUMN moed.usage_daily.jobs IS 'Jobs that succeeded.';
