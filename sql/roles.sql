@@ -81,7 +81,7 @@ GRANT SELECT ON moed.migration, moed.tenant, moed.tenants, moed.tenant_usage, mo
   TO moed_worker;
 GRANT SELECT, INSERT, UPDATE, DELETE ON moed.job_checkpoint TO moed_worker;
 GRANT SELECT, INSERT, UPDATE ON moed.worker, moed.model, moed.job_attempt TO moed_worker;
-GRANT SELECT, UPDATE, DELETE ON moed.job TO moed_worker;
+GRANT SELECT, UPDATE, DELETE ON moed.job, moed.cancel_request TO moed_worker;
 GRANT INSERT ON moed.job_result, moed.token_ledger TO moed_worker;
 GRANT USAGE ON moed.lease_token_seq TO moed_worker;
 GRANT EXECUTE ON FUNCTION moed.wake_idle, moed.fold_usage, moed.prune, moed.expired_message, moed.utc TO moed_worker;
@@ -94,7 +94,8 @@ GRANT DELETE ON moed.batch TO moed_operator;
 -- An UPDATE or DELETE of the view raises an error that names the functions to use.
 GRANT INSERT, UPDATE, DELETE ON moed.jobs TO moed_operator, moed_client;
 GRANT EXECUTE ON FUNCTION moed.pauses, moed.vacuum_holders TO moed_operator, moed_reader, moed_worker;
-GRANT EXECUTE ON FUNCTION moed.pause, moed.resume, moed.set_paused, moed.wake_idle, moed.prune, moed.redrive, moed.register_model TO moed_operator;
+GRANT EXECUTE ON FUNCTION moed.pause, moed.resume, moed.set_paused, moed.wake_idle, moed.prune, moed.redrive, moed.redrive_jobs,
+  moed.register_model TO moed_operator;
 
 GRANT SELECT ON
   moed.tenant, moed.tenant_usage, moed.control, moed.model, moed.price, moed.job, moed.job_request, moed.job_result, moed.job_attempt,
@@ -102,10 +103,11 @@ GRANT SELECT ON
   moed.jobs, moed.batches, moed.tenants, moed.usage_daily, moed.cost_daily, moed.queue_stats, moed.progress TO moed_client;
 GRANT SELECT (id, host, pid) ON moed.worker TO moed_client;
 GRANT EXECUTE ON FUNCTION
-  moed.enqueue, moed.insert_job, moed.enqueue_many, moed.import_batch, moed.export_batch, moed.cancel, moed.cancel_batch
+  moed.enqueue, moed.insert_job, moed.enqueue_many, moed.import_batch, moed.export_batch, moed.cancel, moed.cancel_jobs,
+  moed.cancel_batch
   TO moed_client, moed_operator;
 
--- The view before migration 14, kept where views of applications depend on it.
+-- The view before migration 15, kept where views of applications depend on it.
 DO $$
 BEGIN
   IF to_regclass('moed.jobs_old') IS NOT NULL THEN
@@ -122,9 +124,9 @@ BEGIN
   FOR routine IN
     SELECT p.oid FROM pg_proc p
      WHERE p.pronamespace = 'moed'::regnamespace
-       AND p.proname IN ('enqueue', 'insert_job', 'enqueue_many', 'import_batch', 'cancel', 'cancel_batch', 'redrive', 'prune',
-                         'why')
-        OR p.proname = 'vacuum_holders' AND pg_has_role('moed_owner', 'pg_read_all_stats', 'USAGE')
+       AND (p.proname IN ('enqueue', 'insert_job', 'enqueue_many', 'import_batch', 'cancel', 'cancel_jobs', 'cancel_batch',
+                         'redrive', 'redrive_jobs', 'prune', 'why')
+        OR p.proname = 'vacuum_holders' AND pg_has_role('moed_owner', 'pg_read_all_stats', 'USAGE'))
   LOOP
     EXECUTE format('ALTER FUNCTION %s SECURITY DEFINER', routine);
   END LOOP;
@@ -148,6 +150,7 @@ BEGIN
     ('job_attempt', 'EXISTS (SELECT FROM moed.job j WHERE j.id = job_id)'),
     ('job_result', 'EXISTS (SELECT FROM moed.job j WHERE j.id = job_id)'),
     ('job_checkpoint', NULL),
+    ('cancel_request', NULL),
     ('token_ledger', 'tenant_id = (SELECT moed.own_tenant())'),
     ('batch', 'tenant_id = (SELECT moed.own_tenant())'),
     ('batch_line', 'EXISTS (SELECT FROM moed.batch b WHERE b.id = batch_id)')) AS r(name, client_sees)

@@ -33,6 +33,10 @@ package final class WorkerReport: Sendable {
         package var tokensPerSecond = 0.0
         /// Time of the loss of the database connection, on the queue service's clock; nil while connected.
         package var databaseLostSince: Duration?
+        /// Time at which the oldest unwritten result has waited for a whole lease; nil when all are written.
+        package var resultsOverdueAt: ContinuousClock.Instant?
+        /// Number of failures of maintenance, by step.
+        package var maintenanceFailures: [String: Int] = [:]
 
         /// Exit code of a drain: 0; 3 when jobs are left that the worker serves; 128 + the signal that ended it early.
         package var drainExitCode: Int32 {

@@ -73,7 +73,7 @@ struct WhyTests {
         #expect(
             try await why(queue, unknown)
                 == "It waits: no worker has ever served model \"nobody\", so a worker ends it with model_not_found.")
-        _ = try await queue.store.failUnknownModels()
+        _ = try await queue.store.resolveModels()
         #expect(
             try await why(queue, unknown).hasPrefix(
                 "It failed at TIME: model_not_found: no worker has ever served model \"nobody\""))

@@ -17,6 +17,8 @@ SET check_function_bodies = off;
 \ir functions/caller.sql
 \ir functions/cancel.sql
 \ir functions/cancel_batch.sql
+\ir functions/cancel_jobs.sql
+\ir functions/cancel_these.sql
 \ir functions/chooses_mode.sql
 \ir functions/clamp_remarks.sql
 \ir functions/decay.sql
@@ -45,8 +47,10 @@ SET check_function_bodies = off;
 \ir functions/json_texts.sql
 \ir functions/last_message.sql
 \ir functions/length_bucket.sql
+\ir functions/matching_jobs.sql
 \ir functions/may_touch.sql
 \ir functions/milliseconds.sql
+\ir functions/model_key.sql
 \ir functions/model_of.sql
 \ir functions/note_usage.sql
 \ir functions/own_tenant.sql
@@ -55,9 +59,12 @@ SET check_function_bodies = off;
 \ir functions/place_in_queue.sql
 \ir functions/place_of_body.sql
 \ir functions/prune.sql
+\ir functions/prune_remains.sql
 \ir functions/read_line.sql
 \ir functions/readable_json.sql
 \ir functions/redrive.sql
+\ir functions/redrive_jobs.sql
+\ir functions/redrive_these.sql
 \ir functions/register_model.sql
 \ir functions/request_body.sql
 \ir functions/resume.sql
@@ -75,6 +82,7 @@ SET check_function_bodies = off;
 \ir functions/why.sql
 \ir tables/batch.sql
 \ir tables/batch_line.sql
+\ir tables/cancel_request.sql
 \ir tables/control.sql
 \ir tables/job.sql
 \ir tables/job_attempt.sql

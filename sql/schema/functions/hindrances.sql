@@ -1,4 +1,4 @@
-CREATE FUNCTION moed.hindrances(tenant_id int, model_id int) RETURNS text[]
+CREATE FUNCTION moed.hindrances(tenant_id int, model_id int, model_name text) RETURNS text[]
 LANGUAGE sql STABLE SET search_path = pg_catalog, moed, pg_temp AS $$
   SELECT array_agg(h.reason ORDER BY h.place) FROM (
     SELECT 1 AS place, format('everything is paused since %s', moed.utc(c.paused_at)) AS reason
@@ -19,15 +19,16 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, moed, pg_temp AS $$
         SELECT count(*) AS jobs FROM moed.job q WHERE q.state = 'running' AND q.tenant_id = t.id) r
      WHERE t.id = hindrances.tenant_id AND r.jobs >= t.max_running
     UNION ALL
-    SELECT 6, CASE
-        WHEN m.registered_at IS NULL THEN
-          format('no worker has ever served model "%s", so a worker ends it with model_not_found', m.name)
+    SELECT 6, format('no worker has ever served model "%s", so a worker ends it with model_not_found', hindrances.model_name)
+     WHERE hindrances.model_name IS NOT NULL
+    UNION ALL
+    SELECT 7, CASE
         WHEN NOT EXISTS (SELECT FROM moed.worker w WHERE w.stopped_at IS NULL AND w.expires_at > clock_timestamp())
           THEN 'no worker is alive'
         ELSE format('no live worker serves model "%s"', m.name) END
       FROM moed.model m
-     WHERE m.id = hindrances.model_id AND (m.registered_at IS NULL OR NOT EXISTS (
+     WHERE m.id = hindrances.model_id AND NOT EXISTS (
        SELECT FROM moed.worker w
-        WHERE w.stopped_at IS NULL AND w.expires_at > clock_timestamp() AND m.id = ANY (w.models)))) AS h
+        WHERE w.stopped_at IS NULL AND w.expires_at > clock_timestamp() AND m.id = ANY (w.models))) AS h
 $$;
-COMMENT ON FUNCTION moed.hindrances(int, int) IS 'Reasons why no job of a tenant and model starts now: pauses, budget, max_running, no worker. NULL is none.';
+COMMENT ON FUNCTION moed.hindrances(int, int, text) IS 'Reasons why no job of a tenant and model starts now: pauses, budget, max_running, no worker. NULL is none.';

@@ -6,7 +6,7 @@ SELECT p.tenant, p.model, p.batch, b.name AS batch_name, p.waiting, p.running, p
          make_interval(secs => least(1e9, ((p.waiting + p.running) * least(10, greatest(p.minutes, 0.1)) * 60 / p.recent))::float8)
   END AS time_left
 FROM (
-  SELECT t.name AS tenant, coalesce(m.name, '(unknown)') AS model, l.batch_id AS batch,
+  SELECT t.name AS tenant, coalesce(m.name, j.model_name) AS model, l.batch_id AS batch,
     count(*) FILTER (WHERE j.state IN ('queued', 'scheduled')) AS waiting,
     count(*) FILTER (WHERE j.state = 'running') AS running,
     count(*) FILTER (WHERE j.state = 'succeeded') AS done,

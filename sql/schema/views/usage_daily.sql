@@ -11,7 +11,9 @@ SELECT
   coalesce(sum(l.total_tokens) FILTER (WHERE l.kind = 'final'), 0) AS total_tokens,
   coalesce(sum(l.recomputed_tokens), 0) AS recomputed_tokens,
   count(*) FILTER (WHERE l.kind = 'wasted') AS wasted_attempts,
-  coalesce(sum(l.total_tokens) FILTER (WHERE l.kind = 'wasted'), 0) AS wasted_tokens
+  coalesce(sum(l.total_tokens) FILTER (WHERE l.kind = 'wasted'), 0) AS wasted_tokens,
+  count(*) FILTER (WHERE l.truncated) AS truncated,
+  count(*) FILTER (WHERE l.empty) AS empty
 FROM moed.token_ledger l
 JOIN moed.tenant t ON t.id = l.tenant_id
 JOIN moed.model m ON m.id = l.model_id
@@ -32,3 +34,5 @@ COMMENT ON COLUMN moed.usage_daily.total_tokens IS 'prompt + completion.';
 COMMENT ON COLUMN moed.usage_daily.recomputed_tokens IS 'Computed again after a crash; not in any other column.';
 COMMENT ON COLUMN moed.usage_daily.wasted_attempts IS 'Attempts whose tokens were thrown away.';
 COMMENT ON COLUMN moed.usage_daily.wasted_tokens IS 'Their tokens; not in any other column.';
+COMMENT ON COLUMN moed.usage_daily.truncated IS 'Of the jobs, those whose answer ended at max_tokens or at the end of the context.';
+COMMENT ON COLUMN moed.usage_daily.empty IS 'Of the jobs, those with an empty answer.';

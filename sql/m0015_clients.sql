@@ -18,6 +18,7 @@ DROP FUNCTION moed.tenant_for(text);
 SET LOCAL check_function_bodies = off;
 
 ALTER TABLE moed.job_request ADD COLUMN warnings text[];
+ALTER TABLE moed.token_ledger ADD COLUMN truncated boolean NOT NULL DEFAULT false, ADD COLUMN empty boolean NOT NULL DEFAULT false;
 
 -- Columns of moed.jobs take any number and text. An application's view of moed.jobs keeps reading the old one.
 DO $$
@@ -43,6 +44,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, moed, pg_temp AS $$
   SELECT current_user
 $$;
 COMMENT ON FUNCTION moed.caller() IS 'Role that is asking: the role of the session or of SET ROLE; in a SECURITY DEFINER function the owner of that function.';
+-- A running job's row is not locked: its worker writes the answer there. Nor does this wait for a waiting job's row.
 CREATE FUNCTION moed.cancel(
   job_id bigint, caller moed.acting_role DEFAULT moed.call_stamp(current_user)) RETURNS text
 LANGUAGE plpgsql SET search_path = pg_catalog, moed, pg_temp AS $$
@@ -50,36 +52,73 @@ DECLARE
   role name := moed.role_of(caller);
   old moed.job_state;
 BEGIN
-  SELECT j.state INTO old FROM moed.job j WHERE j.id = cancel.job_id AND moed.may_touch(j.tenant_id, role) FOR UPDATE;
+  SELECT j.state INTO old FROM moed.job j WHERE j.id = cancel.job_id AND moed.may_touch(j.tenant_id, role);
   IF old IN ('queued', 'scheduled') THEN
-    UPDATE moed.job j SET state = 'cancelled', finished_at = clock_timestamp() WHERE j.id = cancel.job_id;
-    RETURN 'cancelled';
-  ELSIF old = 'running' THEN
-    UPDATE moed.job j SET cancel_requested_at = coalesce(j.cancel_requested_at, clock_timestamp())
-     WHERE j.id = cancel.job_id;
+    SELECT j.state INTO old FROM moed.job j
+     WHERE j.id = cancel.job_id AND j.state IN ('queued', 'scheduled') FOR UPDATE SKIP LOCKED;
+    IF FOUND THEN
+      UPDATE moed.job j SET state = 'cancelled', finished_at = clock_timestamp() WHERE j.id = cancel.job_id;
+      RETURN 'cancelled';
+    END IF;
+    -- Another transaction holds the row, or the job's state has just changed.
+    SELECT j.state INTO old FROM moed.job j WHERE j.id = cancel.job_id;
+  END IF;
+  IF old IN ('queued', 'scheduled', 'running') THEN
+    INSERT INTO moed.cancel_request (job_id)
+    SELECT cancel.job_id WHERE NOT EXISTS (SELECT FROM moed.cancel_request r WHERE r.job_id = cancel.job_id);
     RETURN 'requested';
   END IF;
   RETURN coalesce(old::text, 'unknown');
 END $$;
-COMMENT ON FUNCTION moed.cancel(bigint, moed.acting_role) IS 'Cancels a job. Returns cancelled, requested (it is running: its worker will stop it), the final state it had already, or unknown.';
+COMMENT ON FUNCTION moed.cancel(bigint, moed.acting_role) IS 'Cancels a job. Returns cancelled, requested (it is running, or its row is locked: a worker ends it within seconds of the commit), the final state it had already, or unknown. Leave caller out.';
 CREATE FUNCTION moed.cancel_batch(
   batch uuid, caller moed.acting_role DEFAULT moed.call_stamp(current_user)) RETURNS int
 LANGUAGE plpgsql SET search_path = pg_catalog, moed, pg_temp AS $$
 DECLARE
-  stopped int;
+  role name := moed.role_of(caller);
 BEGIN
   UPDATE moed.batch b SET cancelled_at = coalesce(b.cancelled_at, clock_timestamp())
-   WHERE b.id = cancel_batch.batch AND moed.may_touch(b.tenant_id, moed.role_of(caller));
+   WHERE b.id = cancel_batch.batch AND moed.may_touch(b.tenant_id, role);
   IF NOT FOUND THEN
     RAISE EXCEPTION 'there is no batch %', cancel_batch.batch USING ERRCODE = 'undefined_object';
   END IF;
-  SELECT count(*) FILTER (WHERE c.answer IN ('cancelled', 'requested')) INTO stopped FROM (
-    SELECT moed.cancel(open.id, caller) AS answer FROM (
-      SELECT j.id FROM moed.batch_line l JOIN moed.job j ON j.id = l.job_id
-       WHERE l.batch_id = cancel_batch.batch AND j.finished_at IS NULL ORDER BY j.id) AS open) AS c;
-  RETURN stopped;
+  RETURN moed.cancel_these(ARRAY(
+    SELECT l.job_id FROM moed.batch_line l WHERE l.batch_id = cancel_batch.batch AND l.job_id IS NOT NULL));
 END $$;
-COMMENT ON FUNCTION moed.cancel_batch(uuid, moed.acting_role) IS 'Cancels every job of a batch that has not ended; returns how many. Running ones are stopped by their workers within about a second.';
+COMMENT ON FUNCTION moed.cancel_batch(uuid, moed.acting_role) IS 'Cancels every job of a batch that has not ended; returns how many. Running ones are stopped by their workers within about a second. Leave caller out.';
+CREATE FUNCTION moed.cancel_jobs(
+  batch uuid DEFAULT NULL, model text DEFAULT NULL, tenant text DEFAULT NULL, state text DEFAULT NULL,
+  enqueued_before timestamptz DEFAULT NULL, caller moed.acting_role DEFAULT moed.call_stamp(current_user))
+RETURNS int LANGUAGE plpgsql SET search_path = pg_catalog, moed, pg_temp AS $$
+BEGIN
+  IF state NOT IN ('queued', 'scheduled', 'running') THEN
+    RAISE EXCEPTION 'state must be queued, scheduled or running, not "%"', state USING ERRCODE = 'invalid_parameter_value';
+  END IF;
+  RETURN moed.cancel_these(moed.matching_jobs(
+    CASE WHEN state IS NULL THEN '{queued,scheduled,running}' ELSE ARRAY[state] END::moed.job_state[],
+    batch, model, tenant, enqueued_before, NULL, moed.role_of(caller)));
+END $$;
+COMMENT ON FUNCTION moed.cancel_jobs(uuid, text, text, text, timestamptz, moed.acting_role) IS 'Cancels all jobs that have not ended and fulfil every condition given; returns how many. Running ones are stopped by their workers. Leave caller out.';
+CREATE FUNCTION moed.cancel_these(jobs bigint[]) RETURNS int
+LANGUAGE plpgsql SET search_path = pg_catalog, moed, pg_temp AS $$
+DECLARE
+  stopped int;
+  asked int;
+BEGIN
+  -- Rows that others lock are passed over: waiting for one would hold all others.
+  WITH free AS MATERIALIZED (
+    SELECT j.id FROM moed.job j WHERE j.id = ANY (jobs) AND j.state IN ('queued', 'scheduled') FOR UPDATE SKIP LOCKED
+  )
+  UPDATE moed.job j SET state = 'cancelled', finished_at = clock_timestamp() FROM free f WHERE j.id = f.id;
+  GET DIAGNOSTICS stopped = ROW_COUNT;
+  INSERT INTO moed.cancel_request (job_id)
+  SELECT j.id FROM moed.job j
+   WHERE j.id = ANY (jobs) AND j.finished_at IS NULL
+     AND NOT EXISTS (SELECT FROM moed.cancel_request r WHERE r.job_id = j.id);
+  GET DIAGNOSTICS asked = ROW_COUNT;
+  RETURN stopped + asked;
+END $$;
+COMMENT ON FUNCTION moed.cancel_these(bigint[]) IS 'Cancels jobs in one statement: ends those that wait, and requests it for those that run or whose row is locked. Returns how many.';
 CREATE FUNCTION moed.chooses_mode(body json) RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, moed, pg_temp AS $$
   SELECT EXISTS (
@@ -192,7 +231,7 @@ BEGIN
   ORDER BY l.line;
 END $$;
 COMMENT ON FUNCTION moed.export_batch(uuid) IS 'Lines of OpenAI''s batch output in the order of the input: answers and errors of jobs that have ended. Call it again when moed.batches shows that the rest has ended.';
-CREATE FUNCTION moed.hindrances(tenant_id int, model_id int) RETURNS text[]
+CREATE FUNCTION moed.hindrances(tenant_id int, model_id int, model_name text) RETURNS text[]
 LANGUAGE sql STABLE SET search_path = pg_catalog, moed, pg_temp AS $$
   SELECT array_agg(h.reason ORDER BY h.place) FROM (
     SELECT 1 AS place, format('everything is paused since %s', moed.utc(c.paused_at)) AS reason
@@ -213,18 +252,19 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, moed, pg_temp AS $$
         SELECT count(*) AS jobs FROM moed.job q WHERE q.state = 'running' AND q.tenant_id = t.id) r
      WHERE t.id = hindrances.tenant_id AND r.jobs >= t.max_running
     UNION ALL
-    SELECT 6, CASE
-        WHEN m.registered_at IS NULL THEN
-          format('no worker has ever served model "%s", so a worker ends it with model_not_found', m.name)
+    SELECT 6, format('no worker has ever served model "%s", so a worker ends it with model_not_found', hindrances.model_name)
+     WHERE hindrances.model_name IS NOT NULL
+    UNION ALL
+    SELECT 7, CASE
         WHEN NOT EXISTS (SELECT FROM moed.worker w WHERE w.stopped_at IS NULL AND w.expires_at > clock_timestamp())
           THEN 'no worker is alive'
         ELSE format('no live worker serves model "%s"', m.name) END
       FROM moed.model m
-     WHERE m.id = hindrances.model_id AND (m.registered_at IS NULL OR NOT EXISTS (
+     WHERE m.id = hindrances.model_id AND NOT EXISTS (
        SELECT FROM moed.worker w
-        WHERE w.stopped_at IS NULL AND w.expires_at > clock_timestamp() AND m.id = ANY (w.models)))) AS h
+        WHERE w.stopped_at IS NULL AND w.expires_at > clock_timestamp() AND m.id = ANY (w.models))) AS h
 $$;
-COMMENT ON FUNCTION moed.hindrances(int, int) IS 'Reasons why no job of a tenant and model starts now: pauses, budget, max_running, no worker. NULL is none.';
+COMMENT ON FUNCTION moed.hindrances(int, int, text) IS 'Reasons why no job of a tenant and model starts now: pauses, budget, max_running, no worker. NULL is none.';
 CREATE FUNCTION moed.import_batch(
   name text, lines text, tenant text DEFAULT NULL, priority numeric DEFAULT NULL, run_at timestamptz DEFAULT NULL,
   completion_window interval DEFAULT NULL, reasoning text DEFAULT NULL, model text DEFAULT NULL,
@@ -300,7 +340,8 @@ DECLARE
   extra text;
   body text;
   new_tokens numeric := max_tokens;
-  model_name text := model;
+  asked_model text := model;
+  known_model int := 1;
   job_mode moed.reasoning_mode := CASE WHEN reasoning IN ('non_thinking', 'none') THEN 'non_thinking' ELSE 'thinking' END;
   owner_id int := moed.tenant_for(tenant, moed.role_of(caller));
   remarks text[] := moed.clamp_remarks(priority, max_attempts);
@@ -329,7 +370,7 @@ BEGIN
     extra := nullif(concat(extra, ',"prompt":' || to_json(prompt)::text), '');
   END IF;
   IF params IS NOT NULL THEN
-    model_name := coalesce(model, moed.json_text(params, 'model'));
+    asked_model := coalesce(model, moed.json_text(params, 'model'));
     new_tokens := coalesce(
       max_tokens, moed.json_number(params, 'max_completion_tokens'), moed.json_number(params, 'max_tokens'));
     IF reasoning IS NULL THEN
@@ -346,10 +387,16 @@ BEGIN
     stop_token_ids => stop_token_ids, thinking_token_budget => thinking_token_budget, params => params,
     extra => extra);
 
-  INSERT INTO moed.job (tenant_id, model_id, mode, bucket, priority, run_at, state, max_attempts, idempotency_key, expires_at)
+  IF asked_model IS NOT NULL THEN
+    asked_model := moed.model_key(asked_model);
+    known_model := moed.model_of(asked_model);
+  END IF;
+  INSERT INTO moed.job (tenant_id, model_id, model_name, mode, bucket, priority, run_at, state, max_attempts, idempotency_key,
+                        expires_at)
   VALUES (
     owner_id,
-    CASE WHEN model_name IS NULL THEN 1 ELSE moed.model_of(model_name) END,
+    known_model,
+    CASE known_model WHEN 0 THEN asked_model END,
     job_mode,
     moed.length_bucket(
       octet_length(coalesce(chat, body)), coalesce(new_tokens, CASE job_mode WHEN 'thinking' THEN 2048 ELSE 1024 END)),
@@ -411,14 +458,14 @@ BEGIN
              WHEN 'false' THEN 'non_thinking' WHEN 'none' THEN 'non_thinking' ELSE 'thinking' END::moed.reasoning_mode AS mode
       FROM read r
   ), named AS MATERIALIZED (
-    SELECT d.model, moed.model_of(d.model) AS id
-      FROM (SELECT DISTINCT s.model FROM shaped s WHERE s.model IS NOT NULL) AS d
+    SELECT d.model, d.key, moed.model_of(d.key) AS id
+      FROM (SELECT DISTINCT s.model, moed.model_key(s.model) AS key FROM shaped s WHERE s.model IS NOT NULL) AS d
   ), numbered AS MATERIALIZED (
     SELECT s.*, nextval('moed.job_id_seq') AS id FROM (SELECT * FROM shaped ORDER BY number) AS s
   ), added AS (
-    INSERT INTO moed.job (id, tenant_id, model_id, mode, bucket, priority, run_at, state, max_attempts, expires_at)
+    INSERT INTO moed.job (id, tenant_id, model_id, model_name, mode, bucket, priority, run_at, state, max_attempts, expires_at)
     OVERRIDING SYSTEM VALUE
-    SELECT n.id, owner_id, coalesce(m.id, 1), n.mode,
+    SELECT n.id, owner_id, coalesce(m.id, 1), CASE m.id WHEN 0 THEN m.key END, n.mode,
            moed.length_bucket(n.bytes,
                               coalesce(n.new_tokens, CASE n.mode WHEN 'thinking' THEN 2048 ELSE 1024 END)),
            greatest(-32767, least(32767, coalesce(insert_many.priority, 0))),
@@ -563,6 +610,38 @@ BEGIN
 EXCEPTION WHEN data_exception OR program_limit_exceeded THEN
   RETURN NULL;
 END $$;
+CREATE FUNCTION moed.matching_jobs(
+  states moed.job_state[], batch uuid, model text, tenant text, enqueued_before timestamptz, error_code text, role name)
+RETURNS bigint[] LANGUAGE plpgsql STABLE SET search_path = pg_catalog, moed, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+  -- NULL is every tenant; 0 is none.
+  owner_id int;
+  found_ids bigint[];
+BEGIN
+  IF num_nonnulls(matching_jobs.batch, matching_jobs.model, matching_jobs.tenant, enqueued_before, matching_jobs.error_code) = 0
+  THEN
+    RAISE EXCEPTION 'give a batch, a model, a tenant, an error_code or enqueued_before' USING ERRCODE = 'invalid_parameter_value',
+      HINT = 'enqueued_before => now() means all.';
+  END IF;
+  IF moed.is_confined(role) THEN
+    owner_id := moed.tenant_for(matching_jobs.tenant, role);
+  ELSIF matching_jobs.tenant IS NOT NULL THEN
+    owner_id := coalesce((SELECT t.id FROM moed.tenant t WHERE t.name = matching_jobs.tenant), 0);
+  END IF;
+  SELECT array_agg(j.id ORDER BY j.id) INTO found_ids
+    FROM moed.job j LEFT JOIN moed.model m ON m.id = j.model_id
+   WHERE j.state = ANY (states)
+     AND (matching_jobs.batch IS NULL
+          OR j.id IN (SELECT l.job_id FROM moed.batch_line l WHERE l.batch_id = matching_jobs.batch))
+     AND (matching_jobs.model IS NULL OR coalesce(m.name, j.model_name) = matching_jobs.model)
+     AND (owner_id IS NULL OR j.tenant_id = owner_id)
+     AND (enqueued_before IS NULL OR j.created_at < enqueued_before)
+     AND (matching_jobs.error_code IS NULL OR EXISTS (
+       SELECT FROM moed.job_result r WHERE r.job_id = j.id AND r.error_code = matching_jobs.error_code));
+  RETURN coalesce(found_ids, '{}');
+END $$;
+COMMENT ON FUNCTION moed.matching_jobs(moed.job_state[], uuid, text, text, timestamptz, text, name) IS 'Jobs in one of these states that fulfil every condition which is not NULL, and that the role may act on.';
 CREATE FUNCTION moed.may_touch(tenant_id int, role name) RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, moed, pg_temp AS $$
   SELECT NOT moed.is_confined(role) OR coalesce(may_touch.tenant_id = moed.tenant_of_role(role), false)
@@ -628,6 +707,42 @@ BEGIN
   RETURN place;
 END $$;
 COMMENT ON FUNCTION moed.place_of_body(text, text) IS 'Character, from 1, at which the member body of a JSON object begins.';
+CREATE OR REPLACE FUNCTION moed.prune(older_than interval, max_jobs int DEFAULT 1000) RETURNS int
+LANGUAGE plpgsql SET search_path = pg_catalog, moed, pg_temp AS $$
+DECLARE
+  pruned int;
+BEGIN
+  IF older_than IS NULL OR older_than < interval '0' THEN
+    RAISE EXCEPTION 'older_than must be a length of time, not %', coalesce(older_than::text, 'NULL')
+      USING ERRCODE = 'invalid_parameter_value';
+  END IF;
+  PERFORM moed.prune_remains(clock_timestamp() - older_than);
+  WITH ended AS MATERIALIZED (
+    SELECT j.id FROM moed.job j WHERE j.finished_at < clock_timestamp() - older_than
+     ORDER BY j.finished_at LIMIT max_jobs FOR UPDATE SKIP LOCKED
+  )
+  DELETE FROM moed.job j USING ended e WHERE j.id = e.id;
+  GET DIAGNOSTICS pruned = ROW_COUNT;
+  RETURN pruned;
+END $$;
+COMMENT ON FUNCTION moed.prune(interval, int) IS 'Deletes up to max_jobs jobs that ended longer ago, the oldest first, with request, result and history; the token account stays. Returns how many. Batches whose jobs are gone and workers that stopped go with them, at a later call. Idempotency keys of deleted jobs may be used again.';
+-- A few of each at a call: workers call moed.prune() every minute. It runs with its owner's rights: a worker may not delete
+-- these rows.
+CREATE FUNCTION moed.prune_remains(before timestamptz) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, moed, pg_temp AS $$
+BEGIN
+  WITH empty AS MATERIALIZED (
+    SELECT b.id FROM moed.batch b
+     WHERE b.created_at < before AND NOT EXISTS (SELECT FROM moed.batch_line l JOIN moed.job j ON j.id = l.job_id WHERE l.batch_id = b.id)
+     ORDER BY b.created_at LIMIT 10 FOR UPDATE OF b SKIP LOCKED
+  )
+  DELETE FROM moed.batch b USING empty e WHERE b.id = e.id;
+  DELETE FROM moed.worker w
+   WHERE w.id IN (SELECT o.id FROM moed.worker o WHERE o.stopped_at < before
+                   AND NOT EXISTS (SELECT FROM moed.job j WHERE j.state = 'running' AND j.leased_by = o.id)
+                   ORDER BY o.id LIMIT 1000 FOR UPDATE OF o SKIP LOCKED);
+END $$;
+COMMENT ON FUNCTION moed.prune_remains(timestamptz) IS 'Deletes batches imported before an instant whose jobs are gone, and workers that stopped before it.';
 CREATE FUNCTION moed.read_line(
   line text, OUT custom_id text, OUT body json, OUT error_code text, OUT error_message text, OUT error_param text)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, moed, pg_temp AS $$
@@ -696,18 +811,45 @@ $$;
 COMMENT ON FUNCTION moed.readable_json(text) IS 'A JSON text with U+FFFD in place of escapes that PostgreSQL cannot decode: \u0000 and lone surrogates. Its length stays.';
 CREATE FUNCTION moed.redrive(
   job_id bigint, caller moed.acting_role DEFAULT moed.call_stamp(current_user)) RETURNS boolean
+LANGUAGE sql SET search_path = pg_catalog, moed, pg_temp AS $$
+  SELECT moed.redrive_these(ARRAY(
+    SELECT j.id FROM moed.job j WHERE j.id = redrive.job_id AND moed.may_touch(j.tenant_id, moed.role_of(caller)))) > 0
+$$;
+COMMENT ON FUNCTION moed.redrive(bigint, moed.acting_role) IS 'Queues a failed or cancelled job again with fresh attempts; false when it is in another state. Leave caller out.';
+CREATE FUNCTION moed.redrive_jobs(
+  batch uuid DEFAULT NULL, model text DEFAULT NULL, tenant text DEFAULT NULL, state text DEFAULT NULL,
+  enqueued_before timestamptz DEFAULT NULL, error_code text DEFAULT NULL,
+  caller moed.acting_role DEFAULT moed.call_stamp(current_user))
+RETURNS int LANGUAGE plpgsql SET search_path = pg_catalog, moed, pg_temp AS $$
+BEGIN
+  IF state NOT IN ('failed', 'cancelled') THEN
+    RAISE EXCEPTION 'state must be failed or cancelled, not "%"', state USING ERRCODE = 'invalid_parameter_value';
+  END IF;
+  RETURN moed.redrive_these(moed.matching_jobs(
+    CASE WHEN state IS NULL THEN '{failed,cancelled}' ELSE ARRAY[state] END::moed.job_state[],
+    batch, model, tenant, enqueued_before, error_code, moed.role_of(caller)));
+END $$;
+COMMENT ON FUNCTION moed.redrive_jobs(uuid, text, text, text, timestamptz, text, moed.acting_role) IS 'Queues all failed and cancelled jobs again that fulfil every condition given; returns how many. Leave caller out.';
+CREATE FUNCTION moed.redrive_these(jobs bigint[]) RETURNS int
 LANGUAGE plpgsql SET search_path = pg_catalog, moed, pg_temp AS $$
+DECLARE
+  queued bigint[];
 BEGIN
   -- A crashed job keeps its quarantine: it may well crash again.
-  UPDATE moed.job j
-     SET state = 'queued', finished_at = NULL, started_at = NULL, cancel_requested_at = NULL, attempt = 0, run_at = now()
-   WHERE j.id = redrive.job_id AND j.state IN ('failed', 'cancelled') AND moed.may_touch(j.tenant_id, moed.role_of(caller));
-  IF NOT FOUND THEN RETURN false; END IF;
-  DELETE FROM moed.job_result r WHERE r.job_id = redrive.job_id;
-  PERFORM moed.wake_idle();
-  RETURN true;
+  WITH free AS MATERIALIZED (
+    SELECT j.id FROM moed.job j WHERE j.id = ANY (jobs) AND j.state IN ('failed', 'cancelled') FOR UPDATE SKIP LOCKED
+  ), moved AS (
+    UPDATE moed.job j
+       SET state = 'queued', finished_at = NULL, started_at = NULL, cancel_requested_at = NULL, attempt = 0, run_at = now()
+      FROM free f WHERE j.id = f.id RETURNING j.id
+  )
+  SELECT array_agg(m.id) INTO queued FROM moved m;
+  DELETE FROM moed.job_result r WHERE r.job_id = ANY (queued);
+  DELETE FROM moed.cancel_request r WHERE r.job_id = ANY (queued);
+  IF queued IS NOT NULL THEN PERFORM moed.wake_idle(); END IF;
+  RETURN coalesce(cardinality(queued), 0);
 END $$;
-COMMENT ON FUNCTION moed.redrive(bigint, moed.acting_role) IS 'Queues a failed or cancelled job again with fresh attempts; false when it is in another state.';
+COMMENT ON FUNCTION moed.redrive_these(bigint[]) IS 'Queues failed and cancelled jobs again in one statement; returns how many.';
 -- Members in order: first those of params, then the named arguments. When a member is repeated, the last one counts.
 CREATE FUNCTION moed.request_body(
   messages text, reasoning text, max_tokens numeric, model text, temperature numeric, top_p numeric, top_k numeric,
@@ -859,15 +1001,16 @@ DECLARE
   j record;
   reasons text[];
 BEGIN
-  SELECT q.*, t.name AS tenant, coalesce(m.name, 'default') AS model,
+  SELECT q.*, t.name AS tenant,
          CASE WHEN is_guest OR w.id IS NULL THEN 'a worker' ELSE 'worker ' || w.host || '/' || w.pid END AS holder,
          w.stopped_at IS NULL AND w.expires_at > clock_timestamp() AS holder_lives,
+         coalesce((SELECT min(c.requested_at) FROM moed.cancel_request c WHERE c.job_id = q.id), q.cancel_requested_at)
+           AS cancel_asked_at,
          (SELECT r.error_code || ': ' || r.error_message FROM moed.job_result r WHERE r.job_id = q.id) AS error,
          (SELECT a.error_code || ': ' || a.error_message FROM moed.job_attempt a
            WHERE a.job_id = q.id AND a.lease_token = q.lease_token) AS last_error
     INTO j
-    FROM moed.job q JOIN moed.tenant t ON t.id = q.tenant_id LEFT JOIN moed.model m ON m.id = q.model_id
-    LEFT JOIN moed.worker w ON w.id = q.leased_by
+    FROM moed.job q JOIN moed.tenant t ON t.id = q.tenant_id LEFT JOIN moed.worker w ON w.id = q.leased_by
    WHERE q.id = why.job_id AND (NOT is_guest OR q.tenant_id = moed.tenant_of_role(role));
   IF NOT FOUND THEN
     RETURN format('There is no job %s%s.', why.job_id, CASE WHEN is_guest THEN ' of yours' ELSE '' END);
@@ -880,15 +1023,18 @@ BEGIN
     WHEN 'running' THEN
       RETURN CASE
         WHEN NOT j.holder_lives THEN format('The lease of %s has expired: another worker takes the job over.', j.holder)
-        WHEN j.cancel_requested_at IS NOT NULL THEN
-          format('Its cancellation was requested at %s: %s stops it.', moed.utc(j.cancel_requested_at), j.holder)
+        WHEN j.cancel_asked_at IS NOT NULL THEN
+          format('Its cancellation was requested at %s: %s stops it.', moed.utc(j.cancel_asked_at), j.holder)
         ELSE format('It is running: %s started attempt %s at %s.', j.holder, j.attempt, moed.utc(j.started_at)) END;
     ELSE NULL;
   END CASE;
+  IF j.cancel_asked_at IS NOT NULL THEN
+    RETURN format('Its cancellation was requested at %s: a worker ends it within seconds.', moed.utc(j.cancel_asked_at));
+  END IF;
   IF j.expires_at <= clock_timestamp() THEN
     RETURN format('Its deadline, %s, has passed: a worker ends it as expired.', moed.utc(j.expires_at));
   END IF;
-  reasons := moed.hindrances(j.tenant_id, j.model_id);
+  reasons := moed.hindrances(j.tenant_id, j.model_id, j.model_name);
   IF j.state = 'scheduled' AND j.run_at > clock_timestamp() THEN
     reasons := CASE WHEN j.attempt > 0 THEN
         format('attempt %s failed (%s) and it is tried again at %s', j.attempt, coalesce(j.last_error, 'no error was kept'),
@@ -972,7 +1118,7 @@ COMMENT ON COLUMN moed.health.unserved_models IS 'Models with queued jobs that n
 COMMENT ON COLUMN moed.health.prepared_transactions IS 'Prepared transactions of this database; each keeps vacuum back until COMMIT PREPARED or ROLLBACK PREPARED.';
 COMMENT ON COLUMN moed.health.replication_slots IS 'Replication slots that keep vacuum back, of tables or of catalogs.';
 COMMENT ON COLUMN moed.health.oldest_snapshot_transactions IS 'Transactions begun since the oldest snapshot that vacuum must respect. moed.vacuum_holders() names the holder.';
--- LEFT JOIN of moed.model: row security hides unregistered model names from a tenant, which then reads its own request.
+-- LEFT JOIN of moed.model: a job whose model no worker has registered has its name in moed.job.
 CREATE VIEW moed.jobs WITH (security_invoker = true) AS
 SELECT
   j.id, j.state,
@@ -989,7 +1135,7 @@ SELECT
   CASE WHEN j.started_at IS NOT NULL AND j.state <> 'queued' THEN
     moed.milliseconds(j.started_at, coalesce(j.finished_at, clock_timestamp())) END AS run_ms,
   j.attempt, j.max_attempts::numeric AS max_attempts, j.priority::numeric AS priority,
-  t.name AS tenant, coalesce(m.name, moed.json_text(q.body, 'model')) AS model,
+  t.name AS tenant, coalesce(m.name, j.model_name) AS model,
   (SELECT w.host || '/' || w.pid FROM moed.worker w
     WHERE w.id = coalesce(j.leased_by, (SELECT a.worker_id FROM moed.job_attempt a
                                          WHERE a.job_id = j.id AND a.lease_token = j.lease_token))) AS worker,
@@ -1078,7 +1224,7 @@ SELECT p.tenant, p.model, p.batch, b.name AS batch_name, p.waiting, p.running, p
          make_interval(secs => least(1e9, ((p.waiting + p.running) * least(10, greatest(p.minutes, 0.1)) * 60 / p.recent))::float8)
   END AS time_left
 FROM (
-  SELECT t.name AS tenant, coalesce(m.name, '(unknown)') AS model, l.batch_id AS batch,
+  SELECT t.name AS tenant, coalesce(m.name, j.model_name) AS model, l.batch_id AS batch,
     count(*) FILTER (WHERE j.state IN ('queued', 'scheduled')) AS waiting,
     count(*) FILTER (WHERE j.state = 'running') AS running,
     count(*) FILTER (WHERE j.state = 'succeeded') AS done,
@@ -1107,7 +1253,29 @@ COMMENT ON COLUMN moed.progress.cancelled IS 'Jobs that were cancelled.';
 COMMENT ON COLUMN moed.progress.jobs_per_minute IS 'Jobs a minute that ran and ended, over the last ten minutes, or since the first one started.';
 COMMENT ON COLUMN moed.progress.time_left IS 'Time for the waiting and running jobs at that rate; NULL when no job has ended in the last ten minutes.';
 COMMENT ON VIEW moed.queue_stats IS 'Jobs per job class (model, mode, length class) and state.';
+CREATE OR REPLACE VIEW moed.usage_daily WITH (security_invoker = true) AS
+SELECT
+  (l.created_at AT TIME ZONE 'UTC')::date AS day, t.name AS tenant, m.name AS model, l.mode,
+  count(*) FILTER (WHERE l.kind = 'final') AS jobs,
+  coalesce(sum(l.prompt_tokens) FILTER (WHERE l.kind = 'final'), 0) AS prompt_tokens,
+  coalesce(sum(l.cached_tokens) FILTER (WHERE l.kind = 'final'), 0) AS cached_tokens,
+  coalesce(sum(l.thinking_tokens) FILTER (WHERE l.kind = 'final'), 0) AS thinking_tokens,
+  coalesce(sum(l.injected_tokens) FILTER (WHERE l.kind = 'final'), 0) AS injected_tokens,
+  coalesce(sum(l.answer_tokens) FILTER (WHERE l.kind = 'final'), 0) AS answer_tokens,
+  coalesce(sum(l.completion_tokens) FILTER (WHERE l.kind = 'final'), 0) AS completion_tokens,
+  coalesce(sum(l.total_tokens) FILTER (WHERE l.kind = 'final'), 0) AS total_tokens,
+  coalesce(sum(l.recomputed_tokens), 0) AS recomputed_tokens,
+  count(*) FILTER (WHERE l.kind = 'wasted') AS wasted_attempts,
+  coalesce(sum(l.total_tokens) FILTER (WHERE l.kind = 'wasted'), 0) AS wasted_tokens,
+  count(*) FILTER (WHERE l.truncated) AS truncated,
+  count(*) FILTER (WHERE l.empty) AS empty
+FROM moed.token_ledger l
+JOIN moed.tenant t ON t.id = l.tenant_id
+JOIN moed.model m ON m.id = l.model_id
+GROUP BY 1, 2, 3, 4;
 COMMENT ON COLUMN moed.usage_daily.tenant IS 'Owner of the jobs.';
+COMMENT ON COLUMN moed.usage_daily.truncated IS 'Of the jobs, those whose answer ended at max_tokens or at the end of the context.';
+COMMENT ON COLUMN moed.usage_daily.empty IS 'Of the jobs, those with an empty answer.';
 COMMENT ON VIEW moed.workers IS 'Daemons with their models, jobs and state.';
 COMMENT ON COLUMN moed.workers.status IS 'Status line at the last beat.';
 
@@ -1130,6 +1298,8 @@ COMMENT ON COLUMN moed.tenant.db_role IS 'Database role of the tenant. This role
 COMMENT ON TABLE moed.tenant_usage IS 'Usage of each tenant: today, for its budget, and recent, for its share. Read it in moed.tenants.';
 COMMENT ON COLUMN moed.tenant_usage.served_jobs IS 'Attempts that ended, each counting half as much after five minutes, at folded_at.';
 COMMENT ON COLUMN moed.tenant_usage.folded_at IS 'When the row was last updated.';
+COMMENT ON COLUMN moed.token_ledger.truncated IS 'True when the answer ended at max_tokens or at the end of the context.';
+COMMENT ON COLUMN moed.token_ledger.empty IS 'True when the answer has no text.';
 COMMENT ON TABLE moed.usage_delta IS 'Usage by new ledger rows that is not yet in moed.tenant_usage.';
 COMMENT ON TABLE moed.worker IS 'One row per start of a daemon. Its lease covers all jobs that it runs: one small update per beat.';
 COMMENT ON COLUMN moed.worker.idle IS 'True while it waits for jobs: NOTIFY is sent only when a live worker waits.';
