@@ -99,23 +99,31 @@ BEGIN
     batch, model, tenant, enqueued_before, NULL, moed.role_of(caller)));
 END $$;
 COMMENT ON FUNCTION moed.cancel_jobs(uuid, text, text, text, timestamptz, moed.acting_role) IS 'Cancels all jobs that have not ended and fulfil every condition given; returns how many. Running ones are stopped by their workers. Leave caller out.';
+-- It waits for no lock longer than that: a row that somebody holds is passed over, and its cancellation is requested.
 CREATE FUNCTION moed.cancel_these(jobs bigint[]) RETURNS int
-LANGUAGE plpgsql SET search_path = pg_catalog, moed, pg_temp AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, moed, pg_temp SET lock_timeout = '50ms' AS $$
 DECLARE
   stopped int;
-  asked int;
+  asked int := 0;
 BEGIN
-  -- Rows that others lock are passed over: waiting for one would hold all others.
-  WITH free AS MATERIALIZED (
-    SELECT j.id FROM moed.job j WHERE j.id = ANY (jobs) AND j.state IN ('queued', 'scheduled') FOR UPDATE SKIP LOCKED
-  )
-  UPDATE moed.job j SET state = 'cancelled', finished_at = clock_timestamp() FROM free f WHERE j.id = f.id;
-  GET DIAGNOSTICS stopped = ROW_COUNT;
-  INSERT INTO moed.cancel_request (job_id)
-  SELECT j.id FROM moed.job j
-   WHERE j.id = ANY (jobs) AND j.finished_at IS NULL
-     AND NOT EXISTS (SELECT FROM moed.cancel_request r WHERE r.job_id = j.id);
-  GET DIAGNOSTICS asked = ROW_COUNT;
+  BEGIN
+    UPDATE moed.job j SET state = 'cancelled', finished_at = clock_timestamp()
+     WHERE j.id = ANY (jobs) AND j.state IN ('queued', 'scheduled');
+    GET DIAGNOSTICS stopped = ROW_COUNT;
+  EXCEPTION WHEN lock_not_available THEN
+    WITH free AS MATERIALIZED (
+      SELECT j.id FROM moed.job j WHERE j.id = ANY (jobs) AND j.state IN ('queued', 'scheduled') FOR UPDATE SKIP LOCKED
+    )
+    UPDATE moed.job j SET state = 'cancelled', finished_at = clock_timestamp() FROM free f WHERE j.id = f.id;
+    GET DIAGNOSTICS stopped = ROW_COUNT;
+  END;
+  IF stopped < cardinality(jobs) THEN
+    INSERT INTO moed.cancel_request (job_id)
+    SELECT j.id FROM moed.job j
+     WHERE j.id = ANY (jobs) AND j.finished_at IS NULL
+       AND NOT EXISTS (SELECT FROM moed.cancel_request r WHERE r.job_id = j.id);
+    GET DIAGNOSTICS asked = ROW_COUNT;
+  END IF;
   RETURN stopped + asked;
 END $$;
 COMMENT ON FUNCTION moed.cancel_these(bigint[]) IS 'Cancels jobs in one statement: ends those that wait, and requests it for those that run or whose row is locked. Returns how many.';
@@ -830,24 +838,33 @@ BEGIN
     batch, model, tenant, enqueued_before, error_code, moed.role_of(caller)));
 END $$;
 COMMENT ON FUNCTION moed.redrive_jobs(uuid, text, text, text, timestamptz, text, moed.acting_role) IS 'Queues all failed and cancelled jobs again that fulfil every condition given; returns how many. Leave caller out.';
+-- It waits for no lock longer than that: a row that somebody holds is passed over.
 CREATE FUNCTION moed.redrive_these(jobs bigint[]) RETURNS int
-LANGUAGE plpgsql SET search_path = pg_catalog, moed, pg_temp AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, moed, pg_temp SET lock_timeout = '50ms' AS $$
 DECLARE
-  queued bigint[];
+  wanted bigint[] := jobs;
+  queued int;
 BEGIN
-  -- A crashed job keeps its quarantine: it may well crash again.
-  WITH free AS MATERIALIZED (
-    SELECT j.id FROM moed.job j WHERE j.id = ANY (jobs) AND j.state IN ('failed', 'cancelled') FOR UPDATE SKIP LOCKED
-  ), moved AS (
-    UPDATE moed.job j
-       SET state = 'queued', finished_at = NULL, started_at = NULL, cancel_requested_at = NULL, attempt = 0, run_at = now()
-      FROM free f WHERE j.id = f.id RETURNING j.id
-  )
-  SELECT array_agg(m.id) INTO queued FROM moved m;
-  DELETE FROM moed.job_result r WHERE r.job_id = ANY (queued);
-  DELETE FROM moed.cancel_request r WHERE r.job_id = ANY (queued);
-  IF queued IS NOT NULL THEN PERFORM moed.wake_idle(); END IF;
-  RETURN coalesce(cardinality(queued), 0);
+  LOOP
+    BEGIN
+      -- A crashed job keeps its quarantine: it may well crash again.
+      UPDATE moed.job j
+         SET state = 'queued', finished_at = NULL, started_at = NULL, cancel_requested_at = NULL, attempt = 0, run_at = now()
+       WHERE j.id = ANY (wanted) AND j.state IN ('failed', 'cancelled');
+      GET DIAGNOSTICS queued = ROW_COUNT;
+      EXIT;
+    EXCEPTION WHEN lock_not_available THEN
+      wanted := ARRAY(SELECT j.id FROM moed.job j WHERE j.id = ANY (wanted) AND j.state IN ('failed', 'cancelled')
+                         FOR UPDATE SKIP LOCKED);
+    END;
+  END LOOP;
+  IF queued = 0 THEN RETURN 0; END IF;
+  DELETE FROM moed.job_result r USING moed.job j
+   WHERE r.job_id = ANY (wanted) AND j.id = r.job_id AND j.state IN ('queued', 'scheduled');
+  DELETE FROM moed.cancel_request r USING moed.job j
+   WHERE r.job_id = ANY (wanted) AND j.id = r.job_id AND j.state IN ('queued', 'scheduled');
+  PERFORM moed.wake_idle();
+  RETURN queued;
 END $$;
 COMMENT ON FUNCTION moed.redrive_these(bigint[]) IS 'Queues failed and cancelled jobs again in one statement; returns how many.';
 -- Members in order: first those of params, then the named arguments. When a member is repeated, the last one counts.
