@@ -510,7 +510,7 @@ BEGIN
       USING ERRCODE = 'generated_always';
   END IF;
   NEW.id := moed.insert_job(
-    prompt => NEW.prompt, reasoning => coalesce(NEW.reasoning, NEW.mode), max_tokens => NEW.max_tokens,
+    prompt => NEW.prompt, reasoning => coalesce(NEW.reasoning, NEW.mode::text), max_tokens => NEW.max_tokens,
     messages => NEW.messages, system => NEW.system, model => NEW.model, temperature => NEW.temperature,
     top_p => NEW.top_p, top_k => NEW.top_k, min_p => NEW.min_p, presence_penalty => NEW.presence_penalty,
     frequency_penalty => NEW.frequency_penalty, repetition_penalty => NEW.repetition_penalty, seed => NEW.seed,
