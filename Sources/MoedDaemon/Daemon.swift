@@ -78,7 +78,8 @@ package enum Daemon {
 
     /// Services that the settings may turn off.
     private static func optional(
-        _ settings: Settings, _ inbox: Inbox, _ report: WorkerReport, _ metrics: DaemonMetrics.Source, _ log: Logger
+        _ settings: Settings, _ inbox: Inbox, _ report: WorkerReport, _ metrics: DaemonMetrics.Source,
+        _ log: Logger
     ) -> [ServiceGroupConfiguration.ServiceConfiguration] {
         var services: [any Service] = [
             CensusService(

@@ -51,7 +51,8 @@ extension NamedStatement {
 
     /// The statements of all files.
     package static let all = [
-        backlog, cancelWaiting, census, checkpoint, claim, complete, endAttempt, leftover, resolveModels, takeBack,
+        backlog, cancelWaiting, census, checkpoint, claim, complete, endAttempt, leftover, resolveModels,
+        takeBack,
     ]
 
     private static let types: [String: UInt32] = [

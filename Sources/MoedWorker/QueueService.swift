@@ -107,7 +107,8 @@ package actor QueueService: Service {
         guard isAskedToStop.load(ordering: .relaxed) else { return nil }
         if let stoppingSince { return stoppingSince }
         stoppingSince = state.now
-        log.notice("stopping: \(state.jobs.count) jobs running, waiting up to \(settings.shutdownGrace) for them")
+        log.notice(
+            "stopping: \(state.jobs.count) jobs running, waiting up to \(settings.shutdownGrace) for them")
         report.update { $0.phase = .stopping }
         notifier.send(
             .stopping, .status("Stopping, \(state.jobs.count) jobs running"),
@@ -256,7 +257,8 @@ package actor QueueService: Service {
     private func note(_ event: RunnerEvent) {
         switch event {
         case .refused(let job, let error):
-            log.info("job refused: \(error.code.rawValue)", metadata: ["job_id": "\(job)", "event": "refused"])
+            log.info(
+                "job refused: \(error.code.rawValue)", metadata: ["job_id": "\(job)", "event": "refused"])
             report.update { $0.failed += 1 }
         case .finished(let job, let result):
             log.info(
@@ -298,7 +300,8 @@ package actor QueueService: Service {
         if !state.jobs.delayed.isEmpty {
             guard isOverdue else { return false }
             log.warning(
-                "stopping with \(state.jobs.delayed.entries.count) jobs locked by other transactions: they run again")
+                "stopping with \(state.jobs.delayed.entries.count) jobs locked by other transactions: they run again"
+            )
         }
         try await leave(store)
         return true

@@ -8,16 +8,22 @@ struct DrainTests {
     private func drain(_ scene: Scene) async throws -> (status: Int32, summary: String) {
         let arguments = scene.arguments(drains: true).filter { $0 != "--no-progress" } + ["--progress"]
         let result = try await MoedProgram.run(arguments)
-        return (result.status, result.errors.split(separator: "\n").last { $0.contains(" jobs in ") }.map(String.init) ?? "")
+        return (
+            result.status,
+            result.errors.split(separator: "\n").last { $0.contains(" jobs in ") }.map(String.init) ?? ""
+        )
     }
 
     @Test func theExitCodeAndTheLastLineTellWhatIsLeft() async throws {
         let scene = try await Scene()
         let enqueue = "SELECT moed.enqueue(prompt => 'What is 1 + 2?', max_tokens => 4"
-        try await scene.database.run(script: "\(enqueue)); \(enqueue), model => 'elsewhere'); SELECT moed.register_model('elsewhere')")
+        try await scene.database.run(
+            script: "\(enqueue)); \(enqueue), model => 'elsewhere'); SELECT moed.register_model('elsewhere')")
         let done = try await drain(scene)
         #expect(done.status == 0)
-        #expect(done.summary.hasPrefix("1 jobs in ") && done.summary.hasSuffix("; left: 1 for other models"), "\(done)")
+        #expect(
+            done.summary.hasPrefix("1 jobs in ") && done.summary.hasSuffix("; left: 1 for other models"),
+            "\(done)")
 
         try await scene.database.run(
             script: """

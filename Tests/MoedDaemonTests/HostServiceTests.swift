@@ -67,7 +67,9 @@ import Testing
 
     @Test func aDamagedModelEndsTheService() async throws {
         var figures = StreamingFigures()
-        (figures.loading, figures.lastFailure, figures.failures) = (10, "expert 3: its digest does not match", 1)
+        (figures.loading, figures.lastFailure, figures.failures) = (
+            10, "expert 3: its digest does not match", 1
+        )
         let damaged = figures
         let service = try service(streaming: { damaged }, report: WorkerReport())
         let error = await #expect(throws: ConfigurationProblem.self) { try await service.run() }

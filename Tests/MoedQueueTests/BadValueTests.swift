@@ -49,7 +49,8 @@ struct BadValueTests {
     @Test func manyAtOnceAreRemarkedOnToo() async throws {
         let queue = try await Queue()
         try await queue.database.run(
-            script: "SELECT moed.enqueue_many(ARRAY['{}', '{}']::json[], priority => 40000, max_attempts => 3)")
+            script:
+                "SELECT moed.enqueue_many(ARRAY['{}', '{}']::json[], priority => 40000, max_attempts => 3)")
         let warnings = try await queue.database.query("SELECT warning FROM moed.jobs").map {
             try $0.value("warning", as: String.self)
         }
@@ -58,7 +59,10 @@ struct BadValueTests {
     }
 
     @Test(arguments: [
-        ("enqueue(prompt => 'x', idempotency_key => '')", "idempotency_key must have 1 to 512 characters, not 0"),
+        (
+            "enqueue(prompt => 'x', idempotency_key => '')",
+            "idempotency_key must have 1 to 512 characters, not 0"
+        ),
         (
             "enqueue(prompt => 'x', idempotency_key => repeat('k', 513))",
             "idempotency_key must have 1 to 512 characters, not 513"
@@ -118,14 +122,18 @@ struct BadValueTests {
             "SELECT count(*) AS value FROM moed.batch_line WHERE custom_id = 'good' AND job_id IS NOT NULL")
         #expect(good == 1)
         let faults = try await queue.database.query(
-            "SELECT DISTINCT error_code, error_message LIKE '%nested too deeply%' AS said FROM moed.batch_line WHERE job_id IS NULL")
+            "SELECT DISTINCT error_code, error_message LIKE '%nested too deeply%' AS said FROM moed.batch_line WHERE job_id IS NULL"
+        )
         #expect(faults.count == 1)
         #expect(try faults.first?.value("said") == true)
 
         // Bodies that the client's cast accepts reach the functions with less stack left.
         for levels in depths {
-            let body = #"{"messages":"# + String(repeating: "[", count: levels) + String(repeating: "]", count: levels) + "}"
-            let kept = "DROP TABLE IF EXISTS deep; CREATE TEMPORARY TABLE deep AS SELECT '\(body)'::json AS body"
+            let body =
+                #"{"messages":"# + String(repeating: "[", count: levels)
+                + String(repeating: "]", count: levels) + "}"
+            let kept =
+                "DROP TABLE IF EXISTS deep; CREATE TEMPORARY TABLE deep AS SELECT '\(body)'::json AS body"
             guard (try? await connection.run(script: kept)) != nil else { break }
             try await connection.run(
                 script: """

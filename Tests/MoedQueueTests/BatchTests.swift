@@ -51,7 +51,9 @@ struct BatchTests {
         let jobs = try await queue.database.query(
             "SELECT custom_id FROM moed.batch_line WHERE job_id IS NOT NULL ORDER BY line")
         #expect(
-            try jobs.map { try $0.value("custom_id", as: String.self) } == ["first", "crlf", "nul", "😀", "😁", "twice"])
+            try jobs.map { try $0.value("custom_id", as: String.self) } == [
+                "first", "crlf", "nul", "😀", "😁", "twice",
+            ])
         // The body goes in byte for byte.
         #expect(
             try await queue.database.value(

@@ -9,7 +9,8 @@ struct CallingRoleTests {
     private func value(_ house: RolesHouse, _ name: String, _ expression: String) async throws -> String? {
         let connection = try await house.connect(name)
         defer { Task { await connection.close() } }
-        return try await connection.query(SQL(stringLiteral: "SELECT (\(expression))::text AS value")).rows.first?
+        return try await connection.query(SQL(stringLiteral: "SELECT (\(expression))::text AS value")).rows
+            .first?
             .optional("value")
     }
 
@@ -130,8 +131,13 @@ struct CallingRoleTests {
             "(json_populate_record(NULL::public.pair, json_build_object('r', moed.call_stamp('\(bob)')))).r",
         ] {
             try await house.queue.database.run(
-                script: "CREATE TYPE public.pair AS (r moed.acting_role); GRANT USAGE ON TYPE public.pair TO PUBLIC")
-            for call in ["cancel(\(his), %)", "enqueue(prompt => 'x', caller => %)", "why(\(his), %)", "tenant_of_caller(%)"] {
+                script:
+                    "CREATE TYPE public.pair AS (r moed.acting_role); GRANT USAGE ON TYPE public.pair TO PUBLIC"
+            )
+            for call in [
+                "cancel(\(his), %)", "enqueue(prompt => 'x', caller => %)", "why(\(his), %)",
+                "tenant_of_caller(%)",
+            ] {
                 let statement = "SELECT moed.\(call.replacing("%", with: claim))"
                 #expect(try await house.refusal("alice", statement) == "23514", "\(statement)")
             }
@@ -157,7 +163,8 @@ struct CallingRoleTests {
                 GRANT SELECT ON app.kept TO PUBLIC
                 """) == nil)
         #expect(
-            try await house.refusal("alice", "SELECT moed.cancel(\(his), r) FROM app.kept") == RolesHouse.denied)
+            try await house.refusal("alice", "SELECT moed.cancel(\(his), r) FROM app.kept")
+                == RolesHouse.denied)
         #expect(try await house.queue.state(.init(Int64(his) ?? 0)) == "queued")
         try await house.close()
     }

@@ -65,7 +65,8 @@ struct CensusTests {
                 ]))
         #expect(
             left.text
-                == "4 queued, 3 paused, 1 over budget, 6 scheduled, 1 held by other workers, 5 for other models")
+                == "4 queued, 3 paused, 1 over budget, 6 scheduled, 1 held by other workers, 5 for other models"
+        )
         #expect(!left.isNothing)
         #expect(Leftover([.otherModels: 5, .paused: 0]).isNothing)
         #expect(Leftover().text == nil)

@@ -12,13 +12,15 @@ struct HealthTests {
         let house = try await RolesHouse()
         let watcher = try await house.connect(name)
         func value(_ column: String) async throws -> String? {
-            try await watcher.query(SQL(stringLiteral: "SELECT (\(column))::text AS value FROM moed.health")).rows
+            try await watcher.query(SQL(stringLiteral: "SELECT (\(column))::text AS value FROM moed.health"))
+                .rows
                 .first?.optional("value")
         }
         let holder = try await house.connect("alice")
         try await holder.run(script: "BEGIN; SELECT count(*) FROM moed.jobs; SELECT pg_sleep(0.01)")
         #expect(try await value("oldest_transaction_age > interval '0'") == "true")
-        let pid: Int32? = try await holder.query("SELECT pg_backend_pid() AS value").rows.first?.value("value")
+        let pid: Int32? = try await holder.query("SELECT pg_backend_pid() AS value").rows.first?.value(
+            "value")
         let held: [String] = try await watcher.query(
             "SELECT kind || ' ' || name AS value FROM moed.vacuum_holders()"
         ).rows.map { try $0.value("value") }
@@ -63,25 +65,31 @@ struct HealthTests {
         let worker = try await queue.worker()
         try await queue.add(6, tenant: "a")
         let batch: String = try #require(
-            try await queue.database.value("SELECT moed.import_batch('night', \(BatchTests.line("c")))::text AS value"))
+            try await queue.database.value(
+                "SELECT moed.import_batch('night', \(BatchTests.line("c")))::text AS value"))
         let claimed = try await queue.store.claim(worker, Queue.jobClass, limit: 3)
         _ = try await queue.store.complete(claimed.prefix(2).map { JobCompletion($0.lease) })
         // Two jobs have ended in five minutes: 0.4 a minute, so four jobs take ten minutes.
         try await queue.database.run(
-            script: "UPDATE moed.job SET started_at = now() - interval '5 minutes' WHERE started_at IS NOT NULL")
+            script:
+                "UPDATE moed.job SET started_at = now() - interval '5 minutes' WHERE started_at IS NOT NULL")
         let rows = try await queue.database.query(
             """
             SELECT concat_ws(' ', tenant, model, batch_name, waiting, running, done, failed, jobs_per_minute) AS text, batch::text,
                    round(extract(epoch FROM time_left) / 60)::int AS minutes
               FROM moed.progress ORDER BY tenant
             """)
-        #expect(try rows.map { try $0.value("text", as: String.self) } == ["a default 3 1 2 0 0.40", "default default night 1 0 0 0 0.00"])
+        #expect(
+            try rows.map { try $0.value("text", as: String.self) } == [
+                "a default 3 1 2 0 0.40", "default default night 1 0 0 0 0.00",
+            ])
         #expect(try rows[0].optional("minutes", as: Int.self) == 10)
         #expect(try rows[1].optional("minutes", as: Int.self) == nil)
         #expect(try rows[1].optional("batch", as: String.self) == batch)
         // After more than ten minutes only the last ten count.
         try await queue.database.run(
-            script: "UPDATE moed.job SET started_at = now() - interval '2 hours' WHERE started_at IS NOT NULL")
+            script: "UPDATE moed.job SET started_at = now() - interval '2 hours' WHERE started_at IS NOT NULL"
+        )
         #expect(
             try await queue.database.value(
                 "SELECT jobs_per_minute::text AS value FROM moed.progress WHERE tenant = 'a'") == "0.20")

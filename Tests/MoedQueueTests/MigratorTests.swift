@@ -35,7 +35,9 @@ struct MigratorTests {
                 """)
         #expect(try await Migrator(connection: connection).apply().first?.version == 15)
         try await database.run(script: "INSERT INTO moed.jobs (prompt, priority) VALUES ('after', 1e9)")
-        #expect(try await database.value("SELECT string_agg(prompt, ' ' ORDER BY id) AS value FROM mine") == "before after")
+        #expect(
+            try await database.value("SELECT string_agg(prompt, ' ' ORDER BY id) AS value FROM mine")
+                == "before after")
         await connection.close()
         await database.close()
     }

@@ -90,7 +90,8 @@ struct RolesTests {
             "SELECT moed.model_of('c')", "SELECT moed.wake_idle()", "SELECT moed.fold_usage()",
             "SELECT nextval('moed.lease_token_seq')", "SET ROLE moed_owner", "SET ROLE \(house.prefix)_bob",
             "CREATE TABLE moed.mine (i int)", "UPDATE moed.jobs SET priority = 1", "DELETE FROM moed.jobs",
-            "SELECT moed.tenant_of_role('\(house.prefix)_bob')", "SELECT * FROM moed.vacuum_holders()", "SELECT moed.pauses()",
+            "SELECT moed.tenant_of_role('\(house.prefix)_bob')", "SELECT * FROM moed.vacuum_holders()",
+            "SELECT moed.pauses()",
             "SELECT moed.insert_many(ARRAY['{}']::json[], 1, NULL, NULL, NULL, NULL, false)",
         ] {
             #expect(try await house.refusal("alice", statement) == Self.denied, "\(statement)")
@@ -173,7 +174,8 @@ struct RolesTests {
         try await store.unregister(worker)
         await store.close()
         for statement in [
-            "SELECT moed.pause('tenant', 'a'); SELECT moed.resume('tenant', 'a')", "SELECT moed.redrive(\(claimed[1].id))",
+            "SELECT moed.pause('tenant', 'a'); SELECT moed.resume('tenant', 'a')",
+            "SELECT moed.redrive(\(claimed[1].id))",
             "SELECT moed.cancel(\(claimed[2].id))", "SELECT moed.enqueue(prompt => 'for b', tenant => 'b')",
             "INSERT INTO moed.price VALUES ('default', DEFAULT, 1, 1, 1)", "SELECT * FROM moed.cost_daily",
             "UPDATE moed.tenant SET tokens_per_day = 10 WHERE name = 'a'", "SELECT moed.register_model('m')",

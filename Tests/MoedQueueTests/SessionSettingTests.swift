@@ -8,9 +8,12 @@ struct SessionSettingTests {
     private static let settings = [
         "standard_conforming_strings = off", "DateStyle = 'German, DMY'", "IntervalStyle = sql_standard",
         "extra_float_digits = -15", "bytea_output = escape", "search_path = ''", "search_path = trap",
-        "TimeZone = 'Asia/Kathmandu'", "transform_null_equals = on", "array_nulls = off", "quote_all_identifiers = on",
-        "backslash_quote = off", "default_transaction_isolation = 'repeatable read'", "plan_cache_mode = force_generic_plan",
-        "plpgsql.extra_errors = 'all'", "plpgsql.variable_conflict = use_variable", "check_function_bodies = off",
+        "TimeZone = 'Asia/Kathmandu'", "transform_null_equals = on", "array_nulls = off",
+        "quote_all_identifiers = on",
+        "backslash_quote = off", "default_transaction_isolation = 'repeatable read'",
+        "plan_cache_mode = force_generic_plan",
+        "plpgsql.extra_errors = 'all'", "plpgsql.variable_conflict = use_variable",
+        "check_function_bodies = off",
         "enable_seqscan = off", "xmloption = document",
     ]
 
@@ -44,15 +47,18 @@ struct SessionSettingTests {
         "SELECT l::json ->> 'custom_id' AS value FROM moed.batch, moed.export_batch(id) AS l",
         "SELECT moed.cancel(1) AS value", "SELECT moed.why(1) ~ '^It was cancelled at 2.* UTC' AS value",
         "SELECT moed.redrive(1) AS value", "SELECT moed.why(2) AS value",
-        "SELECT moed.pause('all') AS value", "SELECT moed.pauses() AS value", "SELECT moed.resume('all') AS value",
+        "SELECT moed.pause('all') AS value", "SELECT moed.pauses() AS value",
+        "SELECT moed.resume('all') AS value",
         "SELECT moed.expired_message('2026-01-02 03:04:05+00') AS value",
         "SELECT (paused, over_budget, unserved_models)::text AS value FROM moed.health",
         "SELECT (tenant, model, waiting, cancelled)::text AS value FROM moed.progress ORDER BY 1",
         "SELECT (status, lines, cancelled, line_errors)::text AS value FROM moed.batches",
         "SELECT (prompt, warning, priority, max_attempts, mode, stop)::text AS value FROM moed.jobs ORDER BY id",
         "SELECT (model, mode, bucket, state, jobs)::text AS value FROM moed.queue_stats ORDER BY 1",
-        "SELECT moed.prune('100 years') AS value", "SELECT moed.wait(1, '0') AS value", "SELECT moed.fold_usage() AS value",
-        "SELECT moed.register_model('z') > 0 AS value", "SELECT count(*) AS value FROM moed.usage_daily, moed.cost_daily",
+        "SELECT moed.prune('100 years') AS value", "SELECT moed.wait(1, '0') AS value",
+        "SELECT moed.fold_usage() AS value",
+        "SELECT moed.register_model('z') > 0 AS value",
+        "SELECT count(*) AS value FROM moed.usage_daily, moed.cost_daily",
         "SELECT moed.vacuum_holders() IS NULL AS value LIMIT 0",
     ]
 
@@ -64,7 +70,8 @@ struct SessionSettingTests {
         var answers: [String] = []
         for call in Self.calls {
             let rows = try await connection.run(script: call).rows
-            answers.append(try rows.map { try $0.optional("value", as: String.self) ?? "NULL" }.joined(separator: "\n"))
+            answers.append(
+                try rows.map { try $0.optional("value", as: String.self) ?? "NULL" }.joined(separator: "\n"))
         }
         await connection.close()
         await database.close()

@@ -27,7 +27,8 @@ struct WhyTests {
         let other = try await queue.worker(models: ["served"])
         #expect(try await why(queue, job) == "It waits: no live worker serves model \"default\".")
         let worker = try await queue.worker()
-        let next = "It is number 1 of its tenant's waiting jobs of its job class (non-thinking, at most 32 tokens): "
+        let next =
+            "It is number 1 of its tenant's waiting jobs of its job class (non-thinking, at most 32 tokens): "
         #expect(try await why(queue, job) == next + "the workers are busy.")
         #expect(try await queue.store.beat(worker, WorkerBeat(lease: Queue.lease, idle: true)))
         #expect(
@@ -60,7 +61,8 @@ struct WhyTests {
         try await queue.store.foldUsage()
         #expect(
             try await why(queue, later)
-                == "It waits: tenant \"a\" has used 14 of its 14 tokens of today, and its jobs start again at midnight UTC.")
+                == "It waits: tenant \"a\" has used 14 of its 14 tokens of today, and its jobs start again at midnight UTC."
+        )
         #expect(try await why(queue, job) == "It succeeded at TIME.")
         try await queue.store.unregister(other)
         await queue.close()
@@ -72,7 +74,8 @@ struct WhyTests {
         let unknown = try await enqueue(queue, "model => 'nobody'")
         #expect(
             try await why(queue, unknown)
-                == "It waits: no worker has ever served model \"nobody\", so a worker ends it with model_not_found.")
+                == "It waits: no worker has ever served model \"nobody\", so a worker ends it with model_not_found."
+        )
         _ = try await queue.store.resolveModels()
         #expect(
             try await why(queue, unknown).hasPrefix(
@@ -121,7 +124,8 @@ struct WhyTests {
         _ = try await queue.worker()
         #expect(
             try await why(queue, poison)
-                == "It waits in quarantine: 2 workers died while running it, and it runs alone once a worker has no other job.")
+                == "It waits in quarantine: 2 workers died while running it, and it runs alone once a worker has no other job."
+        )
         await queue.close()
     }
 
@@ -130,7 +134,8 @@ struct WhyTests {
         func ask(_ name: String, _ expression: String) async throws -> String? {
             let connection = try await house.connect(name)
             defer { Task { await connection.close() } }
-            return try await connection.query(SQL(stringLiteral: "SELECT (\(expression))::text AS value")).rows
+            return try await connection.query(SQL(stringLiteral: "SELECT (\(expression))::text AS value"))
+                .rows
                 .first?.optional("value")
         }
         let job = try #require(try await ask("alice", "moed.enqueue(prompt => 'x')"))

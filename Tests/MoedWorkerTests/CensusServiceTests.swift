@@ -13,7 +13,8 @@ import Testing
         let counts = Mutex(0)
         let pauses = Mutex<[Duration]>([])
         let service = CensusService(
-            conninfo: "", models: [], report: report, log: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }),
+            conninfo: "", models: [], report: report,
+            log: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }),
             count: {
                 let count = counts.withLock { count in
                     count += 1

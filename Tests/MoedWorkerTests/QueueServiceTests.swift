@@ -18,9 +18,11 @@ import Testing
         let leases: ScriptedStore
 
         init(
-            room: Int = 4, _ stores: [ScriptedStore], leases: ScriptedStore = ScriptedStore(), change: (inout WorkerSettings) -> Void = { _ in }
+            room: Int = 4, _ stores: [ScriptedStore], leases: ScriptedStore = ScriptedStore(),
+            change: (inout WorkerSettings) -> Void = { _ in }
         ) throws {
-            var settings = WorkerSettings(conninfo: "", pollInterval: .milliseconds(10), lease: .seconds(3600))
+            var settings = WorkerSettings(
+                conninfo: "", pollInterval: .milliseconds(10), lease: .seconds(3600))
             change(&settings)
             runner = ScriptedRunner(room: room)
             self.leases = leases
@@ -62,7 +64,8 @@ import Testing
         try await running.value
         #expect(store.now.completed.map(\.lease.job) == [JobID(1)])
         #expect(store.now.calls.suffix(3) == ["unregister", "leftover", "close"])
-        #expect(scene.report.current.succeeded == 1 && scene.report.current.leftover == Leftover([.paused: 2]))
+        #expect(
+            scene.report.current.succeeded == 1 && scene.report.current.leftover == Leftover([.paused: 2]))
         #expect(scene.report.current.drainExitCode == 3)
     }
 

@@ -68,7 +68,9 @@ final class ScriptedStore: WorkerStore {
             return (body(&script), false, nil)
         }
         if let error { throw error }
-        guard let result, !fails else { throw QueueError(DatabaseError(.connectionLost, "the connection was lost")) }
+        guard let result, !fails else {
+            throw QueueError(DatabaseError(.connectionLost, "the connection was lost"))
+        }
         return result
     }
 
@@ -79,7 +81,9 @@ final class ScriptedStore: WorkerStore {
         }
     }
     func registerModels(_ worker: WorkerID, _ models: [String]) async throws(QueueError) -> Bool {
-        try answer("registerModels") { $0.modelRegistrations.isEmpty ? true : $0.modelRegistrations.removeFirst() }
+        try answer("registerModels") {
+            $0.modelRegistrations.isEmpty ? true : $0.modelRegistrations.removeFirst()
+        }
     }
     func firstToken(of worker: WorkerID) async throws(QueueError) -> Int64 {
         try answer("firstToken") { _ in 5 }

@@ -1,7 +1,7 @@
 import MoedCore
 import MoedEngine
-import MoedHost
 import MoedFront
+import MoedHost
 import MoedLocal
 import MoedQueue
 import MoedWeights
@@ -50,7 +50,7 @@ struct DaemonMetrics {
         case .running where report.resultsOverdueAt.map({ $0 <= .now }) ?? false:
             Health(isHealthy: false, text: "results unwritten for longer than a lease")
         case .running:
-            Health(isHealthy: true, text: (["ok"] + [report.census?.hindrances].compactMap(\.self)).joined(separator: "; "))
+            Health(isHealthy: true, text: "ok" + (report.census?.hindrances.map { "; \($0)" } ?? ""))
         }
     }
 
@@ -80,8 +80,10 @@ struct DaemonMetrics {
     /// Figures of the last census; none before the first.
     private var queue: [Metric] {
         guard let census = report.census else { return [] }
-        let classes = census.queued.sorted { ($0.key.model, $0.key.mode.rawValue, $0.key.bucket)
-            < ($1.key.model, $1.key.mode.rawValue, $1.key.bucket) }
+        let classes = census.queued.sorted {
+            ($0.key.model, $0.key.mode.rawValue, $0.key.bucket)
+                < ($1.key.model, $1.key.mode.rawValue, $1.key.bucket)
+        }
         return [
             Metric(
                 "moed_class_jobs_queued", .gauge, "Queued jobs per job class, at the last count.",
