@@ -57,9 +57,15 @@ import Testing
         let running = Task { try await service.run() }
         #expect(try await eventually { report.current.status == "Idle, 3500 queued, paused: all, 0 done" })
         // The poll counts jobs that may start, up to a limit.
-        report.update { ($0.queued, $0.isQueuedAtLeast, $0.census?.held) = (256, true, 0) }
+        report.update {
+            ($0.queued, $0.isQueuedAtLeast) = (256, true)
+            $0.census?.held = 0
+        }
         #expect(report.current.queuedInAll == 3500)
-        report.update { ($0.queued, $0.isQueuedAtLeast, $0.census?.held) = (20, false, 100) }
+        report.update {
+            ($0.queued, $0.isQueuedAtLeast) = (20, false)
+            $0.census?.held = 100
+        }
         #expect(report.current.queuedInAll == 120)
         running.cancel()
         try await running.value

@@ -1,6 +1,7 @@
 import MoedCore
 import MoedHost
 import MoedLocal
+import MoedQueue
 import MoedWorker
 
 /// Figures of one moment, and their status texts for `systemctl status` and the terminal.
