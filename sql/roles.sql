@@ -72,7 +72,7 @@ GRANT SELECT ON moed.migration, moed.tenant, moed.tenants, moed.tenant_usage, mo
   TO moed_worker;
 GRANT SELECT, INSERT, UPDATE, DELETE ON moed.job_checkpoint TO moed_worker;
 GRANT SELECT, INSERT, UPDATE ON moed.worker, moed.model, moed.job_attempt TO moed_worker;
-GRANT SELECT, UPDATE, DELETE ON moed.job TO moed_worker;
+GRANT SELECT, UPDATE, DELETE ON moed.job, moed.cancel_request TO moed_worker;
 GRANT INSERT ON moed.job_result, moed.token_ledger TO moed_worker;
 GRANT USAGE ON moed.lease_token_seq TO moed_worker;
 GRANT EXECUTE ON FUNCTION moed.wake_idle, moed.fold_usage, moed.prune, moed.expired_message TO moed_worker;
@@ -126,6 +126,7 @@ BEGIN
     ('job_attempt', 'EXISTS (SELECT FROM moed.job j WHERE j.id = job_id)'),
     ('job_result', 'EXISTS (SELECT FROM moed.job j WHERE j.id = job_id)'),
     ('job_checkpoint', NULL),
+    ('cancel_request', NULL),
     ('token_ledger', 'tenant_id = (SELECT moed.own_tenant())'),
     ('batch', 'tenant_id = (SELECT moed.own_tenant())'),
     ('batch_line', 'EXISTS (SELECT FROM moed.batch b WHERE b.id = batch_id)')) AS r(name, client_sees)

@@ -8,8 +8,8 @@ import Synchronization
 
 /// The queue's side of a worker: it opens one connection after another and runs rounds of work on each.
 ///
-/// One task does all the work. Without a connection, jobs continue in the runner and their results wait here.
-/// Separate classes handle leases, claims, outcomes and maintenance: ``LeaseKeeper``, ``JobClaimer``,
+/// One task does all the work but for the renewal of the lease (``LeaseTask``). Without a connection, jobs continue in
+/// the runner and their results wait here. Separate classes handle leases, claims, outcomes and maintenance: ``LeaseKeeper``, ``JobClaimer``,
 /// ``OutcomeWriter``, ``QueueMaintenance``.
 package actor QueueService: Service {
     private static let lastingConnection = Duration.seconds(30)
@@ -18,6 +18,7 @@ package actor QueueService: Service {
 
     private let settings: WorkerSettings
     private let connect: @Sendable () async throws -> any WorkerStore
+    private let renewal: LeaseTask
     private let runner: any JobRunner
     private let inbox: Inbox
     private let progress: ProgressCounter
@@ -41,10 +42,12 @@ package actor QueueService: Service {
     ///   - progress: advances with every round; the watchdog reads it.
     ///   - modelName: name of the model in the stored chat-completion objects.
     ///   - connect: opens a connection to the queue; nil opens one with `settings.conninfo`.
+    ///   - connectForLease: opens the connection for renewals of the lease; nil opens one with `settings.conninfo`.
     package init(
         settings: WorkerSettings, runner: any JobRunner, inbox: Inbox, progress: ProgressCounter,
         surroundings: Surroundings, modelName: String,
-        connect: (@Sendable () async throws -> any WorkerStore)? = nil
+        connect: (@Sendable () async throws -> any WorkerStore)? = nil,
+        connectForLease: (@Sendable () async throws -> any LeaseStore)? = nil
     ) {
         self.settings = settings
         self.runner = runner
@@ -60,9 +63,16 @@ package actor QueueService: Service {
             }
         let state = WorkerState(settings: settings, runner: runner, modelName: modelName)
         self.state = state
-        lease = LeaseKeeper(state, report: report, log: log)
+        let workerLease = WorkerLease(
+            length: settings.lease, runner: runner, report: report, clock: state.clock)
+        lease = LeaseKeeper(state, lease: workerLease, log: log)
+        renewal = LeaseTask(
+            lease: workerLease, interval: settings.beatInterval,
+            connect: connectForLease ?? {
+                try await JobStore.connectForLease(conninfo: conninfo, lease: settings.lease)
+            }, inbox: inbox, log: log)
         claimer = JobClaimer(state, report: report, log: log)
-        outcomes = OutcomeWriter(state, log: log)
+        outcomes = OutcomeWriter(state, report: report, log: log)
         maintenance = QueueMaintenance(state, report: report, log: log)
     }
 
@@ -81,7 +91,11 @@ package actor QueueService: Service {
 
     package func run() async throws {
         await withGracefulShutdownHandler {
-            await serve()
+            await withTaskGroup(of: Void.self) { [renewal] group in
+                group.addTask { await renewal.run() }
+                await serve()
+                group.cancelAll()
+            }
         } onGracefulShutdown: {
             self.isAskedToStop.store(true, ordering: .relaxed)
             self.inbox.wake.signal()
@@ -153,46 +167,56 @@ package actor QueueService: Service {
             progress.advance()
             let wokenUp = takeEvents()
             let due = schedule.take(now: state.now, wokenUp: wokenUp)
+            try await lease.settleLoss(store)
             try await write(store, due)
             if due.contains(.stop) { try await outcomes.stopUnwanted(store) }
             try await lease.releaseUnknown(store)
             if let since = stopTime() {
                 if try await stopRound(store, since: since) { return true }
             } else {
-                if due.contains(.maintain) { try await maintenance.maintain(store) }
+                if due.contains(.maintain) {
+                    try await lease.registerModels(store)
+                    try await maintenance.maintain(store)
+                }
                 if due.contains(.poll) { try await claimer.claim(store) }
                 if try await isDrained(store) {
                     try await lease.unregister(store)
                     return true
                 }
             }
-            await inbox.wake.wait(
-                atMost: min(
-                    schedule.idleTime(now: state.now),
-                    stoppingSince == nil ? .seconds(5) : .milliseconds(50)))
+            await inbox.wake.wait(atMost: idleTime(schedule))
         }
     }
 
-    /// Renews the lease when it is due, and writes all pending outcomes and checkpoints.
+    private func idleTime(_ schedule: QueueSchedule) -> Duration {
+        let longest: Duration = stoppingSince == nil ? .seconds(5) : .milliseconds(50)
+        let retry = state.jobs.delayed.nextDue.map { max(.milliseconds(10), $0 - state.now) } ?? longest
+        return min(schedule.idleTime(now: state.now), retry, longest)
+    }
+
+    /// Writes all pending outcomes and checkpoints. Renews the lease first when its own task could not.
     private func write(_ store: any WorkerStore, _ due: QueueSchedule.Due) async throws {
-        if due.contains(.beat) { state.jobs.retryPostponed() }
         // After an outage the lease may have expired: it is renewed before results are written.
-        if lease.isUrgent { try await beat(store) }
+        if lease.isUrgent, try await lease.beat(store) { claimer.forgetBacklog() }
         try await outcomes.write(store)
         if let length = outage.ended(at: state.now) {
             log.notice("database: back after \(Int(length.seconds.rounded(.up))) s")
         }
+        if due.contains(.beat) {
+            state.jobs.retryCheckpoints()
+            try await lease.readFirstToken(store)
+        }
         try await outcomes.writeCheckpoints(store)
-        if due.contains(.beat) || lease.hasChanged { try await beat(store) }
-    }
-
-    private func beat(_ store: any WorkerStore) async throws {
-        if try await lease.beat(store) { claimer.forgetBacklog() }
+        lease.noteState()
     }
 
     private func isDrained(_ store: any WorkerStore) async throws -> Bool {
         guard settings.drains, state.jobs.count == 0, !state.jobs.hasWrites else { return false }
-        return try await store.remaining(models: runner.models).isEmpty
+        let models = runner.models
+        let left = try await unlessHeldUp { () async throws(QueueError) in
+            try await store.remaining(models: models)
+        }
+        return left?.isEmpty ?? false
     }
 
     /// Processes the events of the inbox. Returns true when claiming may find work.
@@ -268,8 +292,14 @@ package actor QueueService: Service {
         _ = takeEvents()
         guard state.jobs.areAllReturned || isOverdue else { return false }
         try await outcomes.write(store)
+        state.jobs.retryCheckpoints()
         try await outcomes.writeCheckpoints(store)
         try await outcomes.releaseAll(store)
+        if !state.jobs.delayed.isEmpty {
+            guard isOverdue else { return false }
+            log.warning(
+                "stopping with \(state.jobs.delayed.entries.count) jobs locked by other transactions: they run again")
+        }
         try await lease.unregister(store)
         return true
     }

@@ -26,6 +26,10 @@ package final class WorkerReport: Sendable {
         package var tokensPerSecond = 0.0
         /// Time of the loss of the database connection, on the queue service's clock; nil while connected.
         package var databaseLostSince: Duration?
+        /// Time at which the oldest unwritten result has waited for a whole lease; nil when all are written.
+        package var resultsOverdueAt: ContinuousClock.Instant?
+        /// Number of failures of maintenance, by step.
+        package var maintenanceFailures: [String: Int] = [:]
     }
 
     private let state = Mutex(State())

@@ -205,7 +205,7 @@ struct RolesTests {
             try await store.checkpoint(
                 [JobCheckpoint(lease: claimed[0].lease, choice: 0, firstToken: 0, tokens: [1])],
                 computedBy: "x"
-            ).count == 1)
+            ).written.count == 1)
         #expect(try await store.complete([JobCompletion(claimed[0].lease)]) == [.committed])
         #expect(
             try await store.fail([
@@ -217,7 +217,7 @@ struct RolesTests {
         _ = try await store.rescue()
         _ = try await store.promote()
         _ = try await store.expire()
-        _ = try await store.failUnknownModels()
+        _ = try await store.resolveModels()
         try await store.foldUsage()
         #expect(try await store.backlog(models: ["default"]).map(\.queued) == [2])
         #expect(try await store.prune(olderThan: .seconds(3600)) == 0)

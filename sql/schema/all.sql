@@ -36,6 +36,7 @@ SET check_function_bodies = off;
 \ir functions/length_bucket.sql
 \ir functions/may_touch.sql
 \ir functions/milliseconds.sql
+\ir functions/model_key.sql
 \ir functions/model_of.sql
 \ir functions/note_usage.sql
 \ir functions/own_tenant.sql
@@ -52,6 +53,7 @@ SET check_function_bodies = off;
 \ir functions/wake_idle.sql
 \ir tables/batch.sql
 \ir tables/batch_line.sql
+\ir tables/cancel_request.sql
 \ir tables/control.sql
 \ir tables/job.sql
 \ir tables/job_attempt.sql

@@ -3,6 +3,7 @@ import MoedEngine
 import MoedHost
 import MoedFront
 import MoedLocal
+import MoedQueue
 import MoedWeights
 import MoedWorker
 
@@ -46,6 +47,8 @@ struct DaemonMetrics {
         case .stopping: Health(isHealthy: false, text: "stopping")
         case .running where report.databaseLostSince != nil:
             Health(isHealthy: false, text: "waiting for PostgreSQL")
+        case .running where report.resultsOverdueAt.map({ $0 <= .now }) ?? false:
+            Health(isHealthy: false, text: "results unwritten for longer than a lease")
         case .running: Health(isHealthy: true, text: "ok")
         }
     }
@@ -68,6 +71,11 @@ struct DaemonMetrics {
             Metric(
                 "moed_database_connected", .gauge, "1 while the database answers.",
                 report.databaseLostSince == nil ? 1 : 0),
+            Metric(
+                "moed_maintenance_failures_total", .counter, "Steps of maintenance that failed.",
+                MaintenanceStep.allCases.map {
+                    .init(Double(report.maintenanceFailures[$0.rawValue] ?? 0), [("step", $0.rawValue)])
+                }),
         ]
     }
 

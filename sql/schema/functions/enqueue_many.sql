@@ -37,14 +37,14 @@ BEGIN
              WHEN 'false' THEN 'non_thinking' WHEN 'none' THEN 'non_thinking' ELSE 'thinking' END::moed.reasoning_mode AS mode
       FROM read r
   ), named AS MATERIALIZED (
-    SELECT d.model, moed.model_of(d.model) AS id
-      FROM (SELECT DISTINCT s.model FROM shaped s WHERE s.model IS NOT NULL) AS d
+    SELECT d.model, d.key, moed.model_of(d.key) AS id
+      FROM (SELECT DISTINCT s.model, moed.model_key(s.model) AS key FROM shaped s WHERE s.model IS NOT NULL) AS d
   ), numbered AS MATERIALIZED (
     SELECT s.*, nextval('moed.job_id_seq') AS id FROM (SELECT * FROM shaped ORDER BY number) AS s
   ), added AS (
-    INSERT INTO moed.job (id, tenant_id, model_id, mode, bucket, priority, run_at, state, max_attempts, expires_at)
+    INSERT INTO moed.job (id, tenant_id, model_id, model_name, mode, bucket, priority, run_at, state, max_attempts, expires_at)
     OVERRIDING SYSTEM VALUE
-    SELECT n.id, owner_id, coalesce(m.id, 1), n.mode,
+    SELECT n.id, owner_id, coalesce(m.id, 1), CASE m.id WHEN 0 THEN m.key END, n.mode,
            moed.length_bucket(n.bytes,
                               coalesce(n.new_tokens, CASE n.mode WHEN 'thinking' THEN 2048 ELSE 1024 END)),
            greatest(-32767, least(32767, coalesce(enqueue_many.priority, 0))),

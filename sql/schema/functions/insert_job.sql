@@ -17,7 +17,8 @@ DECLARE
   extra text;
   body text;
   new_tokens numeric := max_tokens;
-  model_name text := model;
+  asked_model text := model;
+  known_model int := 1;
   job_mode moed.reasoning_mode := CASE WHEN reasoning IN ('non_thinking', 'none') THEN 'non_thinking' ELSE 'thinking' END;
   owner_id int := moed.tenant_for(tenant);
   new_id bigint;
@@ -40,7 +41,7 @@ BEGIN
     extra := nullif(concat(extra, ',"prompt":' || to_json(prompt)::text), '');
   END IF;
   IF params IS NOT NULL THEN
-    model_name := coalesce(model, moed.json_text(params, 'model'));
+    asked_model := coalesce(model, moed.json_text(params, 'model'));
     new_tokens := coalesce(
       max_tokens, moed.json_number(params, 'max_completion_tokens'), moed.json_number(params, 'max_tokens'));
     IF reasoning IS NULL THEN
@@ -56,10 +57,16 @@ BEGIN
     stop_token_ids => stop_token_ids, thinking_token_budget => thinking_token_budget, params => params,
     extra => extra);
 
-  INSERT INTO moed.job (tenant_id, model_id, mode, bucket, priority, run_at, state, max_attempts, idempotency_key, expires_at)
+  IF asked_model IS NOT NULL THEN
+    asked_model := moed.model_key(asked_model);
+    known_model := moed.model_of(asked_model);
+  END IF;
+  INSERT INTO moed.job (tenant_id, model_id, model_name, mode, bucket, priority, run_at, state, max_attempts, idempotency_key,
+                        expires_at)
   VALUES (
     owner_id,
-    CASE WHEN model_name IS NULL THEN 1 ELSE moed.model_of(model_name) END,
+    known_model,
+    CASE known_model WHEN 0 THEN asked_model END,
     job_mode,
     moed.length_bucket(
       octet_length(coalesce(chat, body)), coalesce(new_tokens, CASE job_mode WHEN 'thinking' THEN 2048 ELSE 1024 END)),

@@ -7,6 +7,7 @@ BEGIN
    WHERE j.id = redrive.job_id AND j.state IN ('failed', 'cancelled') AND moed.may_touch(j.tenant_id);
   IF NOT FOUND THEN RETURN false; END IF;
   DELETE FROM moed.job_result r WHERE r.job_id = redrive.job_id;
+  DELETE FROM moed.cancel_request r WHERE r.job_id = redrive.job_id;
   PERFORM moed.wake_idle();
   RETURN true;
 END $$;
