@@ -37,7 +37,8 @@ extension JobStore {
     ///
     /// - Parameter computedBy: origin of the tokens: model and number formats, on which they depend beside the request.
     ///   Pieces of another origin are overwritten.
-    /// - Returns: the jobs that continue. The others were cancelled, are past their deadline or belong to another worker.
+    /// - Returns: the jobs that continue. The others were cancelled, are past their deadline or belong to another
+    ///   worker.
     package func checkpoint(
         _ checkpoints: [JobCheckpoint], computedBy: String
     ) async throws(QueueError) -> CheckpointAnswer {

@@ -114,8 +114,8 @@ extension JobStore {
         return try await decodeOne(result) { row throws(DatabaseError) in try row.value("jobs") }
     }
 
-    /// Looks up names of models that no worker had registered when the jobs were enqueued. Jobs fail whose name is still
-    /// unknown.
+    /// Looks up names of models that no worker had registered when the jobs were enqueued. Jobs fail whose name is
+    /// still unknown.
     /// - Returns: numbers of jobs that got their model, and of failed ones.
     package func resolveModels() async throws(QueueError) -> (found: Int, failed: Int) {
         let result = try await query(SQL(.resolveModels, [.value(Self.rowsPerStatementMax)]))

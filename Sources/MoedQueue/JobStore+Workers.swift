@@ -128,7 +128,8 @@ extension JobStore {
             SELECT coalesce(
                      (SELECT min(j.lease_token) FROM moed.job j
                        WHERE j.state = 'running' AND j.leased_by = \(worker.rawValue)
-                         AND j.lease_token >= (SELECT w.first_token FROM moed.worker w WHERE w.id = \(worker.rawValue))),
+                         AND j.lease_token >= (
+                           SELECT w.first_token FROM moed.worker w WHERE w.id = \(worker.rawValue))),
                      pg_sequence_last_value('moed.lease_token_seq'), 0) AS token
             """)
         return try await decodeOne(result) { row throws(DatabaseError) in try row.value("token") }

@@ -7,8 +7,8 @@ package import MoedPostgres
 package struct JobStore: Sendable {
     /// Maximum number of jobs that one statement settles, claims or moves, so that none takes long.
     package static let rowsPerStatementMax = 1000
-    /// Maximum time that a statement of a worker waits for a lock. Statements skip locked rows; a table or an index entry
-    /// may still be locked.
+    /// Maximum time that a statement of a worker waits for a lock. Statements skip locked rows; a table or an index
+    /// entry may still be locked.
     package static let lockTimeout = Duration.milliseconds(500)
     /// Number of bytes of text after which a statement takes no more rows; PostgreSQL accepts less than a gigabyte.
     package static let bytesPerStatementMax = 16 << 20

@@ -9,8 +9,8 @@ import Synchronization
 /// The queue's side of a worker: it opens one connection after another and runs rounds of work on each.
 ///
 /// One task does all the work but for the renewal of the lease (``LeaseTask``). Without a connection, jobs continue in
-/// the runner and their results wait here. Separate classes handle leases, claims, outcomes and maintenance: ``LeaseKeeper``, ``JobClaimer``,
-/// ``OutcomeWriter``, ``QueueMaintenance``.
+/// the runner and their results wait here. Separate classes handle leases, claims, outcomes and maintenance:
+/// ``LeaseKeeper``, ``JobClaimer``, ``OutcomeWriter``, ``QueueMaintenance``.
 package actor QueueService: Service {
     private static let lastingConnection = Duration.seconds(30)
     /// Maximum time for an interrupted runner to return its jobs.
@@ -41,13 +41,11 @@ package actor QueueService: Service {
     ///   - inbox: receives the runner's events and the queue's notifications.
     ///   - progress: advances with every round; the watchdog reads it.
     ///   - modelName: name of the model in the stored chat-completion objects.
-    ///   - connect: opens a connection to the queue; nil opens one with `settings.conninfo`.
-    ///   - connectForLease: opens the connection for renewals of the lease; nil opens one with `settings.conninfo`.
+    ///   - connections: nil opens connections with `settings.conninfo`.
     package init(
         settings: WorkerSettings, runner: any JobRunner, inbox: Inbox, progress: ProgressCounter,
         surroundings: Surroundings, modelName: String,
-        connect: (@Sendable () async throws -> any WorkerStore)? = nil,
-        connectForLease: (@Sendable () async throws -> any LeaseStore)? = nil
+        connections: Connections? = nil
     ) {
         self.settings = settings
         self.runner = runner
@@ -56,11 +54,8 @@ package actor QueueService: Service {
         report = surroundings.report
         notifier = surroundings.notifier
         log = surroundings.log
-        let conninfo = settings.conninfo
-        self.connect =
-            connect ?? {
-                try await JobStore.connect(conninfo: conninfo, applicationName: "moed")
-            }
+        let connections = connections ?? Connections(settings)
+        connect = connections.queue
         let state = WorkerState(settings: settings, runner: runner, modelName: modelName)
         self.state = state
         let workerLease = WorkerLease(
@@ -68,12 +63,33 @@ package actor QueueService: Service {
         lease = LeaseKeeper(state, lease: workerLease, log: log)
         renewal = LeaseTask(
             lease: workerLease, interval: settings.beatInterval,
-            connect: connectForLease ?? {
-                try await JobStore.connectForLease(conninfo: conninfo, lease: settings.lease)
-            }, inbox: inbox, log: log)
+            connect: connections.lease, inbox: inbox, log: log)
         claimer = JobClaimer(state, report: report, log: log)
         outcomes = OutcomeWriter(state, report: report, log: log)
         maintenance = QueueMaintenance(state, report: report, log: log)
+    }
+
+    /// The ways to open a worker's two connections.
+    package struct Connections: Sendable {
+        let queue: @Sendable () async throws -> any WorkerStore
+        let lease: @Sendable () async throws -> any LeaseStore
+
+        /// - Parameter lease: opens the connection for renewals of the lease.
+        package init(
+            queue: @escaping @Sendable () async throws -> any WorkerStore,
+            lease: @escaping @Sendable () async throws -> any LeaseStore
+        ) {
+            self.queue = queue
+            self.lease = lease
+        }
+
+        init(_ settings: WorkerSettings) {
+            self.init(
+                queue: { try await JobStore.connect(conninfo: settings.conninfo, applicationName: "moed") },
+                lease: {
+                    try await JobStore.connectForLease(conninfo: settings.conninfo, lease: settings.lease)
+                })
+        }
     }
 
     /// Receivers of a worker's reports: its status, the service manager and the log.

@@ -72,7 +72,7 @@ struct BadValueTests {
         ("import_batch(NULL, '{}')", "name must have 1 to 512 characters, not 0"),
         (
             "import_batch('b', '{}', reasoning => 'perhaps')",
-            "reasoning must be thinking or non_thinking, not \"perhaps\""
+            "reasoning must be thinking or non_thinking, not \"…\""
         ),
         (
             "export_batch('00000000-0000-0000-0000-000000000000')",

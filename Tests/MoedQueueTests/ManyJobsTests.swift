@@ -66,8 +66,8 @@ struct ManyJobsTests {
     @Test(arguments: [
         ("cancel_jobs()", "give a batch, a model, a tenant, an error_code or enqueued_before"),
         ("redrive_jobs(state => 'failed')", "give a batch, a model, a tenant, an error_code or enqueued_before"),
-        ("cancel_jobs(tenant => 'a', state => 'failed')", "state must be queued, scheduled or running, not \"failed\""),
-        ("redrive_jobs(tenant => 'a', state => 'queued')", "state must be failed or cancelled, not \"queued\""),
+        ("cancel_jobs(tenant => 'a', state => 'failed')", "state must be queued, scheduled or running, not \"…\""),
+        ("redrive_jobs(tenant => 'a', state => 'queued')", "state must be failed or cancelled, not \"…\""),
     ])
     func conditionsMustBeGiven(call: String, message: String) async throws {
         let queue = try await Queue()

@@ -32,8 +32,7 @@ import Testing
             service = QueueService(
                 settings: settings, runner: runner, inbox: inbox, progress: ProgressCounter(name: "queue"),
                 surroundings: .init(report: report, notifier: try ServiceNotifier(socket: nil), log: log),
-                modelName: "m", connect: { try await connections.next() },
-                connectForLease: { leases })
+                modelName: "m", connections: .init(queue: { try await connections.next() }, lease: { leases }))
             group = ServiceGroup(
                 configuration: .init(
                     services: [.init(service: service, successTerminationBehavior: .gracefullyShutdownGroup)],
