@@ -29,7 +29,6 @@ BEGIN
     RAISE EXCEPTION 'idempotency_key must have 1 to 512 characters, not %', length(idempotency_key)
       USING ERRCODE = 'invalid_parameter_value';
   END IF;
-  IF btrim(prompt, E' \t\n\r') = '' THEN remarks := remarks || 'the prompt is empty'::text; END IF;
   IF messages IS NULL THEN
     IF prompt IS NOT NULL OR system IS NOT NULL THEN
       chat := '[' || concat_ws(',', system_message, '{"role":"user","content":' || to_json(prompt)::text || '}') || ']';
