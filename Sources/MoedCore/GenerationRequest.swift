@@ -14,11 +14,13 @@ package struct GenerationRequest: Sendable, Equatable {
     package var model: String?
     /// Extra variables of the template (`chat_template_kwargs`), `enable_thinking` among them.
     package var templateVariables = JSONObject()
-    /// Reasoning mode, from the first of `chat_template_kwargs.enable_thinking`, `reasoning` and `reasoning_effort`.
-    /// Nil leaves the mode to the model.
+    /// Reasoning mode, from `chat_template_kwargs.enable_thinking`, `enable_thinking`, `reasoning` or
+    /// `reasoning_effort`. Nil leaves the mode to the worker.
     package var mode: ReasoningMode?
     /// Hard cap on generated thinking tokens; nil means no limit.
     package var thinkingTokenBudget: Int?
+    /// Number of tokens that thinking must leave to the answer; nil leaves it to the worker.
+    package var answerReserve: Int?
     package var maxTokens: Int?
     package var temperature: Double?
     package var topP: Double?

@@ -2,6 +2,7 @@ import MoedCore
 import CMoedKernels
 import Foundation
 import MoedEngine
+import TestSupport
 import Testing
 
 /// Attention and the formats of keys and values: every variant against the scalar one bit by bit, and that one

@@ -2,6 +2,7 @@ import MoedCore
 import CMoedKernels
 import COpenBLAS
 import Foundation
+import TestSupport
 import Testing
 
 /// Every kernel variant against the scalar one bit by bit, and the scalar one against plain double

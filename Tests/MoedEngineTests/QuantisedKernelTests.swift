@@ -1,6 +1,7 @@
 import MoedCore
 import CMoedKernels
 import MoedWeights
+import TestSupport
 import Testing
 
 /// Products of int8 and int4 weights with int8 activations.

@@ -1,6 +1,7 @@
 import MoedCore
 import CMoedKernels
 import MoedWeights
+import TestSupport
 import Testing
 
 /// Making quantised panels.

@@ -34,7 +34,7 @@ package final class LocalRunner: JobRunner {
         sweeps: SweepThread, preparer: RequestPreparer, origin: String, models: [String]
     ) throws(HostError) {
         self.sweeps = sweeps
-        self.origin = origin
+        self.origin = origin + preparer.options.origin
         self.models = models
         preparation = try PreparationThread(preparer)
         requestLimits = preparer.requestRoom

@@ -1,6 +1,6 @@
 import Foundation
 import MoedCore
-import MoedEngine
+import MoedSampling
 import TestSupport
 import Testing
 

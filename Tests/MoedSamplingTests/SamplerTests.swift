@@ -1,6 +1,7 @@
 import Foundation
 import MoedCore
-import MoedEngine
+import MoedSampling
+import TestSupport
 import Testing
 
 @Suite struct SamplerTests {

@@ -1,6 +1,6 @@
 import CMoedKernels
 import MoedCore
-import MoedEngine
+import MoedSampling
 import Testing
 
 /// Scans of logits beside loops that look at them one by one.

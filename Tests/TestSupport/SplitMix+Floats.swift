@@ -1,8 +1,8 @@
-import MoedCore
+package import MoedCore
 
 extension SplitMix {
     /// Numbers in −scale…scale.
-    mutating func floats(_ count: Int, scale: Float = 1) -> [Float] {
+    package mutating func floats(_ count: Int, scale: Float = 1) -> [Float] {
         (0..<count).map { _ in Float.random(in: -scale...scale, using: &self) }
     }
 }
