@@ -3,7 +3,7 @@ import MoedCore
 package import MoedQueue
 import ServiceLifecycle
 
-/// Counts the queued jobs from time to time, on connections of its own: a million take a second, and claims do not wait.
+/// Counts the queued jobs from time to time on connections of its own. A million take a second; claims do not wait.
 package struct CensusService: Service {
     /// Shortest time between two counts.
     private static let every = Duration.seconds(10)
