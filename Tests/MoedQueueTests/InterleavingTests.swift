@@ -42,7 +42,7 @@ struct InterleavingTests {
     func noWorkerWaitsAndNoJobIsLost(seed: UInt64) async throws {
         let queue = try await Queue()
         try await queue.database.run(script: "INSERT INTO moed.tenant (name) VALUES ('b')")
-        var random = SplitMix(state: seed)
+        var random = SplitMix(seed: seed)
         var (clients, workers): ([Client], [Worker]) = ([], [])
         for _ in 0..<2 {
             let connection = try await queue.database.connect()
