@@ -15,12 +15,13 @@ package enum Daemon {
     /// Runs until stopped by a signal or, with `drains`, until no job is left.
     ///
     /// - Parameter routingTrace: file that records the use of experts, for `moed replay`; nil records nothing.
+    /// - Returns: exit code of a drain, 0 otherwise.
     /// - Throws: `ConfigurationProblems` for problems that an administrator must fix (exit code 78).
     package static func run(
         _ settings: Settings, drains: Bool, showsProgress: Bool, routingTrace: String? = nil
-    ) async throws {
+    ) async throws -> Int32 {
         Host.ignoreBrokenPipes()
-        Host.leaveAtOnceWhenStopped()
+        Host.leaveAtOnceWhenStopped(isInterruption: drains)
         let supervision = SupervisionEnvironment(Host.environment)
         let log = logger(settings, supervision)
         let notifier = try ServiceNotifier(socket: supervision.notifySocket)
@@ -58,7 +59,8 @@ package enum Daemon {
             .init(service: RunnerService(runner: runner, inbox: inbox)),
             .init(service: host, failureTerminationBehavior: .gracefullyShutdownGroup),
         ]
-        services += optional(settings, inbox, .init(report, runner.sweeps, streaming, plan), log)
+        services.append(.init(service: StopSignal(report: report)))
+        services += optional(settings, inbox, report, .init(report, runner.sweeps, streaming, plan), log)
         services.append(.init(service: queue, successTerminationBehavior: .gracefullyShutdownGroup))
         report.update { $0.phase = .running }
         notifier.send(.ready, .status("Idle"))
@@ -67,17 +69,22 @@ package enum Daemon {
         }
         let group = ServiceGroup(
             configuration: .init(
-                services: services, gracefulShutdownSignals: [.sigterm, .sigint], logger: quiet(log)))
+                services: services, gracefulShutdownSignals: StopSignal.all, logger: quiet(log)))
         try await group.run()
         notifier.send(.status("Stopped"))
         log.notice("stopped")
+        return drains ? report.current.drainExitCode : 0
     }
 
     /// Services that the settings may turn off.
     private static func optional(
-        _ settings: Settings, _ inbox: Inbox, _ metrics: DaemonMetrics.Source, _ log: Logger
+        _ settings: Settings, _ inbox: Inbox, _ report: WorkerReport, _ metrics: DaemonMetrics.Source,
+        _ log: Logger
     ) -> [ServiceGroupConfiguration.ServiceConfiguration] {
-        var services: [any Service] = []
+        var services: [any Service] = [
+            CensusService(
+                conninfo: settings.database.url, models: settings.served.names, report: report, log: log)
+        ]
         if let address = settings.statusAddress {
             services.append(StatusService(address: address, metrics: metrics, log: log))
         }

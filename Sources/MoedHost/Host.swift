@@ -70,8 +70,12 @@ package enum Host {
     ///
     /// Without a handler the first process of a container ignores these signals. The service group installs its own
     /// handlers later.
-    package static func leaveAtOnceWhenStopped() {
-        for number in [SIGTERM, SIGINT] { signal(number) { _ in _exit(0) } }
+    ///
+    /// - Parameter isInterruption: true exits with 128 + the signal's number, false with 0.
+    package static func leaveAtOnceWhenStopped(isInterruption: Bool) {
+        for number in [SIGTERM, SIGINT] {
+            if isInterruption { signal(number) { _exit(128 + $0) } } else { signal(number) { _ in _exit(0) } }
+        }
     }
 
     /// Ignores SIGPIPE: a write to a closed pipe or socket returns an error and does not end the process.

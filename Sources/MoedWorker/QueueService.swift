@@ -123,7 +123,8 @@ package actor QueueService: Service {
         guard isAskedToStop.load(ordering: .relaxed) else { return nil }
         if let stoppingSince { return stoppingSince }
         stoppingSince = state.now
-        log.notice("stopping: \(state.jobs.count) jobs running, waiting up to \(settings.shutdownGrace) for them")
+        log.notice(
+            "stopping: \(state.jobs.count) jobs running, waiting up to \(settings.shutdownGrace) for them")
         report.update { $0.phase = .stopping }
         notifier.send(
             .stopping, .status("Stopping, \(state.jobs.count) jobs running"),
@@ -196,7 +197,7 @@ package actor QueueService: Service {
                 }
                 if due.contains(.poll) { try await claimer.claim(store) }
                 if try await isDrained(store) {
-                    try await lease.unregister(store)
+                    try await leave(store)
                     return true
                 }
             }
@@ -272,7 +273,8 @@ package actor QueueService: Service {
     private func note(_ event: RunnerEvent) {
         switch event {
         case .refused(let job, let error):
-            log.info("job refused: \(error.code.rawValue)", metadata: ["job_id": "\(job)", "event": "refused"])
+            log.info(
+                "job refused: \(error.code.rawValue)", metadata: ["job_id": "\(job)", "event": "refused"])
             report.update { $0.failed += 1 }
         case .finished(let job, let result):
             log.info(
@@ -295,7 +297,7 @@ package actor QueueService: Service {
     /// At the end of the grace period the other jobs are released, and no attempt is used.
     private func stopRound(_ store: any WorkerStore, since: Duration) async throws -> Bool {
         if state.jobs.count == 0, !state.jobs.hasWrites {
-            try await lease.unregister(store)
+            try await leave(store)
             return true
         }
         guard state.now - since >= settings.shutdownGrace else { return false }
@@ -314,9 +316,18 @@ package actor QueueService: Service {
         if !state.jobs.delayed.isEmpty {
             guard isOverdue else { return false }
             log.warning(
-                "stopping with \(state.jobs.delayed.entries.count) jobs locked by other transactions: they run again")
+                "stopping with \(state.jobs.delayed.entries.count) jobs locked by other transactions: they run again"
+            )
         }
-        try await lease.unregister(store)
+        try await leave(store)
         return true
+    }
+
+    /// Ends the worker's registration; a draining worker then counts the jobs that are left.
+    private func leave(_ store: any WorkerStore) async throws {
+        try await lease.unregister(store)
+        guard settings.drains else { return }
+        let left = try await store.leftover(models: runner.models)
+        report.update { $0.leftover = left }
     }
 }

@@ -23,6 +23,7 @@ package protocol WorkerStore: LeaseStore {
         _ worker: WorkerID, _ backlog: ClassBacklog, limit: Int, maxWait: Duration?, computedBy: String?
     ) async throws(QueueError) -> [ClaimedJob]
     func remaining(models: [String]) async throws(QueueError) -> Remaining
+    func leftover(models: [String]) async throws(QueueError) -> Leftover
 
     func complete(_ completions: [JobCompletion]) async throws(QueueError) -> [Disposition]
     func fail(_ failures: [JobFailure]) async throws(QueueError) -> [Disposition]

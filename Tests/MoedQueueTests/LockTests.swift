@@ -30,6 +30,8 @@ struct LockTests {
         "SELECT moed.register_model('default'), moed.register_model('served')",
         "SELECT moed.register_model('another')",
         "SELECT moed.wake_idle()",
+        "SELECT moed.cancel_jobs(tenant => 'a')", "SELECT moed.redrive_jobs(tenant => 'a')",
+        "SELECT moed.insert_job(prompt => 'x', tenant => 'a')",
         "UPDATE moed.tenant SET weight = 2; UPDATE moed.model SET paused_at = NULL; UPDATE moed.control SET paused_at = NULL",
         "INSERT INTO moed.price (model, prompt, cached, completion) VALUES ('served', 1, 1, 1)",
         "SELECT count(*) FROM moed.jobs; SELECT * FROM moed.batches; SELECT * FROM moed.queue_stats",
@@ -64,7 +66,8 @@ struct LockTests {
         ).map { try $0.value("name") }
         let reading = [
             "json_member", "json_text", "json_number", "json_texts", "json_integers", "last_message",
-            "milliseconds", "decay", "caller", "own_tenant",
+            "milliseconds", "decay", "caller", "own_tenant", "tenant_of_caller", "call_stamp", "pauses",
+            "vacuum_holders", "why",
         ]
         let untried = names.filter { name in
             !reading.contains(name) && !Self.calls.contains { $0.contains("moed.\(name)(") }

@@ -160,7 +160,7 @@ struct TenantTests {
             line?.contains(#""error" : {"code" : "batch_expired", "message" : "not done by"#) == true,
             "\(line ?? "")")
         #expect(line?.contains(#""response" : null"#) == true)
-        #expect(try await queue.database.value("SELECT status AS value FROM moed.batches") == "completed")
+        #expect(try await queue.database.value("SELECT status AS value FROM moed.batches") == "failed")
         await queue.close()
     }
 

@@ -18,9 +18,11 @@ import Testing
         let leases: ScriptedStore
 
         init(
-            room: Int = 4, _ stores: [ScriptedStore], leases: ScriptedStore = ScriptedStore(), change: (inout WorkerSettings) -> Void = { _ in }
+            room: Int = 4, _ stores: [ScriptedStore], leases: ScriptedStore = ScriptedStore(),
+            change: (inout WorkerSettings) -> Void = { _ in }
         ) throws {
-            var settings = WorkerSettings(conninfo: "", pollInterval: .milliseconds(10), lease: .seconds(3600))
+            var settings = WorkerSettings(
+                conninfo: "", pollInterval: .milliseconds(10), lease: .seconds(3600))
             change(&settings)
             runner = ScriptedRunner(room: room)
             self.leases = leases
@@ -53,13 +55,17 @@ import Testing
             $0.backlogs = [[WorkerParts.backlog(WorkerParts.direct, 1)], []]
             $0.claims[WorkerParts.direct] = [[WorkerParts.job(1)]]
         }
+        store.change { $0.leftover = Leftover([.paused: 2]) }
         let scene = try Scene([store]) { $0.drains = true }
         let running = Task { try await scene.group.run() }
         #expect(try await eventually { scene.runner.now.started.count == 1 })
         scene.inbox.put(.runner(.finished(JobID(1), WorkerParts.result())))
         try await running.value
         #expect(store.now.completed.map(\.lease.job) == [JobID(1)])
-        #expect(store.now.calls.suffix(2) == ["unregister", "close"] && scene.report.current.succeeded == 1)
+        #expect(store.now.calls.suffix(3) == ["unregister", "leftover", "close"])
+        #expect(
+            scene.report.current.succeeded == 1 && scene.report.current.leftover == Leftover([.paused: 2]))
+        #expect(scene.report.current.drainExitCode == 3)
     }
 
     /// The jobs go on in the runner while the database is away, and their results wait.

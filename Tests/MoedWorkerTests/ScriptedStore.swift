@@ -36,6 +36,7 @@ final class ScriptedStore: WorkerStore {
         var modelRegistrations: [Bool] = []
         var pruned: [Int] = []
         var remaining = Remaining(ready: 0, running: 0, retrying: 0)
+        var leftover = Leftover()
         var registrations = 0
         /// Calls of this name wait until it is changed.
         var hanging: String?
@@ -67,7 +68,9 @@ final class ScriptedStore: WorkerStore {
             return (body(&script), false, nil)
         }
         if let error { throw error }
-        guard let result, !fails else { throw QueueError(DatabaseError(.connectionLost, "the connection was lost")) }
+        guard let result, !fails else {
+            throw QueueError(DatabaseError(.connectionLost, "the connection was lost"))
+        }
         return result
     }
 
@@ -78,7 +81,9 @@ final class ScriptedStore: WorkerStore {
         }
     }
     func registerModels(_ worker: WorkerID, _ models: [String]) async throws(QueueError) -> Bool {
-        try answer("registerModels") { $0.modelRegistrations.isEmpty ? true : $0.modelRegistrations.removeFirst() }
+        try answer("registerModels") {
+            $0.modelRegistrations.isEmpty ? true : $0.modelRegistrations.removeFirst()
+        }
     }
     func firstToken(of worker: WorkerID) async throws(QueueError) -> Int64 {
         try answer("firstToken") { _ in 5 }
@@ -112,6 +117,9 @@ final class ScriptedStore: WorkerStore {
     }
     func remaining(models: [String]) async throws(QueueError) -> Remaining {
         try answer("remaining") { $0.remaining }
+    }
+    func leftover(models: [String]) async throws(QueueError) -> Leftover {
+        try answer("leftover") { $0.leftover }
     }
     func complete(_ completions: [JobCompletion]) async throws(QueueError) -> [Disposition] {
         try answer("complete") { script in

@@ -1,7 +1,7 @@
 import MoedCore
 import MoedEngine
-import MoedHost
 import MoedFront
+import MoedHost
 import MoedLocal
 import MoedQueue
 import MoedWeights
@@ -38,7 +38,7 @@ struct DaemonMetrics {
     /// Memory plan under the budget; nil without a budget.
     var memory: MemoryPlan?
 
-    var all: [Metric] { jobs + sweeps + experts + memoryUse }
+    var all: [Metric] { jobs + queue + sweeps + experts + memoryUse }
 
     /// Health of the daemon: healthy while it can claim jobs and write answers.
     var health: Health {
@@ -49,7 +49,8 @@ struct DaemonMetrics {
             Health(isHealthy: false, text: "waiting for PostgreSQL")
         case .running where report.resultsOverdueAt.map({ $0 <= .now }) ?? false:
             Health(isHealthy: false, text: "results unwritten for longer than a lease")
-        case .running: Health(isHealthy: true, text: "ok")
+        case .running:
+            Health(isHealthy: true, text: "ok" + (report.census?.hindrances.map { "; \($0)" } ?? ""))
         }
     }
 
@@ -64,10 +65,7 @@ struct DaemonMetrics {
                 "moed_jobs_without_answer_total", .counter,
                 "Succeeded jobs with an empty answer: max_tokens ran out.", report.withoutAnswer),
             Metric("moed_jobs_running", .gauge, "Jobs claimed and not ended.", engine.jobs),
-            Metric(
-                "moed_jobs_queued", .gauge,
-                "Jobs waiting for these models, as of the last look; counted to a limit.",
-                report.queued),
+            Metric("moed_jobs_queued", .gauge, "Queued jobs of these models.", report.queuedInAll),
             Metric(
                 "moed_database_connected", .gauge, "1 while the database answers.",
                 report.databaseLostSince == nil ? 1 : 0),
@@ -76,6 +74,36 @@ struct DaemonMetrics {
                 MaintenanceStep.allCases.map {
                     .init(Double(report.maintenanceFailures[$0.rawValue] ?? 0), [("step", $0.rawValue)])
                 }),
+        ]
+    }
+
+    /// Figures of the last census; none before the first.
+    private var queue: [Metric] {
+        guard let census = report.census else { return [] }
+        let classes = census.queued.sorted {
+            ($0.key.model, $0.key.mode.rawValue, $0.key.bucket)
+                < ($1.key.model, $1.key.mode.rawValue, $1.key.bucket)
+        }
+        return [
+            Metric(
+                "moed_class_jobs_queued", .gauge, "Queued jobs per job class, at the last count.",
+                classes.map { jobClass, jobs in
+                    let labels = [
+                        ("model", jobClass.model), ("mode", jobClass.mode.rawValue),
+                        ("bucket", "\(jobClass.bucket)"),
+                    ]
+                    return .init(Double(jobs), labels)
+                }),
+            Metric(
+                "moed_paused", .gauge, "1 for each pause in force: all, model NAME, tenant NAME.",
+                [.init(census.paused.contains("all") ? 1 : 0, [("what", "all")])]
+                    + census.paused.filter { $0 != "all" }.map { .init(1, [("what", $0)]) }),
+            Metric(
+                "moed_tenants_over_budget", .gauge, "Tenants that have used their tokens of the day.",
+                census.overBudget.count),
+            Metric(
+                "moed_models_unserved", .gauge, "Models with queued jobs that no live worker serves.",
+                census.unserved.count),
         ]
     }
 

@@ -38,9 +38,10 @@ WITH c AS (
     FROM held h
 ), ledger AS (
   INSERT INTO moed.token_ledger (job_id, lease_token, kind, tenant_id, model_id, mode, prompt_tokens,
-    cached_tokens, thinking_tokens, injected_tokens, answer_tokens, recomputed_tokens, wall_ms)
+    cached_tokens, thinking_tokens, injected_tokens, answer_tokens, recomputed_tokens, wall_ms, truncated, empty)
   SELECT h.job_id, h.lease_token, 'final', h.tenant_id, h.model_id, h.mode, h.prompt,
-         h.cached, h.thinking, h.injected, h.answer, h.recomputed, h.wall_ms
+         h.cached, h.thinking, h.injected, h.answer, h.recomputed, h.wall_ms, h.finish_reason = 'length',
+         coalesce(h.content, '') = ''
     FROM held h
 ), attempt AS (
   -- A daemon that knows no migration after 11 inserts the row when it claims.

@@ -72,6 +72,9 @@ final class RecordingStore: WorkerStore {
     func remaining(models: [String]) async throws(QueueError) -> Remaining {
         try await store.remaining(models: models)
     }
+    func leftover(models: [String]) async throws(QueueError) -> Leftover {
+        try await store.leftover(models: models)
+    }
     func fail(_ failures: [JobFailure]) async throws(QueueError) -> [Disposition] {
         try await store.fail(failures)
     }

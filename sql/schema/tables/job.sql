@@ -44,9 +44,9 @@ COMMENT ON COLUMN moed.job.bucket IS 'Length class: 2^bucket is the smallest pow
 COMMENT ON COLUMN moed.job.attempt IS 'Attempts begun; a released attempt is taken back.';
 COMMENT ON COLUMN moed.job.max_attempts IS 'Attempts after which a retryable failure is final.';
 COMMENT ON COLUMN moed.job.crashes IS 'Times a worker died while running it.';
-COMMENT ON COLUMN moed.job.priority IS 'Higher starts first within tenant and group.';
+COMMENT ON COLUMN moed.job.priority IS 'Higher starts first within tenant and job class.';
 COMMENT ON COLUMN moed.job.state IS 'See type moed.job_state.';
-COMMENT ON COLUMN moed.job.mode IS 'Thinking or not: part of the group.';
+COMMENT ON COLUMN moed.job.mode IS 'thinking or non_thinking: part of the job class.';
 COMMENT ON COLUMN moed.job.idempotency_key IS 'Enqueueing again with the same tenant and key returns this job.';
 COMMENT ON COLUMN moed.job.expires_at IS 'Deadline: not ended by then, it ends as failed with the code expired. NULL is none.';
 COMMENT ON COLUMN moed.job.model_name IS 'Name that it asks for while model_id is 0: a worker looks the name up again, and fails the job when it is still unknown.';
