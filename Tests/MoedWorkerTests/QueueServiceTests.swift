@@ -150,6 +150,7 @@ import Testing
         let names = ["backlog", "remaining", "leases", "firstToken", "toBeStopped"]
         let store = ScriptedStore { script in
             for name in names { script.errors[name] = WorkerParts.lockTimeout }
+            script.remaining = Remaining(ready: 1, running: 0, retrying: 0)
             script.backlogs = [[WorkerParts.backlog(WorkerParts.direct, 1)], []]
             script.claims[WorkerParts.direct] = [[WorkerParts.job(1)]]
         }
@@ -158,6 +159,7 @@ import Testing
         #expect(try await eventually { store.now.calls.count { $0 == "remaining" } > 2 })
         store.change { $0.errors = [:] }
         #expect(try await eventually { scene.runner.now.started.count == 1 })
+        store.change { $0.remaining = Remaining(ready: 0, running: 0, retrying: 0) }
         scene.inbox.put(.runner(.finished(JobID(1), WorkerParts.result())))
         try await running.value
         #expect(store.now.completed.count == 1 && store.now.calls.count { $0 == "close" } == 1)
