@@ -16,7 +16,6 @@ package actor QueueService: Service {
     /// Maximum time for an interrupted runner to return its jobs.
     private static let returnTimeMax = Duration.seconds(10)
 
-    private let settings: WorkerSettings
     private let connect: @Sendable () async throws -> any WorkerStore
     private let runner: any JobRunner
     private let inbox: Inbox
@@ -46,7 +45,6 @@ package actor QueueService: Service {
         surroundings: Surroundings, modelName: String,
         connect: (@Sendable () async throws -> any WorkerStore)? = nil
     ) {
-        self.settings = settings
         self.runner = runner
         self.inbox = inbox
         self.progress = progress
@@ -68,9 +66,9 @@ package actor QueueService: Service {
 
     /// Receivers of a worker's reports: its status, the service manager and the log.
     package struct Surroundings: Sendable {
-        var report: WorkerReport
-        var notifier: ServiceNotifier
-        var log: Logger
+        package var report: WorkerReport
+        package var notifier: ServiceNotifier
+        package var log: Logger
 
         package init(report: WorkerReport, notifier: ServiceNotifier, log: Logger) {
             self.report = report
@@ -88,12 +86,15 @@ package actor QueueService: Service {
         }
     }
 
+    private var settings: WorkerSettings { state.settings }
+
     /// Start of the grace period; nil before a request to stop. The first call after the request begins the period.
     private func stopTime() -> Duration? {
         guard isAskedToStop.load(ordering: .relaxed) else { return nil }
         if let stoppingSince { return stoppingSince }
         stoppingSince = state.now
-        log.notice("stopping: \(state.jobs.count) jobs running, waiting up to \(settings.shutdownGrace) for them")
+        log.notice(
+            "stopping: \(state.jobs.count) jobs running, waiting up to \(settings.shutdownGrace) for them")
         report.update { $0.phase = .stopping }
         notifier.send(
             .stopping, .status("Stopping, \(state.jobs.count) jobs running"),
@@ -108,8 +109,7 @@ package actor QueueService: Service {
             progress.advance()
             let attemptedAt = state.now
             do {
-                let store = try await connect()
-                report.update { $0.databaseLostSince = nil }
+                let store = try await connected()
                 try await lease.register(store)
                 lease.connected()
                 let isDone = try await serve(on: store)
@@ -119,10 +119,11 @@ package actor QueueService: Service {
                 // Only a lasting connection resets the backoff, not one that fails at its first statement.
                 if state.now - attemptedAt > Self.lastingConnection { backoff.reset() }
                 let wait = backoff.next()
+                let lost = DatabaseOutage(error, after: report.current.outage)
+                report.update { $0.outage = lost }
                 log.log(
                     level: outage.failed("\(error)", at: state.now) ? .warning : .debug,
-                    "database: \(error); trying again in \(wait.seconds) s")
-                report.update { [now = state.now] in $0.databaseLostSince = $0.databaseLostSince ?? now }
+                    "database: \(lost.text); trying again in \(wait.seconds) s")
                 if let since = stopTime(), state.now - since >= settings.shutdownGrace {
                     log.warning(
                         """
@@ -134,6 +135,18 @@ package actor QueueService: Service {
                 await pause(wait)
             }
         }
+    }
+
+    /// Opens a connection. Silent hosts may take minutes: the watchdog sees the waiting, and a stop does not wait for
+    /// them.
+    private func connected() async throws -> any WorkerStore {
+        let attempt = Attempt(connect)
+        let store = try await attempt.value(every: .seconds(1)) {
+            progress.advance()
+            return stopTime().map { state.now - $0 < settings.shutdownGrace } ?? true
+        }
+        guard let store else { throw QueueError(.database, "the server has not answered before the end") }
+        return store
     }
 
     /// Waits for `length`, even if jobs end meanwhile. Only a request to stop shortens the wait.
@@ -152,6 +165,7 @@ package actor QueueService: Service {
         while true {
             progress.advance()
             let wokenUp = takeEvents()
+            schedule.pollInterval = settings.pollInterval
             let due = schedule.take(now: state.now, wokenUp: wokenUp)
             try await write(store, due)
             if due.contains(.stop) { try await outcomes.stopUnwanted(store) }
@@ -182,6 +196,7 @@ package actor QueueService: Service {
         if let length = outage.ended(at: state.now) {
             log.notice("database: back after \(Int(length.seconds.rounded(.up))) s")
         }
+        if report.current.outage != nil { report.update { $0.outage = nil } }
         try await outcomes.writeCheckpoints(store)
         if due.contains(.beat) || lease.hasChanged { try await beat(store) }
     }
@@ -203,6 +218,7 @@ package actor QueueService: Service {
             case .notified:
                 claimer.forgetBacklog()
                 wokenUp = true
+            case .settings(let settings): state.settings.reload(settings)
             case .runner(let event):
                 note(event)
                 if take(event) { wokenUp = true }
@@ -232,7 +248,8 @@ package actor QueueService: Service {
     private func note(_ event: RunnerEvent) {
         switch event {
         case .refused(let job, let error):
-            log.info("job refused: \(error.code.rawValue)", metadata: ["job_id": "\(job)", "event": "refused"])
+            log.info(
+                "job refused: \(error.code.rawValue)", metadata: ["job_id": "\(job)", "event": "refused"])
             report.update { $0.failed += 1 }
         case .finished(let job, let result):
             log.info(

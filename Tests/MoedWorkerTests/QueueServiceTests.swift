@@ -19,7 +19,8 @@ import Testing
         init(
             room: Int = 4, _ stores: [ScriptedStore], change: (inout WorkerSettings) -> Void = { _ in }
         ) throws {
-            var settings = WorkerSettings(conninfo: "", pollInterval: .milliseconds(10), lease: .seconds(3600))
+            var settings = WorkerSettings(
+                conninfo: "", pollInterval: .milliseconds(10), lease: .seconds(3600))
             change(&settings)
             runner = ScriptedRunner(room: room)
             var log = Logger(label: "test")
@@ -108,7 +109,7 @@ import Testing
     @Test func withoutADatabaseItStopsAfterTheGrace() async throws {
         let scene = try Scene([])
         let running = Task { try await scene.group.run() }
-        #expect(try await eventually { scene.report.current.databaseLostSince != nil })
+        #expect(try await eventually { scene.report.current.outage != nil })
         await scene.group.triggerGracefulShutdown()
         try await running.value
         #expect(scene.report.current.phase == .stopping)

@@ -76,13 +76,11 @@ package struct HostService: Service {
     private func showStatus() async throws {
         let clock = ContinuousClock()
         var last = (time: clock.now, tokens: 0, text: "")
-        var lostSince: ContinuousClock.Instant?
         var figures = sources.streaming()
         while !Task.isCancelled {
             let engine = sources.engine()
             let state = report.current
             let now = clock.now
-            lostSince = state.databaseLostSince == nil ? nil : lostSince ?? now
             let elapsed = last.time.duration(to: now).seconds
             // A sweep may last longer than the time between two lines. Most lines would then show no tokens and one
             // line all of them.
@@ -100,8 +98,7 @@ package struct HostService: Service {
             if let damage = read.now.damage { throw ConfigurationProblem("model.path: \(damage)") }
             figures = read.now
             let text = StatusText(
-                report: state, engine: engine, tokensPerSecond: rate, streaming: read.status,
-                databaseLostFor: lostSince.map { $0.duration(to: now) }
+                report: state, engine: engine, tokensPerSecond: rate, streaming: read.status
             ).status
             report.update {
                 $0.status = text

@@ -43,7 +43,7 @@ package struct SettingKey: Sendable {
         """
         Connection string of libpq (`host=… dbname=…`) or URI (`postgresql://…`). Empty: libpq's own variables and \
         defaults, such as PGHOST, PGSERVICE and PGPASSFILE. Peer authentication over a Unix socket needs no \
-        password.
+        password. The unit's credential `pgpass` is used where it exists.
         """)
     static let modelPath = SettingKey(
         "model.path", "", example: .set("/var/lib/moed/model"),
@@ -147,8 +147,7 @@ package struct SettingKey: Sendable {
     static let queueListen = SettingKey(
         "queue.listen", "true",
         """
-        Use LISTEN to learn of new jobs at once. Set it to `false` behind a pooler in transaction mode, where \
-        notifications do not arrive.
+        Use LISTEN to learn of new jobs at once. Behind a pooler notifications do not arrive, and moed polls.
         """)
     static let queueLease = SettingKey(
         "queue.lease", "20s",
@@ -178,7 +177,7 @@ package struct SettingKey: Sendable {
     static let queueRetention = SettingKey(
         "queue.retention", "0s",
         """
-        Finished jobs are deleted after this time (`720h` is 30 days). The token account keeps their rows. `0s`: \
+        Finished jobs are deleted after this time, such as `30d`. The token account keeps their rows. `0s`: \
         never.
         """)
     static let shutdownGrace = SettingKey(
@@ -196,6 +195,10 @@ package struct SettingKey: Sendable {
         Lowest level that is logged: `trace`, `debug`, `info`, `notice`, `warning`, `error` or `critical`. Prompts \
         and outputs are never logged.
         """)
+
+    /// Paths of the keys that SIGHUP changes at once.
+    static let reloadable = Set(
+        [queuePollInterval, queueClaimMax, queueRetention, shutdownGrace, logLevel].map(\.path))
 
     package static let all: [SettingKey] = [
         databaseURL, modelPath, modelName, modelServeDefault, modelExperts, modelDense, modelGroup,
