@@ -90,7 +90,7 @@ enum SchemaCheck {
               JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum = d.refobjsubid
               JOIN pg_namespace n ON n.oid = s.relnamespace
              WHERE n.nspname = 'moed' AND d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass
-               AND d.deptype IN ('a', 'i') AND has_sequence_privilege(s.oid, 'SELECT')
+               AND d.deptype IN ('a', 'i') AND CASE s.relkind WHEN 'S' THEN has_sequence_privilege(s.oid, 'SELECT') END
                AND has_column_privilege(t.oid, a.attnum, 'SELECT')
             UNION ALL
             SELECT 'moed.lease_token_seq',

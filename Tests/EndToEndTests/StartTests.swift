@@ -39,13 +39,13 @@ struct StartTests {
         let socket = folder.path("status")
         let daemon = try scene.start(["status.listen": socket])
         #expect(try await eventually { try await health(socket)?.status == 200 })
-        try await scene.database.run(script: "ALTER TABLE moed.control RENAME TO hidden")
+        try await scene.database.run(script: "ALTER TABLE moed.job RENAME TO hidden")
         #expect(
             try await eventually {
                 try await health(socket)?.body.contains("PostgreSQL answers, but a statement fails since 2")
                     == true
             })
-        try await scene.database.run(script: "ALTER TABLE moed.hidden RENAME TO control")
+        try await scene.database.run(script: "ALTER TABLE moed.hidden RENAME TO job")
         #expect(try await eventually { try await health(socket)?.status == 200 })
         daemon.signal(SIGTERM)
         #expect(try await daemon.exitCode() == 0)

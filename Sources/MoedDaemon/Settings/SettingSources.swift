@@ -60,7 +60,7 @@ package struct SettingSources: Sendable {
             "\(file):\(mark.line): no valid YAML: \(problem)"
         case .reader(let problem, _, _, _): "\(file): no valid YAML: \(problem)"
         case .duplicatedKeysInMapping(let duplicates, let context):
-            "\(file):\(context.mark.line): given twice: \(duplicates.prefix(3).map(shortened).joined(separator: ", "))"
+            "\(file):\(context.mark.line): given twice: \(duplicates.prefix(3).map(shownKey).joined(separator: ", "))"
         default: "\(file): no valid YAML"
         }
     }
@@ -86,7 +86,7 @@ package struct SettingSources: Sendable {
                         + "with a blank after the colon"))
         case .scalar(let scalar): set(path, Value(text: scalar.string, origin: origin))
         default:
-            problems.append(ConfigurationProblem("\(origin): \(Self.shortened(path)) must be a single value"))
+            problems.append(ConfigurationProblem("\(origin): \(Self.shownKey(path)) must be a single value"))
         }
     }
 
@@ -96,6 +96,12 @@ package struct SettingSources: Sendable {
     static func shortened(_ text: String) -> String {
         let line = text.map { $0.isNewline || $0 == "\t" ? " " : $0 }
         return line.count > 40 ? String(line.prefix(39)) + "…" : String(line)
+    }
+
+    /// The beginning of a key from outside: a line of another file may hold a secret.
+    private static func shownKey(_ key: String) -> String {
+        let word = key.prefix { $0.isASCII && ($0.isLetter || $0.isNumber || "._-".contains($0)) }.prefix(40)
+        return word.count < key.count ? "\(word)…" : key
     }
 
     /// True when the path is a key or a section of keys.
@@ -113,7 +119,7 @@ package struct SettingSources: Sendable {
                 let hint = Self.nearest(to: name, among: Array(paths.keys))
                 problems.append(
                     ConfigurationProblem(
-                        "\(name): unknown variable\(hint): variables that begin with MOED_ are settings"))
+                        "\(name): unknown variable, and variables that begin with MOED_ are settings\(hint)"))
             }
         }
     }
@@ -130,7 +136,7 @@ package struct SettingSources: Sendable {
             guard unknownKeys <= Self.unknownKeysMax else { return }
             let hint = Self.nearest(to: path, among: SettingKey.all.map(\.path))
             problems.append(
-                ConfigurationProblem("\(value.origin): unknown key \(Self.shortened(path))\(hint)"))
+                ConfigurationProblem("\(value.origin): unknown key \(Self.shownKey(path))\(hint)"))
             return
         }
         values[path] = value

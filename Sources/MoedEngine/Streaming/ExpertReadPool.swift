@@ -91,14 +91,10 @@ private final class ReadingThread {
     private let queue: ReadQueue
     private let reads: PlacedReads
     private let ring: ReadRing?
-    /// Reads under way at once when the ring has failed.
     private let depth: Int
 
     init(queue: ReadQueue, reads: PlacedReads, ring: ReadRing?, depth: Int) {
-        self.queue = queue
-        self.reads = reads
-        self.ring = ring
-        self.depth = depth
+        (self.queue, self.reads, self.ring, self.depth) = (queue, reads, ring, depth)
     }
 
     func run() {
