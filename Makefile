@@ -13,7 +13,7 @@ SHELL := /bin/bash
 
 SWIFT ?= swift
 # Tests that compute keep every core: those that wait for a server or a daemon run apart from them.
-COMPUTE_TESTS = MoedCoreTests|MoedHostTests|MoedTextTests|MoedWeightsTests|MoedEngineTests|MoedBatchingTests|MoedLocalTests|MoedToolsTests|MoedDaemonTests
+COMPUTE_TESTS = MoedCoreTests|MoedHostTests|MoedTextTests|MoedWeightsTests|MoedSamplingTests|MoedEngineTests|MoedBatchingTests|MoedLocalTests|MoedToolsTests|MoedDaemonTests
 # What computes is tested a second time, optimised, and so is the whole way of a job.
 RELEASE_TESTS = $(COMPUTE_TESTS)|MoedWorkerTests|EndToEndTests
 # What the test runner printed, for the list of tests that were skipped.
@@ -74,6 +74,7 @@ fuzz: deps packages
 install:
 	@test -x $(BINARY) || { echo 'make install: first run make build' >&2; exit 1; }
 	install -D -m 755 $(BINARY) '$(DESTDIR)$(PREFIX)/bin/moed'
+	install -D -m 644 $(BINARY).debug '$(DESTDIR)$(PREFIX)/lib/debug$(PREFIX)/bin/moed.debug'
 	install -d '$(DESTDIR)$(PREFIX)/lib/systemd/system' '$(DESTDIR)$(PREFIX)/share/doc/moed'
 	sed 's|^ExecStart=/usr/bin/moed|ExecStart=$(PREFIX)/bin/moed|' systemd/moed.service \
 	  >'$(DESTDIR)$(PREFIX)/lib/systemd/system/moed.service'

@@ -43,8 +43,10 @@ let package = Package(
             resources: [.embedInCode("sql"), .embedInCode("Statements")], swiftSettings: swift),
         .target(name: "MoedText", dependencies: ["MoedCore"], swiftSettings: swift),
         .target(name: "MoedWeights", dependencies: ["MoedCore"], swiftSettings: swift),
+        .target(name: "MoedSampling", dependencies: ["MoedCore", "CMoedKernels"], swiftSettings: swift),
         .target(
-            name: "MoedEngine", dependencies: ["MoedCore", "MoedHost", "MoedWeights", "CMoedKernels", "CReadRing"],
+            name: "MoedEngine",
+            dependencies: ["MoedCore", "MoedHost", "MoedWeights", "MoedSampling", "CMoedKernels", "CReadRing"],
             swiftSettings: swift),
         .target(name: "MoedBatching", dependencies: ["MoedCore"], swiftSettings: swift),
         .target(name: "MoedSystemd", dependencies: ["CSystemd", logging], swiftSettings: swift),
@@ -86,6 +88,8 @@ let package = Package(
         .testTarget(name: "MoedTextTests", dependencies: ["MoedText", "MoedCore", "TestSupport"], swiftSettings: swift),
         .testTarget(
             name: "MoedWeightsTests", dependencies: ["MoedWeights", "MoedCore", "TestSupport"], swiftSettings: swift),
+        .testTarget(
+            name: "MoedSamplingTests", dependencies: ["MoedSampling", "MoedCore", "CMoedKernels", "TestSupport"], swiftSettings: swift),
         .testTarget(
             name: "MoedEngineTests",
             dependencies: [

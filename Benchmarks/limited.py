@@ -35,7 +35,7 @@ def run_moed(group, moed, pack, decode):
 def run_plan(group, moed, pack, decode):
     """Tokens per second by number of sequences."""
     context, most = CONTEXT + DECODED // 2, max(map(int, decode.split(",")))
-    text = group.output([moed, "plan", "--model", pack, "--budget", "97%", "--slots", str(most), "--context", str(context)])
+    text = group.output([moed, "plan", "--model", pack, "--budget", "97%", "--sequences", str(most), "--context", str(context)])
     rows = (line.split() for line in text.splitlines() if line.startswith("decode "))
     return {int(row[1]): float(row[2].replace(",", "")) for row in rows}
 

@@ -2,6 +2,7 @@
 #include "moed_kernels.h"
 #include <string.h>
 
+#pragma clang diagnostic ignored "-Wpsabi"
 enum { LANES = 16 };
 typedef float floats __attribute__((vector_size(LANES * 4)));
 typedef int32_t words __attribute__((vector_size(LANES * 4)));

@@ -188,8 +188,6 @@ package struct GenerationLoop {
         return outcomes
     }
 
-    private static let noAnswer = "max_tokens ended the thinking: the answer is empty"
-
     /// Adds a finished sequence to its job. Returns the job's outcome when it was the job's last sequence.
     private mutating func collect(_ sequence: SequenceID) -> Outcome? {
         guard var state = states[sequence], var job = jobs[state.task.job] else { return nil }
@@ -197,8 +195,8 @@ package struct GenerationLoop {
         // The choices of a job share one prompt, counted once. A token that one of them computed was not cached.
         job.cached = min(job.cached ?? .max, state.cachedTokens)
         let choice = state.finish(into: &job.usage)
-        if choice.isWithoutAnswer, state.task.thinking.isEnabled, !job.warnings.contains(Self.noAnswer) {
-            job.warnings.append(Self.noAnswer)
+        if let warning = state.warning(of: choice), !job.warnings.contains(warning) {
+            job.warnings.append(warning)
         }
         job.choices.append(choice)
         job.usage.recomputed += state.recomputedCount

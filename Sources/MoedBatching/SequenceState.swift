@@ -117,16 +117,30 @@ struct SequenceState: Sendable {
         injectIfDue()
     }
 
-    /// Ends the thinking at its budget by feeding the early-stop text as if the model had written it.
+    /// Ends the thinking by feeding a text as if the model had written it.
     private mutating func injectIfDue() {
-        guard thinking.injectionIsDue else { return }
-        let injection = task.thinking.injection.prefix(task.newTokensMax - outputIDs.count)
+        guard let injection = thinking.injection(left: task.newTokensMax - outputIDs.count) else { return }
         for token in injection {
             outputIDs.append(token)
             _ = text.append(token, as: thinking.acceptInjected(token))
         }
         pending += injection
         if outputIDs.count == task.newTokensMax { finishReason = .length }
+    }
+
+    /// Reason why the finished choice's answer is empty or cut off; nil when it is whole.
+    func warning(of choice: GenerationChoice) -> String? {
+        let isEmpty = choice.content.allSatisfy(\.isWhitespace)
+        switch choice.finishReason {
+        case .length where thinking.isThinking: return "max_tokens ended the thinking: the answer is empty"
+        case .length where isEmpty: return "max_tokens left no token for the answer: the answer is empty"
+        case .length: return "max_tokens cut the answer off: it has \(task.newTokensMax) tokens at most"
+        case .stop where !isEmpty: return nil
+        case .stop where thinking.isThinking: return "the model stopped while thinking: the answer is empty"
+        case .stop where outputIDs.last.map(task.stopIDs.contains) == true:
+            return "the model stopped before its answer: the answer is empty"
+        case .stop: return "a stop string ended the answer at its beginning: the answer is empty"
+        }
     }
 
     /// Returns the finished choice and adds its tokens to the job's usage.

@@ -14,6 +14,8 @@ package struct ThinkingPolicy: Sendable, Equatable {
     package var budget: Int?
     /// Tokens injected at the end of the budget: Qwen's early-stop text, tokenised, including `</think>`.
     package var injection: [TokenID]
+    /// Tokens kept for the end of the thinking and the answer: when only these are left, the thinking is ended.
+    package var reserve = AnswerReserve.none
 
     package static let none = ThinkingPolicy(
         isEnabled: false, startsOpen: false, openID: nil, closeID: nil, budget: nil, injection: [])
@@ -27,6 +29,37 @@ package struct ThinkingPolicy: Sendable, Equatable {
         self.openID = openID
         self.closeID = closeID
         self.budget = budget
+        self.injection = injection
+    }
+}
+
+/// Tokens of a choice that thinking must leave to the answer.
+package struct AnswerReserve: Sendable, Equatable {
+    /// Number of tokens; 0 reserves none.
+    package var tokens: Int
+    /// Tokens injected when only `tokens` are left; fewer than these.
+    package var injection: [TokenID]
+
+    package static let none = AnswerReserve(tokens: 0, injection: [])
+
+    /// Reserves tokens, unless no injection is shorter than the reserve.
+    ///
+    /// - Parameters:
+    ///   - asked: tokens to reserve; at most a quarter of `newTokensMax` counts.
+    ///   - long: text that ends the thinking, where it takes at most half of the reserve.
+    ///   - short: text that ends the thinking in a smaller reserve.
+    package init(_ asked: Int, newTokensMax: Int, long: [TokenID], short: [TokenID]) {
+        let tokens = min(asked, Self.most(newTokensMax))
+        let injection = long.count <= tokens / 2 ? long : short
+        self = injection.isEmpty || injection.count >= tokens
+            ? .none : AnswerReserve(tokens: tokens, injection: injection)
+    }
+
+    /// Largest reserve of a choice with this number of tokens.
+    package static func most(_ newTokensMax: Int) -> Int { newTokensMax / 4 }
+
+    private init(tokens: Int, injection: [TokenID]) {
+        self.tokens = tokens
         self.injection = injection
     }
 }
@@ -64,10 +97,20 @@ struct ThinkingTracker: Equatable {
         phase = !policy.isEnabled ? .answering : policy.startsOpen ? .thinking : .undecided
     }
 
-    /// True when the injection is due before the next token is generated.
-    var injectionIsDue: Bool {
-        policy.isEnabled && policy.budget == tokens && closedAfter == nil && injectedFrom == nil
-            && !policy.injection.isEmpty
+    /// Tokens to inject before the next token is generated; nil when the thinking goes on or has ended.
+    ///
+    /// - Parameter left: number of tokens that the output may still have, at least 1.
+    func injection(left: Int) -> ArraySlice<TokenID>? {
+        guard policy.isEnabled, phase != .answering, closedAfter == nil, injectedFrom == nil else { return nil }
+        let reserve = policy.reserve
+        // Before its first token an output has no thought to be ended, except by a budget of 0.
+        if phase == .thinking, left <= reserve.tokens { return reserve.injection[...] }
+        guard policy.budget == tokens, !policy.injection.isEmpty else { return nil }
+        // Close to the end the budget's text would take the answer's room.
+        if phase == .thinking, reserve.tokens > 0, left < policy.injection.count + reserve.tokens / 2 {
+            return reserve.injection[...]
+        }
+        return policy.injection.prefix(left)
     }
 
     mutating func acceptGenerated(_ token: TokenID) -> Role { accept(token) }
@@ -95,6 +138,9 @@ struct ThinkingTracker: Equatable {
         case .answering: return .answer
         }
     }
+
+    /// True while the output is inside a thought.
+    var isThinking: Bool { phase == .thinking }
 
     /// Adds this output's tokens to a job's usage.
     func count(into usage: inout Usage) {

@@ -17,7 +17,10 @@ package enum ChatCompletion {
     }
 
     private static func choice(_ choice: GenerationChoice, _ showsIDs: Bool) -> JSONValue {
-        var message = JSONObject([("role", "assistant"), ("content", .string(choice.content))])
+        // OpenAI's API requires `refusal` in every message.
+        var message = JSONObject([
+            ("role", "assistant"), ("content", .string(choice.content)), ("refusal", .null),
+        ])
         if let reasoning = choice.reasoning {
             message["reasoning"] = .string(reasoning)
             // Older name of the same field; many clients still read it.

@@ -1,21 +1,19 @@
 extension GenerationRequest {
-    /// Fields that are accepted and ignored: they do not change the answer.
-    private static let ignored: Set<String> = [
-        "user", "metadata", "store", "service_tier", "priority", "safety_identifier",
-    ]
-
     /// Reads and checks an OpenAI chat-completion body.
     ///
     /// - Throws: `RequestError` naming the field and the allowed range.
     package init(body: JSONValue) throws(RequestError) {
         guard let object = body.object else {
-            throw RequestError(.invalidValue, "the request body is \(body.kind), not an object")
+            throw RequestError(.invalidValue, "body must be an object, not \(body.kind)")
         }
+        if let error = UnsupportedParameters.badParams(object["params"]) { throw error }
         let fields = RequestFields(object)
         self.init(prompt: try Self.prompt(fields))
         model = try fields.string("model")
-        templateVariables = try fields.object("chat_template_kwargs") ?? JSONObject()
-        mode = try Self.mode(fields, templateVariables)
+        templateVariables = try TemplateVariables.checked(
+            try fields.object("chat_template_kwargs") ?? JSONObject())
+        mode = try RequestedMode.read(fields, &templateVariables)
+        answerReserve = try fields.integer("answer_reserve", in: 0...Int(Int32.max))
         thinkingTokenBudget = try Self.budget(fields)
         maxTokens = try fields.integer("max_completion_tokens", in: 1...Int(Int32.max))
         if let older = try fields.integer("max_tokens", in: 1...Int(Int32.max)) {
@@ -40,24 +38,16 @@ extension GenerationRequest {
         choices = try fields.integer("n", in: 1...RequestLimit.choicesMax) ?? 1
         includeReasoning = try fields.bool("include_reasoning") ?? true
         addGenerationPrompt = try fields.bool("add_generation_prompt") ?? true
-        try fields.refuse("stream", unless: [.bool(false)], "results are written when complete")
-        try fields.refuse("tools", unless: [.array([])], "tool calls are not supported")
-        try fields.refuse("tool_choice", unless: ["none"], "tool calls are not supported")
-        try fields.refuse("response_format", unless: [["type": "text"]], "only plain text is generated")
-        try fields.refuse("logprobs", unless: [.bool(false)], "use `moed score`")
-        try fields.refuse("top_logprobs", unless: [0], "use `moed score`")
-        try fields.refuse("logit_bias", unless: [.object(JSONObject())], "logit bias is not supported")
-        try fields.refuse("min_tokens", unless: [0], "a minimum length is not supported")
-        try fields.refuse(
-            "continue_final_message", unless: [.bool(false)], "prefilled answers are not supported")
-        try fields.refuseOthers(but: Self.ignored)
+        try UnsupportedParameters.refuse(in: fields)
+        try fields.refuseOthers(but: UnsupportedParameters.ignored)
     }
 
     private static func prompt(_ fields: RequestFields) throws(RequestError) -> Prompt {
         let tokens = try fields.tokens("prompt_ids")
         guard let value = fields["messages"] else {
             guard let tokens else {
-                throw RequestError(.missingField, param: "messages", "messages is missing")
+                let hint = fields["prompt"] == nil ? "" : ": put the prompt into a message of the role user"
+                throw RequestError(.missingField, param: "messages", "messages is missing\(hint)")
             }
             guard !tokens.isEmpty else {
                 throw RequestError(.invalidValue, param: "prompt_ids", "prompt_ids is empty")
@@ -80,34 +70,6 @@ extension GenerationRequest {
             checked.append(try ChatMessage.checked(message, name: "messages[\(index)]"))
         }
         return .messages(checked)
-    }
-
-    private static func mode(
-        _ fields: RequestFields, _ variables: JSONObject
-    ) throws(RequestError) -> ReasoningMode? {
-        let effort = try fields.string("reasoning_effort")
-        let named = try fields.string("reasoning")
-        if let named, named != "thinking", named != "non_thinking" {
-            throw RequestError(
-                .invalidValue, param: "reasoning",
-                "reasoning must be thinking or non_thinking, not “\(named)”")
-        }
-        let efforts = ["none", "minimal", "low", "medium", "high", "xhigh", "max"]
-        if let effort, !efforts.contains(effort) {
-            throw RequestError(
-                .invalidValue, param: "reasoning_effort",
-                "reasoning_effort must be one of \(efforts.joined(separator: ", "))")
-        }
-        switch variables["enable_thinking"] {
-        case .bool(let enabled): return enabled ? .thinking : .nonThinking
-        case nil, .null:
-            if let named { return named == "thinking" ? .thinking : .nonThinking }
-            return effort.map { $0 == "none" ? .nonThinking : .thinking }
-        case .some(let other):
-            throw RequestError(
-                .invalidValue, param: "chat_template_kwargs.enable_thinking",
-                "enable_thinking must be a boolean, not \(other.kind)")
-        }
     }
 
     /// Reads vLLM's `thinking_token_budget`, else Qwen's and SGLang's `thinking_budget`; −1 means no limit.

@@ -14,11 +14,13 @@ package struct GenerationRequest: Sendable, Equatable {
     package var model: String?
     /// Extra variables of the template (`chat_template_kwargs`), `enable_thinking` among them.
     package var templateVariables = JSONObject()
-    /// Reasoning mode, from the first of `chat_template_kwargs.enable_thinking`, `reasoning` and `reasoning_effort`.
-    /// Nil leaves the mode to the model.
+    /// Reasoning mode, from `chat_template_kwargs.enable_thinking`, `enable_thinking`, `reasoning` or
+    /// `reasoning_effort`. Nil leaves the mode to the worker.
     package var mode: ReasoningMode?
     /// Hard cap on generated thinking tokens; nil means no limit.
     package var thinkingTokenBudget: Int?
+    /// Number of tokens that thinking must leave to the answer; nil leaves it to the worker.
+    package var answerReserve: Int?
     package var maxTokens: Int?
     package var temperature: Double?
     package var topP: Double?
@@ -45,6 +47,13 @@ package enum RequestLimit {
     package static let choicesMax = 128
     package static let stopStringsMax = 64
     package static let stopStringBytesMax = 4096
-    /// Maximum size of a body. A longer prompt fits no Qwen3 context (1 M tokens) and is refused before tokenising.
+    /// Maximum size of a body in bytes. A longer prompt fits no Qwen3 context (1 M tokens).
     package static let bodyBytesMax = 64 << 20
+    /// Bytes of a body for each token of the context. Text has about 4 bytes a token, 12 with JSON's escapes.
+    package static let bodyBytesPerToken = 64
+
+    /// Maximum size of a body for a context of `tokens`, in bytes; never below 1 MiB.
+    package static func bodyBytes(context tokens: Int) -> Int {
+        max(1 << 20, min(max(tokens, 0), bodyBytesMax / bodyBytesPerToken) * bodyBytesPerToken)
+    }
 }

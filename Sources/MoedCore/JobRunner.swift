@@ -14,6 +14,9 @@ package protocol JobRunner: AnyObject, Sendable {
     /// Number of jobs that could start now. Started jobs reduce it until they end.
     var room: Int { get }
 
+    /// Bytes of request bodies that could start now. Started jobs reduce them until they are prepared.
+    var requestRoom: RequestRoom { get }
+
     /// Starts jobs. Does not block.
     func start(_ jobs: [RunnableJob])
 
@@ -37,7 +40,9 @@ package protocol JobRunner: AnyObject, Sendable {
 package struct RunnableJob: Sendable, Equatable {
     package var id: JobID
     package var jobClass: JobClass
-    /// Text of the request body; nil when it is longer than `RequestLimit.bodyBytesMax`.
+    /// Number of the tenant: a runner prepares the jobs of several tenants in turn.
+    package var tenant: Int
+    /// Text of the request body; nil when it is longer than the runner's `RequestRoom.bodyMax`.
     package var body: String?
     /// Time from the moment the job was due until its claim.
     package var waited: Duration
@@ -45,10 +50,12 @@ package struct RunnableJob: Sendable, Equatable {
     package var saved: [Int: [TokenID]]
 
     package init(
-        id: JobID, jobClass: JobClass, body: String?, waited: Duration = .zero, saved: [Int: [TokenID]] = [:]
+        id: JobID, jobClass: JobClass, tenant: Int = 0, body: String?, waited: Duration = .zero,
+        saved: [Int: [TokenID]] = [:]
     ) {
         self.id = id
         self.jobClass = jobClass
+        self.tenant = tenant
         self.body = body
         self.waited = waited
         self.saved = saved

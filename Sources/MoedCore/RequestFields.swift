@@ -18,9 +18,7 @@ final class RequestFields {
     {
         guard let value = self[name] else { return nil }
         guard let result = read(value) else {
-            // The message shows the number itself: "must be a whole number, not a number" does not help.
-            let shown = value.number.map { JSONValue.double($0).shortest } ?? value.kind
-            throw RequestError(.invalidValue, param: name, "\(name) must be \(kind), not \(shown)")
+            throw RequestError(.invalidValue, param: name, "\(name) must be \(kind), not \(value.kind)")
         }
         return result
     }
@@ -30,28 +28,44 @@ final class RequestFields {
     func object(_ name: String) throws(RequestError) -> JSONObject? { try typed(name, "an object", \.object) }
 
     func integer(_ name: String, in range: ClosedRange<Int>) throws(RequestError) -> Int? {
-        guard let value = try typed(name, "a whole number", { value -> Int? in value.integer }) else {
-            return nil
+        guard let value = try numeric(name, "a whole number") else { return nil }
+        let bits = range == Int.min...Int.max ? " (64 bits)" : ""
+        let bounds = "\(range.lowerBound)…\(range.upperBound)\(bits)"
+        guard let integer = value.integer else {
+            // A fraction is never whole; a whole number may still be too large for 64 bits.
+            guard value.number.map({ $0.rounded() == $0 }) ?? true else {
+                throw RequestError(
+                    .invalidValue, param: name, "\(name) must be a whole number, not \(value.shortest.prefix(40))")
+            }
+            throw Self.outside(bounds, name, value)
         }
-        guard range.contains(value) else {
-            throw RequestError(
-                .invalidValue, param: name,
-                "\(name) is \(value), but must be in \(range.lowerBound)…\(range.upperBound)")
-        }
-        return value
+        guard range.contains(integer) else { throw Self.outside(bounds, name, value) }
+        return integer
     }
 
     func number(_ name: String, in range: ClosedRange<Double>) throws(RequestError) -> Double? {
-        guard let value = try typed(name, "a number", \.number) else { return nil }
-        guard range.contains(value) else {
-            throw RequestError(
-                .invalidValue, param: name,
-                "\(name) is \(JSONValue.double(value).shortest), "
-                    + "but must be in \(JSONValue.double(range.lowerBound).shortest)"
-                    + "…\(JSONValue.double(range.upperBound).shortest)"
-            )
+        guard let value = try numeric(name, "a number") else { return nil }
+        guard let number = value.number, range.contains(number) else {
+            let bounds = [range.lowerBound, range.upperBound].map { JSONValue.double($0).shortest }
+            throw Self.outside(bounds.joined(separator: "…"), name, value)
         }
-        return value
+        return number
+    }
+
+    private func numeric(_ name: String, _ kind: String) throws(RequestError) -> JSONValue? {
+        try typed(name, kind) { value -> JSONValue? in
+            switch value {
+            case .integer, .wideInteger, .double: value
+            // PostgreSQL writes such numbers as strings.
+            case .string("NaN"), .string("Infinity"), .string("-Infinity"): value
+            default: nil
+            }
+        }
+    }
+
+    private static func outside(_ bounds: String, _ name: String, _ value: JSONValue) -> RequestError {
+        let shown = (value.string ?? value.shortest).prefix(40)
+        return RequestError(.invalidValue, param: name, "\(name) is \(shown), but must be in \(bounds)")
     }
 
     func tokens(_ name: String) throws(RequestError) -> [TokenID]? {
@@ -92,13 +106,21 @@ final class RequestFields {
 
     /// Refuses a field of an unsupported feature, unless its value switches the feature off.
     func refuse(_ name: String, unless harmless: [JSONValue], _ reason: String) throws(RequestError) {
-        guard let value = self[name], !harmless.contains(value) else { return }
+        guard let value = self[name], !harmless.contains(where: { Self.isSame($0, value) }) else { return }
         throw RequestError(.unsupported, param: name, "\(name) is not supported: \(reason)")
     }
 
+    /// Numbers are equal however they are written: 1 and 1.0.
+    private static func isSame(_ left: JSONValue, _ right: JSONValue) -> Bool {
+        if let number = left.number { return number == right.number }
+        return left == right
+    }
+
+    /// Refuses members that were not asked for. Null members count as absent.
     func refuseOthers(but ignored: Set<String>) throws(RequestError) {
-        for member in object.members where !known.contains(member.key) && !ignored.contains(member.key) {
-            throw RequestError(.unknownField, param: member.key, "unknown parameter \(member.key)")
+        for member in object.members
+        where !known.contains(member.key) && !ignored.contains(member.key) && member.value != .null {
+            throw UnsupportedParameters.unknown(member.key)
         }
     }
 }

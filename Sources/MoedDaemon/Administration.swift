@@ -53,11 +53,14 @@ package enum Administration {
             do {
                 try StatusServer.check(address)
                 print("status     ok: \(address)")
-            } catch  where error.isRefusal || error.isInUse {
-                problems.append(ConfigurationProblem("status.listen: \(error)"))
             } catch {
-                // The directory may be one that systemd makes when the unit starts.
-                warnings.append("status.listen: \(error)")
+                // A directory that is missing may be one that systemd makes when the unit starts.
+                let text = "status.listen: \(error)"
+                if error.isRefusal || error.isInUse {
+                    problems.append(.init(text))
+                } else {
+                    warnings.append(text)
+                }
             }
         }
         for warning in warnings { print("warning    \(warning)") }
@@ -69,8 +72,7 @@ package enum Administration {
     private static func hidden(_ settings: Settings) -> [String] {
         // systemd sets the variable for a unit's processes, which look for themselves.
         guard Host.environment["INVOCATION_ID"] == nil else { return [] }
-        return UnitView.remark(on: settings.model.directory).map {
-            ["model.path: \($0); `moed check --unit moed` looks as the service does"]
-        } ?? []
+        guard let remark = UnitView.remark(on: settings.model.directory) else { return [] }
+        return ["model.path: \(remark); `moed check --unit moed` looks as the service does"]
     }
 }

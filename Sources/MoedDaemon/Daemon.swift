@@ -25,7 +25,7 @@ package enum Daemon {
         Host.leaveAtOnceWhenStopped()
         let supervision = SupervisionEnvironment(Host.environment)
         let threshold = LogThreshold(settings.logLevel)
-        let log = logger(threshold, supervision)
+        let log = LogDestination(supervision).logger("moed", threshold)
         let notifier = try ServiceNotifier(socket: supervision.notifySocket)
         log.notice("moed \(Version.text) starting, model \(settings.model.directory)")
         for warning in configuration.sources.warnings + ModelCheck.warnings(settings.model) {
@@ -116,7 +116,7 @@ package enum Daemon {
         }
         let group = ServiceGroup(
             configuration: .init(
-                services: services, gracefulShutdownSignals: [.sigterm, .sigint], logger: quiet(log)))
+                services: services, gracefulShutdownSignals: [.sigterm, .sigint], logger: log.onlyErrors))
         try await group.run()
     }
 
@@ -148,18 +148,6 @@ package enum Daemon {
         } catch {
             throw StartupCheck.problem(model: error)
         }
-    }
-
-    private static func logger(_ threshold: LogThreshold, _ supervision: SupervisionEnvironment) -> Logger {
-        let destination = LogDestination(supervision)
-        return Logger(label: "moed") { destination.handler(label: $0, threshold: threshold) }
-    }
-
-    /// Logger for the service group, whose own messages are only about its internals.
-    private static func quiet(_ log: Logger) -> Logger {
-        var result = log
-        result.logLevel = max(log.logLevel, .error)
-        return result
     }
 }
 

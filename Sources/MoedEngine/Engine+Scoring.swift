@@ -1,5 +1,6 @@
 import Glibc
 package import MoedCore
+import MoedSampling
 
 /// The model's expectation after a token and those before it.
 package struct TokenScore: Sendable, Equatable {

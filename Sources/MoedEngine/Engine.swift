@@ -1,6 +1,7 @@
 package import MoedCore
 package import MoedHost
 import MoedWeights
+import MoedSampling
 
 /// Generates tokens for many sequences at once with one loaded model, on the CPU.
 ///

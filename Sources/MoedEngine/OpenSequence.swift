@@ -1,4 +1,5 @@
 import MoedCore
+import MoedSampling
 
 /// A sequence's state between sweeps.
 final class OpenSequence {

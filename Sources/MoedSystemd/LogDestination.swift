@@ -20,6 +20,10 @@ package enum LogDestination: Sendable, Equatable {
         ThresholdLogHandler(handler: handler(label: label), threshold: threshold)
     }
 
+    package func logger(_ label: String, _ threshold: LogThreshold) -> Logger {
+        Logger(label: label) { handler(label: $0, threshold: threshold) }
+    }
+
     private func handler(label: String) -> any LogHandler {
         switch self {
         case .journal:
@@ -28,6 +32,15 @@ package enum LogDestination: Sendable, Equatable {
         case .stderr(let marksPriority):
             return StderrLogHandler(label: label, level: .trace, marksPriority: marksPriority)
         }
+    }
+}
+
+extension Logger {
+    /// The same logger for a part whose other messages are only about its internals.
+    package var onlyErrors: Logger {
+        var result = self
+        result.logLevel = max(logLevel, .error)
+        return result
     }
 }
 

@@ -91,5 +91,7 @@ package final class JobClaimer {
 
 extension ClaimedJob {
     /// The job without its lease.
-    var runnable: RunnableJob { RunnableJob(id: id, jobClass: jobClass, body: body, waited: waited, saved: saved) }
+    var runnable: RunnableJob {
+        RunnableJob(id: id, jobClass: jobClass, tenant: tenantID, body: body, waited: waited, saved: saved)
+    }
 }

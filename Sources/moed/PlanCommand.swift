@@ -19,7 +19,7 @@ struct PlanCommand: AsyncParsableCommand {
 
             Examples:
               moed plan --model PACK --budget 20GiB
-              moed plan --model PACK --budget 20GiB --workload tonight.jsonl --slots 128
+              moed plan --model PACK --budget 20GiB --workload tonight.jsonl --sequences 128
               moed plan --synthetic qwen3-235b-a22b --experts int4 --budget 100GiB \\
                 --disk 7GB/s --cores 32 --memory-bandwidth 240GB/s
             """)
@@ -35,8 +35,8 @@ struct PlanCommand: AsyncParsableCommand {
     @Option(help: "Memory of the process: bytes (20GiB) or a part (80%) of the machine's memory.")
     var budget = "80%"
 
-    @Option(help: "Number of sequences that run together.")
-    var slots = 64
+    @Option(name: [.customLong("sequences"), .customLong("slots")], help: "Number of sequences that run together.")
+    var sequences = 64
 
     @Option(help: "Length of each sequence at the middle of its run, in tokens.")
     var context = 512
@@ -60,8 +60,8 @@ struct PlanCommand: AsyncParsableCommand {
         guard (model == nil) != (synthetic == nil) else {
             throw ValidationError("either --model or --synthetic must be given")
         }
-        guard (1...4096).contains(slots), (1...1_000_000).contains(context), (1...16_384).contains(rowsPerSweep)
-        else { throw ValidationError("--slots 1…4096, --context 1…1000000, --rows-per-sweep 1…16384") }
+        guard (1...4096).contains(sequences), (1...1_000_000).contains(context), (1...16_384).contains(rowsPerSweep)
+        else { throw ValidationError("--sequences 1…4096, --context 1…1000000, --rows-per-sweep 1…16384") }
         if let cores, !(1...4096).contains(cores) { throw ValidationError("--cores must be in 1…4096") }
     }
 
@@ -84,7 +84,7 @@ struct PlanCommand: AsyncParsableCommand {
             model.formats = FormatChoice(
                 experts: formats.experts ?? "auto", dense: formats.dense ?? "auto", group: formats.group)
             model.budget = memory
-            model.sequences = slots
+            model.sequences = sequences
             model.rowsPerSweep = rowsPerSweep
             var options = Planning.Options(
                 model: model, synthetic: try synthetic.map { try SyntheticShape($0) }, context: context)

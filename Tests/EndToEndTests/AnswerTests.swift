@@ -58,7 +58,7 @@ struct AnswerTests {
             ),
             ("invalid_value (messages)", "SELECT moed.enqueue(messages => '{\"role\": \"user\"}')"),
             (
-                "template_error (messages)",
+                "invalid_value (messages[0].role)",
                 "SELECT moed.enqueue(messages => '[{\"role\": \"wizard\", \"content\": \"x\"}]')"
             ),
             (
@@ -86,6 +86,29 @@ struct AnswerTests {
             #expect(error?.hasPrefix(expected) == true, "\(error ?? "no error"), expected \(expected)")
             let content: String? = try good.optional("content")
             #expect(content == "27 + 58 = 85.")
+        }
+        #expect(try await scene.accountingFaults() == [])
+    }
+
+    /// Requests whose answers would be empty or that a template would misread, as an application writes them.
+    @Test func answersAreNotEmptyAndWarningsSayWhy() async throws {
+        let scene = try await Scene()
+        let jobs: [(sql: SQL, warning: String?, isEmpty: Bool)] = [
+            ("SELECT moed.enqueue(prompt => 'What is 4785 + 396?', temperature => 0, max_tokens => 40)", "cut the answer off", false),
+            (
+                "SELECT moed.enqueue(prompt => 'What is 4785 + 396?', temperature => 0, max_tokens => 40, params => '{\"answer_reserve\": 0}')",
+                "max_tokens ended the thinking: the answer is empty", true
+            ),
+            ("SELECT moed.enqueue(prompt => 'What is 4785 + 396?', temperature => 0, max_tokens => 400)", nil, false),
+            ("SELECT moed.enqueue(prompt => '', max_tokens => 400)", "the prompt is empty", false),
+        ]
+        for job in jobs { try await scene.database.query(job.sql) }
+        try await scene.drain()
+        let rows = try await scene.database.query("SELECT content, warning FROM moed.jobs ORDER BY id")
+        for (row, job) in zip(rows, jobs) {
+            let warning = try row.optional("warning", as: String.self)
+            #expect(job.warning == nil ? warning == nil : warning?.contains(job.warning ?? "") == true)
+            #expect(try row.value("content", as: String.self).isEmpty == job.isEmpty)
         }
         #expect(try await scene.accountingFaults() == [])
     }
@@ -119,7 +142,12 @@ struct AnswerTests {
         try await scene.drain()
         let rows = try await scene.database.query(
             "SELECT thinking_tokens, injected_tokens, reasoning, content FROM moed.jobs ORDER BY id")
-        for (row, budget) in zip(rows, [0, 1, 16]) {
+        // Without a single token to think the template writes an empty thought.
+        #expect(try rows[0].value("thinking_tokens", as: Int32.self) == 0)
+        #expect(try rows[0].value("injected_tokens", as: Int32.self) == 0)
+        #expect(try rows[0].optional("reasoning", as: String.self) == nil)
+        #expect(try rows[0].value("content", as: String.self).hasPrefix("4785 + 396 ="))
+        for (row, budget) in zip(rows.dropFirst(), [1, 16]) {
             #expect(try row.value("thinking_tokens", as: Int32.self) == Int32(budget))
             #expect(try row.value("injected_tokens", as: Int32.self) > 10)
             #expect(

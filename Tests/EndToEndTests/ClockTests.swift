@@ -14,10 +14,11 @@ private enum FakeTime {
         Scene.obstacle ?? (library == nil ? "faketime is not installed" : nil)
     }
 
-    /// Removes the library's leftovers in shared memory.
+    /// Removes the library's leftovers of ended processes in shared memory. Their names end with the process id.
     static func cleanUp() throws {
-        for name in try FileManager.default.contentsOfDirectory(atPath: "/dev/shm")
-        where name.contains("faketime") {
+        for name in try FileManager.default.contentsOfDirectory(atPath: "/dev/shm") where name.contains("faketime") {
+            let process = name.split(separator: "_").last.map(String.init) ?? ""
+            guard Int32(process) != nil, !FileManager.default.fileExists(atPath: "/proc/\(process)") else { continue }
             try FileManager.default.removeItem(atPath: "/dev/shm/\(name)")
         }
     }

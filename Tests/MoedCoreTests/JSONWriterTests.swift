@@ -29,7 +29,7 @@ struct JSONWriterTests {
 
     @Test(arguments: 0..<200)
     func roundTrip(seed: UInt64) throws {
-        var random = SplitMix(state: seed)
+        var random = SplitMix(seed: seed)
         let value = Self.value(depth: 0, &random)
         #expect(try JSONValue(parsing: value.serialized(.compact)) == value)
         #expect(try JSONValue(parsing: value.serialized(.spaced)) == value)

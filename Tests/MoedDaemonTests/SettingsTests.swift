@@ -30,6 +30,7 @@ import Testing
         #expect(settings.queue.lease == .seconds(20))
         #expect(settings.worker(drains: false).beatInterval == .seconds(5))
         #expect(settings.model.maxTokensDefault == 4096)
+        #expect(settings.model.preparation == PreparationOptions())
         #expect(settings.logLevel == .info)
         #expect(settings.served.servesDefault)
         #expect(settings.model.kvFormat == nil && settings.model.sharesPrefixes)
@@ -41,6 +42,15 @@ import Testing
         let settings = try read(yaml: yaml).get()
         #expect(settings.model.kvFormat?.rawValue == expected && !settings.model.sharesPrefixes)
         #expect(problems(read(yaml: "model: {path: /m}\nengine: {kv: bf16}")).count == 1)
+    }
+
+    @Test func generation() throws {
+        let yaml = "model: {path: /m}\ngeneration: {answer_reserve: 0, reasoning: non_thinking, control_tokens: transformers}"
+        let options = try read(yaml: yaml).get().model.preparation
+        #expect(options.answerReserve == 0 && options.mode == .nonThinking)
+        #expect(options.controlTokens == .transformers)
+        let wrong = "model: {path: /m}\ngeneration: {answer_reserve: -1, reasoning: auto, control_tokens: off}"
+        #expect(problems(read(yaml: wrong)).count == 3)
     }
 
     @Test func memory() throws {

@@ -1,6 +1,8 @@
+import MoedCore
 import CMoedKernels
 import Foundation
 import MoedEngine
+import TestSupport
 import Testing
 
 /// Attention and the formats of keys and values: every variant against the scalar one bit by bit, and that one
@@ -25,7 +27,7 @@ import Testing
     @Test(arguments: shapes, KVFormat.allCases)
     func attention(_ size: (tokens: Int, group: Int, headDim: Int), _ format: KVFormat) throws {
         let (tokens, group, headDim) = size
-        var numbers = TestNumbers(seed: 10)
+        var numbers = SplitMix(seed: 10)
         let q = numbers.floats(tokens * group * headDim, scale: 3)
         let keys = numbers.floats(tokens * headDim)
         let values = numbers.floats(tokens * headDim)
@@ -89,7 +91,7 @@ import Testing
 
     /// Between two halves the nearer one, in the middle the even one; beyond all of them the largest.
     @Test func halvesAreRoundedToNearest() {
-        var numbers = TestNumbers(seed: 3)
+        var numbers = SplitMix(seed: 3)
         var values: [Float] = [65504, 65519, 65520, 1e30, -1e30, 0x1p-24, 0x1p-25, 0x1.8p-25]
         for bits in stride(from: UInt16(0), to: 0x7BFF, by: 97) {
             let low = Float(Float16(bitPattern: bits))
@@ -113,7 +115,7 @@ import Testing
     }
 
     @Test func codesHaveAScaleOfTheirOwn() {
-        var numbers = TestNumbers(seed: 4)
+        var numbers = SplitMix(seed: 4)
         for kernels in KernelCalls.all {
             for scale: Float in [1e-20, 1, 1e20] {
                 let values = numbers.floats(40, scale: scale)

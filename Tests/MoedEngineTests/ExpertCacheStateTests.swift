@@ -1,3 +1,4 @@
+import MoedCore
 import MoedEngine
 import TestSupport
 import Testing
@@ -12,7 +13,7 @@ import Testing
         _ cache: inout ExpertCacheState, sweeps: Int, _ flying: inout [ExpertRead],
         choose: (Int, Int) -> [Int]
     ) {
-        var random = SplitMix(state: UInt64(sweeps))
+        var random = SplitMix(seed: UInt64(sweeps))
         for sweep in 0..<sweeps {
             for layer in 0..<Self.layers {
                 let experts = choose(sweep, layer)
@@ -47,7 +48,7 @@ import Testing
         var flying: [ExpertRead] = []
         var cache = ExpertCacheState(
             places: count, staging: 4, layers: Self.layers, perLayer: Self.perLayer, policy: policy)
-        var random = SplitMix(state: UInt64(count))
+        var random = SplitMix(seed: UInt64(count))
         run(&cache, sweeps: 12, &flying) { sweep, _ in
             // Full sweeps, small ones, and full ones again.
             let share = (4..<8).contains(sweep) ? 3 : 16

@@ -47,7 +47,7 @@ import Testing
 
         let alone = try requests.map { try engine.generate([$0], prefillChunk: 512)[0] }
         #expect(alone == together)
-        var random = TestNumbers(seed: 50)
+        var random = SplitMix(seed: 50)
         let order = requests.indices.shuffled(using: &random)
         let shuffled = try engine.generate(order.map { requests[$0] }, prefillChunk: 512)
         #expect(order.indices.map { shuffled[$0] } == order.map { together[$0] })

@@ -71,7 +71,7 @@ import Testing
             var tokens: [TokenID]
             var blocks: [UInt32]
         }
-        var random = TestNumbers(seed: seed)
+        var random = SplitMix(seed: seed)
         func number(_ count: Int) -> Int { Int.random(in: 0..<count, using: &random) }
         var blocks = KVBlocks(count: 24)
         var users: [User] = []

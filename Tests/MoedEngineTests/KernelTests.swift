@@ -1,6 +1,8 @@
+import MoedCore
 import CMoedKernels
 import COpenBLAS
 import Foundation
+import TestSupport
 import Testing
 
 /// Every kernel variant against the scalar one bit by bit, and the scalar one against plain double
@@ -24,7 +26,7 @@ import Testing
     }
 
     @Test(arguments: sizes, [true, false]) func multiply(inputs: Int, bf16: Bool) throws {
-        var numbers = TestNumbers(seed: UInt64(inputs))
+        var numbers = SplitMix(seed: UInt64(inputs))
         for outputs in [1, 16, 40, 137] {
             let weights = numbers.floats(outputs * inputs).map {
                 Float(bitPattern: $0.bitPattern & 0xFFFF_0000)
@@ -61,7 +63,7 @@ import Testing
     }
 
     @Test func multiplyGathersScattersAndKeepsToItsPanels() throws {
-        var numbers = TestNumbers(seed: 5)
+        var numbers = SplitMix(seed: 5)
         let (inputs, outputs) = (19, 50)
         let weights = numbers.floats(inputs * outputs)
         let packed = KernelCalls.packed(weights, outputs: outputs, inputs: inputs, bf16: false)
@@ -90,7 +92,7 @@ import Testing
     /// its order of summation by the shape of the whole product, so a row's bits would depend on its neighbours.
     @Test(arguments: [(33, 128, 300), (5, 512, 129), (96, 1000, 64)])
     func openBLASAgrees(_ rows: Int, _ inputs: Int, _ outputs: Int) throws {
-        var numbers = TestNumbers(seed: 77)
+        var numbers = SplitMix(seed: 77)
         let weights = numbers.floats(outputs * inputs)
         let x = numbers.floats(rows * inputs)
         openblas_set_num_threads(1)
@@ -106,7 +108,7 @@ import Testing
     }
 
     @Test(arguments: sizes) func rmsNorm(_ columns: Int) throws {
-        var numbers = TestNumbers(seed: 3)
+        var numbers = SplitMix(seed: 3)
         let x = numbers.floats(3 * columns, scale: 5)
         let weight = numbers.floats(columns)
         let result = try onAll("\(columns)") { $0.rmsNorm(x, weight, rows: 3, epsilon: 1e-6) }
@@ -121,7 +123,7 @@ import Testing
     }
 
     @Test(arguments: [2, 10, 16, 32, 64, 128]) func rope(_ headDim: Int) throws {
-        var numbers = TestNumbers(seed: 4)
+        var numbers = SplitMix(seed: 4)
         let angles = numbers.floats(headDim / 2, scale: 3)
         let cosine = angles.map { Foundation.cos($0) }
         let sine = angles.map { Foundation.sin($0) }
@@ -138,7 +140,7 @@ import Testing
     }
 
     @Test(arguments: sizes) func siluMul(_ columns: Int) throws {
-        var numbers = TestNumbers(seed: 6)
+        var numbers = SplitMix(seed: 6)
         var gate = numbers.floats(columns + 3, scale: 20)
         gate[0] = -104
         let up = numbers.floats(columns + 3)
@@ -163,7 +165,7 @@ import Testing
     }
 
     @Test(arguments: [1, 7, 8, 16, 33, 128]) func route(_ experts: Int) throws {
-        var numbers = TestNumbers(seed: 8)
+        var numbers = SplitMix(seed: 8)
         let logits = numbers.floats(experts, scale: 4)
         let k = min(8, experts)
         for renormalise in [true, false] {
@@ -192,7 +194,7 @@ import Testing
     }
 
     @Test(arguments: sizes) func combineAndAdd(_ columns: Int) throws {
-        var numbers = TestNumbers(seed: 9)
+        var numbers = SplitMix(seed: 9)
         let y = numbers.floats(5 * columns)
         let weights = numbers.floats(5)
         let sums = try onAll("combine \(columns)") { $0.combine(y, weights) }

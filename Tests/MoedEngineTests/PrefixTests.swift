@@ -69,7 +69,7 @@ import Testing
         let expected = Self.outputs(off.results)
         #expect(Set(expected).count > 8, "the jobs differ")
 
-        var random = TestNumbers(seed: 73)
+        var random = SplitMix(seed: 73)
         for (rows, chunk) in [(512, 512), (512, 7), (40, 16), (64, 33)] {
             let engine = try Self.engine(kv, rows: rows)
             for order in [Array(tasks.indices), tasks.indices.reversed(), tasks.indices.shuffled(using: &random)] {

@@ -1,5 +1,7 @@
+import MoedCore
 import CMoedKernels
 import MoedWeights
+import TestSupport
 import Testing
 
 /// Products of int8 and int4 weights with int8 activations.
@@ -34,7 +36,7 @@ import Testing
     }
 
     @Test(arguments: sizes, formats) func multiply(inputs: Int, _ format: WeightFormat) throws {
-        var numbers = TestNumbers(seed: UInt64(inputs))
+        var numbers = SplitMix(seed: UInt64(inputs))
         for outputs in [5, 16, 137] {
             let weights = numbers.floats(outputs * inputs)
             let matrix = QuantisedMatrix(weights, outputs: outputs, inputs: inputs, format)
@@ -73,7 +75,7 @@ import Testing
     }
 
     @Test(arguments: formats) func gathersScattersAndKeepsToItsPanels(_ format: WeightFormat) throws {
-        var numbers = TestNumbers(seed: 5)
+        var numbers = SplitMix(seed: 5)
         let (inputs, outputs) = (190, 90)
         let matrix = QuantisedMatrix(
             numbers.floats(inputs * outputs), outputs: outputs, inputs: inputs, format)
@@ -100,7 +102,7 @@ import Testing
     /// Close to the product of the floats: the error that codes of 8 bits make on both sides.
     @Test(arguments: [(WeightFormat.int8(group: 64), 0.01), (.int4(group: 64), 0.1)])
     func closeToTheFloats(_ format: WeightFormat, _ limit: Double) throws {
-        var numbers = TestNumbers(seed: 12)
+        var numbers = SplitMix(seed: 12)
         let (inputs, outputs) = (1024, 32)
         let weights = numbers.floats(outputs * inputs)
         let x = numbers.floats(inputs)
@@ -118,7 +120,7 @@ import Testing
     }
 
     @Test(arguments: sizes, WeightFormat.quantGroups) func activations(_ columns: Int, _ group: Int) throws {
-        var numbers = TestNumbers(seed: UInt64(columns))
+        var numbers = SplitMix(seed: UInt64(columns))
         let x = numbers.floats(columns, scale: 7)
         let rows = KernelCalls.all.map { $0.quantise(row: x, group: group) }
         let row = try #require(rows.first)
@@ -146,7 +148,7 @@ import Testing
 
     /// A value that is not finite affects only its quant group and makes the result not finite.
     @Test func activationsThatAreNotFinite() throws {
-        var numbers = TestNumbers(seed: 3)
+        var numbers = SplitMix(seed: 3)
         for bad in [Float.nan, .infinity, -.infinity] {
             var x = numbers.floats(128)
             x[70] = bad

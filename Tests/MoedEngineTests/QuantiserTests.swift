@@ -1,5 +1,7 @@
+import MoedCore
 import CMoedKernels
 import MoedWeights
+import TestSupport
 import Testing
 
 /// Making quantised panels.
@@ -29,7 +31,7 @@ import Testing
     @Test(arguments: formats, [1, 31, 129]) func variantsMakeTheSameBytes(
         _ format: WeightFormat, _ columns: Int
     ) {
-        var numbers = TestNumbers(seed: 21)
+        var numbers = SplitMix(seed: 21)
         for rows in [1, 16] {
             var weights = numbers.floats(rows * columns, scale: 0.05)
             weights[0] = 3
@@ -48,7 +50,7 @@ import Testing
         (WeightFormat.int8(group: 32), 0.0054), (.int8(group: 64), 0.006), (.int8(group: 128), 0.0066),
         (.int4(group: 32), 0.074), (.int4(group: 64), 0.084), (.int4(group: 128), 0.094),
     ]) func errors(_ format: WeightFormat, _ limit: Double) {
-        var numbers = TestNumbers(seed: 9)
+        var numbers = SplitMix(seed: 9)
         let weights = (0..<16 * 1024).map { _ in numbers.floats(12, scale: 0.01).reduce(0, +) }
         let matrix = QuantisedMatrix(weights, outputs: 16, inputs: 1024, format)
         var (off, size) = (0.0, 0.0)

@@ -84,7 +84,7 @@ import Testing
             text: try textSide(rows: rows), limits: Self.limits, maxTokensDefault: nil)
         for (body, field): (JSONValue, String) in [
             (["prompt_ids": [5, 640]], "prompt_ids[1]"),
-            (["messages": [["role": "user", "content": "a <extra>"]]], "messages"),
+            (["messages": [["role": "system", "content": "a <extra>"], ["role": "user", "content": "b"]]], "messages"),
         ] {
             let request = try GenerationRequest(body: body)
             func prepare() throws -> GenerationTask {

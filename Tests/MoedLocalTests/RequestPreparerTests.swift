@@ -116,10 +116,64 @@ import Testing
         #expect(try !prepare(["prompt_ids": [638, 5]]).thinking.startsOpen)
     }
 
-    @Test func aRefusingTemplateIsTheJobsError() {
-        let error = #expect(throws: RequestError.self) {
-            try prepare(["messages": [["role": "wizard", "content": "x"]]])
+    /// A hybrid that may not think at all answers at once, as with `enable_thinking: false`.
+    @Test func aBudgetOfNothingIsAnEmptyThought() throws {
+        for more in [[], [("reasoning", "thinking")]] as [[(String, JSONValue)]] {
+            let members = [("messages", [["role": "user", "content": "Hi"]]), ("thinking_token_budget", 0)] + more
+            let task = try prepare(.object(JSONObject(members)))
+            #expect(prompt(task).hasSuffix(Self.direct))
+            #expect(task.jobClass.mode == .nonThinking && !task.thinking.isEnabled && task.warnings.isEmpty)
         }
-        #expect(error?.code == .templateFailed && error?.message.contains("unknown role: wizard") == true)
+        // The prompt is the caller's own, so the empty thought is injected.
+        let tokens = try prepare(["prompt_ids": [5, 6], "thinking_token_budget": 0])
+        #expect(text.tokenizer.decode(tokens.thinking.injection) == Self.direct)
+        let open = try prepare(["prompt_ids": [5, 638, 198], "thinking_token_budget": 0])
+        #expect(text.tokenizer.decode(open.thinking.injection).contains("Considering the limited time"))
+    }
+
+    /// Tokens asked for, new tokens, tokens reserved, text that is injected.
+    @Test(arguments: [
+        (nil, 2000, 256, "long"), (nil, 400, 100, "long"), (nil, 100, 25, "short"), (nil, 40, 10, "short"),
+        (nil, 6, 0, ""), (0, 400, 0, ""), (60, 400, 60, "long"), (1000, 400, 100, "long"), (30, 400, 30, "short"),
+    ] as [(Int?, Int, Int, String)])
+    func theReserveIsAQuarterAtMost(asked: Int?, max: Int, tokens: Int, kind: String) throws {
+        let wide = RequestPreparer(
+            text: text,
+            limits: EngineLimits(
+                contextLength: 4096, kvTokens: 4096, kvBlockTokens: 32, sequencesMax: 4, rowsPerSweepMax: 64),
+            maxTokensDefault: 100)
+        let task = try prepare(
+            body(
+                "Hi", ("max_tokens", .integer(Int64(max))),
+                ("answer_reserve", asked.map { .integer(Int64($0)) } ?? .null)), with: wide)
+        let reserve = task.thinking.reserve
+        #expect(reserve.tokens == tokens)
+        let injected = text.tokenizer.decode(reserve.injection)
+        #expect(injected == (kind == "short" ? "\n</think>\n\n" : kind.isEmpty ? "" : injected))
+        #expect(injected.contains("Considering") == (kind == "long"))
+        #expect(task.warnings.count == ((asked ?? 0) > max / 4 ? 1 : 0))
+    }
+
+    @Test func theWorkersDefaultsHoldWhereARequestNamesNone() throws {
+        var options = PreparationOptions()
+        options.mode = .nonThinking
+        options.answerReserve = 0
+        let other = RequestPreparer(text: text, limits: preparer.limits, maxTokensDefault: 100, options: options)
+        #expect(try prepare(body(), with: other).jobClass.mode == .nonThinking)
+        #expect(try prepare(body(), with: other).thinking.reserve == .none)
+        #expect(try prompt(prepare(body(), with: other)).hasSuffix(Self.direct))
+        #expect(try prepare(body("Hi /think"), with: other).jobClass.mode == .thinking)
+        #expect(try prepare(body("Hi", ("enable_thinking", true)), with: other).jobClass.mode == .thinking)
+        #expect(try prepare(["prompt_ids": [5, 6]], with: other).jobClass.mode == .thinking)
+    }
+
+    @Test func emptyPromptsAndClampedValuesAreRemarked() throws {
+        #expect(
+            try prepare(body(" \n")).warnings == ["the prompt is empty: messages[0].content has no text"])
+        let capped = try prepare(body("Hi", ("max_tokens", 100_000)))
+        #expect(
+            capped.warnings == [
+                "max_tokens was lowered from 100000 to \(capped.newTokensMax): the context has 256 tokens"
+            ])
     }
 }

@@ -17,18 +17,6 @@ struct RandomScheduleTests {
     }()
     private static let steps = (environment["MOED_PROPERTY_STEPS"].flatMap { Int($0) } ?? 3000) / 4
 
-    /// Repeatable random numbers (SplitMix64).
-    private struct Random: RandomNumberGenerator {
-        var state: UInt64
-        mutating func next() -> UInt64 {
-            state &+= 0x9E37_79B9_7F4A_7C15
-            var z = state
-            z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-            z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-            return z ^ (z >> 31)
-        }
-    }
-
     /// A worker with all leases it has held, current or stale.
     private struct Actor {
         var id: WorkerID
@@ -43,7 +31,7 @@ struct RandomScheduleTests {
     @Test(.heavy, arguments: seeds)
     func theQueueAnswersAsItsModel(seed: UInt64) async throws {
         let queue = try await Queue()
-        var (random, model, actors) = (Random(state: seed), QueueModel(), [Actor]())
+        var (random, model, actors) = (SplitMix(seed: seed), QueueModel(), [Actor]())
         for _ in 0..<3 { actors.append(Actor(id: try await queue.worker(lease: Self.lease))) }
         for step in 0..<Self.steps {
             let index = Int.random(in: 0..<actors.count, using: &random)
@@ -60,7 +48,7 @@ struct RandomScheduleTests {
     }
 
     private func workerStep(
-        _ queue: Queue, _ model: inout QueueModel, _ actor: inout Actor, _ random: inout Random,
+        _ queue: Queue, _ model: inout QueueModel, _ actor: inout Actor, _ random: inout SplitMix,
         _ what: String
     ) async throws {
         // Leases of long ago too: their writes are late.
@@ -107,7 +95,7 @@ struct RandomScheduleTests {
     }
 
     private func otherStep(
-        _ queue: Queue, _ model: inout QueueModel, _ actor: inout Actor, _ random: inout Random,
+        _ queue: Queue, _ model: inout QueueModel, _ actor: inout Actor, _ random: inout SplitMix,
         _ what: String
     ) async throws {
         let database = queue.database

@@ -31,7 +31,20 @@ struct ChatTemplateGoldenTests {
         let cases = try Fixtures.lines(Fixtures.ownGolden.appending(path: "chat-template/chat.jsonl"))
         for record in cases { try Self.expectRecorded(record, template) }
         #expect(cases.count == 108)
-        #expect(cases.filter { $0["text"]?.string == nil }.count == 27)
+        // A chat without messages.
+        #expect(cases.filter { $0["text"]?.string == nil }.count == 9)
+    }
+
+    /// Qwen3 prints the same, except for the words about tools.
+    @Test(.enabled(if: Fixtures.golden != nil, Comment(rawValue: Fixtures.goldenMissing)))
+    func theSampleModelsTemplateBehavesAsQwen3s() throws {
+        let template = try #require(try Self.sampleTemplate())
+        let folder = try #require(Fixtures.golden).appending(path: "chat-template")
+        let cases = try Fixtures.lines(folder.appending(path: "chat.jsonl")).filter {
+            $0["template"] == "hybrid" && $0["tools"] == .null
+        }
+        #expect(cases.count >= 60)
+        for record in cases { try Self.expectRecorded(record, template) }
     }
 
     @Test func theSampleModelsConfigurationHoldsTheTemplate() throws {

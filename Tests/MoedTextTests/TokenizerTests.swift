@@ -46,6 +46,52 @@ struct TokenizerTests {
         #expect(tokenizer.bytes(-1).isEmpty)
     }
 
+    private static let mark: Unicode.Scalar = "\u{F0000}"
+
+    /// A marked text has the ids of its plain text, wherever it stands.
+    @Test(arguments: [
+        "<|im_end|>", "a<|im_end|>", "<|im_end|>b", "<|im_end|><|im_start|>user\nHi", "<<|im_end|>>",
+        "<think>x</think>", "</think", "<|im_end|>\u{338}", "e\u{301}<think>e\u{301}", "<|im_<|im_end|>end|>",
+    ])
+    func markedTokensAreText(text: String) throws {
+        let tokenizer = try SampleTokenizer.load()
+        let marked = tokenizer.marking(text, with: Self.mark) ?? text
+        #expect(tokenizer.encode(marked, mark: Self.mark) == tokenizer.encodePlain(text))
+        let inside = "<|im_start|>\(marked)<|im_end|>"
+        #expect(
+            tokenizer.encode(inside, mark: Self.mark)
+                == tokenizer.encode("<|im_start|>") + tokenizer.encodePlain(text) + [637])
+    }
+
+    @Test func onlyAddedTokensAreMarked() throws {
+        let tokenizer = try SampleTokenizer.load()
+        #expect(tokenizer.marking("a < b <think", with: Self.mark) == nil)
+        #expect(tokenizer.marking("<think>", with: Self.mark, onlySpecial: true) == nil)
+        #expect(tokenizer.marking("<think><|im_end|>", with: Self.mark, onlySpecial: true) != nil)
+    }
+
+    /// Tokens that overlap, begin with the same letters, are searched in the normalised text, or are one character.
+    @Test func tokensOfEveryKindAreMarked() throws {
+        func added(_ id: Int64, _ content: String, _ isNormalized: Bool) -> JSONValue {
+            ["id": .integer(id), "content": .string(content), "normalized": .bool(isNormalized), "special": false]
+        }
+        let json = try SampleTokenizer.json()
+        let extra: [JSONValue] = [
+            added(640, "<ab>", false), added(641, "b>cd", false), added(642, "<ab>c", false),
+            added(643, "\u{E9}!", true), added(644, "\u{B6}", false),
+        ]
+        let tokens = (json["added_tokens"]?.array ?? []) + extra
+        let tokenizer = try SampleTokenizer.load(json.setting(["added_tokens"], to: .array(tokens)))
+        #expect(tokenizer.encode("<ab>cd e\u{301}!").contains(642))
+        #expect(tokenizer.encode("e\u{301}!") == [643])
+        for text in ["<ab>cd", "<ab>", "b>cd", "e\u{301}!", "\u{E9}! <ab>c"] {
+            let marked = try #require(tokenizer.marking(text, with: Self.mark))
+            let ids = tokenizer.encode(marked, mark: Self.mark)
+            #expect(ids == tokenizer.encodePlain(text), "\(text)")
+        }
+        #expect(tokenizer.marking("\u{B6}", with: Self.mark) == nil)
+    }
+
     /// An added token is cut out before normalisation: `>` does not merge with the U+0338 after it.
     @Test func addedTokensAreCutFromTheRawText() throws {
         let tokenizer = try SampleTokenizer.load()
@@ -64,7 +110,7 @@ struct TokenizerTests {
         let letters = Array(
             " \n\r\t'sStTrReEvVmMlLdDſthe,.!<>019٣½²漢字éß\u{A0}\u{85}\u{B}\u{2028}\u{3000}\u{301}\u{200D}😀_-"
                 .unicodeScalars)
-        var random = SeededGenerator(state: 7)
+        var random = SplitMix(seed: 7)
         for _ in 0..<3000 {
             var scalars = String.UnicodeScalarView()
             for _ in 0..<Int.random(in: 1...24, using: &random) {
@@ -90,7 +136,7 @@ struct TokenizerTests {
             0xF900...0xFB50,
             0x1D15E...0x1D16E, 0x11099...0x110BA, 0x2F800...0x2F820,
         ]
-        var random = SeededGenerator(state: 11)
+        var random = SplitMix(seed: 11)
         for _ in 0..<3000 {
             var scalars = String.UnicodeScalarView()
             for _ in 0..<Int.random(in: 1...6, using: &random) {
@@ -117,7 +163,7 @@ struct TokenizerTests {
         for (rank, merge) in try #require(model["merges"]?.array).enumerated() {
             ranks[try #require(merge.array).compactMap(\.string)] = rank
         }
-        var random = SeededGenerator(state: UInt64(length))
+        var random = SplitMix(seed: UInt64(length))
         for letters in ["a", "etaoinshr", "thequickbrownfxjmpsvlazydg"] {
             let word = String((0..<length).compactMap { _ in letters.randomElement(using: &random) })
             var parts = word.map(String.init)
@@ -136,7 +182,7 @@ struct TokenizerTests {
         let byteTokens = try (UInt8.min...UInt8.max).map { byte in
             try #require((0..<TokenID(635)).first { tokenizer.bytes($0) == [byte] })
         }
-        var random = SeededGenerator(state: 3)
+        var random = SplitMix(seed: 3)
         let leads: [UInt8] = [
             0x41, 0x80, 0xBF, 0xC0, 0xC2, 0xDF, 0xE0, 0xA0, 0xED, 0x9F, 0xEF, 0xF0, 0x90, 0xF4, 0x8F, 0xF5,
             0xFF,

@@ -45,7 +45,7 @@ import Testing
 
     /// Random routing with favourites: knowing the future is best, and ours is near the best of the others.
     @Test(arguments: [6, 12, 24, 36]) func skewedRouting(_ capacity: Int) {
-        var random = SplitMix(state: 7)
+        var random = SplitMix(seed: 7)
         let trace = trace(sweeps: 400) { _, layer in
             // Low numbers are the favourites.
             let chosen = (0..<2).map { _ in

@@ -13,6 +13,7 @@ final class ScriptedRunner: JobRunner {
 
     let origin: String?
     let models = ["default"]
+    let requestRoom = RequestRoom.unlimited
     private let state: Mutex<State>
 
     init(room: Int, origin: String? = "test") {

@@ -32,7 +32,7 @@ struct WordTests {
         "Sources/MoedEngine/Loading/Packer.swift": "packs into a buffer",
         "Sources/MoedEngine/Loading/PanelMaker.swift": "calls of the C packers",
         "Sources/MoedEngine/Loading/SyntheticWeights.swift": "fills weights in place",
-        "Sources/MoedEngine/Sampling/LogitScan.swift": "calls of the C scans",
+        "Sources/MoedSampling/LogitScan.swift": "calls of the C scans",
         "Sources/MoedEngine/Streaming/ArrivingExperts.swift": "owner of what is read",
         "Sources/MoedEngine/Streaming/DiskProbe.swift": "reads into expert places",
         "Sources/MoedEngine/Streaming/ExpertCache.swift": "owner of the expert places",

@@ -201,6 +201,10 @@ size_t moed_first_above(const float *_Nonnull x, size_t begin, size_t count, flo
 /* 1 unless some x is infinite or not a number. */
 int moed_all_finite(const float *_Nonnull x, size_t count);
 
+/* The sum of e^((x - top) / temperature) over all x that are numbers, top >= x, temperature > 0. Its relative error is
+   below 1e-10. The order of summation differs from that of sorted values. */
+double moed_sum_of_exponentials(const float *_Nonnull x, size_t count, float top, double temperature);
+
 /* out[i] = source[i * stride] as f32; stride 16 reads one row out of a panel. */
 void moed_widen_bf16(float *_Nonnull out, const uint16_t *_Nonnull source, size_t stride, size_t count);
 void moed_widen_f16(float *_Nonnull out, const uint16_t *_Nonnull source, size_t stride, size_t count);

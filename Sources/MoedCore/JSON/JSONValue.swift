@@ -69,6 +69,12 @@ package struct JSONObject: Sendable, Equatable {
         for (position, member) in members.enumerated() { index[ExactString(member.key)] = position }
     }
 
+    /// The object without its members that are null.
+    package var withoutNulls: JSONObject {
+        guard members.contains(where: { $0.value == .null }) else { return self }
+        return JSONObject(members.compactMap { $0.value == .null ? nil : ($0.key, $0.value) })
+    }
+
     package static func == (left: JSONObject, right: JSONObject) -> Bool { left.members == right.members }
 }
 

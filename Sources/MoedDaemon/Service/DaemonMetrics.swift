@@ -133,7 +133,8 @@ struct DaemonMetrics {
             HostMemory.resident)
         guard let memory else { return [resident] }
         let parts = [
-            ("process", memory.needs.process), ("dense", memory.needs.dense),
+            ("process", memory.needs.process), ("requests", memory.needs.requests),
+            ("dense", memory.needs.dense),
             ("activations", memory.needs.activations), ("kv", memory.keyValues), ("experts", memory.experts),
         ]
         return [

@@ -64,7 +64,11 @@ package struct HostService: Service {
             try await withThrowingDiscardingTaskGroup { group in
                 group.addTask { try await showStatus() }
                 group.addTask { await probeSweepThread() }
-                if let watchdogInterval { group.addTask { await feedWatchdog(watchdogInterval) } }
+                if let watchdogInterval {
+                    group.addTask {
+                        await WatchdogFeeder.feed(every: watchdogInterval, notifier, sources.progress, log)
+                    }
+                }
             }
         }
         guard showsProgress else { return }
@@ -125,25 +129,5 @@ package struct HostService: Service {
             // A cancelled sleep returns at once, and the loop ends.
             try? await Task.sleep(for: .seconds(1))
         }
-    }
-
-    private func feedWatchdog(_ interval: Duration) async {
-        let clock = ContinuousClock()
-        let start = clock.now
-        var policy = WatchdogPolicy(interval: interval)
-        for (name, value) in sources.progress() { policy.watch(name, value: value, at: .zero) }
-        var feeder = WatchdogFeeder(
-            notifier: notifier, policy: policy,
-            read: sources.progress,
-            report: { event in
-                switch event {
-                case .stuck(let loops):
-                    log.critical("watchdog: \(loops.map(\.description).joined(separator: "; "))")
-                case .recovered: log.warning("watchdog: all loops move again")
-                case .notSent(let outcome):
-                    log.error("watchdog: the service manager was not reached: \(outcome)")
-                }
-            })
-        await feeder.run(on: clock, from: start)
     }
 }

@@ -18,9 +18,8 @@ struct StatusService {
                 address, metrics: { metrics.current.all }, health: { metrics.current.health })
             log.info("metrics: http://\(address)/metrics, /healthz")
             return StatusService(serving: Task.detached { await server.run() })
-        } catch where error.isRefusal {
-            throw ConfigurationProblem("status.listen: \(error)")
         } catch {
+            if error.isRefusal { throw ConfigurationProblem("status.listen: \(error)") }
             log.error("status.listen: \(error)")
             report.update { $0.remark = "status.listen: \(error)" }
             return nil

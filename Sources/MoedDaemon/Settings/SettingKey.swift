@@ -142,6 +142,23 @@ package struct SettingKey: Sendable {
     static let generationMaxTokens = SettingKey(
         "generation.max_tokens", "4096",
         "Maximum number of new tokens of a job that names no max_tokens. `0`: the rest of the context.")
+    static let generationAnswerReserve = SettingKey(
+        "generation.answer_reserve", "256",
+        """
+        Tokens that thinking leaves to the answer, at most a quarter of a job's max_tokens. When only these are \
+        left, moed ends the thinking as at a thinking budget. A job's own answer_reserve overrides it. `0`: none.
+        """)
+    static let generationReasoning = SettingKey(
+        "generation.reasoning", "thinking",
+        """
+        Mode of jobs that name none: `thinking` or `non_thinking`. A model with one mode runs all jobs in it.
+        """)
+    static let generationControlTokens = SettingKey(
+        "generation.control_tokens", "text",
+        """
+        Reading of control tokens, such as Qwen's end of a turn, in messages of users and tools. `text`: ordinary \
+        text, so that a document cannot open a new turn. `transformers`: control tokens, as in transformers and vLLM.
+        """)
     static let queuePollInterval = SettingKey(
         "queue.poll_interval", "2s", "Time between two polls of the queue when no notification arrives.")
     static let queueListen = SettingKey(
@@ -204,7 +221,8 @@ package struct SettingKey: Sendable {
         databaseURL, modelPath, modelName, modelServeDefault, modelExperts, modelDense, modelGroup,
         modelPackCache, modelVerify, memoryBudget, engineThreads, engineSlots, engineKVTokens, engineKV,
         enginePrefixCache, engineRowsPerSweep, enginePrefillChunk, engineMaxSweepMS, engineCPU,
-        generationMaxTokens, queuePollInterval, queueListen, queueLease, queueMaxWait, queueClaimMax,
+        generationMaxTokens, generationAnswerReserve, generationReasoning, generationControlTokens,
+        queuePollInterval, queueListen, queueLease, queueMaxWait, queueClaimMax,
         queueCheckpointInterval, queueCheckpointTokens, queueRetention, shutdownGrace, statusListen, logLevel,
     ]
 }

@@ -119,8 +119,23 @@ extension Settings {
             named: reader.choice(.engineCPU, of: ["auto", "scalar", "avx2", "avx512"]))
         let maxTokens = reader.integer(.generationMaxTokens, in: 0...1_000_000)
         model.maxTokensDefault = maxTokens == 0 ? nil : maxTokens
+        model.preparation = preparation(&reader)
         model.isReadyEarly = true
         return model
+    }
+
+    private static func preparation(_ reader: inout SettingReader) -> PreparationOptions {
+        var options = PreparationOptions()
+        options.answerReserve = reader.integer(.generationAnswerReserve, in: 0...1_000_000)
+        options.mode =
+            ReasoningMode(
+                rawValue: reader.choice(.generationReasoning, of: ReasoningMode.allCases.map(\.rawValue)))
+            ?? .thinking
+        options.controlTokens =
+            ControlTokens(
+                rawValue: reader.choice(.generationControlTokens, of: ControlTokens.allCases.map(\.rawValue)))
+            ?? .text
+        return options
     }
 
     private static func queue(_ reader: inout SettingReader) -> Queue {

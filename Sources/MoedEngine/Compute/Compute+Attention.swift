@@ -1,4 +1,5 @@
 import CMoedKernels
+import MoedSampling
 
 extension Compute {
     /// Rows of one sequence in a sweep.

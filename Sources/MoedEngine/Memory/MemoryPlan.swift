@@ -42,22 +42,27 @@ package struct MemoryPlan: Sendable, Equatable {
         package var budget: Int
         /// The process itself: code, tokenizer, heap, stacks.
         package var process: Int
+        /// Request bodies that wait for their preparation, and one that is prepared.
+        package var requests: Int
         /// Weights that are always in memory.
         package var dense: Int
         package var activations: Int
         package var kv: KV
         package var experts: Experts
 
-        package init(budget: Int, process: Int, dense: Int, activations: Int, kv: KV, experts: Experts) {
+        package init(
+            budget: Int, process: Int, requests: Int = 0, dense: Int, activations: Int, kv: KV, experts: Experts
+        ) {
             self.budget = budget
             self.process = process
+            self.requests = requests
             self.dense = dense
             self.activations = activations
             self.kv = kv
             self.experts = experts
         }
 
-        fileprivate var fixed: Int { process + dense + activations }
+        fileprivate var fixed: Int { process + requests + dense + activations }
 
         /// The least budget that a model can run with.
         package var minimum: Int {
@@ -106,6 +111,6 @@ package struct MemoryPlan: Sendable, Equatable {
     package var keyValues: Int { kvBlocks * needs.kv.block }
     /// Bytes of experts in memory, those being read included.
     package var experts: Int { places.map { $0 * needs.experts.place } ?? needs.experts.byteCount }
-    package var total: Int { needs.process + needs.dense + needs.activations + keyValues + experts }
+    package var total: Int { needs.process + needs.requests + needs.dense + needs.activations + keyValues + experts }
     package var isStreamed: Bool { places != nil }
 }

@@ -27,7 +27,9 @@ package struct MemoryBudgetPlan {
         let blocks = { (tokens: Int) in (tokens + needs.kvBlockTokens - 1) / needs.kvBlockTokens }
         let context = min(model.configuration.contextLength, Self.leastContext)
         let all = MemoryPlan.Needs(
-            budget: budget, process: process + Self.heap, dense: model.denseByteCount,
+            budget: budget, process: process + Self.heap,
+            requests: RequestPreparer.memory(context: min(model.configuration.contextLength, kvTokens)),
+            dense: model.denseByteCount,
             activations: needs.activations,
             kv: .init(
                 block: needs.kvBlock,
@@ -58,6 +60,6 @@ package struct MemoryBudgetPlan {
             + "dense weights \(HumanText.bytes(needs.dense)), \(experts) \(HumanText.bytes(plan.experts)), "
             + "keys and values \(HumanText.bytes(plan.keyValues)), "
             + "activations \(HumanText.bytes(needs.activations)), "
-            + "process \(HumanText.bytes(needs.process))"
+            + "requests \(HumanText.bytes(needs.requests)), process \(HumanText.bytes(needs.process))"
     }
 }

@@ -35,6 +35,8 @@ package struct ModelOptions: Sendable, Equatable {
     package var kernels: String?
     /// Maximum number of new tokens of a request that names no `max_tokens`; nil is the rest of the context.
     package var maxTokensDefault: Int?
+    /// Choices for requests that leave them open.
+    package var preparation = PreparationOptions()
     /// True when jobs may run while experts of a pack are still being loaded.
     package var isReadyEarly = false
 

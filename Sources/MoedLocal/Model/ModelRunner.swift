@@ -47,7 +47,8 @@ package struct ModelRunner {
         return ModelRunner(
             engine: engine,
             preparer: RequestPreparer(
-                text: text, limits: engine.limits, maxTokensDefault: options.maxTokensDefault),
+                text: text, limits: engine.limits, maxTokensDefault: options.maxTokensDefault,
+                options: options.preparation),
             summary: InspectText(source).oneLine, batch: layout.batch,
             plan: layout.memory?.plan, memory: layout.memory?.text
         )

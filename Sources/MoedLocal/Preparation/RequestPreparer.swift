@@ -8,14 +8,19 @@ import MoedText
 package struct RequestPreparer: Sendable {
     package let text: TextSide
     /// Longest sequence the engine can hold: the model's context or the KV cache, whichever is smaller.
-    let limits: EngineLimits
+    package let limits: EngineLimits
     /// Maximum number of new tokens of a request that names no `max_tokens`; nil is the rest of the context.
     let maxTokensDefault: Int?
+    package let options: PreparationOptions
 
-    package init(text: TextSide, limits: EngineLimits, maxTokensDefault: Int?) {
+    package init(
+        text: TextSide, limits: EngineLimits, maxTokensDefault: Int?,
+        options: PreparationOptions = PreparationOptions()
+    ) {
         self.text = text
         self.limits = limits
         self.maxTokensDefault = maxTokensDefault
+        self.options = options
     }
 
     /// - Parameters:
@@ -24,48 +29,72 @@ package struct RequestPreparer: Sendable {
     package func prepare(
         _ request: GenerationRequest, job: JobID, model: String, bucket: Int?, seed: UInt64, waited: Duration
     ) throws(RequestError) -> GenerationTask {
-        let requested = requestedMode(of: request)
-        let mode = text.kind.effectiveMode(requested: requested ?? .thinking)
+        let choice = ModeChoice(request, text: text, fallback: options.mode)
+        let mode = choice.mode
         let prompt = try promptTokens(request, mode)
-        let newTokensMax = try newTokens(request, promptTokens: prompt.count)
+        let newTokens = try newTokens(request, promptTokens: prompt.count)
         let tokenizer = text.tokenizer
-        let startsOpen = text.tags.leavesOpen(prompt, tokenizer)
-        let thinks = text.tags.closeID != nil && (startsOpen || mode == .thinking)
         var task = GenerationTask(
             job: job,
             jobClass: JobClass(
-                model: model, mode: mode, bucket: bucket ?? Self.bucket(tokens: prompt.count + newTokensMax)),
-            prompt: prompt, newTokensMax: newTokensMax,
+                model: model, mode: mode,
+                bucket: bucket ?? Self.bucket(tokens: prompt.count + newTokens.count)),
+            prompt: prompt, newTokensMax: newTokens.count,
             makeTextStream: { tokenizer.makeStream(skipSpecial: true) })
         task.sampling = text.defaults.resolve(request, mode: mode, seed: seed)
         task.choices = request.choices
         task.stopIDs = (request.ignoreEOS ? [] : text.endIDs).union(request.stopTokenIDs)
         task.stopStrings = request.stop
-        task.thinking = ThinkingPolicy(
-            isEnabled: thinks, startsOpen: startsOpen, openID: text.tags.openID, closeID: text.tags.closeID,
-            budget: request.thinkingTokenBudget, injection: text.tags.earlyStop)
+        task.thinking = thinking(request, prompt, mode, newTokensMax: newTokens.count)
         task.waited = waited
         task.includesReasoning = request.includeReasoning
-        if let requested, requested != mode {
-            task.warnings.append("the model has no \(requested.rawValue) mode: the job ran in \(mode.rawValue) mode")
-        }
-        if request.thinkingTokenBudget != nil, !thinks {
-            task.warnings.append("thinking_token_budget has no effect: the job ran without thinking")
-        }
+        task.warnings = [
+            choice.warning, budgetWarning(request, task.thinking), newTokens.warning,
+            reserveWarning(request, newTokensMax: newTokens.count), Self.emptyPromptWarning(request),
+        ].compactMap { $0 }
         return task
+    }
+
+    private func thinking(
+        _ request: GenerationRequest, _ prompt: [TokenID], _ mode: ReasoningMode, newTokensMax: Int
+    ) -> ThinkingPolicy {
+        let tags = text.tags
+        let startsOpen = tags.leavesOpen(prompt, text.tokenizer)
+        let isThoughtless = request.thinkingTokenBudget == 0 && !startsOpen && tags.openID != nil
+        var policy = ThinkingPolicy(
+            isEnabled: tags.closeID != nil && (startsOpen || mode == .thinking), startsOpen: startsOpen,
+            openID: tags.openID, closeID: tags.closeID, budget: request.thinkingTokenBudget,
+            injection: isThoughtless ? tags.emptyThought : tags.earlyStop)
+        policy.reserve = AnswerReserve(
+            request.answerReserve ?? options.answerReserve, newTokensMax: newTokensMax, long: tags.earlyStop,
+            short: tags.shortStop)
+        return policy
+    }
+
+    // MARK: Warnings
+
+    private func budgetWarning(_ request: GenerationRequest, _ policy: ThinkingPolicy) -> String? {
+        guard let budget = request.thinkingTokenBudget, budget > 0, !policy.isEnabled else { return nil }
+        return "thinking_token_budget has no effect: the job ran without thinking"
+    }
+
+    private func reserveWarning(_ request: GenerationRequest, newTokensMax: Int) -> String? {
+        let most = AnswerReserve.most(newTokensMax)
+        guard let asked = request.answerReserve, asked > most else { return nil }
+        return "answer_reserve was lowered from \(asked) to \(most), a quarter of max_tokens"
+    }
+
+    private static func emptyPromptWarning(_ request: GenerationRequest) -> String? {
+        guard case .messages(let messages) = request.prompt,
+            let last = messages.lastIndex(where: { $0["role"] == "user" }) ?? messages.indices.last,
+            messages[last]["content"]?.string?.isBlank == true,
+            messages[last]["tool_calls"]?.array?.isEmpty != false
+        else { return nil }
+        return "the prompt is empty: messages[\(last)].content has no text"
     }
 
     /// Smallest b with 2^b ≥ tokens. The queue computes it the same way from its estimate.
     package static func bucket(tokens: Int) -> Int { Int.bitWidth - max(tokens - 1, 0).leadingZeroBitCount }
-
-    /// Mode that the request sets by a parameter, a soft switch or its tokens; nil when it sets none.
-    private func requestedMode(of request: GenerationRequest) -> ReasoningMode? {
-        if let requested = request.mode { return requested }
-        return switch request.prompt {
-        case .messages(let messages): SoftSwitch.mode(in: messages)
-        case .tokens(let ids): text.tags.leavesClosed(ids, text.tokenizer) ? .nonThinking : nil
-        }
-    }
 
     /// Name of the request's field that holds the prompt.
     private func field(of request: GenerationRequest) -> String {
@@ -87,43 +116,19 @@ package struct RequestPreparer: Sendable {
             }
             return ids
         case .messages(let messages):
-            guard let template = text.template else {
-                throw RequestError(
-                    .unsupported, param: "messages", "the checkpoint has no chat template: use prompt_ids")
-            }
             var variables = request.templateVariables
             variables["add_generation_prompt"] = .bool(request.addGenerationPrompt)
             if mode == .nonThinking || variables["enable_thinking"] != nil {
                 variables["enable_thinking"] = .bool(mode == .thinking)
             }
-            do {
-                let ids = text.tokenizer.encode(
-                    try template.render(messages: .array(messages), tools: nil, variables: variables))
-                guard !ids.isEmpty else {
-                    throw RequestError(.invalidValue, param: "messages", "the prompt is empty")
-                }
-                if let bad = ids.first(where: { Int($0) >= text.vocabularySize }) {
-                    throw RequestError(
-                        .invalidValue, param: "messages",
-                        "token id \(bad) of the prompt is not in the model's vocabulary of \(text.vocabularySize)"
-                    )
-                }
-                return ids
-            } catch let error as TextError {
-                // The message names the place, not the file: the job's owner must not see paths of this host.
-                let place = error.place.map { "\($0): " } ?? ""
-                throw RequestError(
-                    .templateFailed, param: "messages",
-                    "the chat template refuses the messages: \(place)\(error.reason)")
-            } catch let error as RequestError {
-                throw error
-            } catch {
-                throw RequestError(.templateFailed, param: "messages", "\(error)")
-            }
+            return try PromptRenderer(text: text, controlTokens: options.controlTokens)
+                .tokens(messages, variables: variables)
         }
     }
 
-    private func newTokens(_ request: GenerationRequest, promptTokens: Int) throws(RequestError) -> Int {
+    private func newTokens(_ request: GenerationRequest, promptTokens: Int) throws(RequestError)
+        -> (count: Int, warning: String?)
+    {
         guard promptTokens < limits.contextLength else {
             throw RequestError(
                 .contextLengthExceeded, param: field(of: request),
@@ -138,7 +143,11 @@ package struct RequestPreparer: Sendable {
                     "\(promptTokens) prompt + \(asked) new tokens do not fit the KV cache of \(limits.kvTokens): "
                         + "raise engine.kv_tokens or lower max_tokens")
             }
-            return asked
+            guard let wanted = request.maxTokens, wanted > asked else { return (asked, nil) }
+            return (
+                asked,
+                "max_tokens was lowered from \(wanted) to \(asked): the context has \(limits.contextLength) tokens"
+            )
         }
         let room = min(contextRest, kvRest)
         guard room > 0 else {
@@ -147,6 +156,6 @@ package struct RequestPreparer: Sendable {
                 "the prompt has \(promptTokens) tokens, the KV cache holds \(limits.kvTokens): raise engine.kv_tokens"
             )
         }
-        return min(room, maxTokensDefault ?? room)
+        return (min(room, maxTokensDefault ?? room), nil)
     }
 }

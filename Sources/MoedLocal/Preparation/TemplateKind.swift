@@ -47,11 +47,17 @@ package struct ThinkTags: Sendable, Equatable {
     let openID: TokenID?
     let closeID: TokenID?
     let earlyStop: [TokenID]
+    /// Ends thinking where the recipe's text is too long.
+    let shortStop: [TokenID]
+    /// The empty thought that the hybrids' template writes when thinking is off.
+    let emptyThought: [TokenID]
 
     init(_ tokenizer: Tokenizer) {
         openID = tokenizer.id(of: Self.open)
         closeID = tokenizer.id(of: Self.close)
         earlyStop = tokenizer.encode(Self.earlyStopText)
+        shortStop = tokenizer.encode("\n\(Self.close)\n\n")
+        emptyThought = tokenizer.encode("\(Self.open)\n\n\(Self.close)\n\n")
     }
 
     /// True when a rendered prompt ends inside a thinking block.

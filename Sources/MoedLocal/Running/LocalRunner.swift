@@ -8,6 +8,10 @@ package final class LocalRunner: JobRunner {
     private struct State {
         /// Jobs not yet submitted to the sweep thread, each with the number of its start.
         var preparing: [JobID: Int] = [:]
+        /// Those of them whose preparation has not begun.
+        var queue = PreparationQueue()
+        /// Bytes of the body that is being prepared.
+        var bytesInPreparation = 0
         var starts = 0
         var events: (@Sendable (RunnerEvent) -> Void)?
         /// Events from before the run.
@@ -20,37 +24,46 @@ package final class LocalRunner: JobRunner {
     package let sweeps: SweepThread
     private let preparation: PreparationThread
     private let state = Mutex(State())
-    private let jobs: AsyncStream<(job: RunnableJob, start: Int)>
-    private let continuation: AsyncStream<(job: RunnableJob, start: Int)>.Continuation
+    private let requestLimits: RequestRoom
+    /// Wakes the preparation after a start.
+    private let wakes: AsyncStream<Void>
+    private let continuation: AsyncStream<Void>.Continuation
 
     /// - Throws: `HostError` when the system has no thread left.
     package init(
         sweeps: SweepThread, preparer: RequestPreparer, origin: String, models: [String]
     ) throws(HostError) {
         self.sweeps = sweeps
-        self.origin = origin
+        self.origin = origin + preparer.options.origin
         self.models = models
         preparation = try PreparationThread(preparer)
-        (jobs, continuation) = AsyncStream.makeStream()
+        requestLimits = preparer.requestRoom
+        (wakes, continuation) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
     }
 
     package var room: Int { state.withLock { max(0, sweeps.snapshot.sequencesFree - $0.preparing.count) } }
 
+    package var requestRoom: RequestRoom {
+        let used = state.withLock { $0.queue.bytes + $0.bytesInPreparation }
+        return RequestRoom(bodyMax: requestLimits.bodyMax, bytes: max(0, requestLimits.bytes - used))
+    }
+
     package func start(_ new: [RunnableJob]) {
-        for job in new {
-            let start = state.withLock { state in
+        state.withLock { state in
+            for job in new {
                 state.starts += 1
                 state.preparing[job.id] = state.starts
-                return state.starts
+                state.queue.append(.init(job: job, start: state.starts))
             }
-            continuation.yield((job, start))
         }
+        continuation.yield()
     }
 
     package func stop(_ ids: [JobID]) {
         // A job is either being prepared or with the sweep thread: it moves under this lock.
         let dropped = state.withLock { state in
             let dropped = ids.filter { state.preparing.removeValue(forKey: $0) != nil }
+            state.queue.remove(Set(dropped))
             sweeps.stop(ids.filter { !dropped.contains($0) })
             return dropped
         }
@@ -59,7 +72,10 @@ package final class LocalRunner: JobRunner {
 
     package func interrupt() {
         let dropped = state.withLock { state in
-            defer { state.preparing = [:] }
+            defer {
+                state.preparing = [:]
+                state.queue = PreparationQueue()
+            }
             return state.preparing.keys.sorted()
         }
         report(dropped)
@@ -91,22 +107,34 @@ package final class LocalRunner: JobRunner {
     }
 
     private func prepare(_ events: @Sendable (RunnerEvent) -> Void) async {
-        for await (job, start) in jobs {
-            // The job was stopped before its preparation began.
-            guard state.withLock({ $0.preparing[job.id] == start }) else { continue }
-            let result = await preparation.prepare(job)
-            let refusal = state.withLock { state -> RequestError? in
-                // The job was stopped during its preparation, and may have been started again.
-                guard state.preparing[job.id] == start else { return nil }
-                state.preparing[job.id] = nil
-                switch result {
-                case .success(let task):
-                    sweeps.submit([task])
-                    return nil
-                case .failure(let error): return error
-                }
-            }
-            if let refusal { events(.refused(job.id, refusal)) }
+        for await _ in wakes {
+            while let entry = takeNext() { await prepare(entry, events) }
         }
+    }
+
+    private func takeNext() -> PreparationQueue.Entry? {
+        state.withLock { state in
+            let entry = state.queue.next()
+            state.bytesInPreparation = entry?.bytes ?? 0
+            return entry
+        }
+    }
+
+    private func prepare(_ entry: PreparationQueue.Entry, _ events: @Sendable (RunnerEvent) -> Void) async {
+        let id = entry.job.id
+        let result = await preparation.prepare(entry.job)
+        let refusal = state.withLock { state -> RequestError? in
+            state.bytesInPreparation = 0
+            // The job was stopped during its preparation, and may have been started again.
+            guard state.preparing[id] == entry.start else { return nil }
+            state.preparing[id] = nil
+            switch result {
+            case .success(let task):
+                sweeps.submit([task])
+                return nil
+            case .failure(let error): return error
+            }
+        }
+        if let refusal { events(.refused(id, refusal)) }
     }
 }

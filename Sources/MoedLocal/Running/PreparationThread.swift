@@ -20,9 +20,7 @@ actor PreparationThread {
     /// A job without a seed is seeded with its id: running it again gives the same answer.
     func prepare(_ job: RunnableJob) -> Result<GenerationTask, RequestError> {
         guard let text = job.body else {
-            return .failure(
-                RequestError(.promptTooLarge, "the request is longer than \(RequestLimit.bodyBytesMax) bytes")
-            )
+            return .failure(preparer.bodyTooLarge)
         }
         let body: JSONValue
         do throws(JSONError) {

@@ -15,6 +15,11 @@ struct AddedToken: Sendable, Equatable {
     var stripsRight: Bool
     /// True when the token is recognised only if no word character touches it.
     var isSingleWord: Bool
+
+    /// True when a mark inside the token keeps it from being found.
+    var isBreakable: Bool {
+        content.unicodeScalars.count > 1 && !content.unicodeScalars.allSatisfy(\.properties.isWhitespace)
+    }
 }
 
 /// Finds added tokens: leftmost first, and the longest of those that start at one position.
@@ -77,6 +82,17 @@ struct AddedTokenFinder: Sendable {
         }
         if done < text.count { pieces.append(.text(done..<text.count)) }
         return pieces
+    }
+
+    /// Places at which a token of at least two characters begins. Tokens of white space do not count.
+    func starts(in text: Span<UInt8>) -> [Int] {
+        guard !isEmpty else { return [] }
+        var places: [Int] = []
+        for at in 0..<text.count where starts[Int(text[at])] {
+            guard let (token, _) = longestMatch(text, at), token.isBreakable else { continue }
+            places.append(at)
+        }
+        return places
     }
 
     private func longestMatch(_ text: Span<UInt8>, _ start: Int) -> (AddedToken, end: Int)? {

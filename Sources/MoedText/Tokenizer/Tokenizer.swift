@@ -11,6 +11,8 @@ package struct Tokenizer: Sendable {
     /// Finds added tokens in the raw text; `normalizedFinder` finds those of the normalised text.
     private let rawFinder: AddedTokenFinder
     private let normalizedFinder: AddedTokenFinder
+    /// Finds the added tokens that the file marks as `special`, in the raw text.
+    private let specialFinder: AddedTokenFinder
 
     /// Reads `tokenizer.json`; `file` is its name in error messages.
     ///
@@ -23,6 +25,8 @@ package struct Tokenizer: Sendable {
         ignoresMerges = source.ignoresMerges
         let raw = source.addedTokens.filter { !$0.isNormalized || !source.normalizes }
         let normalized = source.addedTokens.filter { $0.isNormalized && source.normalizes }
+        let special = source.addedTokens.filter(\.isSpecial)
+        specialFinder = AddedTokenFinder(special, contents: special.map { Array($0.content.utf8) })
         rawFinder = AddedTokenFinder(raw, contents: raw.map { Array($0.content.utf8) })
         normalizedFinder = AddedTokenFinder(
             normalized,
@@ -50,16 +54,19 @@ package struct Tokenizer: Sendable {
 
     /// Token ids of `text`. Added tokens are recognised.
     ///
+    /// - Parameter mark: a character that ``marking(_:with:onlySpecial:)`` put into the text; it is left out of the
+    ///   words. Nil for text without marks.
     /// - Complexity: O(n log n) for any text, near O(n) for text with words.
-    package func encode(_ text: String) -> [TokenID] {
+    package func encode(_ text: String, mark: Unicode.Scalar? = nil) -> [TokenID] {
         let bytes = Array(text.utf8)
+        let mark = mark.map { Array(String($0).utf8) } ?? []
         var output: [TokenID] = []
         output.reserveCapacity(bytes.count / 4 + 8)
         for piece in rawFinder.pieces(of: bytes.span) {
             switch piece {
             case .token(let id): output.append(id)
             case .text(let range):
-                encode(bytes.span.extracting(range), recognising: true, into: &output)
+                encode(bytes.span.extracting(range), recognising: true, mark: mark, into: &output)
             }
         }
         return output
@@ -70,29 +77,89 @@ package struct Tokenizer: Sendable {
         let bytes = Array(text.utf8)
         var output: [TokenID] = []
         output.reserveCapacity(bytes.count / 4 + 8)
-        encode(bytes.span, recognising: false, into: &output)
+        encode(bytes.span, recognising: false, mark: [], into: &output)
         return output
     }
 
-    private func encode(_ raw: Span<UInt8>, recognising: Bool, into output: inout [TokenID]) {
-        guard normalizes, let normalized = Normalization.composed(raw) else {
-            cut(raw, recognising: recognising, into: &output)
-            return
+    /// The text with `mark` behind the first character of each added token, so that `encode` does not recognise it;
+    /// nil when the text has no added token.
+    ///
+    /// - Parameter onlySpecial: leaves added tokens alone that the file does not mark as `special`.
+    package func marking(_ text: String, with mark: Unicode.Scalar, onlySpecial: Bool = false) -> String? {
+        var bytes = Array(text.utf8)
+        var places = (onlySpecial ? specialFinder : rawFinder).starts(in: bytes.span)
+        if !onlySpecial, !normalizedFinder.isEmpty {
+            // These tokens are searched in the normalised text. The tokenizer normalises it in any case.
+            let normalized = Normalization.composed(bytes.span) ?? bytes
+            let found = normalizedFinder.starts(in: normalized.span)
+            if !found.isEmpty {
+                bytes = normalized
+                places = Set(rawFinder.starts(in: bytes.span) + found).sorted()
+            }
         }
-        cut(normalized.span, recognising: recognising, into: &output)
+        guard !places.isEmpty else { return nil }
+        let inserted = Array(String(mark).utf8)
+        var marked: [UInt8] = []
+        marked.reserveCapacity(bytes.count + places.count * inserted.count)
+        var done = 0
+        for place in places {
+            let end = place + UTF8Scalar.decode(bytes.span, at: place).length
+            marked += bytes[done..<end]
+            marked += inserted
+            done = end
+        }
+        return String(decoding: marked + bytes[done...], as: UTF8.self)
     }
 
-    private func cut(_ text: Span<UInt8>, recognising: Bool, into output: inout [TokenID]) {
+    private func encode(
+        _ raw: Span<UInt8>, recognising: Bool, mark: [UInt8], into output: inout [TokenID]
+    ) {
+        guard normalizes, let normalized = Normalization.composed(raw) else {
+            cut(raw, recognising: recognising, mark: mark, into: &output)
+            return
+        }
+        cut(normalized.span, recognising: recognising, mark: mark, into: &output)
+    }
+
+    private func cut(_ text: Span<UInt8>, recognising: Bool, mark: [UInt8], into output: inout [TokenID]) {
         guard recognising, !normalizedFinder.isEmpty else {
-            encodeWords(text, into: &output)
+            encodeWords(text, without: mark, into: &output)
             return
         }
         for piece in normalizedFinder.pieces(of: text) {
             switch piece {
             case .token(let id): output.append(id)
-            case .text(let range): encodeWords(text.extracting(range), into: &output)
+            case .text(let range): encodeWords(text.extracting(range), without: mark, into: &output)
             }
         }
+    }
+
+    private func encodeWords(_ text: Span<UInt8>, without mark: [UInt8], into output: inout [TokenID]) {
+        guard !mark.isEmpty, let rest = Self.removing(mark, from: text) else {
+            encodeWords(text, into: &output)
+            return
+        }
+        // Characters that the mark separated may compose.
+        encode(rest.span, recognising: false, mark: [], into: &output)
+    }
+
+    /// The text without the mark; nil when it has none.
+    private static func removing(_ mark: [UInt8], from text: Span<UInt8>) -> [UInt8]? {
+        var rest: [UInt8] = []
+        var done = 0
+        var at = 0
+        while at + mark.count <= text.count {
+            guard text[at] == mark[0], mark.indices.allSatisfy({ text[at + $0] == mark[$0] }) else {
+                at += 1
+                continue
+            }
+            for index in done..<at { rest.append(text[index]) }
+            at += mark.count
+            done = at
+        }
+        guard done > 0 else { return nil }
+        for index in done..<text.count { rest.append(text[index]) }
+        return rest
     }
 
     private func encodeWords(_ text: Span<UInt8>, into output: inout [TokenID]) {

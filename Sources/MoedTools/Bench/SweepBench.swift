@@ -54,7 +54,7 @@ struct SweepBench {
     private let probe: MachineProbe
     private let repeats: Int
     private let keyValueBytes: Double
-    private var random = BenchRandom(seed: 1)
+    private var random = SplitMix(seed: 1)
     private let show: (String) -> Void
 
     /// - Parameter show: receives the name of each measurement.

@@ -78,7 +78,7 @@ package struct WorkloadReport: Sendable {
                 ]))
         }
         return [
-            "model": .string(model), "threads": .integer(Int64(threads)), "slots": .integer(Int64(sequences)),
+            "model": .string(model), "threads": .integer(Int64(threads)), "sequences": .integer(Int64(sequences)),
             "admissions": .array(admissions), "grouped_over_first_come": ratio.map { .double($0) } ?? .null,
         ]
     }

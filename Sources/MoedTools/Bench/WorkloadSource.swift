@@ -56,7 +56,7 @@ package enum WorkloadJob: Sendable, Equatable {
     ///
     /// - Parameter contextLength: longest sequence. It caps prompts at a quarter and answers at a half of itself.
     package static func mixed(_ count: Int, contextLength: Int, seed: UInt64 = 1) -> [WorkloadJob] {
-        var random = BenchRandom(seed: seed)
+        var random = SplitMix(seed: seed)
         func length(_ least: Int, _ most: Int, among limit: Int) -> Int {
             let high = max(1, min(most, limit))
             let low = min(least, high)

@@ -17,7 +17,7 @@ package struct WorkloadTasks {
 
     /// - Throws: `ConfigurationProblem` naming the job that cannot run.
     package func tasks(_ jobs: [WorkloadJob]) throws -> [GenerationTask] {
-        var random = BenchRandom(seed: 2)
+        var random = SplitMix(seed: 2)
         return try jobs.enumerated().map { index, job in
             do { return try task(job, index, &random) } catch {
                 throw ConfigurationProblem("--workload: job \(index + 1): \(error)")
@@ -25,7 +25,7 @@ package struct WorkloadTasks {
         }
     }
 
-    private func task(_ job: WorkloadJob, _ index: Int, _ random: inout BenchRandom) throws -> GenerationTask
+    private func task(_ job: WorkloadJob, _ index: Int, _ random: inout SplitMix) throws -> GenerationTask
     {
         switch job {
         case .lengths(let prompt, let new, let mode):

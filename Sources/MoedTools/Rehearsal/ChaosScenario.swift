@@ -1,3 +1,4 @@
+import MoedCore
 import MoedHost
 import MoedLocal
 import MoedQueue
@@ -78,12 +79,12 @@ package actor ChaosTrial {
     nonisolated let size: Int
     private(set) var failures: [String] = []
     private(set) var figures: [String] = []
-    private var random: BenchRandom
+    private var random: SplitMix
 
     init(database: RehearsalDatabase, size: Int, seed: UInt64) {
         self.database = database
         self.size = size
-        random = BenchRandom(seed: seed)
+        random = SplitMix(seed: seed)
     }
 
     func failed(_ reason: String) { if failures.count < 20 { failures.append(reason) } }

@@ -22,6 +22,7 @@ final class EchoRunner: JobRunner {
     }
 
     var room: Int { state.withLock { $0.room } }
+    let requestRoom = RequestRoom.unlimited
     func setRoom(_ room: Int) { state.withLock { $0.room = room } }
 
     func start(_ jobs: [RunnableJob]) {

@@ -412,6 +412,7 @@ GROUPS["methods"] = (
         'x'.encode()
         'x'.nothing()
         'x'.upper
+        'x'.upper is lower, d['items'] is lower
         s.upper() == s|upper, s.upper is callable
         """)
 )

@@ -1,6 +1,7 @@
 import Foundation
 import MoedCore
-import MoedEngine
+import MoedSampling
+import TestSupport
 import Testing
 
 @Suite struct SamplerTests {
@@ -141,7 +142,7 @@ import Testing
 
     /// A large top-k takes another path through the selection; the draw is the same.
     @Test func selectionByScanAndBySortAgree() {
-        var numbers = TestNumbers(seed: 11)
+        var numbers = SplitMix(seed: 11)
         let logits = numbers.floats(2000, scale: 6).map { ($0 * 4).rounded() / 4 }
         for position in 0..<300 {
             // Beyond the 256 best, next to nothing is left at this temperature.

@@ -1,6 +1,6 @@
 import CMoedKernels
 import MoedCore
-import MoedEngine
+import MoedSampling
 import Testing
 
 /// Scans of logits beside loops that look at them one by one.
@@ -16,7 +16,7 @@ import Testing
     }
 
     @Test(arguments: [0, 10, 60]) func agreeWithLoops(oddShare: Int) {
-        var random = TestNumbers(seed: UInt64(oddShare) + 1)
+        var random = SplitMix(seed: UInt64(oddShare) + 1)
         for count in 0..<70 {
             let x = row(count, oddShare: oddShare, &random)
             for begin in [0, 1, count / 2, count] where begin <= count {
@@ -40,7 +40,7 @@ import Testing
     }
 
     @Test func greedyAmongMany() {
-        var random = TestNumbers(seed: 5)
+        var random = SplitMix(seed: 5)
         for count in [1, 15, 16, 17, 1000] {
             let x = row(count, oddShare: 5, &random).map { $0 == .infinity ? 0 : $0 }
             let best = x.indices.filter { !x[$0].isNaN }.max { (x[$0], -$0) < (x[$1], -$1) } ?? 0

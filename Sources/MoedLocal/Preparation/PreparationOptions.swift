@@ -1,0 +1,26 @@
+package import MoedCore
+
+/// Reading of control tokens, such as `<|im_end|>`, in the content of messages.
+package enum ControlTokens: String, Sendable, CaseIterable {
+    /// They are ordinary text: a document cannot open a new turn.
+    case text
+    /// They are control tokens, as in transformers.
+    case transformers
+}
+
+/// A worker's choices for requests that leave them open.
+package struct PreparationOptions: Sendable, Equatable {
+    /// Mode of requests that name none.
+    package var mode = ReasoningMode.thinking
+    /// Number of tokens that thinking must leave to the answer; 0 reserves none.
+    package var answerReserve = 256
+    package var controlTokens = ControlTokens.text
+
+    package init() {}
+
+    /// Part of a runner's origin: choices on which prompts depend. Empty for the defaults.
+    var origin: String {
+        (mode == .thinking ? "" : "; \(mode.rawValue) by default")
+            + (controlTokens == .text ? "" : "; control tokens \(controlTokens.rawValue)")
+    }
+}

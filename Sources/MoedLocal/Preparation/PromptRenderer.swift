@@ -1,0 +1,66 @@
+import MoedCore
+import MoedText
+
+/// Turns chat messages into the token ids of a prompt.
+struct PromptRenderer {
+    let text: TextSide
+    let controlTokens: ControlTokens
+
+    /// - Throws: `RequestError` when the template refuses the messages or leaves one out of the prompt.
+    func tokens(_ messages: [JSONValue], variables: JSONObject) throws(RequestError) -> [TokenID] {
+        guard let template = text.template else {
+            throw RequestError(
+                .unsupported, param: "messages", "the checkpoint has no chat template: use prompt_ids")
+        }
+        var marked: MarkedMessages?
+        if controlTokens == .text { marked = try MarkedMessages(messages, tokenizer: text.tokenizer) }
+        let prompt: String
+        do throws(TextError) {
+            prompt = try template.render(
+                messages: .array(marked?.messages ?? messages), tools: nil, variables: variables)
+        } catch {
+            // The message names the place, not the file: the job's owner must not see paths of this host.
+            let place = error.place.map { "\($0): " } ?? ""
+            throw RequestError(
+                .templateFailed, param: "messages",
+                "the chat template refuses the messages: \(place)\(error.reason)")
+        }
+        try checkAllArePrinted(messages, in: prompt, template, variables)
+        return try checked(text.tokenizer.encode(prompt, mark: marked?.mark))
+    }
+
+    /// Renders the messages again with numbers as contents, and looks for the numbers.
+    private func checkAllArePrinted(
+        _ messages: [JSONValue], in prompt: String, _ template: ChatTemplate, _ variables: JSONObject
+    ) throws(RequestError) {
+        let probe = MessageProbe(messages)
+        let missing: [String]
+        do throws(TextError) {
+            missing = probe.missing(
+                in: try template.render(messages: .array(probe.messages), tools: nil, variables: variables))
+        } catch {
+            // The template demands certain contents, so only the prompt itself can be searched.
+            missing = messages.indices.filter { index in
+                guard let content = messages[index]["content"]?.string else { return false }
+                let part = content.split(whereSeparator: \.isWhitespace).last ?? ""
+                return !prompt.contains(part)
+            }.map { "messages[\($0)].content" }
+        }
+        if let name = missing.first {
+            throw RequestError(
+                .templateFailed, param: name, "the chat template leaves \(name) out of the prompt")
+        }
+    }
+
+    private func checked(_ ids: [TokenID]) throws(RequestError) -> [TokenID] {
+        guard !ids.isEmpty else {
+            throw RequestError(.invalidValue, param: "messages", "the prompt is empty")
+        }
+        if let bad = ids.first(where: { Int($0) >= text.vocabularySize }) {
+            throw RequestError(
+                .invalidValue, param: "messages",
+                "token id \(bad) of the prompt is not in the model's vocabulary of \(text.vocabularySize)")
+        }
+        return ids
+    }
+}

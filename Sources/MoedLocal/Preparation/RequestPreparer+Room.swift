@@ -1,0 +1,32 @@
+package import MoedCore
+
+/// Bytes of request bodies: part of the memory plan.
+extension RequestPreparer {
+    /// Bytes of the bodies of all jobs that wait for their preparation. One body of any accepted length always fits.
+    package static let waitingBytes = 16 << 20
+
+    /// Memory of one preparation as a multiple of the body: text, parsed values, prompt, normalised bytes, tokens.
+    private static let copies = 12
+
+    private var bodyBytesMax: Int {
+        RequestLimit.bodyBytes(context: min(limits.contextLength, limits.kvTokens))
+    }
+
+    /// Room of a runner without started jobs.
+    package var requestRoom: RequestRoom { RequestRoom(bodyMax: bodyBytesMax, bytes: Self.waitingBytes) }
+
+    /// Error of a job whose body was not fetched.
+    var bodyTooLarge: RequestError {
+        RequestError(
+            .promptTooLarge,
+            "the request is longer than \(bodyBytesMax) bytes: no prompt of that size fits the context of "
+                + "\(min(limits.contextLength, limits.kvTokens)) tokens; split it")
+    }
+
+    /// Memory that the bodies of a claim and one preparation take at most, in bytes. Rows of a claim exist twice: as
+    /// the server's answer and as text.
+    package static func memory(context tokens: Int) -> Int {
+        let body = RequestLimit.bodyBytes(context: tokens)
+        return 2 * (waitingBytes + body) + copies * body
+    }
+}

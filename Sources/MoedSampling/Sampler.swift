@@ -1,0 +1,32 @@
+package import MoedCore
+
+/// Chooses the next token from a row of logits: a pure function of logits, parameters, history and position.
+package enum Sampler {
+    /// - Parameters:
+    ///   - logits: one per token that may be chosen; penalties are applied to it in place.
+    ///   - history: tokens seen so far; looked at only when a penalty is on.
+    ///   - position: of the token to choose, counted from the first token of the prompt.
+    package static func sample(
+        _ logits: inout MutableSpan<Float>, _ parameters: SamplingParameters, history: TokenHistory,
+        choice: Int,
+        position: Int
+    ) -> TokenID {
+        history.penalise(&logits, parameters)
+        guard parameters.temperature > 0 else { return greedy(logits.span) }
+        let uniform = Philox.uniform(seed: parameters.seed, choice: choice, position: position)
+        return TokenDraw(parameters, uniform: uniform).token(logits.span)
+    }
+
+    /// The highest logit, ties by lower id; 0 when none is a number.
+    package static func greedy(_ logits: Span<Float>) -> TokenID {
+        var best = -Float.infinity
+        var id = 0
+        var start = 0
+        while let index = LogitScan.first(above: best, in: logits, from: start) {
+            best = logits[index]
+            id = index
+            start = index + 1
+        }
+        return TokenID(id)
+    }
+}
