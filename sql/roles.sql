@@ -3,6 +3,7 @@
 --   moed_owner     owns everything in schema moed
 --   moed_worker    what a daemon needs
 --   moed_client    enqueues, reads and cancels the jobs of its own tenant (moed.tenant.db_role)
+--                  The role of the session or of SET ROLE counts, in a SECURITY DEFINER function the function's owner.
 --   moed_operator  sees everything; pauses, cancels, redrives, prunes, sets up tenants and prices
 --   moed_reader    sees everything, changes nothing
 --
@@ -63,11 +64,19 @@ BEGIN
     SELECT format('ALTER ROUTINE %s OWNER TO moed_owner', p.oid::regprocedure)
       FROM pg_proc p WHERE p.pronamespace = 'moed'::regnamespace
     UNION ALL
-    SELECT format('ALTER TYPE %s OWNER TO moed_owner', t.oid::regtype)
-      FROM pg_type t WHERE t.typnamespace = 'moed'::regnamespace AND t.typtype = 'e'
+    SELECT format('ALTER %s %s OWNER TO moed_owner', CASE t.typtype WHEN 'd' THEN 'DOMAIN' ELSE 'TYPE' END, t.oid::regtype)
+      FROM pg_type t WHERE t.typnamespace = 'moed'::regnamespace AND t.typtype IN ('e', 'd')
   LOOP
     EXECUTE statement;
   END LOOP;
+END $$;
+
+-- moed.vacuum_holders() looks at all sessions. Without that right it runs as its caller, who may have it.
+DO $$
+BEGIN
+  IF NOT pg_has_role('moed_owner', 'pg_read_all_stats', 'USAGE') THEN GRANT pg_read_all_stats TO moed_owner; END IF;
+EXCEPTION WHEN insufficient_privilege THEN
+  RAISE NOTICE 'moed.health.oldest_transaction_age is empty for operators until a superuser runs GRANT pg_read_all_stats TO moed_owner and moed migrate --roles is run again';
 END $$;
 
 -- Nobody has a right that is not given below.
@@ -80,38 +89,51 @@ GRANT USAGE ON SCHEMA moed TO moed_worker, moed_client, moed_operator, moed_read
 -- What views and policies call.
 GRANT EXECUTE ON FUNCTION
   moed.json_member, moed.json_text, moed.json_number, moed.json_texts, moed.json_integers, moed.last_message,
-  moed.milliseconds, moed.decay, moed.caller, moed.own_tenant, moed.wait
+  moed.milliseconds, moed.decay, moed.caller, moed.own_tenant, moed.tenant_of_caller, moed.call_stamp, moed.wait, moed.why
   TO moed_worker, moed_client, moed_operator, moed_reader;
 
 GRANT SELECT ON moed.migration, moed.tenant, moed.tenants, moed.tenant_usage, moed.usage_delta, moed.control, moed.job_request
   TO moed_worker;
 GRANT SELECT, INSERT, UPDATE, DELETE ON moed.job_checkpoint TO moed_worker;
 GRANT SELECT, INSERT, UPDATE ON moed.worker, moed.model, moed.job_attempt TO moed_worker;
-GRANT SELECT, UPDATE, DELETE ON moed.job TO moed_worker;
+GRANT SELECT, UPDATE, DELETE ON moed.job, moed.cancel_request TO moed_worker;
 GRANT INSERT ON moed.job_result, moed.token_ledger TO moed_worker;
 GRANT USAGE ON moed.lease_token_seq TO moed_worker;
 -- moed check compares sequences with their tables.
 GRANT SELECT ON ALL SEQUENCES IN SCHEMA moed TO moed_worker, moed_operator, moed_reader;
-GRANT EXECUTE ON FUNCTION moed.wake_idle, moed.fold_usage, moed.prune, moed.expired_message TO moed_worker;
+GRANT EXECUTE ON FUNCTION moed.wake_idle, moed.fold_usage, moed.prune, moed.expired_message, moed.utc TO moed_worker;
 
 GRANT SELECT ON ALL TABLES IN SCHEMA moed TO moed_reader, moed_operator;
 GRANT INSERT, UPDATE ON moed.tenant, moed.model TO moed_operator;
 GRANT UPDATE ON moed.control TO moed_operator;
 GRANT INSERT, UPDATE, DELETE ON moed.price TO moed_operator;
 GRANT DELETE ON moed.batch TO moed_operator;
-GRANT INSERT ON moed.jobs TO moed_operator;
-GRANT EXECUTE ON FUNCTION moed.pause, moed.resume, moed.set_paused, moed.wake_idle, moed.prune, moed.redrive, moed.register_model TO moed_operator;
+-- An UPDATE or DELETE of the view raises an error that names the functions to use.
+GRANT INSERT, UPDATE, DELETE ON moed.jobs TO moed_operator, moed_client;
+GRANT EXECUTE ON FUNCTION moed.pauses, moed.vacuum_holders TO moed_operator, moed_reader, moed_worker;
+GRANT EXECUTE ON FUNCTION moed.pause, moed.resume, moed.set_paused, moed.wake_idle, moed.prune, moed.redrive, moed.redrive_jobs,
+  moed.register_model TO moed_operator;
 
 GRANT SELECT ON
   moed.tenant, moed.tenant_usage, moed.control, moed.model, moed.price, moed.job, moed.job_request, moed.job_result, moed.job_attempt,
   moed.token_ledger, moed.batch, moed.batch_line,
-  moed.jobs, moed.batches, moed.tenants, moed.usage_daily, moed.cost_daily, moed.queue_stats TO moed_client;
+  moed.jobs, moed.batches, moed.tenants, moed.usage_daily, moed.cost_daily, moed.queue_stats, moed.progress TO moed_client;
 GRANT SELECT (id, host, pid) ON moed.worker TO moed_client;
-GRANT INSERT ON moed.jobs TO moed_client;
 GRANT EXECUTE ON FUNCTION
-  moed.enqueue, moed.enqueue_many, moed.import_batch, moed.export_batch, moed.cancel, moed.cancel_batch TO moed_client, moed_operator;
+  moed.enqueue, moed.insert_job, moed.enqueue_many, moed.import_batch, moed.export_batch, moed.cancel, moed.cancel_jobs,
+  moed.cancel_batch
+  TO moed_client, moed_operator;
 
--- These write where their caller may not. All but moed.prune() ask moed.tenant_for() or moed.may_touch() first.
+-- The view before migration 15, kept where views of applications depend on it.
+DO $$
+BEGIN
+  IF to_regclass('moed.jobs_old') IS NOT NULL THEN
+    GRANT SELECT ON moed.jobs_old TO moed_client, moed_operator, moed_reader;
+  END IF;
+END $$;
+
+-- These write where their caller may not. All but moed.prune() ask moed.tenant_for() or moed.may_touch() first, with the
+-- role that their argument caller proves. moed.why() and moed.tenant_of_caller() read only.
 DO $$
 DECLARE
   routine regprocedure;
@@ -119,7 +141,9 @@ BEGIN
   FOR routine IN
     SELECT p.oid FROM pg_proc p
      WHERE p.pronamespace = 'moed'::regnamespace
-       AND p.proname IN ('enqueue', 'enqueue_many', 'jobs_insert', 'import_batch', 'cancel', 'cancel_batch', 'redrive', 'prune')
+       AND (p.proname IN ('enqueue', 'insert_job', 'enqueue_many', 'import_batch', 'cancel', 'cancel_jobs', 'cancel_batch',
+                         'redrive', 'redrive_jobs', 'prune', 'why')
+        OR p.proname = 'vacuum_holders' AND pg_has_role('moed_owner', 'pg_read_all_stats', 'USAGE'))
   LOOP
     EXECUTE format('ALTER FUNCTION %s SECURITY DEFINER', routine);
   END LOOP;
@@ -131,7 +155,7 @@ DECLARE
   rule record;
 BEGIN
   FOR rule IN SELECT * FROM (VALUES
-    ('tenant', 'db_role = (SELECT moed.caller())'),
+    ('tenant', 'id = (SELECT moed.own_tenant())'),
     ('tenant_usage', 'tenant_id = (SELECT moed.own_tenant())'),
     ('usage_delta', NULL),
     -- Names that no worker serves were made up by somebody.
@@ -143,6 +167,7 @@ BEGIN
     ('job_attempt', 'EXISTS (SELECT FROM moed.job j WHERE j.id = job_id)'),
     ('job_result', 'EXISTS (SELECT FROM moed.job j WHERE j.id = job_id)'),
     ('job_checkpoint', NULL),
+    ('cancel_request', NULL),
     ('token_ledger', 'tenant_id = (SELECT moed.own_tenant())'),
     ('batch', 'tenant_id = (SELECT moed.own_tenant())'),
     ('batch_line', 'EXISTS (SELECT FROM moed.batch b WHERE b.id = batch_id)')) AS r(name, client_sees)

@@ -3,6 +3,7 @@ import MoedFront
 import MoedHost
 import MoedLocal
 import MoedQueue
+package import MoedSettings
 import MoedSystemd
 
 /// `moed migrate` and `moed check`.

@@ -5,6 +5,7 @@ import MoedEngine
 import MoedHost
 import MoedLocal
 import MoedQueue
+import MoedSettings
 import MoedSystemd
 import MoedWorker
 import ServiceLifecycle
@@ -15,14 +16,15 @@ package enum Daemon {
     /// Runs until stopped by a signal or, with `drains`, until no job is left.
     ///
     /// - Parameter routingTrace: file that records the use of experts, for `moed replay`; nil records nothing.
+    /// - Returns: exit code of a drain, 0 otherwise.
     /// - Throws: `ConfigurationProblems` for problems that an administrator must fix (exit code 78).
     package static func run(
         _ configuration: Reloading, drains: Bool, showsProgress: Bool, routingTrace: String? = nil
-    ) async throws {
+    ) async throws -> Int32 {
         let settings = try Settings.read(configuration.sources).get()
         Host.ignoreBrokenPipes()
         Host.ignoreHangUps()
-        Host.leaveAtOnceWhenStopped()
+        Host.leaveAtOnceWhenStopped(isInterruption: drains)
         let supervision = SupervisionEnvironment(Host.environment)
         let threshold = LogThreshold(settings.logLevel)
         let log = LogDestination(supervision).logger("moed", threshold)
@@ -55,6 +57,7 @@ package enum Daemon {
         await status?.end()
         notifier.send(.status("Stopped"))
         log.notice("stopped")
+        return drains ? report.current.drainExitCode : 0
     }
 
     /// Options of a run.
@@ -103,7 +106,12 @@ package enum Daemon {
             .init(service: RunnerService(runner: runner, inbox: inbox)),
             .init(service: host, failureTerminationBehavior: .gracefullyShutdownGroup),
         ]
-        services.append(.init(service: reload.into(inbox)))
+        services += [
+            .init(service: StopSignal(report: report)), .init(service: reload.into(inbox)),
+            .init(
+                service: CensusService(
+                    conninfo: settings.database.url, models: settings.served.names, report: report, log: log)),
+        ]
         if settings.queue.listens {
             let listening = ListenService(conninfo: settings.database.url, inbox: inbox, log: log)
             services.append(.init(service: listening))
@@ -116,7 +124,7 @@ package enum Daemon {
         }
         let group = ServiceGroup(
             configuration: .init(
-                services: services, gracefulShutdownSignals: [.sigterm, .sigint], logger: log.onlyErrors))
+                services: services, gracefulShutdownSignals: StopSignal.all, logger: log.onlyErrors))
         try await group.run()
     }
 

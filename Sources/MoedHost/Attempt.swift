@@ -29,4 +29,13 @@ package final class Attempt<Value: Sendable>: Sendable {
         }
         return nil
     }
+
+    /// Runs work that a cancelled task leaves.
+    ///
+    /// - Throws: the error of the work, or `CancellationError`.
+    package static func cancellable(_ body: @escaping @Sendable () async throws -> Value) async throws -> Value {
+        let value = try await Attempt(body).value(every: .seconds(1)) { !Task.isCancelled }
+        guard let value else { throw CancellationError() }
+        return value
+    }
 }

@@ -77,8 +77,12 @@ package enum Host {
     ///
     /// Without a handler the first process of a container ignores these signals. The service group installs its own
     /// handlers later.
-    package static func leaveAtOnceWhenStopped() {
-        for number in [SIGTERM, SIGINT] { signal(number) { _ in _exit(0) } }
+    ///
+    /// - Parameter isInterruption: true exits with 128 + the signal's number, false with 0.
+    package static func leaveAtOnceWhenStopped(isInterruption: Bool) {
+        for number in [SIGTERM, SIGINT] {
+            if isInterruption { signal(number) { _exit(128 + $0) } } else { signal(number) { _ in _exit(0) } }
+        }
     }
 
     /// Ignores SIGHUP until a service handles it: a hang-up or a request to reload does not end the process.

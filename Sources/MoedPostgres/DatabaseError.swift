@@ -57,6 +57,10 @@ package struct DatabaseError: Error, Sendable, Equatable, CustomStringConvertibl
         }
     }
 
+    /// True when a lock of another transaction ended the statement, which waited longer than `lock_timeout` or in a
+    /// circle. The connection is sound, and a later call may succeed.
+    package var isHeldUp: Bool { ["55P03", "40P01"].contains(sqlState) }
+
     /// True when a new connection is needed.
     package var isConnectionLost: Bool { code == .connectionLost }
 

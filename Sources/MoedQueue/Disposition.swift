@@ -7,6 +7,9 @@ package enum Disposition: Sendable, Equatable {
     case already
     /// The lease was lost; nothing was written.
     case stale
+    /// Another transaction locks the job's row, or a table or row that the statement needs. Nothing was written. The
+    /// lease still holds; a later call may succeed.
+    case locked
     /// PostgreSQL cannot store the values, e.g. a text beyond a gigabyte. Nothing was written, and repeating does not
     /// help.
     case refused(DatabaseError)

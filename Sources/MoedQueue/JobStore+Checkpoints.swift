@@ -17,6 +17,19 @@ package struct JobCheckpoint: Sendable, Equatable {
     }
 }
 
+/// Jobs that continue after a checkpoint.
+package struct CheckpointAnswer: Sendable, Equatable {
+    /// Jobs whose pieces were written.
+    package var written: Set<JobID> = []
+    /// Jobs whose row another transaction locks. Their pieces must be written later.
+    package var locked: Set<JobID> = []
+
+    package init(written: Set<JobID> = [], locked: Set<JobID> = []) {
+        self.written = written
+        self.locked = locked
+    }
+}
+
 extension JobStore {
     /// Appends to the checkpoints of running jobs, fenced by the lease.
     ///
@@ -24,21 +37,31 @@ extension JobStore {
     ///
     /// - Parameter computedBy: origin of the tokens: model and number formats, on which they depend beside the request.
     ///   Pieces of another origin are overwritten.
-    /// - Returns: ids of the jobs that continue. The others were cancelled, are past their deadline or belong to
-    ///   another worker.
+    /// - Returns: the jobs that continue. The others were cancelled, are past their deadline or belong to another
+    ///   worker.
     package func checkpoint(
         _ checkpoints: [JobCheckpoint], computedBy: String
-    ) async throws(QueueError) -> Set<JobID> {
-        var held: Set<JobID> = []
+    ) async throws(QueueError) -> CheckpointAnswer {
+        var answer = CheckpointAnswer()
         var rest = checkpoints[...]
         while !rest.isEmpty {
-            let result = try await query(
-                Self.checkpoint(Array(rest.prefix(Self.rowsPerStatementMax)), computedBy))
+            let batch = Array(rest.prefix(Self.rowsPerStatementMax))
             rest = rest.dropFirst(Self.rowsPerStatementMax)
-            held.formUnion(
-                try await decode(result) { row throws(DatabaseError) in JobID(try row.value("id")) })
+            do throws(QueueError) {
+                let result = try await query(Self.checkpoint(batch, computedBy))
+                for (job, isWritten) in try await decode(
+                    result,
+                    { row throws(DatabaseError) in
+                        (JobID(try row.value("id")), try row.value("is_written", as: Bool.self))
+                    })
+                {
+                    if isWritten { answer.written.insert(job) } else { answer.locked.insert(job) }
+                }
+            } catch where error.isHeldUp {
+                answer.locked.formUnion(batch.map(\.lease.job))
+            }
         }
-        return held
+        return answer
     }
 
     private static func checkpoint(_ batch: [JobCheckpoint], _ computedBy: String) -> SQL {

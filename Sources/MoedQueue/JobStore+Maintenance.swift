@@ -1,67 +1,54 @@
 package import MoedCore
 import MoedPostgres
 
-/// Result of a rescue.
-package struct RescueReport: Sendable, Equatable {
-    /// Number of workers declared dead.
-    package var workers = 0
-    /// Number of jobs returned to the queue.
-    package var requeued = 0
-    /// Number of jobs without attempts left, ended as failed with `worker_lost`.
-    package var failed = 0
-    /// Number of jobs ended as cancelled, because their cancellation was requested.
-    package var cancelled = 0
-
-    package init(workers: Int = 0, requeued: Int = 0, failed: Int = 0, cancelled: Int = 0) {
-        self.workers = workers
-        self.requeued = requeued
-        self.failed = failed
-        self.cancelled = cancelled
-    }
-}
-
-/// Result of a round of maintenance.
-package struct MaintenanceReport: Sendable, Equatable {
-    package var rescue = RescueReport()
-    /// Number of scheduled jobs that became queued.
-    package var promoted = 0
-    /// Number of jobs that ended because their deadline passed before they ran.
-    package var expired = 0
-    /// Number of jobs that ended because no worker ever registered their model.
-    package var refused = 0
-
-    package init() {}
-}
-
-/// Maintenance, which any worker may do at any time; two workers may do it at once.
+/// Maintenance, which any worker may do at any time; two workers may do it at once. Locked rows are skipped.
 extension JobStore {
-    /// Does the maintenance that is due. One statement checks it first, because usually nothing is due.
+    /// Steps that have something to do; usually none. `prune` is not among them: the worker's retention decides.
     ///
     /// Jobs of workers that stopped over an hour ago are not checked: a daemon calls `rescue` itself at its start.
-    package func maintain() async throws(QueueError) -> MaintenanceReport {
+    package func dueMaintenance() async throws(QueueError) -> [MaintenanceStep] {
         let result = try await query(
             """
             SELECT EXISTS (SELECT FROM moed.worker WHERE stopped_at IS NULL AND expires_at < clock_timestamp())
                    OR EXISTS (SELECT FROM moed.worker w CROSS JOIN LATERAL (SELECT \(Self.runningOfWorker) LIMIT 1) j
                                WHERE w.stopped_at > clock_timestamp() - interval '1 hour') AS rescue,
                    EXISTS (SELECT FROM moed.job WHERE state = 'scheduled' AND run_at <= clock_timestamp()) AS promote,
-                   EXISTS (SELECT FROM moed.usage_delta) AS fold,
+                   EXISTS (SELECT FROM moed.usage_delta) AS usage,
                    EXISTS (SELECT FROM moed.job WHERE expires_at <= clock_timestamp() AND finished_at IS NULL
                                                   AND state IN ('queued', 'scheduled')) AS expire,
-                   EXISTS (SELECT FROM moed.model m CROSS JOIN LATERAL (SELECT \(Self.queued) LIMIT 1) j
-                            WHERE m.registered_at IS NULL) AS refuse
+                   EXISTS (SELECT FROM (SELECT FROM moed.job q WHERE q.state = 'queued' AND q.model_id = 0
+                             ORDER BY q.model_id, q.mode, q.bucket, q.tenant_id, -q.priority, q.id LIMIT 1) AS first)
+                     AS models,
+                   EXISTS (SELECT FROM moed.cancel_request) AS cancel
             """)
-        let due = try await decodeOne(result) { row throws(DatabaseError) in
-            try ["rescue", "promote", "fold", "expire", "refuse"].map { name throws(DatabaseError) -> Bool in
-                try row.value(name)
+        return try await decodeOne(result) { row throws(DatabaseError) in
+            var due: [MaintenanceStep] = []
+            for step in MaintenanceStep.allCases where step != .prune {
+                if try row.value(step.rawValue) { due.append(step) }
             }
+            return due
         }
+    }
+
+    /// Does one step.
+    package func maintain(_ step: MaintenanceStep) async throws(QueueError) -> MaintenanceReport {
         var report = MaintenanceReport()
-        if due[0] { report.rescue = try await rescue() }
-        if due[1] { report.promoted = try await promote() }
-        if due[2] { try await foldUsage() }
-        if due[3] { report.expired = try await expire() }
-        if due[4] { report.refused = try await failUnknownModels() }
+        switch step {
+        case .rescue: report.rescue = try await rescue()
+        case .promote: report.promoted = try await promote()
+        case .usage: try await foldUsage()
+        case .expire: report.expired = try await expire()
+        case .models: (report.resolved, report.refused) = try await resolveModels()
+        case .cancel: report.cancelled = try await cancelRequested()
+        case .prune: break
+        }
+        return report
+    }
+
+    /// Does all steps that are due, one after another. The first error ends it.
+    package func maintain() async throws(QueueError) -> MaintenanceReport {
+        var report = MaintenanceReport()
+        for step in try await dueMaintenance() { report.add(try await maintain(step)) }
         return report
     }
 
@@ -70,31 +57,25 @@ extension JobStore {
     private static let runningOfWorker: SQL =
         "FROM moed.job q WHERE q.state = 'running' AND q.leased_by = w.id AND q.lease_token >= w.first_token"
 
-    /// Jobs `q` queued for the model `m`, in the order of the index. A join would read all queued jobs.
-    private static let queued: SQL = """
-        FROM moed.job q WHERE q.state = 'queued' AND q.model_id = m.id
-         ORDER BY q.model_id, q.mode, q.bucket, q.tenant_id, -q.priority, q.id
-        """
-
-    /// Key of the advisory lock of `rescue`: "mres" in ASCII.
-    private static let rescueKey: Int64 = 0x6D72_6573
+    /// Maximum number of jobs that a step tries to lock. An open transaction may lock any number, and each costs some
+    /// microseconds.
+    private static let triedMax = 100_000
 
     /// Declares workers dead whose lease has expired, and takes their jobs back.
     ///
     /// A crash may be another job's fault. The first one costs a job an attempt. The second one puts it into bucket −1,
-    /// where it runs alone. A crash there ends it once its attempts are used up.
+    /// where it runs alone. A crash there ends it once its attempts are used up. Two workers may rescue at once: each
+    /// skips the rows that the other one holds.
     package func rescue() async throws(QueueError) -> RescueReport {
         let takeBack = SQL(.takeBack, [.value(10 * Self.rowsPerStatementMax)])
-        var report = RescueReport()
         do {
-            report = try await connection.transaction { connection in
-                let lock = try connection.query(
-                    "SELECT pg_try_advisory_xact_lock(\(Self.rescueKey)) AS taken")
-                guard try lock.rows.first?.value("taken") == true else { return RescueReport() }
+            return try await connection.transaction { connection in
                 let workers = try connection.query(
                     """
-                    UPDATE moed.worker SET stopped_at = clock_timestamp(), idle = false
-                     WHERE stopped_at IS NULL AND expires_at < clock_timestamp()
+                    UPDATE moed.worker w SET stopped_at = clock_timestamp(), idle = false
+                     WHERE w.id = ANY (ARRAY(
+                       SELECT d.id FROM moed.worker d
+                        WHERE d.stopped_at IS NULL AND d.expires_at < clock_timestamp() FOR UPDATE SKIP LOCKED))
                     """)
                 var report = RescueReport(workers: workers.affected)
                 for row in try connection.query(takeBack).rows {
@@ -113,7 +94,6 @@ extension JobStore {
         } catch {
             throw QueueError(.database, "\(error)")
         }
-        return report
     }
 
     /// Moves scheduled jobs that are due into the state queued.
@@ -122,8 +102,11 @@ extension JobStore {
         let result = try await query(
             """
             WITH due AS MATERIALIZED (
-              SELECT id FROM moed.job WHERE state = 'scheduled' AND run_at <= clock_timestamp()
-               ORDER BY run_at LIMIT \(Self.rowsPerStatementMax) FOR UPDATE SKIP LOCKED
+              SELECT n.id FROM (
+                SELECT id FROM moed.job WHERE state = 'scheduled' AND run_at <= clock_timestamp()
+                 ORDER BY run_at LIMIT \(Self.triedMax)) w
+                JOIN moed.job n ON n.id = w.id AND n.state::text = 'scheduled'
+               LIMIT \(Self.rowsPerStatementMax) FOR UPDATE OF n SKIP LOCKED
             ), moved AS (UPDATE moed.job j SET state = 'queued' FROM due WHERE j.id = due.id RETURNING j.id),
             woken AS (SELECT moed.wake_idle() FROM moved LIMIT 1)
             SELECT (SELECT count(*) FROM moved) AS jobs, (SELECT count(*) FROM woken) AS woken
@@ -131,11 +114,29 @@ extension JobStore {
         return try await decodeOne(result) { row throws(DatabaseError) in try row.value("jobs") }
     }
 
-    /// Fails queued jobs that name a model which no worker ever registered.
-    /// - Returns: number of failed jobs.
-    package func failUnknownModels() async throws(QueueError) -> Int {
-        let result = try await query(SQL(.failUnknownModels, [.value(Self.rowsPerStatementMax)]))
-        return try await decodeOne(result) { row throws(DatabaseError) in try row.value("jobs") }
+    /// Looks up names of models that no worker had registered when the jobs were enqueued. Jobs fail whose name is
+    /// still unknown.
+    /// - Returns: numbers of jobs that got their model, and of failed ones.
+    package func resolveModels() async throws(QueueError) -> (found: Int, failed: Int) {
+        let result = try await query(SQL(.resolveModels, [.value(Self.rowsPerStatementMax)]))
+        return try await decodeOne(result) { row throws(DatabaseError) in
+            (try row.value("found"), try row.value("failed"))
+        }
+    }
+
+    /// Cancels waiting jobs with a request, and deletes requests of jobs that have ended or are gone.
+    /// - Returns: number of cancelled jobs.
+    package func cancelRequested() async throws(QueueError) -> Int {
+        let result = try await query(SQL(.cancelWaiting, [.value(Self.rowsPerStatementMax)]))
+        let cancelled = try await decodeOne(result) { row throws(DatabaseError) -> Int in try row.value("jobs") }
+        _ = try await query(
+            """
+            DELETE FROM moed.cancel_request c WHERE c.id = ANY (ARRAY(
+              SELECT r.id FROM moed.cancel_request r
+               WHERE NOT EXISTS (SELECT FROM moed.job j WHERE j.id = r.job_id AND j.finished_at IS NULL)
+               ORDER BY r.id LIMIT \(10 * Self.rowsPerStatementMax) FOR UPDATE SKIP LOCKED))
+            """)
+        return cancelled
     }
 
     /// Deletes jobs that ended longer ago than `age`, the oldest first; their token account stays.
@@ -154,9 +155,12 @@ extension JobStore {
         let result = try await query(
             """
             WITH late AS MATERIALIZED (
-              SELECT id, lease_token, expires_at FROM moed.job
-               WHERE expires_at <= clock_timestamp() AND finished_at IS NULL AND state IN ('queued', 'scheduled')
-               ORDER BY expires_at LIMIT \(Self.rowsPerStatementMax) FOR UPDATE SKIP LOCKED
+              SELECT n.id, n.lease_token, n.expires_at FROM (
+                SELECT id FROM moed.job
+                 WHERE expires_at <= clock_timestamp() AND finished_at IS NULL AND state IN ('queued', 'scheduled')
+                 ORDER BY expires_at LIMIT \(Self.triedMax)) w
+                JOIN moed.job n ON n.id = w.id AND n.state::text IN ('queued', 'scheduled')
+               LIMIT \(Self.rowsPerStatementMax) FOR UPDATE OF n SKIP LOCKED
             ), moved AS (
               UPDATE moed.job j SET state = 'failed', finished_at = clock_timestamp()
                 FROM late l WHERE j.id = l.id RETURNING j.id
@@ -178,10 +182,11 @@ extension JobStore {
     package func toBeStopped(_ worker: WorkerID) async throws(QueueError) -> [JobID] {
         let result = try await query(
             """
-            SELECT id FROM moed.job
-             WHERE state = 'running' AND leased_by = \(worker.rawValue)
-               AND lease_token >= (SELECT first_token FROM moed.worker WHERE id = \(worker.rawValue))
-               AND (cancel_requested_at IS NOT NULL OR expires_at <= clock_timestamp()) ORDER BY id
+            SELECT j.id FROM moed.job j
+             WHERE j.state = 'running' AND j.leased_by = \(worker.rawValue)
+               AND j.lease_token >= (SELECT first_token FROM moed.worker WHERE id = \(worker.rawValue))
+               AND (j.cancel_requested_at IS NOT NULL OR j.expires_at <= clock_timestamp()
+                    OR EXISTS (SELECT FROM moed.cancel_request r WHERE r.job_id = j.id)) ORDER BY j.id
             """)
         return try await decode(result) { row throws(DatabaseError) in JobID(try row.value("id")) }
     }

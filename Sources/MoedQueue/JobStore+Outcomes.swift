@@ -5,7 +5,8 @@ extension JobStore {
     /// Writes answers: state, result, row of the token ledger and attempt of each in one statement, fenced by the
     /// lease.
     ///
-    /// - Returns: disposition of each, in order. Repeating the call after an unknown outcome is safe.
+    /// - Returns: disposition of each, in order. Repeating the call after an unknown outcome is safe. Jobs whose row is
+    ///   locked are left out and the others written.
     package func complete(_ completions: [JobCompletion]) async throws(QueueError) -> [Disposition] {
         try await settle(completions, as: [.succeeded], Self.completion)
     }
@@ -44,8 +45,13 @@ extension JobStore {
     /// cancelled. Jobs past their deadline end as failed with `expired`.
     package func release(_ releases: [JobRelease]) async throws(QueueError) -> [Disposition] {
         let dispositions = try await settle(releases, as: [.released, .cancelled, .failed], Self.returned)
-        if dispositions.contains(.committed) { _ = try await query("SELECT moed.wake_idle()") }
+        if dispositions.contains(.committed) { try await wakeIdle() }
         return dispositions
+    }
+
+    /// Notifies idle workers. Held up by a lock, it is left out: workers poll as well.
+    private func wakeIdle() async throws(QueueError) {
+        do throws(QueueError) { _ = try await query("SELECT moed.wake_idle()") } catch where error.isHeldUp {}
     }
 
     private static func returned(_ batch: [JobRelease]) -> SQL {
@@ -94,7 +100,8 @@ extension JobStore {
     }
 
     /// Writes one portion. When the statement fails because of its values, the portion is halved until the item at
-    /// fault is alone. The other items are written.
+    /// fault is alone. The other items are written. A statement that a lock ends is not repeated here: each attempt may
+    /// wait for `lockTimeout`.
     private func settle<Item: AttemptEnd>(
         _ portion: ArraySlice<Item>, _ outcomes: [AttemptOutcome], _ statement: ([Item]) -> SQL
     ) async throws(QueueError) -> [Disposition] {
@@ -103,6 +110,7 @@ extension JobStore {
         do throws(QueueError) {
             result = try await query(statement(batch))
         } catch {
+            if error.isHeldUp { return batch.map { _ in .locked } }
             // A revoked right or a read-only server is not the answer's fault: the answer is written later.
             guard let reason = error.database, reason.isAboutValues else { throw error }
             guard batch.count > 1 else { return [.refused(reason)] }
@@ -115,28 +123,33 @@ extension JobStore {
                 JobLease(job: JobID(try row.value("id")), token: try row.value("lease_token"))
             })
         let rest = batch.map(\.lease).filter { !committed.contains($0) }
-        let already = rest.isEmpty ? [] : try await settled(rest, as: outcomes)
-        return batch.map { item in
-            committed.contains(item.lease) ? .committed : already.contains(item.lease) ? .already : .stale
-        }
+        let others = rest.isEmpty ? [:] : try await dispositions(of: rest, outcomes)
+        return batch.map { committed.contains($0.lease) ? .committed : others[$0.lease] ?? .stale }
     }
 
-    /// Leases among these whose attempts ended in one of the outcomes. A separate statement sees the rows for which a
-    /// repeated statement had to wait.
-    private func settled(
-        _ leases: [JobLease], as outcomes: [AttemptOutcome]
-    ) async throws(QueueError) -> Set<JobLease> {
+    /// Dispositions of leases that a statement did not write: `already` when the attempt ended in one of the outcomes,
+    /// `locked` when the lease still holds. A separate statement sees the rows that were locked before.
+    private func dispositions(
+        of leases: [JobLease], _ outcomes: [AttemptOutcome]
+    ) async throws(QueueError) -> [JobLease: Disposition] {
         let result = try await query(
             """
-            SELECT a.job_id, a.lease_token FROM moed.job_attempt a
-              JOIN unnest(\(SQLArray(leases.map(\.job.rawValue))), \(SQLArray(leases.map(\.token))))
+            SELECT l.job_id, l.lease_token, a.job_id IS NOT NULL AS is_settled
+              FROM unnest(\(SQLArray(leases.map(\.job.rawValue))), \(SQLArray(leases.map(\.token))))
                 AS l(job_id, lease_token)
-                ON l.job_id = a.job_id AND l.lease_token = a.lease_token
-             WHERE a.outcome = ANY (\(SQLArray(outcomes.map(\.rawValue))))
+              LEFT JOIN moed.job_attempt a
+                ON a.job_id = l.job_id AND a.lease_token = l.lease_token
+               AND a.outcome = ANY (\(SQLArray(outcomes.map(\.rawValue))))
+              LEFT JOIN moed.job j
+                ON j.id = l.job_id AND j.lease_token = l.lease_token AND j.state::text = 'running'
+             WHERE a.job_id IS NOT NULL OR j.id IS NOT NULL
             """)
-        return Set(
-            try await decode(result) { row throws(DatabaseError) in
-                JobLease(job: JobID(try row.value("job_id")), token: try row.value("lease_token"))
-            })
+        let found = try await decode(result) { row throws(DatabaseError) in
+            (
+                lease: JobLease(job: JobID(try row.value("job_id")), token: try row.value("lease_token")),
+                disposition: try row.value("is_settled") ? Disposition.already : .locked
+            )
+        }
+        return Dictionary(found.map { ($0.lease, $0.disposition) }) { first, _ in first }
     }
 }

@@ -19,7 +19,7 @@ package struct WorkerRegistration: Sendable {
     }
 }
 
-/// State of a daemon that it reports at every beat.
+/// State of a daemon that it reports with every renewal of its lease.
 package struct WorkerBeat: Sendable {
     /// Time from now until the lease expires.
     package var lease: Duration
@@ -29,40 +29,81 @@ package struct WorkerBeat: Sendable {
     package var tokensPerSecond: Double
     /// Status line for people.
     package var status: String
+    /// A lower bound of the lease tokens of its jobs, from `firstToken(of:)`; nil leaves the stored one.
+    package var firstToken: Int64?
 
     package init(
-        lease: Duration, idle: Bool, running: Int = 0, tokensPerSecond: Double = 0, status: String = ""
+        lease: Duration, idle: Bool, running: Int = 0, tokensPerSecond: Double = 0, status: String = "",
+        firstToken: Int64? = nil
     ) {
         self.lease = lease
         self.idle = idle
         self.running = running
         self.tokensPerSecond = tokensPerSecond
         self.status = status
+        self.firstToken = firstToken
     }
 }
 
 extension JobStore {
-    /// Adds a worker and registers its models.
+    /// Adds a worker. Of its models, it serves those that are registered; see `registerModels`.
     package func registerWorker(_ worker: WorkerRegistration) async throws(QueueError) -> WorkerID {
         let result = try await query(
             """
-            WITH named AS (
-              INSERT INTO moed.model (name, registered_at)
-              SELECT DISTINCT n, clock_timestamp() FROM unnest(\(SQLArray(worker.models.map { $0.withoutNUL }))) AS n
-              ON CONFLICT (name) DO UPDATE
-                 SET registered_at = coalesce(moed.model.registered_at, excluded.registered_at)
-              RETURNING id
-            )
             INSERT INTO moed.worker (host, pid, version, models, expires_at)
             SELECT \(worker.host), \(worker.pid), \(worker.version),
-                   ARRAY(SELECT id FROM named ORDER BY 1),
+                   ARRAY(SELECT m.id FROM moed.model m WHERE m.registered_at IS NOT NULL
+                            AND m.name = ANY (\(SQLArray(worker.models.map { $0.withoutNUL }))) ORDER BY m.id),
                    clock_timestamp() + make_interval(secs => \(seconds(worker.lease)))
             RETURNING id
             """)
         return try await decodeOne(result) { row throws(DatabaseError) in WorkerID(try row.value("id")) }
     }
 
-    /// Renews the lease.
+    /// Registers the names of a worker's models that are new, each by a statement of its own.
+    ///
+    /// A name that another transaction is adding or changing is left for a later call.
+    ///
+    /// - Returns: true when all names are registered.
+    package func registerModels(_ worker: WorkerID, _ models: [String]) async throws(QueueError) -> Bool {
+        let names = models.map { $0.withoutNUL }
+        for name in try await unregistered(names) {
+            do throws(QueueError) {
+                _ = try await query(
+                    """
+                    WITH known AS (
+                      UPDATE moed.model SET registered_at = clock_timestamp() WHERE id = (
+                        SELECT m.id FROM moed.model m
+                         WHERE m.name = \(name) AND m.registered_at IS NULL FOR UPDATE SKIP LOCKED))
+                    INSERT INTO moed.model (name, registered_at)
+                    SELECT \(name), clock_timestamp()
+                     WHERE NOT EXISTS (SELECT FROM moed.model m WHERE m.name = \(name))
+                    ON CONFLICT (name) DO NOTHING
+                    """)
+            } catch where error.isHeldUp {
+                continue
+            }
+        }
+        _ = try await query(
+            """
+            UPDATE moed.worker w SET models = k.ids FROM (
+              SELECT ARRAY(SELECT m.id FROM moed.model m WHERE m.registered_at IS NOT NULL
+                              AND m.name = ANY (\(SQLArray(names))) ORDER BY m.id) AS ids) AS k
+             WHERE w.id = \(worker.rawValue) AND w.models <> k.ids
+            """)
+        return try await unregistered(names).isEmpty
+    }
+
+    private func unregistered(_ names: [String]) async throws(QueueError) -> [String] {
+        let result = try await query(
+            """
+            SELECT DISTINCT n AS name FROM unnest(\(SQLArray(names))) AS n
+             WHERE NOT EXISTS (SELECT FROM moed.model m WHERE m.name = n AND m.registered_at IS NOT NULL)
+            """)
+        return try await decode(result) { row throws(DatabaseError) in try row.value("name") }
+    }
+
+    /// Renews the lease. The statement reads and writes only the worker's own row.
     ///
     /// - Returns: false when the worker was declared dead: it has lost its jobs and must register again. An expired
     ///   lease of a worker that nobody declared dead is renewed.
@@ -73,14 +114,25 @@ extension JobStore {
                SET expires_at = clock_timestamp() + make_interval(secs => \(seconds(beat.lease))),
                    seen_at = clock_timestamp(), idle = \(beat.idle), running = \(Int32(clamping: beat.running)),
                    tokens_per_second = \(beat.tokensPerSecond), status = \(beat.status.withoutNUL),
-                   first_token = coalesce(
-                     (SELECT min(j.lease_token) FROM moed.job j
-                       WHERE j.state = 'running' AND j.leased_by = \(worker.rawValue)
-                         AND j.lease_token >= moed.worker.first_token),
-                     pg_sequence_last_value('moed.lease_token_seq'), 0)
+                   first_token = greatest(first_token, \(beat.firstToken ?? 0))
              WHERE id = \(worker.rawValue) AND stopped_at IS NULL
             """)
         return result.affected == 1
+    }
+
+    /// A lower bound of the lease tokens of the jobs that this worker runs, and of all later claims. It is read on the
+    /// connection of the claims, so that no claim is under way.
+    package func firstToken(of worker: WorkerID) async throws(QueueError) -> Int64 {
+        let result = try await query(
+            """
+            SELECT coalesce(
+                     (SELECT min(j.lease_token) FROM moed.job j
+                       WHERE j.state = 'running' AND j.leased_by = \(worker.rawValue)
+                         AND j.lease_token >= (
+                           SELECT w.first_token FROM moed.worker w WHERE w.id = \(worker.rawValue))),
+                     pg_sequence_last_value('moed.lease_token_seq'), 0) AS token
+            """)
+        return try await decodeOne(result) { row throws(DatabaseError) in try row.value("token") }
     }
 
     /// Leases of all jobs that this worker runs according to the database, also below its `first_token`. The statement

@@ -7,6 +7,9 @@ package import MoedPostgres
 package struct JobStore: Sendable {
     /// Maximum number of jobs that one statement settles, claims or moves, so that none takes long.
     package static let rowsPerStatementMax = 1000
+    /// Maximum time that a statement of a worker waits for a lock. Statements skip locked rows; a table or an index
+    /// entry may still be locked.
+    package static let lockTimeout = Duration.milliseconds(500)
     /// Number of bytes of text after which a statement takes no more rows; PostgreSQL accepts less than a gigabyte.
     package static let bytesPerStatementMax = 16 << 20
 
@@ -17,8 +20,23 @@ package struct JobStore: Sendable {
     package static func connect(conninfo: String, applicationName: String = "moed") async throws(QueueError)
         -> JobStore
     {
-        let settings = ConnectionSettings(conninfo: conninfo, applicationName: applicationName)
-        return JobStore(
+        var settings = ConnectionSettings(conninfo: conninfo, applicationName: applicationName)
+        settings.lockTimeout = Self.lockTimeout
+        return try await connect(settings)
+    }
+
+    /// Connects for renewals of the lease alone: each must end well within a lease.
+    package static func connectForLease(
+        conninfo: String, lease: Duration
+    ) async throws(QueueError) -> JobStore {
+        var settings = ConnectionSettings(conninfo: conninfo, applicationName: "moed lease")
+        settings.lockTimeout = Self.lockTimeout
+        settings.statementTimeout = min(settings.statementTimeout, max(lease / 8, .seconds(1)))
+        return try await connect(settings)
+    }
+
+    private static func connect(_ settings: ConnectionSettings) async throws(QueueError) -> JobStore {
+        JobStore(
             connection: try await queueing { () async throws(DatabaseError) in
                 let connection = try await Connection.connect(settings)
                 try await connection.configure(Self.session)

@@ -30,6 +30,8 @@ package struct Migration: Sendable, Equatable {
         Migration(version: 11, name: "m0011_compatibility", PackageResources.m0011_compatibility_sql),
         Migration(version: 12, name: "m0012_attempts", PackageResources.m0012_attempts_sql, worksSince: 11),
         Migration(version: 13, name: "m0013_readable", PackageResources.m0013_readable_sql, worksSince: 11),
+        Migration(version: 14, name: "m0014_locks", PackageResources.m0014_locks_sql, worksSince: 11),
+        Migration(version: 15, name: "m0015_clients", PackageResources.m0015_clients_sql, worksSince: 11),
     ]
 
     /// Roles, grants and row security. The script runs after the migrations where roles are wanted. It may run again at

@@ -2,17 +2,24 @@ package import MoedPostgres
 
 /// Migrates the schema `moed` to the version of this program.
 package struct Migrator: Sendable {
-    /// Key of the advisory lock under which migrations run: "moed" in ASCII.
-    private static let lockKey: Int64 = 0x6D6F_6564
+    /// Time that a statement waits for a lock. Everybody else's statements wait behind it meanwhile, so it is short.
+    private static let lockTimeout = "500ms"
+    /// Pause between two attempts to get all locks.
+    private static let pause = Duration.seconds(1)
     /// Oldest server version that has `security_invoker` views.
     private static let serverVersionMin = 150_000
 
     private let connection: Connection
     private let migrations: [Migration]
+    private let patience: Duration
 
-    package init(connection: Connection, migrations: [Migration] = Migration.all) {
+    /// - Parameter patience: time for attempts to get all locks, against other migrators and open transactions.
+    package init(
+        connection: Connection, migrations: [Migration] = Migration.all, patience: Duration = .seconds(30)
+    ) {
         self.connection = connection
         self.migrations = migrations
+        self.patience = patience
     }
 
     /// Opens a migrator with a connection of its own.
@@ -41,9 +48,32 @@ package struct Migrator: Sendable {
     /// - Parameter roles: true also creates the roles and grants their rights (`Migration.roles`). A schema with roles
     ///   gets them after every migration in any case, to cover new tables.
     package func apply(roles: Bool = false, dryRun: Bool = false) async throws(QueueError) -> [Migration] {
+        let start = ContinuousClock.now
+        while true {
+            do throws(QueueError) {
+                return try await applyOnce(roles: roles, dryRun: dryRun)
+            } catch {
+                guard error.isHeldUp || Self.isCreatedMeanwhile(error) else { throw error }
+                guard ContinuousClock.now - start < patience else { throw await heldUp(error) }
+                // A cancelled task ends the sleep; the next attempt throws or succeeds.
+                try? await Task.sleep(for: Self.pause)
+            }
+        }
+    }
+
+    /// True when another migrator created the schema at the same time.
+    private static func isCreatedMeanwhile(_ error: QueueError) -> Bool {
+        error.database?.sqlState == "42P06" || error.database?.constraint == "pg_namespace_nspname_index"
+    }
+
+    private func applyOnce(roles: Bool, dryRun: Bool) async throws(QueueError) -> [Migration] {
         try await attempt { connection in
             if let problem = try SchemaCheck.owner(connection, handsOver: roles) { throw problem }
-            try connection.query("SELECT pg_advisory_xact_lock(\(Self.lockKey))")
+            try connection.query("SELECT set_config('lock_timeout', \(Self.lockTimeout), true)")
+            // Clients cannot take this lock.
+            if try self.schemaExists(connection) {
+                try connection.query("LOCK TABLE moed.migration IN SHARE ROW EXCLUSIVE MODE")
+            }
             var pending = try self.pending(connection)
             let needsRoles = try roles || (!pending.isEmpty && self.hasRoles(connection))
             for migration in pending {
@@ -69,6 +99,27 @@ package struct Migrator: Sendable {
             if dryRun { throw RolledBack(pending: pending) }
             return pending
         }
+    }
+
+    /// The error with the oldest transactions that hold locks on tables of the schema.
+    private func heldUp(_ error: QueueError) async -> QueueError {
+        let holders = try? await attempt { connection in
+            try connection.query(
+                """
+                SELECT string_agg(format('pid %s of %s since %s', h.pid, h.usename, h.since), ', ') AS holders FROM (
+                  SELECT DISTINCT a.pid, a.usename, a.xact_start AS since FROM pg_locks l
+                    JOIN pg_class c ON c.oid = l.relation AND c.relnamespace = to_regnamespace('moed')
+                    JOIN pg_stat_activity a ON a.pid = l.pid
+                   WHERE l.granted AND a.datname = current_database() AND a.pid <> pg_backend_pid()
+                     AND a.xact_start < clock_timestamp() - interval '1 s'
+                   ORDER BY a.xact_start LIMIT 5) AS h
+                """
+            ).rows.first?.optional("holders", as: String.self)
+        }
+        guard let holders else { return error }
+        var result = error
+        result.message += "; open transactions: \(holders): end them, for example with pg_terminate_backend(pid)"
+        return result
     }
 
     /// Checks that the database has exactly the schema of this program.
@@ -124,6 +175,7 @@ package struct Migrator: Sendable {
                            ('tenant', 'SELECT'), ('tenants', 'SELECT'), ('tenant_usage', 'SELECT'),
                            ('usage_delta', 'SELECT'), ('control', 'SELECT'),
                            ('job', 'SELECT, UPDATE, DELETE'), ('job_request', 'SELECT'),
+                           ('cancel_request', 'SELECT, UPDATE, DELETE'),
                            ('job_checkpoint', 'SELECT, INSERT, UPDATE, DELETE'), ('job_result', 'INSERT'),
                            ('job_attempt', 'SELECT, INSERT, UPDATE'), ('token_ledger', 'INSERT'),
                            ('lease_token_seq', 'USAGE'), ('migration', 'SELECT')) AS w(name, rights)

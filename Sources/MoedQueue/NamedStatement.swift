@@ -39,17 +39,20 @@ package struct NamedStatement: Sendable {
 
 extension NamedStatement {
     static let backlog = NamedStatement("backlog", PackageResources.backlog_sql)
+    static let cancelWaiting = NamedStatement("cancel_waiting", PackageResources.cancel_waiting_sql)
+    static let census = NamedStatement("census", PackageResources.census_sql)
     static let checkpoint = NamedStatement("checkpoint", PackageResources.checkpoint_sql)
     static let claim = NamedStatement("claim", PackageResources.claim_sql)
     static let complete = NamedStatement("complete", PackageResources.complete_sql)
     static let endAttempt = NamedStatement("end_attempt", PackageResources.end_attempt_sql)
-    static let failUnknownModels = NamedStatement(
-        "fail_unknown_models", PackageResources.fail_unknown_models_sql)
+    static let leftover = NamedStatement("leftover", PackageResources.leftover_sql)
+    static let resolveModels = NamedStatement("resolve_models", PackageResources.resolve_models_sql)
     static let takeBack = NamedStatement("take_back", PackageResources.take_back_sql)
 
     /// The statements of all files.
     package static let all = [
-        backlog, checkpoint, claim, complete, endAttempt, failUnknownModels, takeBack,
+        backlog, cancelWaiting, census, checkpoint, claim, complete, endAttempt, leftover, resolveModels,
+        takeBack,
     ]
 
     private static let types: [String: UInt32] = [

@@ -46,8 +46,22 @@ package struct QueueError: Error, Sendable, Equatable, CustomStringConvertible {
     package var isRetryable: Bool { database?.isRetryable ?? false }
     /// True when the server answered and refused a statement.
     package var isAnswered: Bool { database.map { !$0.isConnectionLost && $0.sqlState != nil } ?? false }
+    /// True when another transaction's lock ended the statement; see `DatabaseError.isHeldUp`.
+    package var isHeldUp: Bool { database?.isHeldUp ?? false }
     package var isConnectionLost: Bool { database?.isConnectionLost ?? false }
     package var description: String { message }
+}
+
+/// Runs a queue operation that another transaction's lock may only delay.
+///
+/// - Returns: nil when a lock ended the statement; a later call may succeed.
+package func unlessHeldUp<R>(_ body: () async throws(QueueError) -> R) async throws(QueueError) -> R? {
+    do throws(QueueError) {
+        return try await body()
+    } catch {
+        guard error.isHeldUp else { throw error }
+        return nil
+    }
 }
 
 /// Runs database calls and converts their errors to `QueueError`.

@@ -10,6 +10,7 @@ package final class JobClaimer {
     private let policy: ClassPolicy
     private var backlog = KnownBacklog()
     private var currentClass: JobClass?
+    private var heldUp = OutageLog()
     /// Job classes that yielded no jobs in this round after a fresh poll.
     private var exhausted: Set<JobClass> = []
 
@@ -67,8 +68,21 @@ package final class JobClaimer {
         return .claimed(jobClass, claimed.count)
     }
 
-    /// Claims until the runner has no free capacity or the queue has no claimable jobs.
+    /// Claims until the runner has no free capacity or the queue has no claimable jobs. A statement that a lock of
+    /// another transaction ends is repeated in the next round.
     package func claim(_ store: any WorkerStore) async throws(QueueError) {
+        do throws(QueueError) {
+            try await claimAll(store)
+            if heldUp.ended(at: state.now) != nil { log.notice("claims: the lock is gone") }
+        } catch {
+            guard error.isHeldUp else { throw error }
+            if heldUp.failed("\(error)", at: state.now) {
+                log.warning("claims: another transaction locks a table: \(error)")
+            }
+        }
+    }
+
+    private func claimAll(_ store: any WorkerStore) async throws(QueueError) {
         exhausted = []
         var isFresh = false
         while state.runner.room > 0 {

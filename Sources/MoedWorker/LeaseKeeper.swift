@@ -3,32 +3,31 @@ import MoedCore
 import MoedHost
 package import MoedQueue
 
-/// Registers a worker, renews its lease, and releases jobs whose claim lost its answer.
+/// Registers a worker and its models, reacts to the loss of its lease, and releases jobs whose claim lost its answer.
 package final class LeaseKeeper {
     private static let reconcileEvery = Duration.seconds(30)
 
     private let state: WorkerState
-    private let report: WorkerReport
+    private let lease: WorkerLease
     private let log: Logger
-    /// Start of the last confirmed renewal request. The worker counts its lease from this time.
-    private var renewedAt = Duration.zero
     private var nextReconciliation = Duration.zero
-    private var wasIdle = false
+    private var areModelsRegistered = true
 
-    package init(_ state: WorkerState, report: WorkerReport, log: Logger) {
+    package init(_ state: WorkerState, lease: WorkerLease, log: Logger) {
         self.state = state
-        self.report = report
+        self.lease = lease
         self.log = log
     }
 
-    /// True when the runner has free capacity. The worker then wants to be notified of new jobs.
-    private var isIdle: Bool { state.runner.room > 0 }
+    /// True when three quarters of the lease are over. The claiming task then renews it too: the other task may have
+    /// no connection.
+    package var isUrgent: Bool { lease.isUrgent }
 
-    /// True when the idle state in the database differs from the runner's.
-    package var hasChanged: Bool { isIdle != wasIdle }
-
-    /// True when three quarters of the lease are over. The renewal then precedes all other writes.
-    package var isUrgent: Bool { state.now - renewedAt >= state.settings.lease * 3 / 4 }
+    /// Wakes the renewing task when the worker became idle or busy.
+    package func noteState() {
+        lease.note(running: state.jobs.count)
+        if lease.hasChanged { lease.wake.signal() }
+    }
 
     /// Schedules a comparison of leases after a new connection.
     package func connected() { nextReconciliation = state.now }
@@ -36,45 +35,74 @@ package final class LeaseKeeper {
     package func register(_ store: any WorkerStore) async throws(QueueError) {
         guard state.worker == nil else { return }
         let asked = state.now
-        state.worker = try await store.registerWorker(
+        let worker = try await store.registerWorker(
             WorkerRegistration(
                 host: Host.name, pid: Host.processID, version: Version.text, models: state.runner.models,
                 lease: state.settings.lease))
-        renewedAt = asked
-        _ = try await store.rescue()
+        state.worker = worker
+        areModelsRegistered = false
+        lease.registered(worker, at: asked)
+        try await registerModels(store)
+        do throws(QueueError) {
+            _ = try await store.rescue()
+        } catch {
+            // Maintenance tries it again.
+            if error.isConnectionLost { throw error }
+            log.warning("rescue at the start: \(error)")
+        }
+    }
+
+    /// Registers the worker's model names. A name that another transaction is adding is tried again at the next call.
+    package func registerModels(_ store: any WorkerStore) async throws(QueueError) {
+        guard !areModelsRegistered, let worker = state.worker else { return }
+        let models = state.runner.models
+        let areRegistered = try await unlessHeldUp { () async throws(QueueError) in
+            try await store.registerModels(worker, models)
+        }
+        areModelsRegistered = areRegistered ?? false
+        if !areModelsRegistered {
+            log.warning("the names \(models) are not all registered: another transaction is adding one")
+        }
     }
 
     package func unregister(_ store: any WorkerStore) async throws(QueueError) {
         guard let worker = state.worker else { return }
         try await store.unregister(worker)
         state.worker = nil
+        lease.ended()
     }
 
-    /// Renews the lease.
-    ///
-    /// A worker that was declared dead stops its jobs and registers again. Finished results are still written: the
-    /// lease tokens decide whether the database accepts them.
+    /// Reads a lower bound of the lease tokens for the next renewal.
+    package func readFirstToken(_ store: any WorkerStore) async throws(QueueError) {
+        guard let worker = state.worker else { return }
+        if let token = try await unlessHeldUp({ () async throws(QueueError) in
+            try await store.firstToken(of: worker)
+        }) {
+            lease.note(firstToken: token)
+        }
+    }
+
+    /// Renews the lease on the claiming task's connection.
     ///
     /// - Returns: true when the worker became idle: it was not notified of jobs enqueued before.
     package func beat(_ store: any WorkerStore) async throws(QueueError) -> Bool {
-        guard let worker = state.worker else { return false }
-        let becameIdle = isIdle && !wasIdle
-        wasIdle = isIdle
-        let asked = state.now
-        let current = report.current
-        let beat = WorkerBeat(
-            lease: state.settings.lease, idle: isIdle, running: state.jobs.count,
-            tokensPerSecond: current.tokensPerSecond, status: current.status)
-        if try await store.beat(worker, beat) {
-            renewedAt = asked
-        } else {
+        lease.note(running: state.jobs.count)
+        try await readFirstToken(store)
+        let renewal = try await unlessHeldUp { () async throws(QueueError) in try await lease.renew(store) }
+        try await settleLoss(store)
+        return renewal == .renewed(becameIdle: true)
+    }
+
+    /// Registers anew after the worker was declared dead, and stops its jobs. Finished results are still written: the
+    /// lease tokens decide whether the database accepts them.
+    package func settleLoss(_ store: any WorkerStore) async throws(QueueError) {
+        if lease.takeLoss() {
             log.warning(
                 "this worker was declared dead: its \(state.jobs.count) jobs are others' now; registering again")
             state.runner.stop(state.jobs.takeLeases().map(\.job))
             state.worker = nil
-            try await register(store)
         }
-        return becameIdle
+        try await register(store)
     }
 
     /// Releases jobs that the database assigns to this worker and that this worker does not know.
@@ -84,7 +112,8 @@ package final class LeaseKeeper {
     package func releaseUnknown(_ store: any WorkerStore) async throws(QueueError) {
         guard let worker = state.worker, state.now >= nextReconciliation else { return }
         let owned = state.jobs.owned
-        let unknown = try await store.leases(of: worker).filter { !owned.contains($0) }
+        let leases = try await unlessHeldUp { () async throws(QueueError) in try await store.leases(of: worker) }
+        let unknown = (leases ?? []).filter { !owned.contains($0) }
         if !unknown.isEmpty {
             log.notice("released \(unknown.count) jobs whose claim was answered by nobody")
             _ = try await store.release(unknown.map { JobRelease(lease: $0) })

@@ -1,5 +1,6 @@
 package import Logging
 import MoedCore
+import MoedHost
 package import MoedQueue
 import ServiceLifecycle
 
@@ -41,7 +42,7 @@ package struct ListenService: Service {
         var backoff = Backoff()
         while !Task.isCancelled {
             do {
-                let listener = try await connect()
+                let listener = try await Attempt.cancellable(connect)
                 backoff.reset()
                 if listener.isPooled {
                     log.warning(

@@ -8,15 +8,16 @@ import Synchronization
 
 /// The queue's side of a worker: it opens one connection after another and runs rounds of work on each.
 ///
-/// One task does all the work. Without a connection, jobs continue in the runner and their results wait here.
-/// Separate classes handle leases, claims, outcomes and maintenance: ``LeaseKeeper``, ``JobClaimer``,
-/// ``OutcomeWriter``, ``QueueMaintenance``.
+/// One task does all the work but for the renewal of the lease (``LeaseTask``). Without a connection, jobs continue in
+/// the runner and their results wait here. Separate classes handle leases, claims, outcomes and maintenance:
+/// ``LeaseKeeper``, ``JobClaimer``, ``OutcomeWriter``, ``QueueMaintenance``.
 package actor QueueService: Service {
     private static let lastingConnection = Duration.seconds(30)
     /// Maximum time for an interrupted runner to return its jobs.
     private static let returnTimeMax = Duration.seconds(10)
 
     private let connect: @Sendable () async throws -> any WorkerStore
+    private let renewal: LeaseTask
     private let runner: any JobRunner
     private let inbox: Inbox
     private let progress: ProgressCounter
@@ -39,11 +40,11 @@ package actor QueueService: Service {
     ///   - inbox: receives the runner's events and the queue's notifications.
     ///   - progress: advances with every round; the watchdog reads it.
     ///   - modelName: name of the model in the stored chat-completion objects.
-    ///   - connect: opens a connection to the queue; nil opens one with `settings.conninfo`.
+    ///   - connections: nil opens connections with `settings.conninfo`.
     package init(
         settings: WorkerSettings, runner: any JobRunner, inbox: Inbox, progress: ProgressCounter,
         surroundings: Surroundings, modelName: String,
-        connect: (@Sendable () async throws -> any WorkerStore)? = nil
+        connections: Connections? = nil
     ) {
         self.runner = runner
         self.inbox = inbox
@@ -51,17 +52,42 @@ package actor QueueService: Service {
         report = surroundings.report
         notifier = surroundings.notifier
         log = surroundings.log
-        let conninfo = settings.conninfo
-        self.connect =
-            connect ?? {
-                try await JobStore.connect(conninfo: conninfo, applicationName: "moed")
-            }
+        let connections = connections ?? Connections(settings)
+        connect = connections.queue
         let state = WorkerState(settings: settings, runner: runner, modelName: modelName)
         self.state = state
-        lease = LeaseKeeper(state, report: report, log: log)
+        let workerLease = WorkerLease(
+            length: settings.lease, runner: runner, report: report, clock: state.clock)
+        lease = LeaseKeeper(state, lease: workerLease, log: log)
+        renewal = LeaseTask(
+            lease: workerLease, interval: settings.beatInterval,
+            connect: connections.lease, inbox: inbox, log: log)
         claimer = JobClaimer(state, report: report, log: log)
-        outcomes = OutcomeWriter(state, log: log)
+        outcomes = OutcomeWriter(state, report: report, log: log)
         maintenance = QueueMaintenance(state, report: report, log: log)
+    }
+
+    /// The ways to open a worker's two connections.
+    package struct Connections: Sendable {
+        let queue: @Sendable () async throws -> any WorkerStore
+        let lease: @Sendable () async throws -> any LeaseStore
+
+        /// - Parameter lease: opens the connection for renewals of the lease.
+        package init(
+            queue: @escaping @Sendable () async throws -> any WorkerStore,
+            lease: @escaping @Sendable () async throws -> any LeaseStore
+        ) {
+            self.queue = queue
+            self.lease = lease
+        }
+
+        init(_ settings: WorkerSettings) {
+            self.init(
+                queue: { try await JobStore.connect(conninfo: settings.conninfo, applicationName: "moed") },
+                lease: {
+                    try await JobStore.connectForLease(conninfo: settings.conninfo, lease: settings.lease)
+                })
+        }
     }
 
     /// Receivers of a worker's reports: its status, the service manager and the log.
@@ -79,7 +105,11 @@ package actor QueueService: Service {
 
     package func run() async throws {
         await withGracefulShutdownHandler {
-            await serve()
+            await withTaskGroup(of: Void.self) { [renewal] group in
+                group.addTask { await renewal.run() }
+                await serve()
+                group.cancelAll()
+            }
         } onGracefulShutdown: {
             self.isAskedToStop.store(true, ordering: .relaxed)
             self.inbox.wake.signal()
@@ -167,47 +197,57 @@ package actor QueueService: Service {
             let wokenUp = takeEvents()
             schedule.pollInterval = settings.pollInterval
             let due = schedule.take(now: state.now, wokenUp: wokenUp)
+            try await lease.settleLoss(store)
             try await write(store, due)
             if due.contains(.stop) { try await outcomes.stopUnwanted(store) }
             try await lease.releaseUnknown(store)
             if let since = stopTime() {
                 if try await stopRound(store, since: since) { return true }
             } else {
-                if due.contains(.maintain) { try await maintenance.maintain(store) }
+                if due.contains(.maintain) {
+                    try await lease.registerModels(store)
+                    try await maintenance.maintain(store)
+                }
                 if due.contains(.poll) { try await claimer.claim(store) }
                 if try await isDrained(store) {
-                    try await lease.unregister(store)
+                    try await leave(store)
                     return true
                 }
             }
-            await inbox.wake.wait(
-                atMost: min(
-                    schedule.idleTime(now: state.now),
-                    stoppingSince == nil ? .seconds(5) : .milliseconds(50)))
+            await inbox.wake.wait(atMost: idleTime(schedule))
         }
     }
 
-    /// Renews the lease when it is due, and writes all pending outcomes and checkpoints.
+    private func idleTime(_ schedule: QueueSchedule) -> Duration {
+        let longest: Duration = stoppingSince == nil ? .seconds(5) : .milliseconds(50)
+        let retry = state.jobs.delayed.nextDue.map { max(.milliseconds(10), $0 - state.now) } ?? longest
+        return min(schedule.idleTime(now: state.now), retry, longest)
+    }
+
+    /// Writes all pending outcomes and checkpoints. Renews the lease first when its own task could not.
     private func write(_ store: any WorkerStore, _ due: QueueSchedule.Due) async throws {
-        if due.contains(.beat) { state.jobs.retryPostponed() }
         // After an outage the lease may have expired: it is renewed before results are written.
-        if lease.isUrgent { try await beat(store) }
+        if lease.isUrgent, try await lease.beat(store) { claimer.forgetBacklog() }
         try await outcomes.write(store)
         if let length = outage.ended(at: state.now) {
             log.notice("database: back after \(Int(length.seconds.rounded(.up))) s")
         }
         if report.current.outage != nil { report.update { $0.outage = nil } }
+        if due.contains(.beat) {
+            state.jobs.retryCheckpoints()
+            try await lease.readFirstToken(store)
+        }
         try await outcomes.writeCheckpoints(store)
-        if due.contains(.beat) || lease.hasChanged { try await beat(store) }
-    }
-
-    private func beat(_ store: any WorkerStore) async throws {
-        if try await lease.beat(store) { claimer.forgetBacklog() }
+        lease.noteState()
     }
 
     private func isDrained(_ store: any WorkerStore) async throws -> Bool {
         guard settings.drains, state.jobs.count == 0, !state.jobs.hasWrites else { return false }
-        return try await store.remaining(models: runner.models).isEmpty
+        let models = runner.models
+        let left = try await unlessHeldUp { () async throws(QueueError) in
+            try await store.remaining(models: models)
+        }
+        return left?.isEmpty ?? false
     }
 
     /// Processes the events of the inbox. Returns true when claiming may find work.
@@ -272,7 +312,7 @@ package actor QueueService: Service {
     /// At the end of the grace period the other jobs are released, and no attempt is used.
     private func stopRound(_ store: any WorkerStore, since: Duration) async throws -> Bool {
         if state.jobs.count == 0, !state.jobs.hasWrites {
-            try await lease.unregister(store)
+            try await leave(store)
             return true
         }
         guard state.now - since >= settings.shutdownGrace else { return false }
@@ -285,9 +325,24 @@ package actor QueueService: Service {
         _ = takeEvents()
         guard state.jobs.areAllReturned || isOverdue else { return false }
         try await outcomes.write(store)
+        state.jobs.retryCheckpoints()
         try await outcomes.writeCheckpoints(store)
         try await outcomes.releaseAll(store)
-        try await lease.unregister(store)
+        if !state.jobs.delayed.isEmpty {
+            guard isOverdue else { return false }
+            log.warning(
+                "stopping with \(state.jobs.delayed.entries.count) jobs locked by other transactions: they run again"
+            )
+        }
+        try await leave(store)
         return true
+    }
+
+    /// Ends the worker's registration; a draining worker then counts the jobs that are left.
+    private func leave(_ store: any WorkerStore) async throws {
+        try await lease.unregister(store)
+        guard settings.drains else { return }
+        let left = try await store.leftover(models: runner.models)
+        report.update { $0.leftover = left }
     }
 }

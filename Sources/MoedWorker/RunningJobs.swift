@@ -17,8 +17,10 @@ package struct RunningJobs {
     package private(set) var failures: [JobFailure] = []
     /// New tokens to be checkpointed.
     private var checkpoints: [JobCheckpoint] = []
-    /// Failures that the database refused.
-    private var postponed: [JobFailure] = []
+    /// Tokens of jobs whose row was locked.
+    private var lockedCheckpoints: [JobCheckpoint] = []
+    /// Writes that met a lock, and failures that the database refused.
+    package var delayed = DelayedWrites()
     /// Jobs returned by an interrupted runner, held until their checkpoints are written.
     private var returned: Set<JobID> = []
     /// Number of outstanding runner answers by dropped job. These answers concern no held job.
@@ -37,15 +39,16 @@ package struct RunningJobs {
     /// True when the runner has returned every unfinished job.
     package var areAllReturned: Bool { held.keys.allSatisfy(returned.contains) }
     package var hasWrites: Bool {
-        !completions.isEmpty || !failures.isEmpty || !postponed.isEmpty || !stopping.isEmpty
-            || !releases.isEmpty
+        hasNewWrites || !delayed.isEmpty || !stopping.isEmpty
     }
+    /// True when there are outcomes that no statement has tried to write, or none with a known answer.
+    package var hasNewWrites: Bool { !completions.isEmpty || !failures.isEmpty || !releases.isEmpty }
     var leases: [JobLease] { held.values.map(\.lease).sorted { $0.job < $1.job } }
 
     /// Leases of all attempts that this worker must end, with or without a pending write.
     package var owned: Set<JobLease> {
         Set(
-            leases + completions.map(\.lease) + failures.map(\.lease) + postponed.map(\.lease)
+            leases + completions.map(\.lease) + failures.map(\.lease) + delayed.entries.map(\.write.lease)
                 + stopping.values.map(\.lease) + releases.map(\.lease))
     }
 
@@ -99,22 +102,23 @@ package struct RunningJobs {
         checkpoints.filter { held[$0.lease.job]?.lease == $0.lease }
     }
 
-    /// Drops the checkpoints: the database has answered all of `checkpointsToWrite`.
-    package mutating func checkpointsWritten() { checkpoints = [] }
+    /// Drops the checkpoints: the database has answered all of `checkpointsToWrite`. Those of locked jobs are kept for
+    /// `retryCheckpoints`.
+    package mutating func checkpointsWritten(locked: Set<JobID> = []) {
+        lockedCheckpoints += checkpoints.filter { locked.contains($0.lease.job) }
+        checkpoints = []
+    }
+
+    /// Queues the checkpoints of locked jobs for another write.
+    package mutating func retryCheckpoints() {
+        checkpoints = lockedCheckpoints + checkpoints
+        lockedCheckpoints = []
+    }
 
     /// Fails a job whose result cannot be stored: another attempt would compute the same result.
     package mutating func resultRefused(_ lease: JobLease, _ reason: String) {
         failures.append(
             JobFailure(lease: lease, code: "result_refused", message: reason, param: nil, retryable: false))
-    }
-
-    /// Keeps a failure that the database refused. It has no simpler form, so it waits until the database accepts it.
-    mutating func postpone(_ failure: JobFailure) { postponed.append(failure) }
-
-    /// Queues postponed failures for another write.
-    package mutating func retryPostponed() {
-        failures += postponed
-        postponed = []
     }
 
     /// Drops writes that the database has answered.
@@ -155,6 +159,15 @@ package struct RunningJobs {
         guard let count = abandoned[job] else { return false }
         abandoned[job] = count > 1 ? count - 1 : nil
         return true
+    }
+
+    /// Queues the releases of all unfinished jobs.
+    ///
+    /// - Returns: number of released jobs.
+    package mutating func releaseAll() -> Int {
+        let leases = takeLeases()
+        releases += leases.map { JobRelease(lease: $0) }
+        return leases.count
     }
 
     /// Drops all unfinished jobs: other workers have them, or they are about to be released.

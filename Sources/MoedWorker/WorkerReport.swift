@@ -1,4 +1,5 @@
 package import MoedCore
+package import MoedQueue
 import Synchronization
 
 /// Figures of a worker for its status line, its metrics and its row in `moed.worker`.
@@ -19,6 +20,12 @@ package final class WorkerReport: Sendable {
         package var queued = 0
         /// True when more jobs may be queued than were counted.
         package var isQueuedAtLeast = false
+        /// Last count of all queued jobs; nil before the first.
+        package var census: QueueCensus?
+        /// Jobs left at the end of a drain; nil before, and when the database was away.
+        package var leftover: Leftover?
+        /// First signal that asked the daemon to stop.
+        package var stopSignal: Int32?
         package var jobClass: JobClass?
         /// Text of the status line.
         package var status = ""
@@ -28,6 +35,22 @@ package final class WorkerReport: Sendable {
         package var outage: DatabaseOutage?
         /// Remark for the status line about a part that does not work; nil when all do.
         package var remark: String?
+        /// Time at which the oldest unwritten result has waited for a whole lease; nil when all are written.
+        package var resultsOverdueAt: ContinuousClock.Instant?
+        /// Number of failures of maintenance, by step.
+        package var maintenanceFailures: [String: Int] = [:]
+
+        /// Exit code of a drain: 0; 3 when jobs are left that the worker serves; 128 + the signal that ended it early.
+        package var drainExitCode: Int32 {
+            if phase == .stopping { return 128 + (stopSignal ?? 15) }
+            return leftover?.isNothing == false ? 3 : 0
+        }
+
+        /// Number of queued jobs. The last poll counts jobs that may start, up to a limit; the census counts all.
+        package var queuedInAll: Int {
+            guard let census else { return queued }
+            return isQueuedAtLeast ? max(queued, census.total) : queued + census.held
+        }
     }
 
     private let state = Mutex(State())

@@ -8,14 +8,14 @@ package final class WorkerState {
     package var jobs: RunningJobs
     /// Id of this worker's row; nil while the worker is not registered.
     package var worker: WorkerID?
-    private let clock: () -> Duration
+    package let clock: @Sendable () -> Duration
 
     /// - Parameters:
     ///   - modelName: name of the model in the stored chat-completion objects.
     ///   - clock: returns the time since any fixed moment.
     package init(
         settings: WorkerSettings, runner: any JobRunner, modelName: String,
-        clock: @escaping () -> Duration = WorkerState.monotonic()
+        clock: @escaping @Sendable () -> Duration = WorkerState.monotonic()
     ) {
         self.settings = settings
         self.runner = runner
@@ -26,7 +26,7 @@ package final class WorkerState {
     package var now: Duration { clock() }
 
     /// Time since this call, on the machine's monotonic clock.
-    package static func monotonic() -> () -> Duration {
+    package static func monotonic() -> @Sendable () -> Duration {
         let origin = ContinuousClock.now
         return { origin.duration(to: .now) }
     }

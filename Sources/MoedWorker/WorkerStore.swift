@@ -1,12 +1,21 @@
 package import MoedCore
 package import MoedQueue
 
-/// Statements that a worker sends to the queue. `JobStore` is the real implementation; tests use a scripted one.
-package protocol WorkerStore: Sendable {
-    func registerWorker(_ worker: WorkerRegistration) async throws(QueueError) -> WorkerID
-    func unregister(_ worker: WorkerID) async throws(QueueError)
+/// The statement that renews a lease. `JobStore` is the real implementation; tests use a scripted one.
+package protocol LeaseStore: Sendable {
     /// - Returns: false when the worker was declared dead.
     func beat(_ worker: WorkerID, _ beat: WorkerBeat) async throws(QueueError) -> Bool
+
+    func close() async
+}
+
+/// Statements that a worker sends to the queue. `JobStore` is the real implementation; tests use a scripted one.
+package protocol WorkerStore: LeaseStore {
+    func registerWorker(_ worker: WorkerRegistration) async throws(QueueError) -> WorkerID
+    /// - Returns: true when all names are registered.
+    func registerModels(_ worker: WorkerID, _ models: [String]) async throws(QueueError) -> Bool
+    func unregister(_ worker: WorkerID) async throws(QueueError)
+    func firstToken(of worker: WorkerID) async throws(QueueError) -> Int64
     func leases(of worker: WorkerID) async throws(QueueError) -> [JobLease]
 
     func backlog(models: [String]) async throws(QueueError) -> [ClassBacklog]
@@ -14,21 +23,20 @@ package protocol WorkerStore: Sendable {
         _ worker: WorkerID, _ backlog: ClassBacklog, limit: Int, maxWait: Duration?, computedBy: String?
     ) async throws(QueueError) -> [ClaimedJob]
     func remaining(models: [String]) async throws(QueueError) -> Remaining
+    func leftover(models: [String]) async throws(QueueError) -> Leftover
 
     func complete(_ completions: [JobCompletion]) async throws(QueueError) -> [Disposition]
     func fail(_ failures: [JobFailure]) async throws(QueueError) -> [Disposition]
     func release(_ releases: [JobRelease]) async throws(QueueError) -> [Disposition]
-    /// - Returns: jobs that this worker still holds.
     func checkpoint(
         _ checkpoints: [JobCheckpoint], computedBy: String
-    ) async throws(QueueError) -> Set<JobID>
+    ) async throws(QueueError) -> CheckpointAnswer
     func toBeStopped(_ worker: WorkerID) async throws(QueueError) -> [JobID]
 
-    func maintain() async throws(QueueError) -> MaintenanceReport
+    func dueMaintenance() async throws(QueueError) -> [MaintenanceStep]
+    func maintain(_ step: MaintenanceStep) async throws(QueueError) -> MaintenanceReport
     func rescue() async throws(QueueError) -> RescueReport
     func prune(olderThan age: Duration, limit: Int) async throws(QueueError) -> Int
-
-    func close() async
 }
 
 extension JobStore: WorkerStore {}

@@ -1,5 +1,6 @@
 import ArgumentParser
 import MoedDaemon
+import MoedSettings
 
 struct RunCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -22,7 +23,12 @@ struct RunCommand: AsyncParsableCommand {
 
     @OptionGroup var settings: SettingOptions
 
-    @Flag(help: "Stop with exit code 0 when no job is left that this worker may run.")
+    @Flag(
+        help: """
+            Stop when no job is left that this worker may run. The last line counts the jobs that are left, by reason. \
+            Exit code: 0 when none is left for its models; 3 when some are (paused, over budget, scheduled, held by \
+            other workers); 130 or 143 when Ctrl-C or SIGTERM ended it.
+            """)
     var drain = false
 
     @Flag(inversion: .prefixedNo, help: "Show progress on standard error (default: on with --drain).")
@@ -33,9 +39,10 @@ struct RunCommand: AsyncParsableCommand {
 
     func run() async throws {
         try await CommandExit.translate {
-            try await Daemon.run(
+            let code = try await Daemon.run(
                 Reloading(try settings.reading()), drains: drain, showsProgress: progress ?? drain,
                 routingTrace: traceRouting)
+            if code != 0 { throw ExitCode(code) }
         }
     }
 }

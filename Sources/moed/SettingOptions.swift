@@ -1,6 +1,6 @@
 import ArgumentParser
-import MoedDaemon
 import MoedHost
+import MoedSettings
 
 /// The options of every command that reads the configuration. They override `MOED_…` variables and the file.
 struct SettingOptions: ParsableArguments {

@@ -3,6 +3,7 @@ import MoedCore
 import MoedDaemon
 import MoedEngine
 import MoedLocal
+import MoedQueue
 import MoedSystemd
 import MoedWorker
 import Synchronization
@@ -45,9 +46,36 @@ import Testing
         try await running.value
     }
 
+    /// A forgotten pause is in the status line, and the queue is counted to its end.
+    @Test func pausesAndTheWholeQueueAreShown() async throws {
+        let report = WorkerReport()
+        var census = QueueCensus()
+        census.queued = [JobClass(model: "default", mode: .thinking, bucket: 12): 3500]
+        (census.held, census.paused) = (3500, ["all"])
+        report.update { [census] in ($0.phase, $0.census) = (.running, census) }
+        let service = try service(report: report)
+        let running = Task { try await service.run() }
+        #expect(try await eventually { report.current.status == "Idle, 3500 queued, paused: all, 0 done" })
+        // The poll counts jobs that may start, up to a limit.
+        report.update {
+            ($0.queued, $0.isQueuedAtLeast) = (256, true)
+            $0.census?.held = 0
+        }
+        #expect(report.current.queuedInAll == 3500)
+        report.update {
+            ($0.queued, $0.isQueuedAtLeast) = (20, false)
+            $0.census?.held = 100
+        }
+        #expect(report.current.queuedInAll == 120)
+        running.cancel()
+        try await running.value
+    }
+
     @Test func aDamagedModelEndsTheService() async throws {
         var figures = StreamingFigures()
-        (figures.loading, figures.lastFailure, figures.failures) = (10, "expert 3: its digest does not match", 1)
+        (figures.loading, figures.lastFailure, figures.failures) = (
+            10, "expert 3: its digest does not match", 1
+        )
         let damaged = figures
         let service = try service(streaming: { damaged }, report: WorkerReport())
         let error = await #expect(throws: ConfigurationProblem.self) { try await service.run() }

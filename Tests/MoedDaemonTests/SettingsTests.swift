@@ -2,6 +2,7 @@ import Glibc
 import Logging
 import MoedCore
 import MoedDaemon
+import MoedSettings
 import MoedEngine
 import MoedLocal
 import MoedWeights

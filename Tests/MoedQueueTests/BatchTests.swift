@@ -46,19 +46,20 @@ struct BatchTests {
             errors == [
                 "4 invalid_json", "5 invalid_value", "6 missing_required_parameter custom_id",
                 "7 duplicate_custom_id custom_id", "8 invalid_value method", "9 invalid_value url",
-                "10 missing_required_parameter body", "11 invalid_value custom_id",
-                "15 invalid_value body",
+                "10 invalid_value body", "11 invalid_value custom_id",
             ])
         let jobs = try await queue.database.query(
             "SELECT custom_id FROM moed.batch_line WHERE job_id IS NOT NULL ORDER BY line")
         #expect(
-            try jobs.map { try $0.value("custom_id", as: String.self) } == ["first", "crlf", "nul", "😀", "😁"])
+            try jobs.map { try $0.value("custom_id", as: String.self) } == [
+                "first", "crlf", "nul", "😀", "😁", "twice",
+            ])
         // The body goes in byte for byte.
         #expect(
             try await queue.database.value(
                 "SELECT count(*) AS value FROM moed.job_request WHERE body::text LIKE '%\\\\u0000 \\\\ud800%'",
                 as: Int64.self) == 1)
-        #expect(try await export(queue, batch).count == 9, "what has not ended is left out")
+        #expect(try await export(queue, batch).count == 8, "what has not ended is left out")
         #expect(try await queue.violations() == [])
         await queue.close()
     }

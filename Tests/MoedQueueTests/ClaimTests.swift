@@ -36,6 +36,7 @@ struct ClaimTests {
         try await queue.add(2, tenant: "other", priority: -3)
         try await queue.database.run(
             script: """
+                SELECT moed.register_model('served');
                 SELECT moed.enqueue(prompt => 'x', reasoning => 'thinking', max_tokens => 1);
                 SELECT moed.enqueue(prompt => 'x', model => 'served', max_tokens => 1);
                 SELECT moed.enqueue(prompt => 'x', model => 'foreign', max_tokens => 1);

@@ -115,8 +115,8 @@ struct MaintenanceTests {
                 SELECT moed.register_model('announced');
                 INSERT INTO moed.jobs (prompt, model) VALUES ('a', NULL), ('b', 'served'), ('c', 'announced'), ('d', 'nobody''s');
                 """)
-        #expect(try await queue.store.failUnknownModels() == 1)
-        #expect(try await queue.store.failUnknownModels() == 0)
+        #expect(try await queue.store.resolveModels() == (0, 1))
+        #expect(try await queue.store.resolveModels() == (0, 0))
         let rows = try await queue.database.query(
             "SELECT prompt, error_code, error FROM moed.jobs WHERE state = 'failed'")
         #expect(rows.count == 1)

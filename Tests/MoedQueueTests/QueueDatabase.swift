@@ -54,8 +54,10 @@ struct Queue {
     static let lease = Duration.seconds(3600)
 
     func worker(models: [String] = ["default"], lease: Duration = Self.lease) async throws -> WorkerID {
-        try await store.registerWorker(
+        let worker = try await store.registerWorker(
             WorkerRegistration(host: "test", pid: 1, version: "0", models: models, lease: lease))
+        _ = try await store.registerModels(worker, models)
+        return worker
     }
 
     /// Lets a worker's lease run out.

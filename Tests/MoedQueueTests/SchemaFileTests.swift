@@ -100,14 +100,14 @@ struct SchemaFileTests {
             "trigger | moed.job.job_wake"
         ),
         ("ALTER FUNCTION moed.caller() VOLATILE", .functions, "function | moed.caller()"),
-        ("ALTER FUNCTION moed.cancel(bigint) SECURITY DEFINER", .functions, "function | moed.cancel(bigint)"),
+        ("ALTER FUNCTION moed.pauses() SECURITY DEFINER", .functions, "function | moed.pauses()"),
         (
-            "ALTER FUNCTION moed.cancel(bigint) RESET search_path", .functions,
-            "function | moed.cancel(bigint)"
+            "ALTER FUNCTION moed.pauses() RESET search_path", .functions,
+            "function | moed.pauses()"
         ),
         (
-            "GRANT EXECUTE ON FUNCTION moed.cancel(bigint) TO pg_monitor", .functions,
-            "function | moed.cancel(bigint)"
+            "GRANT EXECUTE ON FUNCTION moed.pauses() TO pg_monitor", .functions,
+            "function | moed.pauses()"
         ),
         (
             """

@@ -11,7 +11,7 @@ struct ChaosTests {
     private static let sizes = [
         "T1": 12, "T2": 4, "T3": 30, "T4": 15, "T6": 3, "T8": 31, "T11": 2000, "T12": 40, "T16": 1600,
         "T17": 30,
-        "T13": 3, "T18": 150, "T22": 300, "T23": 2, "T10": 2, "T25": 1000,
+        "T13": 3, "T18": 150, "T22": 300, "T23": 2, "T10": 2, "T25": 1000, "T26": 1, "T27": 1,
     ]
 
     @Test(.heavy, arguments: Chaos.scenarios.map(\.test))

@@ -10,7 +10,7 @@ import Testing
         let store = ScriptedStore()
         try await parts.lease.register(store)
         try await parts.lease.register(store)
-        #expect(store.now.calls == ["register", "rescue"] && parts.state.worker == WorkerID(1))
+        #expect(store.now.calls == ["register", "registerModels", "rescue"] && parts.state.worker == WorkerID(1))
         try await parts.lease.unregister(store)
         #expect(parts.state.worker == nil && store.now.calls.last == "unregister")
     }
@@ -32,13 +32,14 @@ import Testing
         let parts = WorkerParts(room: 1)
         let store = ScriptedStore()
         parts.report.update { ($0.status, $0.tokensPerSecond) = ("Idle", 41) }
-        #expect(parts.lease.hasChanged)
+        #expect(parts.workerLease.hasChanged)
         let becameIdle = try await parts.lease.beat(store)
-        #expect(becameIdle && !parts.lease.hasChanged)
+        #expect(becameIdle && !parts.workerLease.hasChanged)
         let beat = try #require(store.now.lastBeat)
         #expect(beat.idle && beat.status == "Idle" && beat.tokensPerSecond == 41 && beat.lease == .seconds(20))
+        #expect(beat.firstToken == 5)
         parts.runner.start([RunnableJob(id: JobID(1), jobClass: WorkerParts.direct, body: "{}")])
-        #expect(parts.lease.hasChanged)
+        #expect(parts.workerLease.hasChanged)
         let stillIdle = try await parts.lease.beat(store)
         #expect(!stillIdle && store.now.lastBeat?.idle == false)
     }
@@ -52,7 +53,47 @@ import Testing
         _ = try await parts.lease.beat(store)
         #expect(parts.runner.now.stopped == [JobID(1), JobID(2)])
         #expect(parts.state.jobs.count == 0 && parts.state.jobs.completions.count == 1)
-        #expect(store.now.calls == ["beat", "register", "rescue"])
+        #expect(store.now.calls == ["firstToken", "beat", "register", "registerModels", "rescue"])
+    }
+
+    /// The other task's renewal is refused; the claiming task finds it out in its next round.
+    @Test func aLossSeenByTheRenewingTaskIsSettledByTheClaimingTask() async throws {
+        let parts = WorkerParts()
+        parts.state.jobs.claimed(WorkerParts.job(1), at: .zero)
+        let lost = try await parts.workerLease.renew(ScriptedStore { $0.beats = [false] })
+        #expect(lost == .lost && parts.state.worker == WorkerID(1) && !parts.workerLease.isHeld)
+        let store = ScriptedStore()
+        try await parts.lease.settleLoss(store)
+        #expect(parts.runner.now.stopped == [JobID(1)] && parts.workerLease.isHeld)
+        try await parts.lease.settleLoss(store)
+        #expect(store.now.calls == ["register", "registerModels", "rescue"])
+    }
+
+    /// A lock on the worker's row delays the renewal and is no outage.
+    @Test func aRenewalThatMeetsALockIsTriedAgain() async throws {
+        let parts = WorkerParts()
+        let store = ScriptedStore { $0.errors["beat"] = WorkerParts.lockTimeout }
+        parts.pass(.seconds(15))
+        let became = try await parts.lease.beat(store)
+        #expect(!became && parts.lease.isUrgent)
+        store.change { $0.errors = [:] }
+        _ = try await parts.lease.beat(store)
+        #expect(!parts.lease.isUrgent)
+    }
+
+    /// Another transaction adds one of the names: the worker starts, and the name is tried again.
+    @Test func namesOfModelsAreRegisteredLater() async throws {
+        let parts = WorkerParts()
+        parts.state.worker = nil
+        let store = ScriptedStore {
+            $0.modelRegistrations = [false]
+            $0.errors["rescue"] = WorkerParts.lockTimeout
+        }
+        try await parts.lease.register(store)
+        #expect(parts.state.worker != nil)
+        try await parts.lease.registerModels(store)
+        try await parts.lease.registerModels(store)
+        #expect(store.now.calls == ["register", "registerModels", "rescue", "registerModels"])
     }
 
     @Test func jobsThatNobodyKnowsAreReleased() async throws {

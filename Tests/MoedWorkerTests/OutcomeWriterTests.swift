@@ -43,13 +43,90 @@ import Testing
         let store = ScriptedStore { $0.dispositions = [JobID(1): .refused(refusal)] }
         finished(parts, [1])
         try await parts.outcomes.write(store)
-        #expect(parts.state.jobs.failures.map(\.code) == ["result_refused"])
-        try await parts.outcomes.write(store)
+        #expect(store.now.failed.map(\.code) == ["result_refused"])
         #expect(parts.state.jobs.failures.isEmpty && parts.state.jobs.hasWrites)
-        parts.state.jobs.retryPostponed()
         store.change { $0.dispositions = [:] }
         try await parts.outcomes.write(store)
+        #expect(store.now.failed.count == 1)
+        parts.pass(.seconds(1))
+        try await parts.outcomes.write(store)
         #expect(!parts.state.jobs.hasWrites && store.now.failed.count == 2)
+    }
+
+    /// A job whose row is locked is written alone, after a growing pause; the others are written at once.
+    @Test func lockedJobsAreWrittenAloneAndLater() async throws {
+        let parts = WorkerParts()
+        let store = ScriptedStore { $0.dispositions = [JobID(2): .locked] }
+        finished(parts, [1, 2, 3])
+        try await parts.outcomes.write(store)
+        #expect(parts.state.jobs.delayed.entries.map(\.write.lease.job) == [JobID(2)])
+        #expect(parts.state.jobs.owned == [WorkerParts.job(2).lease])
+        try await parts.outcomes.write(store)
+        #expect(store.now.completed.count == 3)
+        var pauses: [Duration] = []
+        for _ in 0..<7 {
+            let due = try #require(parts.state.jobs.delayed.nextDue)
+            pauses.append(due - parts.state.now)
+            parts.pass(due - parts.state.now)
+            try await parts.outcomes.write(store)
+        }
+        #expect(pauses == [200, 400, 800, 1600, 3200, 5000, 5000].map { .milliseconds($0) })
+        #expect(store.now.completed.dropFirst(3).allSatisfy { $0.lease.job == JobID(2) })
+        store.change { $0.dispositions = [:] }
+        parts.pass(.seconds(5))
+        try await parts.outcomes.write(store)
+        #expect(!parts.state.jobs.hasWrites && parts.report.current.resultsOverdueAt == nil)
+    }
+
+    /// Failures and releases meet locks as well.
+    @Test func lockedFailuresAndReleasesWait() async throws {
+        let parts = WorkerParts()
+        let store = ScriptedStore { $0.dispositions = [JobID(1): .locked, JobID(2): .locked] }
+        for id in [1, 2] as [Int64] { parts.state.jobs.claimed(WorkerParts.job(id), at: .zero) }
+        parts.state.jobs.refused(JobID(1), RequestError(.invalidValue, "bad"))
+        parts.state.jobs.stopped([JobID(2): Usage()], at: .zero, isInterrupted: false)
+        try await parts.outcomes.write(store)
+        #expect(parts.state.jobs.delayed.entries.count == 2)
+        store.change { $0.dispositions = [:] }
+        parts.pass(.seconds(1))
+        try await parts.outcomes.write(store)
+        #expect(!parts.state.jobs.hasWrites && store.now.failed.count == 2 && store.now.released.count == 2)
+    }
+
+    /// The age of the oldest unwritten result is reported, so that /healthz can show it.
+    @Test func resultsUnwrittenForALeaseAreOverdue() async throws {
+        let parts = WorkerParts()
+        let store = ScriptedStore { $0.dispositions = [JobID(1): .locked] }
+        finished(parts, [1])
+        try await parts.outcomes.write(store)
+        let due = try #require(parts.report.current.resultsOverdueAt)
+        #expect(due > .now)
+        parts.pass(.seconds(20))
+        try await parts.outcomes.write(store)
+        #expect(try #require(parts.report.current.resultsOverdueAt) <= .now)
+        // A statement that fails as a whole counts too.
+        store.change { $0.errors["complete"] = QueueError(.database, "out of disk") }
+        finished(parts, [2])
+        await #expect(throws: QueueError.self) { try await parts.outcomes.write(store) }
+        parts.pass(.seconds(20))
+        await #expect(throws: QueueError.self) { try await parts.outcomes.write(store) }
+        #expect(try #require(parts.report.current.resultsOverdueAt) <= .now)
+    }
+
+    /// Tokens of a job whose row is locked are kept, and the job goes on.
+    @Test func checkpointsOfLockedJobsAreKept() async throws {
+        let parts = WorkerParts()
+        let store = ScriptedStore { $0.locked = [JobID(1)] }
+        parts.state.jobs.claimed(WorkerParts.job(1), at: .zero)
+        parts.state.jobs.progressed([OutputPiece(job: JobID(1), choice: 0, firstToken: 0, tokens: [7])])
+        try await parts.outcomes.writeCheckpoints(store)
+        #expect(parts.runner.now.stopped == [] && parts.state.jobs.checkpointsToWrite.isEmpty)
+        parts.state.jobs.progressed([OutputPiece(job: JobID(1), choice: 0, firstToken: 1, tokens: [8])])
+        parts.state.jobs.retryCheckpoints()
+        store.change { $0.locked = [] }
+        try await parts.outcomes.writeCheckpoints(store)
+        #expect(store.now.checkpoints.map(\.tokens) == [[7], [7], [8]])
+        #expect(parts.state.jobs.checkpointsToWrite.isEmpty)
     }
 
     @Test func checkpointsThatAreNotHeldStopTheirJobs() async throws {
@@ -85,19 +162,4 @@ import Testing
         #expect(parts.runner.now.stopped == [JobID(1)])
     }
 
-    @Test func maintenanceCountsAndPrunesInPortions() async throws {
-        let parts = WorkerParts { $0.retention = .seconds(60) }
-        let store = ScriptedStore {
-            $0.maintenance.expired = 2
-            $0.maintenance.refused = 1
-            $0.pruned = [JobStore.rowsPerStatementMax, 3]
-        }
-        for _ in 0..<3 { try await parts.maintenance.maintain(store) }
-        #expect(parts.report.current.failed == 9)
-        // A full portion calls for another one; a short one rests for a minute.
-        #expect(store.now.calls.filter { $0 == "prune" }.count == 2)
-        parts.pass(.seconds(60))
-        try await parts.maintenance.maintain(store)
-        #expect(store.now.calls.filter { $0 == "prune" }.count == 3)
-    }
 }

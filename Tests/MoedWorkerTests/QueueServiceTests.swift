@@ -15,21 +15,24 @@ import Testing
         let report = WorkerReport()
         let service: QueueService
         let group: ServiceGroup
+        let leases: ScriptedStore
 
         init(
-            room: Int = 4, _ stores: [ScriptedStore], change: (inout WorkerSettings) -> Void = { _ in }
+            room: Int = 4, _ stores: [ScriptedStore], leases: ScriptedStore = ScriptedStore(),
+            change: (inout WorkerSettings) -> Void = { _ in }
         ) throws {
             var settings = WorkerSettings(
                 conninfo: "", pollInterval: .milliseconds(10), lease: .seconds(3600))
             change(&settings)
             runner = ScriptedRunner(room: room)
+            self.leases = leases
             var log = Logger(label: "test")
             log.logLevel = .critical
             let connections = Connections(stores)
             service = QueueService(
                 settings: settings, runner: runner, inbox: inbox, progress: ProgressCounter(name: "queue"),
                 surroundings: .init(report: report, notifier: try ServiceNotifier(socket: nil), log: log),
-                modelName: "m", connect: { try await connections.next() })
+                modelName: "m", connections: .init(queue: { try await connections.next() }, lease: { leases }))
             group = ServiceGroup(
                 configuration: .init(
                     services: [.init(service: service, successTerminationBehavior: .gracefullyShutdownGroup)],
@@ -52,13 +55,17 @@ import Testing
             $0.backlogs = [[WorkerParts.backlog(WorkerParts.direct, 1)], []]
             $0.claims[WorkerParts.direct] = [[WorkerParts.job(1)]]
         }
+        store.change { $0.leftover = Leftover([.paused: 2]) }
         let scene = try Scene([store]) { $0.drains = true }
         let running = Task { try await scene.group.run() }
         #expect(try await eventually { scene.runner.now.started.count == 1 })
         scene.inbox.put(.runner(.finished(JobID(1), WorkerParts.result())))
         try await running.value
         #expect(store.now.completed.map(\.lease.job) == [JobID(1)])
-        #expect(store.now.calls.suffix(2) == ["unregister", "close"] && scene.report.current.succeeded == 1)
+        #expect(store.now.calls.suffix(3) == ["unregister", "leftover", "close"])
+        #expect(
+            scene.report.current.succeeded == 1 && scene.report.current.leftover == Leftover([.paused: 2]))
+        #expect(scene.report.current.drainExitCode == 3)
     }
 
     /// The jobs go on in the runner while the database is away, and their results wait.
@@ -104,6 +111,76 @@ import Testing
         #expect(store.now.released.allSatisfy { $0.usage == Usage() })
         let ends = ["checkpoint", "release", "unregister", "close"]
         #expect(store.now.calls.filter(ends.contains) == ends)
+    }
+
+    /// The lease is renewed on its own connection while the other one waits for a statement.
+    @Test func theLeaseIsRenewedWhileAStatementHangs() async throws {
+        let store = ScriptedStore { $0.hanging = "backlog" }
+        let scene = try Scene([store]) { $0.lease = .milliseconds(40) }
+        let running = Task { try await scene.group.run() }
+        #expect(try await eventually { store.now.calls.last == "backlog" })
+        let before = scene.leases.now.calls.count { $0 == "beat" }
+        #expect(try await eventually { scene.leases.now.calls.count { $0 == "beat" } > before + 5 })
+        #expect(store.now.calls.last == "backlog" && store.now.registrations == 1)
+        store.change { $0.hanging = nil }
+        await scene.group.triggerGracefulShutdown()
+        try await running.value
+        #expect(scene.leases.now.calls.last == "close")
+    }
+
+    /// Errors of maintenance end neither the round nor the connection.
+    @Test func claimsAndResultsGoOnWhileMaintenanceFails() async throws {
+        let store = ScriptedStore {
+            $0.backlogs = [[WorkerParts.backlog(WorkerParts.direct, 1)], []]
+            $0.claims[WorkerParts.direct] = [[WorkerParts.job(1)]]
+            $0.due = [.usage]
+            for name in ["usage", "due"] { $0.errors[name] = QueueError(.rightsMissing, "no") }
+        }
+        let scene = try Scene([store]) { $0.drains = true }
+        let running = Task { try await scene.group.run() }
+        #expect(try await eventually { scene.runner.now.started.count == 1 })
+        scene.inbox.put(.runner(.finished(JobID(1), WorkerParts.result())))
+        try await running.value
+        #expect(store.now.completed.count == 1 && store.now.calls.count { $0 == "close" } == 1)
+        #expect(scene.report.current.maintenanceFailures["usage"] ?? 0 > 0)
+    }
+
+    /// Statements that a lock ends are no outage: the connection stays.
+    @Test func locksOfOthersAreNoOutage() async throws {
+        let names = ["backlog", "remaining", "leases", "firstToken", "toBeStopped"]
+        let store = ScriptedStore { script in
+            for name in names { script.errors[name] = WorkerParts.lockTimeout }
+            script.backlogs = [[WorkerParts.backlog(WorkerParts.direct, 1)], []]
+            script.claims[WorkerParts.direct] = [[WorkerParts.job(1)]]
+        }
+        let scene = try Scene([store]) { $0.drains = true }
+        let running = Task { try await scene.group.run() }
+        #expect(try await eventually { store.now.calls.count { $0 == "remaining" } > 2 })
+        store.change { $0.errors = [:] }
+        #expect(try await eventually { scene.runner.now.started.count == 1 })
+        scene.inbox.put(.runner(.finished(JobID(1), WorkerParts.result())))
+        try await running.value
+        #expect(store.now.completed.count == 1 && store.now.calls.count { $0 == "close" } == 1)
+        #expect(scene.report.current.outage == nil)
+    }
+
+    /// A stop does not wait for ever for a locked row.
+    @Test func aStopLeavesALockedJobAfterATime() async throws {
+        let store = ScriptedStore {
+            $0.backlogs = [[WorkerParts.backlog(WorkerParts.direct, 1)], []]
+            $0.claims[WorkerParts.direct] = [[WorkerParts.job(1)]]
+            $0.dispositions = [JobID(1): .locked]
+        }
+        let scene = try Scene([store])
+        let running = Task { try await scene.group.run() }
+        #expect(try await eventually { scene.runner.now.started.count == 1 })
+        await scene.group.triggerGracefulShutdown()
+        #expect(try await eventually { scene.runner.now.isInterrupted })
+        scene.inbox.put(.runner(.stopped([JobID(1): Usage()])))
+        #expect(try await eventually { store.now.released.count > 2 })
+        store.change { $0.dispositions = [:] }
+        try await running.value
+        #expect(store.now.calls.suffix(2) == ["unregister", "close"])
     }
 
     @Test func withoutADatabaseItStopsAfterTheGrace() async throws {

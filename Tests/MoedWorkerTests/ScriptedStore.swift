@@ -1,4 +1,5 @@
 import MoedCore
+import MoedPostgres
 import MoedQueue
 import MoedWorker
 import Synchronization
@@ -25,10 +26,20 @@ final class ScriptedStore: WorkerStore {
         var failed: [JobFailure] = []
         var released: [JobRelease] = []
         var checkpoints: [JobCheckpoint] = []
-        var maintenance = MaintenanceReport()
+        var due: [MaintenanceStep] = []
+        var maintenance: [MaintenanceStep: MaintenanceReport] = [:]
+        /// Errors of calls by name, and of steps of maintenance by theirs; they last.
+        var errors: [String: QueueError] = [:]
+        /// Jobs whose checkpoints meet a lock.
+        var locked: Set<JobID> = []
+        /// Answers to registrations of models; true when none is left.
+        var modelRegistrations: [Bool] = []
         var pruned: [Int] = []
         var remaining = Remaining(ready: 0, running: 0, retrying: 0)
+        var leftover = Leftover()
         var registrations = 0
+        /// Calls of this name wait until it is changed.
+        var hanging: String?
         /// The next call of this name fails as over a lost connection.
         var failing: String?
     }
@@ -47,15 +58,19 @@ final class ScriptedStore: WorkerStore {
     private func answer<R: Sendable>(
         _ name: String, _ body: @Sendable (inout Script) -> R
     ) throws(QueueError) -> R {
-        let (result, fails) = script.withLock { script -> (R?, Bool) in
+        let (result, fails, error) = script.withLock { script -> (R?, Bool, QueueError?) in
             script.calls.append(name)
+            if let error = script.errors[name] { return (nil, true, error) }
             guard script.failing != name else {
                 script.failing = nil
-                return (nil, true)
+                return (nil, true, nil)
             }
-            return (body(&script), false)
+            return (body(&script), false, nil)
         }
-        guard let result, !fails else { throw QueueError(.database, "the connection was lost") }
+        if let error { throw error }
+        guard let result, !fails else {
+            throw QueueError(DatabaseError(.connectionLost, "the connection was lost"))
+        }
         return result
     }
 
@@ -64,6 +79,14 @@ final class ScriptedStore: WorkerStore {
             $0.registrations += 1
             return WorkerID(Int64($0.registrations))
         }
+    }
+    func registerModels(_ worker: WorkerID, _ models: [String]) async throws(QueueError) -> Bool {
+        try answer("registerModels") {
+            $0.modelRegistrations.isEmpty ? true : $0.modelRegistrations.removeFirst()
+        }
+    }
+    func firstToken(of worker: WorkerID) async throws(QueueError) -> Int64 {
+        try answer("firstToken") { _ in 5 }
     }
     func unregister(_ worker: WorkerID) async throws(QueueError) { try answer("unregister") { _ in } }
     func beat(_ worker: WorkerID, _ beat: WorkerBeat) async throws(QueueError) -> Bool {
@@ -76,7 +99,11 @@ final class ScriptedStore: WorkerStore {
         try answer("leases") { $0.leases }
     }
     func backlog(models: [String]) async throws(QueueError) -> [ClassBacklog] {
-        try answer("backlog") { $0.backlogs.count > 1 ? $0.backlogs.removeFirst() : $0.backlogs[0] }
+        let classes = try answer("backlog") {
+            $0.backlogs.count > 1 ? $0.backlogs.removeFirst() : $0.backlogs[0]
+        }
+        while now.hanging == "backlog" { try? await Task.sleep(for: .milliseconds(1)) }
+        return classes
     }
     func claim(
         _ worker: WorkerID, _ backlog: ClassBacklog, limit: Int, maxWait: Duration?, computedBy: String?
@@ -90,6 +117,9 @@ final class ScriptedStore: WorkerStore {
     }
     func remaining(models: [String]) async throws(QueueError) -> Remaining {
         try answer("remaining") { $0.remaining }
+    }
+    func leftover(models: [String]) async throws(QueueError) -> Leftover {
+        try answer("leftover") { $0.leftover }
     }
     func complete(_ completions: [JobCompletion]) async throws(QueueError) -> [Disposition] {
         try answer("complete") { script in
@@ -106,22 +136,25 @@ final class ScriptedStore: WorkerStore {
     func release(_ releases: [JobRelease]) async throws(QueueError) -> [Disposition] {
         try answer("release") { script in
             script.released += releases
-            return releases.map { _ in .committed }
+            return releases.map { script.dispositions[$0.lease.job] ?? .committed }
         }
     }
     func checkpoint(
         _ checkpoints: [JobCheckpoint], computedBy: String
-    ) async throws(QueueError) -> Set<JobID> {
+    ) async throws(QueueError) -> CheckpointAnswer {
         try answer("checkpoint") { script in
             script.checkpoints += checkpoints
-            return Set(checkpoints.map(\.lease.job)).subtracting(script.lost)
+            let going = Set(checkpoints.map(\.lease.job)).subtracting(script.lost)
+            return CheckpointAnswer(
+                written: going.subtracting(script.locked), locked: going.intersection(script.locked))
         }
     }
     func toBeStopped(_ worker: WorkerID) async throws(QueueError) -> [JobID] {
         try answer("toBeStopped") { $0.toBeStopped }
     }
-    func maintain() async throws(QueueError) -> MaintenanceReport {
-        try answer("maintain") { $0.maintenance }
+    func dueMaintenance() async throws(QueueError) -> [MaintenanceStep] { try answer("due") { $0.due } }
+    func maintain(_ step: MaintenanceStep) async throws(QueueError) -> MaintenanceReport {
+        try answer(step.rawValue) { $0.maintenance[step] ?? MaintenanceReport() }
     }
     func rescue() async throws(QueueError) -> RescueReport { try answer("rescue") { _ in RescueReport() } }
     func prune(olderThan age: Duration, limit: Int) async throws(QueueError) -> Int {

@@ -1,5 +1,6 @@
 import Logging
 import MoedCore
+import MoedPostgres
 import MoedQueue
 import MoedWorker
 import Synchronization
@@ -13,8 +14,9 @@ final class WorkerParts {
     let outcomes: OutcomeWriter
     let maintenance: QueueMaintenance
     let report = WorkerReport()
-    private final class Clock { var now = Duration.zero }
+    private final class Clock: Sendable { let now = Mutex(Duration.zero) }
     private let clock = Clock()
+    let workerLease: WorkerLease
 
     static let thinking = JobClass(model: "default", mode: .thinking, bucket: 5)
     static let direct = JobClass(model: "default", mode: .nonThinking, bucket: 5)
@@ -27,15 +29,20 @@ final class WorkerParts {
         var log = Logger(label: "test")
         log.logLevel = .critical
         state = WorkerState(
-            settings: settings, runner: runner, modelName: "m", clock: { [clock] in clock.now })
-        lease = LeaseKeeper(state, report: report, log: log)
+            settings: settings, runner: runner, modelName: "m", clock: { [clock] in clock.now.withLock { $0 } })
+        workerLease = WorkerLease(
+            length: settings.lease, runner: runner, report: report, clock: state.clock)
+        lease = LeaseKeeper(state, lease: workerLease, log: log)
         claimer = JobClaimer(state, report: report, log: log)
-        outcomes = OutcomeWriter(state, log: log)
+        outcomes = OutcomeWriter(state, report: report, log: log)
         maintenance = QueueMaintenance(state, report: report, log: log)
         state.worker = WorkerID(1)
+        workerLease.registered(WorkerID(1), at: .zero)
     }
 
-    func pass(_ time: Duration) { clock.now += time }
+    func pass(_ time: Duration) { clock.now.withLock { $0 += time } }
+
+    static let lockTimeout = QueueError(DatabaseError(.timeout, sqlState: "55P03", "lock timeout"))
 
     static func job(_ id: Int64, _ jobClass: JobClass = direct, token: Int64 = 1) -> ClaimedJob {
         ClaimedJob(

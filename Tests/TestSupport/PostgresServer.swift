@@ -112,6 +112,7 @@ package actor PostgresServer {
         max_connections = 1000
         shared_buffers = 64MB
         autovacuum = off
+        wal_level = logical
         CONF
         "$1/postgres" -D "$dir/data" >>"$dir/log" 2>&1 </dev/null &
         server=$!

@@ -4,7 +4,9 @@ import Testing
 struct SQLFileTests {
     /// Folders of `sql/schema`, each with the kind of its objects.
     private static let kinds = [
-        "types": "TYPE", "sequences": "SEQUENCE", "functions": "FUNCTION", "tables": "TABLE", "views": "VIEW",
+        "types": "TYPE", "sequences": "SEQUENCE", "domains": "DOMAIN", "functions": "FUNCTION",
+        "tables": "TABLE",
+        "views": "VIEW",
     ]
 
     private static let files = SourceTree.everything.filter {

@@ -3,6 +3,7 @@ import MoedEngine
 import MoedFront
 import MoedHost
 import MoedLocal
+import MoedQueue
 import MoedWeights
 import MoedWorker
 import Synchronization
@@ -34,7 +35,7 @@ struct DaemonMetrics {
     /// Memory plan under the budget; nil without a budget.
     var memory: MemoryPlan?
 
-    var all: [Metric] { jobs + sweeps + experts + memoryUse }
+    var all: [Metric] { jobs + queue + sweeps + experts + memoryUse }
 
     /// Health of the daemon: healthy while it can claim jobs and write answers.
     var health: Health {
@@ -44,7 +45,10 @@ struct DaemonMetrics {
         return switch report.phase {
         case .loading(let percent): Health(isHealthy: false, text: "loading weights, \(percent) %")
         case .stopping: Health(isHealthy: false, text: "stopping")
-        case .running: Health(isHealthy: true, text: "ok")
+        case .running where report.resultsOverdueAt.map({ $0 <= .now }) ?? false:
+            Health(isHealthy: false, text: "results unwritten for longer than a lease")
+        case .running:
+            Health(isHealthy: true, text: "ok" + (report.census?.hindrances.map { "; \($0)" } ?? ""))
         }
     }
 
@@ -59,13 +63,45 @@ struct DaemonMetrics {
                 "moed_jobs_without_answer_total", .counter,
                 "Succeeded jobs with an empty answer: max_tokens ran out.", report.withoutAnswer),
             Metric("moed_jobs_running", .gauge, "Jobs claimed and not ended.", engine.jobs),
-            Metric(
-                "moed_jobs_queued", .gauge,
-                "Jobs waiting for these models, as of the last look; counted to a limit.",
-                report.queued),
+            Metric("moed_jobs_queued", .gauge, "Queued jobs of these models.", report.queuedInAll),
             Metric(
                 "moed_database_connected", .gauge, "1 while the database answers.",
                 report.outage == nil ? 1 : 0),
+            Metric(
+                "moed_maintenance_failures_total", .counter, "Steps of maintenance that failed.",
+                MaintenanceStep.allCases.map {
+                    .init(Double(report.maintenanceFailures[$0.rawValue] ?? 0), [("step", $0.rawValue)])
+                }),
+        ]
+    }
+
+    /// Figures of the last census; none before the first.
+    private var queue: [Metric] {
+        guard let census = report.census else { return [] }
+        let classes = census.queued.sorted {
+            ($0.key.model, $0.key.mode.rawValue, $0.key.bucket)
+                < ($1.key.model, $1.key.mode.rawValue, $1.key.bucket)
+        }
+        return [
+            Metric(
+                "moed_class_jobs_queued", .gauge, "Queued jobs per job class, at the last count.",
+                classes.map { jobClass, jobs in
+                    let labels = [
+                        ("model", jobClass.model), ("mode", jobClass.mode.rawValue),
+                        ("bucket", "\(jobClass.bucket)"),
+                    ]
+                    return .init(Double(jobs), labels)
+                }),
+            Metric(
+                "moed_paused", .gauge, "1 for each pause in force: all, model NAME, tenant NAME.",
+                [.init(census.paused.contains("all") ? 1 : 0, [("what", "all")])]
+                    + census.paused.filter { $0 != "all" }.map { .init(1, [("what", $0)]) }),
+            Metric(
+                "moed_tenants_over_budget", .gauge, "Tenants that have used their tokens of the day.",
+                census.overBudget.count),
+            Metric(
+                "moed_models_unserved", .gauge, "Models with queued jobs that no live worker serves.",
+                census.unserved.count),
         ]
     }
 

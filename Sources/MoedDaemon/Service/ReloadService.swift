@@ -1,6 +1,7 @@
 import Logging
 import MoedCore
 import MoedHost
+package import MoedSettings
 import MoedSystemd
 import MoedWorker
 import ServiceLifecycle

@@ -1,6 +1,7 @@
 import MoedCore
 import MoedHost
 import MoedLocal
+import MoedQueue
 import MoedWorker
 
 /// Figures of one moment, and their status texts for `systemctl status` and the terminal.
@@ -13,15 +14,16 @@ struct StatusText: Equatable {
     var streaming: String?
 
     /// Last line of a run that showed its progress: "44 jobs in 2.1 s: 38 done, 6 failed, 1277 tokens generated
-    /// (608/s)".
+    /// (608/s); left: 7 paused".
     static func summary(
         _ report: WorkerReport.State, _ engine: SweepThread.Snapshot, elapsed: Duration
     ) -> String {
         let tenths = HumanText.rounded(elapsed.seconds, digits: 1)
         let rate = elapsed.seconds > 0 ? Int(Double(engine.generatedTokens) / elapsed.seconds) : 0
         let empty = report.withoutAnswer > 0 ? " (\(report.withoutAnswer) with an empty answer)" : ""
+        let left = report.leftover?.text.map { "; left: \($0)" } ?? ""
         return "\(report.succeeded + report.failed) jobs in \(tenths) s: \(report.succeeded) done\(empty), "
-            + "\(report.failed) failed, \(engine.generatedTokens) tokens generated (\(rate)/s)"
+            + "\(report.failed) failed, \(engine.generatedTokens) tokens generated (\(rate)/s)\(left)"
     }
 
     /// Text for `STATUS=`: "Running 24 (thinking, ≤2048), 118 queued, 41 tok/s".
@@ -39,17 +41,17 @@ struct StatusText: Equatable {
                 " (\($0.mode == .thinking ? "thinking" : "non-thinking"), ≤\(1 << max(0, min($0.bucket, 40))))"
             }
             parts.append("Running \(engine.jobs)\(jobClass ?? "")")
-            parts.append("\(report.queued)\(report.isQueuedAtLeast ? "+" : "") queued")
+            let isAtLeast = report.isQueuedAtLeast && report.census == nil
+            parts.append("\(report.queuedInAll)\(isAtLeast ? "+" : "") queued")
             parts.append("\(Int(tokensPerSecond.rounded())) tok/s")
             if let sweep = engine.lastSweep.status { parts.append(sweep) }
             if let streaming { parts.append(streaming) }
         } else {
             if report.outage == nil { parts.append("Idle") }
-            if report.queued > 0 {
-                parts.append("\(report.queued)\(report.isQueuedAtLeast ? "+" : "") queued")
-            }
+            if report.queuedInAll > 0 { parts.append("\(report.queuedInAll) queued") }
             if let streaming { parts.append(streaming) }
         }
+        if let hindrances = report.census?.hindrances { parts.append(hindrances) }
         parts.append("\(report.succeeded) done")
         if report.failed > 0 { parts.append("\(report.failed) failed") }
         if let remark = report.remark { parts.append(remark) }

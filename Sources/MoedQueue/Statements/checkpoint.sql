@@ -1,6 +1,7 @@
 -- checkpoint: appends pieces of output to the checkpoints of running jobs, fenced by the lease.
 --
--- Returns the jobs that continue. The others were cancelled, are past their deadline or belong to another worker.
+-- Returns the jobs that continue, each with whether its pieces were written. They were not while another transaction
+-- locks the job's row. The other jobs were cancelled, are past their deadline or belong to another worker.
 --
 -- $1 job_id bigint[]: job of each piece; $1 to $5 are one column each
 -- $2 lease_token bigint[]: token of the claim that generated the piece
@@ -10,12 +11,16 @@
 -- $6 computed_by text: origin of the tokens; pieces of another origin are overwritten
 WITH new AS (
   SELECT * FROM unnest($1, $2, $3, $4, $5) AS n(job_id, lease_token, choice, first_token, token_ids)
-), held AS MATERIALIZED (
+), going AS MATERIALIZED (
   SELECT j.id, j.lease_token FROM moed.job j
    WHERE (j.id, j.lease_token) IN (SELECT n.job_id, n.lease_token FROM new n)
      AND j.state::text = 'running' AND j.cancel_requested_at IS NULL
+     AND NOT EXISTS (SELECT FROM moed.cancel_request r WHERE r.job_id = j.id)
      AND (j.expires_at IS NULL OR j.expires_at > clock_timestamp())
-   ORDER BY j.id FOR SHARE
+), held AS MATERIALIZED (
+  SELECT j.id, j.lease_token FROM going g JOIN moed.job j
+      ON j.id = g.id AND j.state::text = 'running' AND j.lease_token = g.lease_token
+     FOR SHARE OF j SKIP LOCKED
 ), written AS (
   INSERT INTO moed.job_checkpoint AS k (job_id, lease_token, choice, first_token, token_ids, computed_by)
   SELECT n.job_id, n.lease_token, n.choice, n.first_token, n.token_ids::int[], $6
@@ -25,4 +30,4 @@ WITH new AS (
          lease_token = excluded.lease_token, created_at = excluded.created_at
    WHERE k.computed_by <> excluded.computed_by
 )
-SELECT id FROM held
+SELECT g.id, EXISTS (SELECT FROM held h WHERE h.id = g.id) AS is_written FROM going g

@@ -34,18 +34,21 @@ WITH wanted AS MATERIALIZED (
 ), picked AS MATERIALIZED (
   -- May hold more jobs than are taken when a tenant has several portions. Jobs are found by comparing rows, in the
   -- order of the claim index. With equalities the order would be that of ids alone, and a plan from old statistics
-  -- would read all jobs in it.
+  -- would read all jobs in it. An open transaction may lock any number of a tenant's jobs. Each locked one costs time, so
+  -- that at most 10000 jobs of a portion are tried; the tenant's others wait for the end of the transaction.
   SELECT c.id, c.resumes, p.tenant_id, p.tenant, p.allowed,
          row_number() OVER (PARTITION BY p.tenant_id ORDER BY p.place, c.id) AS rank
     FROM wanted g CROSS JOIN portion p CROSS JOIN LATERAL (
-      SELECT j.id, j.lease_token > 0 AS resumes FROM moed.job j
-       WHERE j.state = 'queued' AND (j.expires_at > g.now) IS NOT false
-         AND (j.model_id, j.mode, j.bucket, j.tenant_id, -j.priority, j.id)
-          >= (g.model_id, g.mode, g.bucket, p.tenant_id, p.urgency, p.first_id)
-         AND (j.model_id, j.mode, j.bucket, j.tenant_id, -j.priority)
-          <= (g.model_id, g.mode, g.bucket, p.tenant_id, p.urgency)
-       ORDER BY j.model_id, j.mode, j.bucket, j.tenant_id, -j.priority, j.id
-       LIMIT least(p.most, p.allowed) FOR UPDATE SKIP LOCKED) c
+      SELECT n.id, n.lease_token > 0 AS resumes FROM (
+        SELECT j.id FROM moed.job j
+         WHERE j.state = 'queued' AND (j.expires_at > g.now) IS NOT false
+           AND (j.model_id, j.mode, j.bucket, j.tenant_id, -j.priority, j.id)
+            >= (g.model_id, g.mode, g.bucket, p.tenant_id, p.urgency, p.first_id)
+           AND (j.model_id, j.mode, j.bucket, j.tenant_id, -j.priority)
+            <= (g.model_id, g.mode, g.bucket, p.tenant_id, p.urgency)
+         ORDER BY j.model_id, j.mode, j.bucket, j.tenant_id, -j.priority, j.id LIMIT 10000) w
+        JOIN moed.job n ON n.id = w.id AND n.state::text = 'queued' AND n.bucket = g.bucket
+       LIMIT least(p.most, p.allowed) FOR UPDATE OF n SKIP LOCKED) c
 ), taken AS (
   UPDATE moed.job j
      SET state = 'running', attempt = j.attempt + 1, leased_by = $1,

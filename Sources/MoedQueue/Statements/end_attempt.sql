@@ -3,8 +3,9 @@
 --
 -- A retryable job with attempts left is scheduled again after 2^attempt seconds (at most 5 minutes, give or take 25 %).
 -- Any other failed job ends. A job that returns to the queue uses no attempt. Past its deadline it fails with the code
--- expired. A job whose cancellation was requested is cancelled. Returns the leases that were written. A job is found by
--- its id alone: comparing the enum (state = 'running') would offer the index of running jobs to the planner.
+-- expired. A job whose cancellation was requested is cancelled. Returns the leases that were written. Jobs whose row
+-- another transaction locks are left out; the caller tries them again. A job is found by its id alone: comparing the
+-- enum (state = 'running') would offer the index of running jobs to the planner.
 --
 -- $1 job_id bigint[]: job of each attempt; all parameters are one column each
 -- $2 lease_token bigint[]: token of its claim
@@ -25,14 +26,15 @@ WITH c AS (
          prompt, cached, thinking, injected, answer, recomputed, wall_ms)
 ), next AS MATERIALIZED (
   SELECT c.*, j.tenant_id, j.model_id, j.mode, j.attempt, j.leased_by, j.started_at, j.expires_at,
-         CASE WHEN j.cancel_requested_at IS NOT NULL THEN 'cancelled'
+         CASE WHEN j.cancel_requested_at IS NOT NULL
+                OR EXISTS (SELECT FROM moed.cancel_request r WHERE r.job_id = j.id) THEN 'cancelled'
               WHEN c.code IS NULL AND (j.expires_at <= clock_timestamp()) IS NOT true THEN 'queued'
               WHEN c.retryable AND j.attempt < j.max_attempts THEN 'scheduled'
               ELSE 'failed' END::moed.job_state AS state,
          make_interval(secs => least(300, power(2, least(j.attempt, 9))) * (0.75 + random() / 2)) AS pause
     FROM c JOIN moed.job j
       ON j.id = c.job_id AND j.state::text = 'running' AND j.lease_token = c.lease_token
-     FOR UPDATE OF j
+     FOR UPDATE OF j SKIP LOCKED
 ), done AS (
   UPDATE moed.job j
      SET state = n.state, leased_by = NULL,

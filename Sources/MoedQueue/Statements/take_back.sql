@@ -6,7 +6,8 @@
 -- $1 most bigint: maximum number of jobs to take
 WITH lost AS MATERIALIZED (
   SELECT j.id, j.lease_token, j.attempt, j.leased_by, j.started_at,
-         CASE WHEN j.cancel_requested_at IS NOT NULL THEN 'cancelled'
+         CASE WHEN j.cancel_requested_at IS NOT NULL
+                OR EXISTS (SELECT FROM moed.cancel_request r WHERE r.job_id = j.id) THEN 'cancelled'
               WHEN j.bucket = -1 AND j.attempt >= j.max_attempts THEN 'failed'
               ELSE 'queued' END::moed.job_state AS state
     FROM moed.job j

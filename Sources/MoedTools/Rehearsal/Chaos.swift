@@ -6,6 +6,7 @@ import MoedHost
 package enum Chaos {
     package static let scenarios: [ChaosScenario] =
         ChaosScenario.workers + ChaosScenario.connections + ChaosScenario.users + ChaosScenario.load
+        + ChaosScenario.locks
 
     /// Runs the scenarios and prints the verdict of each.
     ///

@@ -53,6 +53,12 @@ final class RecordingStore: WorkerStore {
     func registerWorker(_ worker: WorkerRegistration) async throws(QueueError) -> WorkerID {
         try await store.registerWorker(worker)
     }
+    func registerModels(_ worker: WorkerID, _ models: [String]) async throws(QueueError) -> Bool {
+        try await store.registerModels(worker, models)
+    }
+    func firstToken(of worker: WorkerID) async throws(QueueError) -> Int64 {
+        try await store.firstToken(of: worker)
+    }
     func unregister(_ worker: WorkerID) async throws(QueueError) { try await store.unregister(worker) }
     func beat(_ worker: WorkerID, _ beat: WorkerBeat) async throws(QueueError) -> Bool {
         try await store.beat(worker, beat)
@@ -66,6 +72,9 @@ final class RecordingStore: WorkerStore {
     func remaining(models: [String]) async throws(QueueError) -> Remaining {
         try await store.remaining(models: models)
     }
+    func leftover(models: [String]) async throws(QueueError) -> Leftover {
+        try await store.leftover(models: models)
+    }
     func fail(_ failures: [JobFailure]) async throws(QueueError) -> [Disposition] {
         try await store.fail(failures)
     }
@@ -74,13 +83,16 @@ final class RecordingStore: WorkerStore {
     }
     func checkpoint(
         _ checkpoints: [JobCheckpoint], computedBy: String
-    ) async throws(QueueError) -> Set<JobID> {
+    ) async throws(QueueError) -> CheckpointAnswer {
         try await store.checkpoint(checkpoints, computedBy: computedBy)
     }
     func toBeStopped(_ worker: WorkerID) async throws(QueueError) -> [JobID] {
         try await store.toBeStopped(worker)
     }
-    func maintain() async throws(QueueError) -> MaintenanceReport { try await store.maintain() }
+    func dueMaintenance() async throws(QueueError) -> [MaintenanceStep] { try await store.dueMaintenance() }
+    func maintain(_ step: MaintenanceStep) async throws(QueueError) -> MaintenanceReport {
+        try await store.maintain(step)
+    }
     func rescue() async throws(QueueError) -> RescueReport { try await store.rescue() }
     func prune(olderThan age: Duration, limit: Int) async throws(QueueError) -> Int {
         try await store.prune(olderThan: age, limit: limit)

@@ -25,13 +25,16 @@ package actor SimulatedWorker {
         runner.listen { inbox.put(.runner($0)) }
         let state = WorkerState(settings: settings, runner: runner, modelName: "default")
         self.state = state
-        lease = LeaseKeeper(state, report: report, log: log)
+        let workerLease = WorkerLease(
+            length: settings.lease, runner: runner, report: report, clock: state.clock)
+        lease = LeaseKeeper(state, lease: workerLease, log: log)
         claimer = JobClaimer(state, report: report, log: log)
-        outcomes = OutcomeWriter(state, log: log)
+        outcomes = OutcomeWriter(state, report: report, log: log)
         id = try await store.registerWorker(
             WorkerRegistration(
                 host: "rehearsal", pid: 1, version: Version.text, models: ["default"], lease: settings.lease))
         state.worker = id
+        workerLease.registered(id, at: state.now)
     }
 
     package static func start(
@@ -108,7 +111,7 @@ package actor SimulatedWorker {
         let kept = try await recorder.checkpoint(
             held.map { JobCheckpoint(lease: $0.lease, choice: 0, firstToken: 0, tokens: [1]) },
             computedBy: "simulated"
-        ).count
+        ).written.count
         var answers = try await complete(held)
         answers += try await recorder.fail(
             held.map { JobFailure(lease: $0.lease, code: "late", message: "late", retryable: false) })
@@ -151,7 +154,7 @@ package actor SimulatedWorker {
     }
 
     @discardableResult
-    package func maintain() async throws -> MaintenanceReport { try await recorder.maintain() }
+    package func maintain() async throws -> MaintenanceReport { try await recorder.store.maintain() }
 
     /// Measures the idle worker's reaction to single inserts.
     ///

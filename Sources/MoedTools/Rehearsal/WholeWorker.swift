@@ -10,9 +10,11 @@ struct WholeWorker {
     private let report = WorkerReport()
 
     /// - Parameter drains: true ends the worker when no job is left.
-    init(in database: RehearsalDatabase, room: Int, drains: Bool) throws {
+    init(
+        in database: RehearsalDatabase, room: Int, drains: Bool, lease: Duration = .seconds(86_400)
+    ) throws {
         var settings = WorkerSettings(
-            conninfo: database.conninfo, pollInterval: .milliseconds(50), lease: .seconds(86_400))
+            conninfo: database.conninfo, pollInterval: .milliseconds(50), lease: lease)
         settings.drains = drains
         let runner = EchoRunner(room: room, answersAtOnce: true)
         let inbox = Inbox()

@@ -1,6 +1,11 @@
 CREATE FUNCTION moed.export_batch(batch uuid) RETURNS SETOF text
-LANGUAGE sql STABLE SET search_path = pg_catalog, moed, pg_temp AS $$
-  SELECT json_build_object(
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, moed, pg_temp AS $$
+BEGIN
+  IF NOT EXISTS (SELECT FROM moed.batch b WHERE b.id = export_batch.batch) THEN
+    RAISE EXCEPTION 'there is no batch %', export_batch.batch USING ERRCODE = 'undefined_object';
+  END IF;
+  -- Many programs end a line at U+0085, U+2028 and U+2029 as well. In JSON they stand in strings only.
+  RETURN QUERY SELECT replace(replace(replace(json_build_object(
     'id', 'batch_req_' || coalesce(l.job_id::text, l.batch_id || '_' || l.line),
     'custom_id', l.custom_id,
     'response', CASE
@@ -18,12 +23,12 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, moed, pg_temp AS $$
       WHEN j.id IS NULL THEN json_build_object('code', 'pruned', 'message', 'the job was deleted after its retention')
       WHEN r.error_code = 'expired' THEN json_build_object('code', 'batch_expired', 'message', r.error_message)
       WHEN j.state = 'cancelled' THEN json_build_object('code', 'batch_cancelled', 'message', 'the job was cancelled') END
-  )::text
+  )::text, chr(133), E'\\u0085'), chr(8232), E'\\u2028'), chr(8233), E'\\u2029')
   FROM moed.batch_line l
   LEFT JOIN moed.job j ON j.id = l.job_id
   LEFT JOIN moed.job_result r ON r.job_id = j.id
   CROSS JOIN LATERAL (SELECT r.error_code IN ('engine_error', 'worker_lost', 'result_refused') AS is_ours) e
-  WHERE l.batch_id = batch AND (j.id IS NULL OR j.finished_at IS NOT NULL)
-  ORDER BY l.line
-$$;
-COMMENT ON FUNCTION moed.export_batch(uuid) IS 'Lines of OpenAI''s batch output in the order of the input: answers and errors of what has ended. Call it again when moed.batches says that the rest has.';
+  WHERE l.batch_id = export_batch.batch AND (j.id IS NULL OR j.finished_at IS NOT NULL)
+  ORDER BY l.line;
+END $$;
+COMMENT ON FUNCTION moed.export_batch(uuid) IS 'Lines of OpenAI''s batch output in the order of the input: answers and errors of jobs that have ended. Call it again when moed.batches shows that the rest has ended.';

@@ -1,8 +1,20 @@
 CREATE FUNCTION moed.fold_usage() RETURNS int
 LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, moed, pg_temp AS $$
-  WITH taken AS (
+  WITH due AS MATERIALIZED (
+    SELECT d.id, d.tenant_id FROM moed.usage_delta d
+  ), free AS MATERIALIZED (
+    -- A tenant whose row is locked waits for a later call.
+    SELECT u.tenant_id FROM moed.tenant_usage u
+     WHERE u.tenant_id IN (SELECT d.tenant_id FROM due d) FOR UPDATE SKIP LOCKED
+  ), taken AS (
     DELETE FROM moed.usage_delta d
-     WHERE d.ctid = ANY (ARRAY(SELECT u.ctid FROM moed.usage_delta u FOR UPDATE SKIP LOCKED)) RETURNING d.*
+     WHERE d.id = ANY (ARRAY(
+       SELECT u.id FROM moed.usage_delta u
+        WHERE u.id = ANY (ARRAY(
+          SELECT e.id FROM due e
+           WHERE e.tenant_id IN (SELECT f.tenant_id FROM free f)
+              OR NOT EXISTS (SELECT FROM moed.tenant_usage t WHERE t.tenant_id = e.tenant_id)))
+          FOR UPDATE SKIP LOCKED)) RETURNING d.*
   ), added AS (
     SELECT d.tenant_id, (clock_timestamp() AT TIME ZONE 'UTC')::date AS today, sum(d.jobs) AS jobs,
            coalesce(sum(d.billed_tokens) FILTER (WHERE d.day = (clock_timestamp() AT TIME ZONE 'UTC')::date), 0) AS billed,

@@ -6,9 +6,10 @@ CREATE FUNCTION moed.insert_job(
   temperature numeric DEFAULT NULL, top_p numeric DEFAULT NULL, top_k numeric DEFAULT NULL,
   min_p numeric DEFAULT NULL, presence_penalty numeric DEFAULT NULL, frequency_penalty numeric DEFAULT NULL,
   repetition_penalty numeric DEFAULT NULL, seed numeric DEFAULT NULL, stop text[] DEFAULT NULL,
-  stop_token_ids int[] DEFAULT NULL, thinking_token_budget numeric DEFAULT NULL, priority numeric DEFAULT NULL,
+  stop_token_ids numeric[] DEFAULT NULL, thinking_token_budget numeric DEFAULT NULL, priority numeric DEFAULT NULL,
   run_at timestamptz DEFAULT NULL, max_attempts numeric DEFAULT NULL, idempotency_key text DEFAULT NULL,
-  tenant text DEFAULT NULL, params json DEFAULT NULL, expires_at timestamptz DEFAULT NULL)
+  tenant text DEFAULT NULL, params json DEFAULT NULL, expires_at timestamptz DEFAULT NULL,
+  caller moed.acting_role DEFAULT moed.call_stamp(current_user))
 RETURNS bigint LANGUAGE plpgsql SET search_path = pg_catalog, moed, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
@@ -17,11 +18,17 @@ DECLARE
   extra text;
   body text;
   new_tokens numeric := max_tokens;
-  model_name text := model;
+  asked_model text := model;
+  known_model int := 1;
   job_mode moed.reasoning_mode := CASE WHEN reasoning IN ('non_thinking', 'none') THEN 'non_thinking' ELSE 'thinking' END;
-  owner_id int := moed.tenant_for(tenant);
+  owner_id int := moed.tenant_for(tenant, moed.role_of(caller));
+  remarks text[] := moed.clamp_remarks(priority, max_attempts);
   new_id bigint;
 BEGIN
+  IF length(idempotency_key) NOT BETWEEN 1 AND 512 THEN
+    RAISE EXCEPTION 'idempotency_key must have 1 to 512 characters, not %', length(idempotency_key)
+      USING ERRCODE = 'invalid_parameter_value';
+  END IF;
   IF messages IS NULL THEN
     IF prompt IS NOT NULL OR system IS NOT NULL THEN
       chat := '[' || concat_ws(',', system_message, '{"role":"user","content":' || to_json(prompt)::text || '}') || ']';
@@ -30,8 +37,8 @@ BEGIN
     chat := messages::text;
     IF system IS NOT NULL THEN
       IF json_typeof(messages) = 'array' THEN
-        chat := '[' || system_message || CASE WHEN json_array_length(messages) > 0 THEN ',' ELSE '' END
-          || substr(chat, strpos(chat, '[') + 1);
+        chat := substr(chat, strpos(chat, '[') + 1);
+        chat := '[' || system_message || CASE WHEN btrim(chat, E' \t\n\r') <> ']' THEN ',' ELSE '' END || chat;
       ELSE
         extra := ',"system":' || to_json(system)::text;
       END IF;
@@ -40,12 +47,13 @@ BEGIN
     extra := nullif(concat(extra, ',"prompt":' || to_json(prompt)::text), '');
   END IF;
   IF params IS NOT NULL THEN
-    model_name := coalesce(model, moed.json_text(params, 'model'));
+    asked_model := coalesce(model, moed.json_text(params, 'model'));
     new_tokens := coalesce(
       max_tokens, moed.json_number(params, 'max_completion_tokens'), moed.json_number(params, 'max_tokens'));
     IF reasoning IS NULL THEN
-      job_mode := CASE coalesce(nullif(moed.json_member(moed.json_member(params, 'chat_template_kwargs'), 'enable_thinking')::text, 'null'),
-                                moed.json_text(params, 'reasoning_effort'))
+      job_mode := CASE coalesce(
+          nullif(moed.json_member(moed.json_member(params, 'chat_template_kwargs'), 'enable_thinking')::text, 'null'),
+          nullif(moed.json_member(params, 'enable_thinking')::text, 'null'), moed.json_text(params, 'reasoning_effort'))
         WHEN 'false' THEN 'non_thinking' WHEN 'none' THEN 'non_thinking' ELSE 'thinking' END;
     END IF;
   END IF;
@@ -56,10 +64,16 @@ BEGIN
     stop_token_ids => stop_token_ids, thinking_token_budget => thinking_token_budget, params => params,
     extra => extra);
 
-  INSERT INTO moed.job (tenant_id, model_id, mode, bucket, priority, run_at, state, max_attempts, idempotency_key, expires_at)
+  IF asked_model IS NOT NULL THEN
+    asked_model := moed.model_key(asked_model);
+    known_model := moed.model_of(asked_model);
+  END IF;
+  INSERT INTO moed.job (tenant_id, model_id, model_name, mode, bucket, priority, run_at, state, max_attempts, idempotency_key,
+                        expires_at)
   VALUES (
     owner_id,
-    CASE WHEN model_name IS NULL THEN 1 ELSE moed.model_of(model_name) END,
+    known_model,
+    CASE known_model WHEN 0 THEN asked_model END,
     job_mode,
     moed.length_bucket(
       octet_length(coalesce(chat, body)), coalesce(new_tokens, CASE job_mode WHEN 'thinking' THEN 2048 ELSE 1024 END)),
@@ -79,9 +93,9 @@ BEGIN
     END IF;
     RETURN new_id;
   END IF;
-  INSERT INTO moed.job_request (job_id, body) VALUES (new_id, body::json);
+  INSERT INTO moed.job_request (job_id, body, warnings) VALUES (new_id, moed.stored_body(body), nullif(remarks, '{}'));
   RETURN new_id;
 END $$;
 COMMENT ON FUNCTION moed.insert_job(text, text, numeric, json, text, text, numeric, numeric, numeric, numeric, numeric, numeric,
-  numeric, numeric, text[], int[], numeric, numeric, timestamptz, numeric, text, text, json, timestamptz)
-  IS 'Common part of moed.enqueue() and INSERT INTO moed.jobs.';
+  numeric, numeric, text[], numeric[], numeric, numeric, timestamptz, numeric, text, text, json, timestamptz, moed.acting_role)
+  IS 'Common part of moed.enqueue(), moed.import_batch() and INSERT INTO moed.jobs.';

@@ -1,3 +1,4 @@
+-- It runs with the rights of the inserting role, which moed.insert_job() asks for.
 CREATE FUNCTION moed.jobs_insert() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, moed, pg_temp AS $$
 BEGIN

@@ -5,7 +5,7 @@ BEGIN
             FROM json_array_elements(body -> 'messages') WITH ORDINALITY AS m
            WHERE m.value ->> 'role' = last_message.role
            ORDER BY m.ordinality DESC LIMIT 1);
-EXCEPTION WHEN data_exception THEN
+EXCEPTION WHEN data_exception OR program_limit_exceeded THEN
   RETURN NULL;
 END $$;
 COMMENT ON FUNCTION moed.last_message(json, text) IS 'Content of the last message of a role in a request body; NULL when there is none or it is not decodable.';

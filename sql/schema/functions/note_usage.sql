@@ -7,4 +7,4 @@ BEGIN
     FROM new_rows n GROUP BY n.tenant_id;
   RETURN NULL;
 END $$;
-COMMENT ON FUNCTION moed.note_usage() IS 'Keeps what new ledger rows add to their tenants'' usage.';
+COMMENT ON FUNCTION moed.note_usage() IS 'Adds the usage of new ledger rows to moed.usage_delta.';

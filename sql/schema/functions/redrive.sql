@@ -1,13 +1,7 @@
-CREATE FUNCTION moed.redrive(job_id bigint) RETURNS boolean
-LANGUAGE plpgsql SET search_path = pg_catalog, moed, pg_temp AS $$
-BEGIN
-  -- A crashed job keeps its quarantine: it may well crash again.
-  UPDATE moed.job j
-     SET state = 'queued', finished_at = NULL, started_at = NULL, cancel_requested_at = NULL, attempt = 0, run_at = now()
-   WHERE j.id = redrive.job_id AND j.state IN ('failed', 'cancelled') AND moed.may_touch(j.tenant_id);
-  IF NOT FOUND THEN RETURN false; END IF;
-  DELETE FROM moed.job_result r WHERE r.job_id = redrive.job_id;
-  PERFORM moed.wake_idle();
-  RETURN true;
-END $$;
-COMMENT ON FUNCTION moed.redrive(bigint) IS 'Queues a failed or cancelled job again with fresh attempts; false when it is in another state.';
+CREATE FUNCTION moed.redrive(
+  job_id bigint, caller moed.acting_role DEFAULT moed.call_stamp(current_user)) RETURNS boolean
+LANGUAGE sql SET search_path = pg_catalog, moed, pg_temp AS $$
+  SELECT moed.redrive_these(ARRAY(
+    SELECT j.id FROM moed.job j WHERE j.id = redrive.job_id AND moed.may_touch(j.tenant_id, moed.role_of(caller)))) > 0
+$$;
+COMMENT ON FUNCTION moed.redrive(bigint, moed.acting_role) IS 'Queues a failed or cancelled job again with fresh attempts; false when it is in another state. Leave caller out.';

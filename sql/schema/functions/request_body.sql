@@ -2,7 +2,7 @@
 CREATE FUNCTION moed.request_body(
   messages text, reasoning text, max_tokens numeric, model text, temperature numeric, top_p numeric, top_k numeric,
   min_p numeric, presence_penalty numeric, frequency_penalty numeric, repetition_penalty numeric, seed numeric,
-  stop text[], stop_token_ids int[], thinking_token_budget numeric, params json, extra text) RETURNS text
+  stop text[], stop_token_ids numeric[], thinking_token_budget numeric, params json, extra text) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, moed, pg_temp AS $$
 DECLARE
   blank constant text := E' \t\n\r';
@@ -52,4 +52,4 @@ BEGIN
     extra), 2) || '}';
 END $$;
 COMMENT ON FUNCTION moed.request_body(text, text, numeric, text, numeric, numeric, numeric, numeric, numeric, numeric, numeric,
-  numeric, text[], int[], numeric, json, text) IS 'Text of an OpenAI chat-completion body from the arguments that are not NULL; messages and params are copied byte for byte.';
+  numeric, text[], numeric[], numeric, json, text) IS 'Text of an OpenAI chat-completion body from the arguments that are not NULL; messages and params are copied byte for byte.';

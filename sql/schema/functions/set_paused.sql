@@ -21,4 +21,4 @@ BEGIN
        + (SELECT count(*) FROM moed.tenant t WHERE t.paused_at IS NOT NULL)
        + (SELECT count(*) FROM moed.control c WHERE c.paused_at IS NOT NULL);
 END $$;
-COMMENT ON FUNCTION moed.set_paused(text, text, boolean) IS 'What moed.pause() and moed.resume() share.';
+COMMENT ON FUNCTION moed.set_paused(text, text, boolean) IS 'Common part of moed.pause() and moed.resume().';

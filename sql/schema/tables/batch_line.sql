@@ -10,12 +10,12 @@ CREATE TABLE moed.batch_line (
   PRIMARY KEY (batch_id, line),
   CONSTRAINT job_or_error CHECK ((job_id IS NULL) = (error_code IS NOT NULL))
 );
-COMMENT ON TABLE moed.batch_line IS 'Lines of imported batches: the job of each, or why it is none.';
+COMMENT ON TABLE moed.batch_line IS 'Lines of imported batches: the job of each, or its error.';
 COMMENT ON COLUMN moed.batch_line.batch_id IS 'moed.batch.id.';
 COMMENT ON COLUMN moed.batch_line.line IS 'Number of the line in the file, from 1; empty lines count.';
-COMMENT ON COLUMN moed.batch_line.custom_id IS 'The caller''s name for it, once per batch.';
+COMMENT ON COLUMN moed.batch_line.custom_id IS 'Name of the line, given by the client, unique in the batch. A line at fault keeps the first 512 characters.';
 COMMENT ON COLUMN moed.batch_line.job_id IS 'moed.job.id; NULL for a line that is at fault.';
-COMMENT ON COLUMN moed.batch_line.error_code IS 'What is wrong with the line: invalid_json, missing_required_parameter, invalid_value or duplicate_custom_id.';
+COMMENT ON COLUMN moed.batch_line.error_code IS 'Fault of the line: invalid_json, missing_required_parameter, invalid_value or duplicate_custom_id.';
 COMMENT ON COLUMN moed.batch_line.error_message IS 'The same in words.';
 COMMENT ON COLUMN moed.batch_line.error_param IS 'Member at fault.';
 

@@ -3,7 +3,7 @@ CREATE TABLE moed.control (
   id        boolean PRIMARY KEY DEFAULT true CHECK (id),
   paused_at timestamptz
 );
-COMMENT ON TABLE moed.control IS 'What holds for the whole queue; one row.';
+COMMENT ON TABLE moed.control IS 'State of the whole queue; one row.';
 COMMENT ON COLUMN moed.control.id IS 'Always true.';
 COMMENT ON COLUMN moed.control.paused_at IS 'When moed.pause(''all'') was called; NULL: it is not paused.';
 

@@ -20,6 +20,8 @@ CREATE TABLE moed.job (
   mode                moed.reasoning_mode NOT NULL,
   idempotency_key     text,
   expires_at          timestamptz,
+  model_name          text,
+  CONSTRAINT unknown_model_has_name CHECK ((model_id = 0) = (model_name IS NOT NULL)),
   CONSTRAINT running_is_leased CHECK ((state = 'running') = (leased_by IS NOT NULL)),
   CONSTRAINT terminal_has_end CHECK ((state IN ('succeeded', 'failed', 'cancelled')) = (finished_at IS NOT NULL)),
   CONSTRAINT idempotency_key_length CHECK (length(idempotency_key) BETWEEN 1 AND 512)
@@ -35,18 +37,19 @@ COMMENT ON COLUMN moed.job.created_at IS 'Start of the enqueueing transaction.';
 COMMENT ON COLUMN moed.job.run_at IS 'Not started before this instant of the database clock.';
 COMMENT ON COLUMN moed.job.started_at IS 'When the latest attempt was claimed.';
 COMMENT ON COLUMN moed.job.finished_at IS 'When it reached its final state; NULL before.';
-COMMENT ON COLUMN moed.job.cancel_requested_at IS 'When moed.cancel() was called while it ran.';
+COMMENT ON COLUMN moed.job.cancel_requested_at IS 'Of daemons before migration 14; see moed.cancel_request.';
 COMMENT ON COLUMN moed.job.tenant_id IS 'moed.tenant.id.';
-COMMENT ON COLUMN moed.job.model_id IS 'moed.model.id.';
+COMMENT ON COLUMN moed.job.model_id IS 'moed.model.id; 0: no worker has registered the name in model_name.';
 COMMENT ON COLUMN moed.job.bucket IS 'Length class: 2^bucket is the smallest power of two ≥ estimated prompt + new tokens, within 5..20. -1: quarantine, run alone because it was running when workers crashed.';
 COMMENT ON COLUMN moed.job.attempt IS 'Attempts begun; a released attempt is taken back.';
 COMMENT ON COLUMN moed.job.max_attempts IS 'Attempts after which a retryable failure is final.';
 COMMENT ON COLUMN moed.job.crashes IS 'Times a worker died while running it.';
-COMMENT ON COLUMN moed.job.priority IS 'Higher starts first within tenant and group.';
+COMMENT ON COLUMN moed.job.priority IS 'Higher starts first within tenant and job class.';
 COMMENT ON COLUMN moed.job.state IS 'See type moed.job_state.';
-COMMENT ON COLUMN moed.job.mode IS 'Thinking or not: part of the group.';
+COMMENT ON COLUMN moed.job.mode IS 'thinking or non_thinking: part of the job class.';
 COMMENT ON COLUMN moed.job.idempotency_key IS 'Enqueueing again with the same tenant and key returns this job.';
 COMMENT ON COLUMN moed.job.expires_at IS 'Deadline: not ended by then, it ends as failed with the code expired. NULL is none.';
+COMMENT ON COLUMN moed.job.model_name IS 'Name that it asks for while model_id is 0: a worker looks the name up again, and fails the job when it is still unknown.';
 
 -- First the group, then the tenant (loose scan for fairness), then the order within the tenant.
 CREATE INDEX job_claim_idx ON moed.job (model_id, mode, bucket, tenant_id, (-priority), id) WHERE state = 'queued';

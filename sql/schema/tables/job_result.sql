@@ -15,7 +15,7 @@ CREATE TABLE moed.job_result (
   created_at    timestamptz NOT NULL DEFAULT clock_timestamp(),
   CONSTRAINT answer_or_error CHECK ((error_code IS NULL) = (finish_reason IS NOT NULL))
 );
-COMMENT ON TABLE moed.job_result IS 'What came out: the answer of a succeeded job or the error of a failed one.';
+COMMENT ON TABLE moed.job_result IS 'Answer of a succeeded job or error of a failed one.';
 COMMENT ON COLUMN moed.job_result.job_id IS 'moed.job.id.';
 COMMENT ON COLUMN moed.job_result.lease_token IS 'Token of the claim that wrote it: a repeated write is recognised by it.';
 COMMENT ON COLUMN moed.job_result.finish_reason IS 'stop or length; NULL for a failure.';

@@ -5,7 +5,7 @@ CREATE TABLE moed.migration (
   applied_at  timestamptz NOT NULL DEFAULT clock_timestamp(),
   works_since int
 );
-COMMENT ON TABLE moed.migration IS 'Which schema migrations were applied; written by `moed migrate`.';
+COMMENT ON TABLE moed.migration IS 'Applied schema migrations; written by `moed migrate`.';
 COMMENT ON COLUMN moed.migration.version IS 'Number of the migration; they are applied in this order.';
 COMMENT ON COLUMN moed.migration.name IS 'File name of the migration without its ending.';
 COMMENT ON COLUMN moed.migration.checksum IS 'SHA-256 of the file as it was applied, in hexadecimal.';

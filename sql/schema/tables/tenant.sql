@@ -8,14 +8,14 @@ CREATE TABLE moed.tenant (
   db_role        name UNIQUE,
   tokens_per_day bigint CHECK (tokens_per_day > 0)
 );
-COMMENT ON TABLE moed.tenant IS 'Who jobs are run for. An unknown name is added when it first enqueues.';
+COMMENT ON TABLE moed.tenant IS 'Tenants: owners of jobs. A new name is added when it first enqueues.';
 COMMENT ON COLUMN moed.tenant.id IS 'Key; 1 is the tenant "default".';
 COMMENT ON COLUMN moed.tenant.name IS 'Name given at enqueue, 1 to 128 characters.';
-COMMENT ON COLUMN moed.tenant.weight IS 'Share of the running slots relative to other tenants with waiting jobs.';
+COMMENT ON COLUMN moed.tenant.weight IS 'Share of the running sequences relative to other tenants with waiting jobs.';
 COMMENT ON COLUMN moed.tenant.max_running IS 'Most jobs running at once over all workers; NULL is no cap.';
 COMMENT ON COLUMN moed.tenant.paused_at IS 'When not NULL, jobs of this tenant are not started.';
 COMMENT ON COLUMN moed.tenant.created_at IS 'When the tenant was added.';
-COMMENT ON COLUMN moed.tenant.db_role IS 'Database role whose rows these are: a member of moed_client sees and changes the jobs of its own tenant only. Matters once `moed migrate --roles` was run.';
+COMMENT ON COLUMN moed.tenant.db_role IS 'Database role of the tenant. This role and its members see and change the jobs of this tenant only, once they are members of moed_client and `moed migrate --roles` was run.';
 COMMENT ON COLUMN moed.tenant.tokens_per_day IS 'Once its succeeded jobs have used so many tokens since midnight UTC, no more are started until the next midnight; running ones end as usual. NULL is no limit.';
 
 INSERT INTO moed.tenant (name) VALUES ('default');

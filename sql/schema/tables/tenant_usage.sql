@@ -6,10 +6,10 @@ CREATE TABLE moed.tenant_usage (
   served_tokens double precision NOT NULL,
   folded_at     timestamptz NOT NULL
 ) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 200);
-COMMENT ON TABLE moed.tenant_usage IS 'What each tenant used: today, for its budget, and lately, for its share. Read it in moed.tenants.';
+COMMENT ON TABLE moed.tenant_usage IS 'Usage of each tenant: today, for its budget, and recent, for its share. Read it in moed.tenants.';
 COMMENT ON COLUMN moed.tenant_usage.tenant_id IS 'moed.tenant.id.';
 COMMENT ON COLUMN moed.tenant_usage.day IS 'Day of billed_tokens, UTC.';
 COMMENT ON COLUMN moed.tenant_usage.billed_tokens IS 'Tokens of the jobs that succeeded on that day.';
-COMMENT ON COLUMN moed.tenant_usage.served_jobs IS 'Attempts that ended, each counting half as much after five minutes, as of folded_at.';
+COMMENT ON COLUMN moed.tenant_usage.served_jobs IS 'Attempts that ended, each counting half as much after five minutes, at folded_at.';
 COMMENT ON COLUMN moed.tenant_usage.served_tokens IS 'Their tokens, decayed alike.';
-COMMENT ON COLUMN moed.tenant_usage.folded_at IS 'When it was brought up to date.';
+COMMENT ON COLUMN moed.tenant_usage.folded_at IS 'When the row was last updated.';

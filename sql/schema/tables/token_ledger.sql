@@ -16,7 +16,9 @@ CREATE TABLE moed.token_ledger (
   completion_tokens int NOT NULL GENERATED ALWAYS AS (thinking_tokens + injected_tokens + answer_tokens) STORED,
   total_tokens      int NOT NULL GENERATED ALWAYS AS (prompt_tokens + thinking_tokens + injected_tokens + answer_tokens) STORED,
   wall_ms           bigint NOT NULL CHECK (wall_ms >= 0),
-  created_at        timestamptz NOT NULL DEFAULT clock_timestamp()
+  created_at        timestamptz NOT NULL DEFAULT clock_timestamp(),
+  truncated         boolean NOT NULL DEFAULT false,
+  empty             boolean NOT NULL DEFAULT false
 );
 COMMENT ON TABLE moed.token_ledger IS 'Append-only token account. One final row per succeeded job; wasted rows for work that was thrown away.';
 COMMENT ON COLUMN moed.token_ledger.id IS 'Key, ascending.';
@@ -36,6 +38,8 @@ COMMENT ON COLUMN moed.token_ledger.completion_tokens IS 'thinking + injected + 
 COMMENT ON COLUMN moed.token_ledger.total_tokens IS 'prompt + completion.';
 COMMENT ON COLUMN moed.token_ledger.wall_ms IS 'Milliseconds from claim to end of the attempt.';
 COMMENT ON COLUMN moed.token_ledger.created_at IS 'When the row was written.';
+COMMENT ON COLUMN moed.token_ledger.truncated IS 'True when the answer ended at max_tokens or at the end of the context.';
+COMMENT ON COLUMN moed.token_ledger.empty IS 'True when the answer has no text.';
 
 CREATE UNIQUE INDEX token_ledger_final_idx ON moed.token_ledger (job_id) WHERE kind = 'final';
 CREATE UNIQUE INDEX token_ledger_attempt_idx ON moed.token_ledger (job_id, lease_token, kind);

@@ -14,7 +14,7 @@ CREATE TABLE moed.worker (
   status            text NOT NULL DEFAULT '',
   first_token       bigint NOT NULL DEFAULT 0
 ) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 50);
-COMMENT ON TABLE moed.worker IS 'One row per start of a daemon. Its lease covers all jobs it runs: one small update per beat, whatever the batch.';
+COMMENT ON TABLE moed.worker IS 'One row per start of a daemon. Its lease covers all jobs that it runs: one small update per beat.';
 COMMENT ON COLUMN moed.worker.id IS 'Key; moed.job.leased_by and moed.job_attempt.worker_id point here.';
 COMMENT ON COLUMN moed.worker.host IS 'Host name of the daemon.';
 COMMENT ON COLUMN moed.worker.pid IS 'Process id of the daemon on its host.';
@@ -24,11 +24,11 @@ COMMENT ON COLUMN moed.worker.started_at IS 'When it registered.';
 COMMENT ON COLUMN moed.worker.seen_at IS 'Last beat.';
 COMMENT ON COLUMN moed.worker.expires_at IS 'End of its lease; after it, other workers may declare it dead and take its jobs.';
 COMMENT ON COLUMN moed.worker.stopped_at IS 'When it ended or was declared dead; a stopped row never becomes alive again.';
-COMMENT ON COLUMN moed.worker.idle IS 'Whether it waits for work: NOTIFY is sent only when some live worker does.';
+COMMENT ON COLUMN moed.worker.idle IS 'True while it waits for jobs: NOTIFY is sent only when a live worker waits.';
 COMMENT ON COLUMN moed.worker.running IS 'Jobs it ran at the last beat.';
-COMMENT ON COLUMN moed.worker.tokens_per_second IS 'Tokens generated per second, as of the last beat.';
-COMMENT ON COLUMN moed.worker.status IS 'What it is doing, one line, as of the last beat.';
-COMMENT ON COLUMN moed.worker.first_token IS 'No job that it runs has a lower lease_token, as of the last beat.';
+COMMENT ON COLUMN moed.worker.tokens_per_second IS 'Tokens generated per second at the last beat.';
+COMMENT ON COLUMN moed.worker.status IS 'Status line at the last beat.';
+COMMENT ON COLUMN moed.worker.first_token IS 'Lowest lease_token of its jobs at the last beat.';
 
 CREATE INDEX worker_idle_idx ON moed.worker (expires_at) WHERE idle AND stopped_at IS NULL;
 CREATE INDEX worker_alive_idx ON moed.worker (id) WHERE stopped_at IS NULL;

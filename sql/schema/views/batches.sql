@@ -1,10 +1,14 @@
 CREATE VIEW moed.batches WITH (security_invoker = true) AS
 SELECT b.id, b.name, t.name AS tenant,
   CASE WHEN c.unfinished > 0 THEN CASE WHEN b.cancelled_at IS NULL THEN 'in_progress' ELSE 'cancelling' END
-       WHEN c.cancelled > 0 THEN 'cancelled' ELSE 'completed' END AS status,
+       WHEN c.cancelled > 0 THEN 'cancelled'
+       WHEN c.completed > 0 OR c.pruned > 0 OR EXISTS (
+         SELECT FROM moed.batch_line l JOIN moed.token_ledger g ON g.job_id = l.job_id WHERE l.batch_id = b.id) THEN 'completed'
+       ELSE 'failed' END AS status,
   c.lines, c.unfinished, c.completed, c.failed, c.cancelled, c.line_errors, c.pruned,
   c.prompt_tokens, c.cached_tokens, c.completion_tokens, c.total_tokens,
-  b.created_at, b.cancelled_at, CASE WHEN c.unfinished = 0 THEN c.last_end END AS finished_at
+  b.created_at, b.cancelled_at, CASE WHEN c.unfinished = 0 THEN c.last_end END AS finished_at,
+  c.truncated, c.empty
 FROM moed.batch b
 JOIN moed.tenant t ON t.id = b.tenant_id
 CROSS JOIN LATERAL (
@@ -17,16 +21,18 @@ CROSS JOIN LATERAL (
     count(*) FILTER (WHERE l.job_id IS NOT NULL AND j.id IS NULL) AS pruned,
     coalesce(sum(g.prompt_tokens), 0) AS prompt_tokens, coalesce(sum(g.cached_tokens), 0) AS cached_tokens,
     coalesce(sum(g.completion_tokens), 0) AS completion_tokens, coalesce(sum(g.total_tokens), 0) AS total_tokens,
-    max(j.finished_at) AS last_end
+    max(j.finished_at) AS last_end,
+    count(*) FILTER (WHERE r.finish_reason = 'length') AS truncated, count(*) FILTER (WHERE r.content = '') AS empty
   FROM moed.batch_line l
   LEFT JOIN moed.job j ON j.id = l.job_id
+  LEFT JOIN moed.job_result r ON r.job_id = j.id AND r.finish_reason IS NOT NULL
   LEFT JOIN moed.token_ledger g ON g.job_id = l.job_id AND g.kind = 'final'
   WHERE l.batch_id = b.id) c;
-COMMENT ON VIEW moed.batches IS 'Batches: how far they are and what they used. lines = unfinished + completed + failed + cancelled + line_errors + pruned.';
+COMMENT ON VIEW moed.batches IS 'Progress and usage of batches. lines = unfinished + completed + failed + cancelled + line_errors + pruned.';
 COMMENT ON COLUMN moed.batches.id IS 'Batch, for moed.export_batch() and moed.cancel_batch().';
 COMMENT ON COLUMN moed.batches.name IS 'Name given at import.';
-COMMENT ON COLUMN moed.batches.tenant IS 'Who it is for.';
-COMMENT ON COLUMN moed.batches.status IS 'in_progress, cancelling, cancelled or completed.';
+COMMENT ON COLUMN moed.batches.tenant IS 'Owner of the batch.';
+COMMENT ON COLUMN moed.batches.status IS 'in_progress, cancelling, cancelled, failed (no line of it ran) or completed.';
 COMMENT ON COLUMN moed.batches.lines IS 'Lines of the file, empty ones not counted.';
 COMMENT ON COLUMN moed.batches.unfinished IS 'Jobs that wait or run.';
 COMMENT ON COLUMN moed.batches.completed IS 'Jobs that succeeded.';
@@ -41,3 +47,5 @@ COMMENT ON COLUMN moed.batches.total_tokens IS 'prompt + completion.';
 COMMENT ON COLUMN moed.batches.created_at IS 'When it was imported.';
 COMMENT ON COLUMN moed.batches.cancelled_at IS 'When its cancellation was asked for.';
 COMMENT ON COLUMN moed.batches.finished_at IS 'When its last job ended; NULL while some have not.';
+COMMENT ON COLUMN moed.batches.truncated IS 'Of the completed jobs, those whose answer ended at max_tokens or at the end of the context.';
+COMMENT ON COLUMN moed.batches.empty IS 'Of the completed jobs, those with an empty answer.';

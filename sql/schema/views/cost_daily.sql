@@ -11,9 +11,9 @@ LEFT JOIN LATERAL (
    ORDER BY p.valid_from DESC LIMIT 1) p ON true
 WHERE l.kind = 'final'
 GROUP BY 1, 2, 3, 4;
-COMMENT ON VIEW moed.cost_daily IS 'What succeeded jobs cost by moed.price, exact. Wasted and recomputed tokens cost nothing.';
+COMMENT ON VIEW moed.cost_daily IS 'Exact cost of succeeded jobs by moed.price. Wasted and recomputed tokens cost nothing.';
 COMMENT ON COLUMN moed.cost_daily.day IS 'Day of completion, UTC.';
-COMMENT ON COLUMN moed.cost_daily.tenant IS 'Who the jobs were for.';
+COMMENT ON COLUMN moed.cost_daily.tenant IS 'Owner of the jobs.';
 COMMENT ON COLUMN moed.cost_daily.model IS 'Model asked for.';
 COMMENT ON COLUMN moed.cost_daily.mode IS 'thinking or non_thinking.';
 COMMENT ON COLUMN moed.cost_daily.jobs IS 'Jobs that succeeded.';

@@ -1,12 +1,12 @@
--- LEFT JOIN of moed.model: row security hides unregistered model names from a tenant, which then reads its own request.
+-- LEFT JOIN of moed.model: a job whose model no worker has registered has its name in moed.job.
 CREATE VIEW moed.jobs WITH (security_invoker = true) AS
 SELECT
   j.id, j.state,
   moed.last_message(q.body, 'user') AS prompt,
-  r.content, r.reasoning, j.mode, r.finish_reason,
+  r.content, r.reasoning, j.mode::text AS mode, r.finish_reason,
   r.error_code || coalesce(' (' || r.error_param || ')', '') || ': ' || r.error_message AS error,
   r.error_code,
-  nullif(array_to_string(r.warnings, '; '), '') AS warning,
+  nullif(array_to_string(q.warnings || r.warnings, '; '), '') AS warning,
   l.prompt_tokens, l.cached_tokens, l.thinking_tokens, l.injected_tokens, l.answer_tokens,
   l.completion_tokens, l.total_tokens,
   j.created_at, j.run_at, j.started_at, j.finished_at,
@@ -14,8 +14,8 @@ SELECT
     moed.milliseconds(greatest(j.created_at, j.run_at), coalesce(j.started_at, j.finished_at, clock_timestamp())) END AS queued_ms,
   CASE WHEN j.started_at IS NOT NULL AND j.state <> 'queued' THEN
     moed.milliseconds(j.started_at, coalesce(j.finished_at, clock_timestamp())) END AS run_ms,
-  j.attempt, j.max_attempts, j.priority,
-  t.name AS tenant, coalesce(m.name, moed.json_text(q.body, 'model')) AS model,
+  j.attempt, j.max_attempts::numeric AS max_attempts, j.priority::numeric AS priority,
+  t.name AS tenant, coalesce(m.name, j.model_name) AS model,
   (SELECT w.host || '/' || w.pid FROM moed.worker w
     WHERE w.id = coalesce(j.leased_by, (SELECT a.worker_id FROM moed.job_attempt a
                                          WHERE a.job_id = j.id AND a.lease_token = j.lease_token))) AS worker,
@@ -31,7 +31,7 @@ SELECT
   moed.json_number(q.body, 'frequency_penalty') AS frequency_penalty,
   moed.json_number(q.body, 'repetition_penalty') AS repetition_penalty,
   moed.json_texts(q.body, 'stop') AS stop,
-  moed.json_integers(q.body, 'stop_token_ids') AS stop_token_ids,
+  moed.json_integers(q.body, 'stop_token_ids')::numeric[] AS stop_token_ids,
   moed.last_message(q.body, 'system') AS system,
   moed.json_member(q.body, 'messages') AS messages,
   NULL::json AS params,
@@ -71,8 +71,8 @@ COMMENT ON COLUMN moed.jobs.run_ms IS 'Milliseconds of the latest attempt, or un
 COMMENT ON COLUMN moed.jobs.attempt IS 'Attempts begun.';
 COMMENT ON COLUMN moed.jobs.max_attempts IS 'Attempts after which a retryable failure is final.';
 COMMENT ON COLUMN moed.jobs.priority IS 'Higher starts first.';
-COMMENT ON COLUMN moed.jobs.tenant IS 'Who it is for.';
-COMMENT ON COLUMN moed.jobs.model IS 'Model asked for; default: whatever the worker serves.';
+COMMENT ON COLUMN moed.jobs.tenant IS 'Owner of the job.';
+COMMENT ON COLUMN moed.jobs.model IS 'Model asked for; default: any worker that serves "default".';
 COMMENT ON COLUMN moed.jobs.worker IS 'Host and process of the latest attempt.';
 COMMENT ON COLUMN moed.jobs.idempotency_key IS 'Key that keeps it from being added twice.';
 COMMENT ON COLUMN moed.jobs.seed IS 'Seed that was used, or else the one asked for.';
@@ -95,3 +95,5 @@ COMMENT ON COLUMN moed.jobs.response IS 'OpenAI chat.completion object.';
 COMMENT ON COLUMN moed.jobs.expires_at IS 'Deadline: not ended by then, it ends as failed with the code expired.';
 
 CREATE TRIGGER jobs_insert INSTEAD OF INSERT ON moed.jobs FOR EACH ROW EXECUTE FUNCTION moed.jobs_insert();
+CREATE TRIGGER jobs_read_only BEFORE UPDATE OR DELETE ON moed.jobs FOR EACH STATEMENT EXECUTE FUNCTION moed.jobs_read_only();
+CREATE TRIGGER jobs_read_only_rows INSTEAD OF UPDATE OR DELETE ON moed.jobs FOR EACH ROW EXECUTE FUNCTION moed.jobs_read_only();

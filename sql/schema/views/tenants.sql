@@ -10,7 +10,7 @@ FROM moed.tenant t
 LEFT JOIN moed.tenant_usage r ON r.tenant_id = t.id
 LEFT JOIN LATERAL (SELECT r.billed_tokens WHERE r.day = (clock_timestamp() AT TIME ZONE 'UTC')::date) u ON true
 LEFT JOIN LATERAL (SELECT moed.decay(clock_timestamp() - r.folded_at) AS part) d ON true;
-COMMENT ON VIEW moed.tenants IS 'Tenants with what they used, as of a few seconds ago.';
+COMMENT ON VIEW moed.tenants IS 'Tenants with their usage; it is a few seconds old.';
 COMMENT ON COLUMN moed.tenants.id IS 'Key.';
 COMMENT ON COLUMN moed.tenants.name IS 'Name given at enqueue.';
 COMMENT ON COLUMN moed.tenants.weight IS 'Share relative to other tenants with waiting jobs.';
@@ -18,8 +18,8 @@ COMMENT ON COLUMN moed.tenants.max_running IS 'Most jobs running at once; NULL i
 COMMENT ON COLUMN moed.tenants.tokens_per_day IS 'Budget of a day, UTC; NULL is none.';
 COMMENT ON COLUMN moed.tenants.tokens_today IS 'Tokens of jobs that succeeded since midnight UTC.';
 COMMENT ON COLUMN moed.tenants.paused_at IS 'When it was paused.';
-COMMENT ON COLUMN moed.tenants.may_start IS 'Whether its jobs are started: neither it nor everything is paused, and its budget is not used up.';
+COMMENT ON COLUMN moed.tenants.may_start IS 'True when its jobs start: neither it nor everything is paused, and its budget is not used up.';
 COMMENT ON COLUMN moed.tenants.recent_jobs IS 'Attempts that ended, each counting half as much after five minutes.';
-COMMENT ON COLUMN moed.tenants.recent_tokens IS 'Their tokens, decayed alike: who got much lately waits for those who did not.';
+COMMENT ON COLUMN moed.tenants.recent_tokens IS 'Tokens of these attempts, decayed alike. A tenant with fewer comes first.';
 COMMENT ON COLUMN moed.tenants.db_role IS 'Database role whose rows these are.';
 COMMENT ON COLUMN moed.tenants.created_at IS 'When it was added.';

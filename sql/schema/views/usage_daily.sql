@@ -11,14 +11,16 @@ SELECT
   coalesce(sum(l.total_tokens) FILTER (WHERE l.kind = 'final'), 0) AS total_tokens,
   coalesce(sum(l.recomputed_tokens), 0) AS recomputed_tokens,
   count(*) FILTER (WHERE l.kind = 'wasted') AS wasted_attempts,
-  coalesce(sum(l.total_tokens) FILTER (WHERE l.kind = 'wasted'), 0) AS wasted_tokens
+  coalesce(sum(l.total_tokens) FILTER (WHERE l.kind = 'wasted'), 0) AS wasted_tokens,
+  count(*) FILTER (WHERE l.truncated) AS truncated,
+  count(*) FILTER (WHERE l.empty) AS empty
 FROM moed.token_ledger l
 JOIN moed.tenant t ON t.id = l.tenant_id
 JOIN moed.model m ON m.id = l.model_id
 GROUP BY 1, 2, 3, 4;
 COMMENT ON VIEW moed.usage_daily IS 'Token account per day (UTC), tenant, model and mode. Billed sums come from final rows only; recomputed and wasted tokens are in none of them.';
 COMMENT ON COLUMN moed.usage_daily.day IS 'Day of completion, UTC.';
-COMMENT ON COLUMN moed.usage_daily.tenant IS 'Who the jobs were for.';
+COMMENT ON COLUMN moed.usage_daily.tenant IS 'Owner of the jobs.';
 COMMENT ON COLUMN moed.usage_daily.model IS 'Model asked for.';
 COMMENT ON COLUMN moed.usage_daily.mode IS 'thinking or non_thinking.';
 COMMENT ON COLUMN moed.usage_daily.jobs IS 'Jobs that succeeded.';
@@ -32,3 +34,5 @@ COMMENT ON COLUMN moed.usage_daily.total_tokens IS 'prompt + completion.';
 COMMENT ON COLUMN moed.usage_daily.recomputed_tokens IS 'Computed again after a crash; not in any other column.';
 COMMENT ON COLUMN moed.usage_daily.wasted_attempts IS 'Attempts whose tokens were thrown away.';
 COMMENT ON COLUMN moed.usage_daily.wasted_tokens IS 'Their tokens; not in any other column.';
+COMMENT ON COLUMN moed.usage_daily.truncated IS 'Of the jobs, those whose answer ended at max_tokens or at the end of the context.';
+COMMENT ON COLUMN moed.usage_daily.empty IS 'Of the jobs, those with an empty answer.';

@@ -1,26 +1,26 @@
-import MoedCore
+package import MoedCore
 import MoedHost
 
 /// Turns raw setting texts into values and collects the problems.
-struct SettingReader {
+package struct SettingReader {
     private let sources: SettingSources
-    private(set) var problems: [ConfigurationProblem]
+    package private(set) var problems: [ConfigurationProblem]
 
-    init(_ sources: SettingSources) {
+    package init(_ sources: SettingSources) {
         self.sources = sources
         problems = sources.problems
     }
 
-    func text(_ key: SettingKey) -> String { sources.text(key) }
+    package func text(_ key: SettingKey) -> String { sources.text(key) }
 
     /// - Parameter value: value to quote, shortened; nil quotes none.
-    mutating func report(_ key: SettingKey, _ reason: String, not value: String? = nil) {
+    package mutating func report(_ key: SettingKey, _ reason: String, not value: String? = nil) {
         let origin = sources.values[key.path].map { "\($0.origin): " } ?? ""
         let quoted = value.map { ", not “\(SettingSources.shortened($0))”" } ?? ""
         problems.append(ConfigurationProblem("\(origin)\(key.path) \(reason)\(quoted)"))
     }
 
-    mutating func integer(_ key: SettingKey, in range: ClosedRange<Int>) -> Int {
+    package mutating func integer(_ key: SettingKey, in range: ClosedRange<Int>) -> Int {
         let text = text(key)
         guard let value = Int(text), range.contains(value) else {
             report(key, "must be a whole number in \(range.lowerBound)…\(range.upperBound)", not: text)
@@ -29,14 +29,14 @@ struct SettingReader {
         return value
     }
 
-    mutating func boolean(_ key: SettingKey) -> Bool {
+    package mutating func boolean(_ key: SettingKey) -> Bool {
         let text = text(key).lowercased()
         if ["true", "yes", "on"].contains(text) { return true }
         if !["false", "no", "off"].contains(text) { report(key, "must be true or false", not: text) }
         return false
     }
 
-    mutating func choice(_ key: SettingKey, of words: [String]) -> String {
+    package mutating func choice(_ key: SettingKey, of words: [String]) -> String {
         let text = text(key)
         if !words.contains(text) {
             report(key, "must be one of \(words.joined(separator: ", "))", not: text)
@@ -44,7 +44,7 @@ struct SettingReader {
         return text
     }
 
-    mutating func duration(_ key: SettingKey, in range: ClosedRange<Duration>) -> Duration {
+    package mutating func duration(_ key: SettingKey, in range: ClosedRange<Duration>) -> Duration {
         let text = text(key)
         guard let value = Duration(setting: text), range.contains(value) else {
             let (least, most) = (HumanText.setting(range.lowerBound), HumanText.setting(range.upperBound))

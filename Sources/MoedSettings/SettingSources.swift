@@ -23,13 +23,13 @@ package struct SettingSources: Sendable {
     /// Remarks about a configuration that is valid.
     package var warnings: [String] = []
     /// Path of the file; nil when none was named.
-    var file: String?
+    package var file: String?
     /// Password that the service manager hands over.
     var credential: PasswordCredential?
     /// Number of unknown keys that were passed over in silence.
     private var unknownKeys = 0
     /// True when the file could not be read; missing keys are then not reported.
-    private(set) var isUnreadable = false
+    package private(set) var isUnreadable = false
 
     package init() {}
 

@@ -29,16 +29,16 @@ extension SettingSources {
         return sources
     }
 
-    func text(_ key: SettingKey) -> String { values[key.path]?.text ?? key.fallback }
+    package func text(_ key: SettingKey) -> String { values[key.path]?.text ?? key.fallback }
 
     /// Connection string of the database, with the password that the service manager hands over.
-    var conninfo: String {
+    package var conninfo: String {
         let text = text(.databaseURL)
         return credential?.added(to: text) ?? text
     }
 
     /// Paths of the keys whose text differs, in the order of the table.
-    func changedKeys(since old: SettingSources) -> [String] {
+    package func changedKeys(since old: SettingSources) -> [String] {
         SettingKey.all.filter { text($0) != old.text($0) }.map(\.path)
     }
 }

@@ -5,6 +5,7 @@ import MoedEngine
 package import MoedFront
 import MoedHost
 package import MoedLocal
+package import MoedSettings
 import MoedWeights
 package import MoedWorker
 
