@@ -1,5 +1,6 @@
 package import Logging
 import MoedCore
+import MoedHost
 package import MoedQueue
 import ServiceLifecycle
 
@@ -40,7 +41,7 @@ package struct CensusService: Service {
         let clock = ContinuousClock()
         let start = clock.now
         do {
-            let census = try await count()
+            let census = try await Attempt.cancellable(count)
             report.update { $0.census = census }
         } catch {
             // The queue's own connection reports an outage.

@@ -163,7 +163,7 @@ import Testing
         scene.inbox.put(.runner(.finished(JobID(1), WorkerParts.result())))
         try await running.value
         #expect(store.now.completed.count == 1 && store.now.calls.count { $0 == "close" } == 1)
-        #expect(scene.report.current.databaseLostSince == nil)
+        #expect(scene.report.current.outage == nil)
     }
 
     /// A stop does not wait for ever for a locked row.
@@ -188,7 +188,7 @@ import Testing
     @Test func withoutADatabaseItStopsAfterTheGrace() async throws {
         let scene = try Scene([])
         let running = Task { try await scene.group.run() }
-        #expect(try await eventually { scene.report.current.databaseLostSince != nil })
+        #expect(try await eventually { scene.report.current.outage != nil })
         await scene.group.triggerGracefulShutdown()
         try await running.value
         #expect(scene.report.current.phase == .stopping)

@@ -88,7 +88,10 @@ package final class WeightFile: Sendable {
         return bytes
     }
 
-    package static func exists(_ path: String) -> Bool { unsafe access(path, F_OK) == 0 }
+    /// False only when there is no such file. A file that cannot be reached exists: opening it tells the reason.
+    package static func exists(_ path: String) -> Bool {
+        unsafe access(path, F_OK) == 0 || errno != ENOENT && errno != ENOTDIR
+    }
 
     /// A small JSON file whose text is an object; nil when there is no such file.
     package static func object(at path: String, limit: Int) throws(EngineError) -> JSONObject? {
