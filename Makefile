@@ -79,7 +79,7 @@ install:
 	sed 's|^ExecStart=/usr/bin/moed|ExecStart=$(PREFIX)/bin/moed|' systemd/moed.service \
 	  >'$(DESTDIR)$(PREFIX)/lib/systemd/system/moed.service'
 	chmod 644 '$(DESTDIR)$(PREFIX)/lib/systemd/system/moed.service'
-	install -m 644 systemd/moed-socket.conf sql/example_*.sql '$(DESTDIR)$(PREFIX)/share/doc/moed/'
+	install -m 644 systemd/moed-socket.conf systemd/moed-restart.conf sql/example_*.sql '$(DESTDIR)$(PREFIX)/share/doc/moed/'
 	install -D -m 644 systemd/moed.yaml.example '$(DESTDIR)$(SYSCONFDIR)/moed/moed.yaml.example'
 
 format:
@@ -96,3 +96,4 @@ packages:
 
 venv: deps-test
 	.ci/venv
+	.ci/postgres

@@ -56,6 +56,8 @@ let package = Package(
             dependencies: ["MoedCore", "MoedHost", "MoedText", "MoedWeights", "MoedEngine", "MoedBatching"],
             swiftSettings: swift),
         .target(
+            name: "MoedSettings", dependencies: ["MoedCore", "MoedHost", "MoedSystemd", "Yams"], swiftSettings: swift),
+        .target(
             name: "MoedWorker",
             dependencies: ["MoedCore", "MoedHost", "MoedQueue", "MoedSystemd", lifecycle, logging],
             swiftSettings: swift),
@@ -63,7 +65,7 @@ let package = Package(
             name: "MoedDaemon",
             dependencies: [
                 "MoedCore", "MoedHost", "MoedQueue", "MoedText", "MoedWeights", "MoedEngine", "MoedBatching",
-                "MoedLocal", "MoedWorker", "MoedFront", "MoedSystemd", "Yams", lifecycle, signals, logging,
+                "MoedLocal", "MoedWorker", "MoedFront", "MoedSettings", "MoedSystemd", lifecycle, signals, logging,
             ], swiftSettings: swift),
         .target(
             name: "MoedTools",
@@ -73,7 +75,7 @@ let package = Package(
             ], swiftSettings: swift),
         .executableTarget(
             name: "moed",
-            dependencies: ["MoedCore", "MoedDaemon", "MoedHost", "MoedLocal", "MoedTools", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+            dependencies: ["MoedCore", "MoedDaemon", "MoedHost", "MoedLocal", "MoedSettings", "MoedTools", .product(name: "ArgumentParser", package: "swift-argument-parser")],
             swiftSettings: swift),
 
         .target(
@@ -126,7 +128,7 @@ let package = Package(
         .testTarget(
             name: "MoedDaemonTests",
             dependencies: [
-                "MoedDaemon", "MoedWorker", "MoedLocal", "MoedCore", "MoedHost", "MoedEngine", "MoedWeights",
+                "MoedDaemon", "MoedSettings", "MoedWorker", "MoedLocal", "MoedCore", "MoedHost", "MoedEngine", "MoedWeights",
                 "MoedFront", "MoedSystemd", "TestSupport", logging,
             ],
             swiftSettings: swift),

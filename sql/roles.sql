@@ -12,6 +12,9 @@
 DO $$
 DECLARE
   role record;
+  -- From PostgreSQL 16 on the creator of a role may grant it, but neither has its rights nor may hand objects over to it.
+  has_options CONSTANT boolean := current_setting('server_version_num')::int >= 160000;
+  granters text;
 BEGIN
   FOR role IN SELECT * FROM (VALUES
     ('moed_owner', 'moed: owns the schema moed'),
@@ -24,13 +27,25 @@ BEGIN
     BEGIN
       EXECUTE format('CREATE ROLE %I NOLOGIN', role.name);
       EXECUTE format('COMMENT ON ROLE %I IS %L', role.name, role.comment);
-    EXCEPTION WHEN duplicate_object OR unique_violation THEN
-      NULL;
+    EXCEPTION
+      WHEN duplicate_object OR unique_violation THEN
+        NULL;
+      WHEN insufficient_privilege THEN
+        RAISE EXCEPTION 'role % may not create the role %: run moed migrate --roles as a superuser or as a role with CREATEROLE (ALTER ROLE % CREATEROLE)',
+          quote_ident(current_user), role.name, quote_ident(current_user) USING ERRCODE = 'insufficient_privilege';
     END;
   END LOOP;
   -- Who is no superuser must be a member of the owner to hand objects over to it.
-  IF NOT pg_has_role(current_user, 'moed_owner', 'MEMBER') THEN
-    EXECUTE format('GRANT moed_owner TO %I', current_user);
+  IF NOT pg_has_role(current_user, 'moed_owner', 'USAGE')
+    OR NOT pg_has_role(current_user, 'moed_owner', CASE WHEN has_options THEN 'SET' ELSE 'MEMBER' END) THEN
+    BEGIN
+      EXECUTE format('GRANT moed_owner TO %I%s', current_user, CASE WHEN has_options THEN ' WITH INHERIT TRUE, SET TRUE' ELSE '' END);
+    EXCEPTION WHEN insufficient_privilege THEN
+      SELECT string_agg(a.member::regrole::text, ' or ') INTO granters
+        FROM (SELECT DISTINCT m.member FROM pg_auth_members m WHERE m.roleid = to_regrole('moed_owner') AND m.admin_option) AS a;
+      RAISE EXCEPTION 'the roles of moed belong to the whole cluster, and role % is no member of moed_owner: as a superuser% run GRANT moed_owner TO %, then moed migrate --roles again',
+        quote_ident(current_user), coalesce(' or as ' || granters, ''), quote_ident(current_user) USING ERRCODE = 'insufficient_privilege';
+    END;
   END IF;
 END $$;
 
@@ -84,6 +99,8 @@ GRANT SELECT, INSERT, UPDATE ON moed.worker, moed.model, moed.job_attempt TO moe
 GRANT SELECT, UPDATE, DELETE ON moed.job, moed.cancel_request TO moed_worker;
 GRANT INSERT ON moed.job_result, moed.token_ledger TO moed_worker;
 GRANT USAGE ON moed.lease_token_seq TO moed_worker;
+-- moed check compares sequences with their tables.
+GRANT SELECT ON ALL SEQUENCES IN SCHEMA moed TO moed_worker, moed_operator, moed_reader;
 GRANT EXECUTE ON FUNCTION moed.wake_idle, moed.fold_usage, moed.prune, moed.expired_message, moed.utc TO moed_worker;
 
 GRANT SELECT ON ALL TABLES IN SCHEMA moed TO moed_reader, moed_operator;

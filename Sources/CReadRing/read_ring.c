@@ -110,7 +110,12 @@ int read_ring_wait(read_ring *ring, read_ring_ended *ended, size_t room) {
         ring->event_is_read = 1;
     }
     int refusal = enter(ring, 1, IORING_ENTER_GETEVENTS);
-    if (refusal < 0) return refusal;
+    return refusal < 0 ? refusal : read_ring_take(ring, ended, room);
+}
+
+unsigned read_ring_unsubmitted(const read_ring *ring) { return ring->added; }
+
+int read_ring_take(read_ring *ring, read_ring_ended *ended, size_t room) {
     unsigned head = *ring->ended_head, tail = __atomic_load_n(ring->ended_tail, __ATOMIC_ACQUIRE);
     size_t count = 0;
     for (; head != tail && count < room; head++) {

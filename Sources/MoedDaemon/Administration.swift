@@ -1,9 +1,10 @@
 import MoedCore
-import MoedEngine
+import MoedFront
 import MoedHost
 import MoedLocal
 import MoedQueue
-import MoedWeights
+package import MoedSettings
+import MoedSystemd
 
 /// `moed migrate` and `moed check`.
 package enum Administration {
@@ -12,9 +13,8 @@ package enum Administration {
         Host.ignoreBrokenPipes()
         // Migrating needs only the database: a missing model is no problem here.
         guard sources.problems.isEmpty else { throw ConfigurationProblems(sources.problems) }
-        let url = sources.values[SettingKey.databaseURL.path]?.text ?? SettingKey.databaseURL.fallback
         do {
-            let migrator = try await Migrator.connect(conninfo: url)
+            let migrator = try await Migrator.connect(conninfo: sources.conninfo)
             // A dry run applies the migrations and rolls back, so that it also shows errors.
             let migrations = try await migrator.apply(roles: roles, dryRun: dryRun)
             for migration in migrations {
@@ -34,27 +34,50 @@ package enum Administration {
     ///
     /// - Throws: `ConfigurationProblems` with all problems.
     package static func check(_ sources: SettingSources) async throws {
-        let settings: Settings
-        switch Settings.read(sources) {
-        case .success(let read): settings = read
-        case .failure(let problems): throw problems
-        }
+        let settings = try Settings.read(sources).get()
         var problems: [ConfigurationProblem] = []
+        var warnings = sources.warnings + ModelCheck.warnings(settings.model) + hidden(settings)
+        if sources.file == nil {
+            print("config     no file was read (--config FILE); the unit reads /etc/moed/moed.yaml")
+        }
         do {
-            try await StartupCheck.verify(settings.database.url)
-            print("database   ok")
+            let found = try await StartupCheck.problems(settings.database.url)
+            if found.isEmpty { print("database   ok") }
+            problems += found
         } catch {
             problems.append(StartupCheck.problem(error))
         }
         do {
-            // As `run` does first: it needs the headers only.
-            let model = try OpenedModel.open(settings.model)
-            print("model      ok: \(InspectText(model.source).oneLine), \(model.text.kind.rawValue)")
+            let model = try ModelCheck.run(settings.model)
+            print("model      ok: \(model.line)")
             for remark in model.remarks { print("model      note: \(remark)") }
         } catch {
-            problems.append(ConfigurationProblem("model.path: \(error)"))
+            problems.append(StartupCheck.problem(model: error))
         }
+        if let address = settings.statusAddress {
+            do {
+                try StatusServer.check(address)
+                print("status     ok: \(address)")
+            } catch {
+                // A directory that is missing may be one that systemd makes when the unit starts.
+                let text = "status.listen: \(error)"
+                if error.isRefusal || error.isInUse {
+                    problems.append(.init(text))
+                } else {
+                    warnings.append(text)
+                }
+            }
+        }
+        for warning in warnings { print("warning    \(warning)") }
         guard problems.isEmpty else { throw ConfigurationProblems(problems) }
         print("everything is in place")
+    }
+
+    /// Remarks about files that the present user sees and the unit does not.
+    private static func hidden(_ settings: Settings) -> [String] {
+        // systemd sets the variable for a unit's processes, which look for themselves.
+        guard Host.environment["INVOCATION_ID"] == nil else { return [] }
+        guard let remark = UnitView.remark(on: settings.model.directory) else { return [] }
+        return ["model.path: \(remark); `moed check --unit moed` looks as the service does"]
     }
 }

@@ -5,6 +5,7 @@ import MoedEngine
 import MoedHost
 import MoedLocal
 import MoedQueue
+import MoedSettings
 import MoedSystemd
 import MoedWorker
 import ServiceLifecycle
@@ -18,29 +19,75 @@ package enum Daemon {
     /// - Returns: exit code of a drain, 0 otherwise.
     /// - Throws: `ConfigurationProblems` for problems that an administrator must fix (exit code 78).
     package static func run(
-        _ settings: Settings, drains: Bool, showsProgress: Bool, routingTrace: String? = nil
+        _ configuration: Reloading, drains: Bool, showsProgress: Bool, routingTrace: String? = nil
     ) async throws -> Int32 {
+        let settings = try Settings.read(configuration.sources).get()
         Host.ignoreBrokenPipes()
+        Host.ignoreHangUps()
         Host.leaveAtOnceWhenStopped(isInterruption: drains)
         let supervision = SupervisionEnvironment(Host.environment)
-        let log = logger(settings, supervision)
+        let threshold = LogThreshold(settings.logLevel)
+        let log = LogDestination(supervision).logger("moed", threshold)
         let notifier = try ServiceNotifier(socket: supervision.notifySocket)
         log.notice("moed \(Version.text) starting, model \(settings.model.directory)")
-        try await StartupCheck.database(settings, notifier: notifier, log: log)
+        for warning in configuration.sources.warnings + ModelCheck.warnings(settings.model) {
+            log.warning("\(warning)")
+        }
+        let report = WorkerReport()
+        let metrics = DaemonMetrics.Source(report)
+        // Health is answered while the daemon waits for the database and loads the model.
+        let status = try settings.statusAddress.flatMap {
+            try StatusService.start($0, metrics: metrics, report: report, log: log)
+        }
+        do {
+            try await StartupCheck.database(
+                settings.database.url, report: report, notifier: notifier, log: log)
+            let reload = ReloadService(
+                configuration: configuration, drains: drains, threshold: threshold, log: log)
+            let surroundings = QueueService.Surroundings(report: report, notifier: notifier, log: log)
+            try await serve(
+                settings, surroundings, reload, metrics,
+                Manner(
+                    drains: drains, showsProgress: showsProgress, routingTrace: routingTrace,
+                    watchdogInterval: supervision.watchdogInterval))
+        } catch {
+            await status?.end()
+            throw error
+        }
+        await status?.end()
+        notifier.send(.status("Stopped"))
+        log.notice("stopped")
+        return drains ? report.current.drainExitCode : 0
+    }
 
-        let model = try loadModel(settings, notifier, log)
-        try model.engine.recordRouting(to: routingTrace)
+    /// Options of a run.
+    private struct Manner {
+        var drains: Bool
+        var showsProgress: Bool
+        var routingTrace: String?
+        var watchdogInterval: Duration?
+    }
+
+    /// Loads the model and runs all services.
+    private static func serve(
+        _ settings: Settings, _ surroundings: QueueService.Surroundings, _ reload: ReloadService,
+        _ metrics: DaemonMetrics.Source, _ manner: Manner
+    ) async throws {
+        let (report, notifier, log) = (surroundings.report, surroundings.notifier, surroundings.log)
+        let model = try loadModel(settings, surroundings)
+        try model.engine.recordRouting(to: manner.routingTrace)
         let (engineProgress, streaming) = (model.engine.progress, model.engine.streaming)
         for remark in model.remarks { log.warning("model.path: \(remark)") }
         let (plan, start) = (model.plan, ["ready: \(model.summary)", model.memory, model.batch.text])
         let sweepProgress = ProgressCounter(name: "sweep loop")
         let queueProgress = ProgressCounter(name: "database loop")
-        let runner = try localRunner(model, settings, drains: drains, progress: sweepProgress)
-        let (report, inbox) = (WorkerReport(), Inbox())
-        let surroundings = QueueService.Surroundings(report: report, notifier: notifier, log: log)
+        let runner = try localRunner(model, settings, drains: manner.drains, progress: sweepProgress)
+        let inbox = Inbox()
         let queue = QueueService(
-            settings: settings.worker(drains: drains), runner: runner, inbox: inbox, progress: queueProgress,
+            settings: settings.worker(drains: manner.drains), runner: runner, inbox: inbox,
+            progress: queueProgress,
             surroundings: surroundings, modelName: settings.served.name)
+        metrics.add(runner.sweeps, streaming, plan)
         let host = HostService(
             sources: .init(
                 engine: { runner.sweeps.snapshot }, streaming: { streaming.current },
@@ -52,16 +99,24 @@ package enum Daemon {
                         queueProgress.name: queueProgress.value,
                     ]
                 }),
-            notifier: notifier, report: report, watchdogInterval: supervision.watchdogInterval,
-            showsProgress: showsProgress, log: log)
+            notifier: notifier, report: report, watchdogInterval: manner.watchdogInterval,
+            showsProgress: manner.showsProgress, log: log)
 
         // Services stop in reverse order: the queue lets its jobs finish before the engine stops.
         var services: [ServiceGroupConfiguration.ServiceConfiguration] = [
             .init(service: RunnerService(runner: runner, inbox: inbox)),
             .init(service: host, failureTerminationBehavior: .gracefullyShutdownGroup),
         ]
-        services.append(.init(service: StopSignal(report: report)))
-        services += optional(settings, inbox, report, .init(report, runner.sweeps, streaming, plan), log)
+        services += [
+            .init(service: StopSignal(report: report)), .init(service: reload.into(inbox)),
+            .init(
+                service: CensusService(
+                    conninfo: settings.database.url, models: settings.served.names, report: report, log: log)),
+        ]
+        if settings.queue.listens {
+            let listening = ListenService(conninfo: settings.database.url, inbox: inbox, log: log)
+            services.append(.init(service: listening))
+        }
         services.append(.init(service: queue, successTerminationBehavior: .gracefullyShutdownGroup))
         report.update { $0.phase = .running }
         notifier.send(.ready, .status("Idle"))
@@ -70,29 +125,8 @@ package enum Daemon {
         }
         let group = ServiceGroup(
             configuration: .init(
-                services: services, gracefulShutdownSignals: StopSignal.all, logger: quiet(log)))
+                services: services, gracefulShutdownSignals: StopSignal.all, logger: log.onlyErrors))
         try await group.run()
-        notifier.send(.status("Stopped"))
-        log.notice("stopped")
-        return drains ? report.current.drainExitCode : 0
-    }
-
-    /// Services that the settings may turn off.
-    private static func optional(
-        _ settings: Settings, _ inbox: Inbox, _ report: WorkerReport, _ metrics: DaemonMetrics.Source,
-        _ log: Logger
-    ) -> [ServiceGroupConfiguration.ServiceConfiguration] {
-        var services: [any Service] = [
-            CensusService(
-                conninfo: settings.database.url, models: settings.served.names, report: report, log: log)
-        ]
-        if let address = settings.statusAddress {
-            services.append(StatusService(address: address, metrics: metrics, log: log))
-        }
-        if settings.queue.listens {
-            services.append(ListenService(conninfo: settings.database.url, inbox: inbox, log: log))
-        }
-        return services.map { .init(service: $0) }
     }
 
     private static func localRunner(
@@ -115,53 +149,33 @@ package enum Daemon {
     }
 
     private static func loadModel(
-        _ settings: Settings, _ notifier: ServiceNotifier, _ log: Logger
+        _ settings: Settings, _ surroundings: QueueService.Surroundings
     ) throws -> ModelRunner {
-        var meter = LoadReporter(notifier: notifier, log: log)
+        var meter = LoadReporter(surroundings)
         do {
             return try ModelRunner.load(settings.model) { meter.show($0, done: $1, of: $2) }
-        } catch let problem as ConfigurationProblem {
-            throw problem
-        } catch let error as EngineError where error.code == .outOfMemory {
-            throw ConfigurationProblem(
-                "\(error): lower engine.kv_tokens or engine.slots, or take a machine with more memory")
         } catch {
-            throw ConfigurationProblem("model.path: \(error)")
+            throw StartupCheck.problem(model: error)
         }
-    }
-
-    private static func logger(_ settings: Settings, _ supervision: SupervisionEnvironment) -> Logger {
-        let destination = LogDestination(supervision)
-        return Logger(label: "moed") { destination.handler(label: $0, level: settings.logLevel) }
-    }
-
-    /// Logger for the service group, whose own messages are only about its internals.
-    private static func quiet(_ log: Logger) -> Logger {
-        var result = log
-        result.logLevel = max(log.logLevel, .error)
-        return result
     }
 }
 
 /// Reports the progress of loading to the service manager and extends its timeout. Loading may take any time, but a
 /// hang must not.
 private struct LoadReporter {
-    let notifier: ServiceNotifier
-    let log: Logger
+    private let surroundings: QueueService.Surroundings
     private var last: (phase: ModelRunner.Phase, percent: Int)?
 
-    init(notifier: ServiceNotifier, log: Logger) {
-        self.notifier = notifier
-        self.log = log
-    }
+    init(_ surroundings: QueueService.Surroundings) { self.surroundings = surroundings }
 
     mutating func show(_ phase: ModelRunner.Phase, done: Int, of total: Int) {
         let percent = total > 0 ? done * 100 / total : 100
         guard last?.phase != phase || last?.percent != percent else { return }
         last = (phase, percent)
         let text = "\(phase == .packing ? "Packing" : "Loading") weights \(percent) %"
-        notifier.send(.status(text), .extendTimeout(.seconds(60)))
+        surroundings.notifier.send(.status(text), .extendTimeout(.seconds(60)))
+        surroundings.report.update { $0.phase = .loading(percent: percent) }
         // Packing takes minutes and happens once, so an administrator sees its progress at level notice.
-        if percent % 10 == 0 { log.log(level: phase == .packing ? .notice : .debug, "\(text)") }
+        if percent % 10 == 0 { surroundings.log.log(level: phase == .packing ? .notice : .debug, "\(text)") }
     }
 }

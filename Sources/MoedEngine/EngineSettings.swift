@@ -1,4 +1,4 @@
-import MoedCore
+package import MoedCore
 import MoedWeights
 
 /// Sizes that an engine is built with; all memory is allocated accordingly at the start.
@@ -37,7 +37,7 @@ package struct EngineSettings: Sendable, Equatable {
     }
 
     /// - Throws: `EngineError(.invalidInput)` naming the setting and its range.
-    func check() throws(EngineError) {
+    package func check() throws(EngineError) {
         try Self.check("kvTokens", kvTokens, in: 1...1 << 36)
         try Self.check("sequencesMax", sequencesMax, in: 1...1 << 20)
         try Self.check("rowsPerSweepMax", rowsPerSweepMax, in: 1...1 << 16)

@@ -23,6 +23,13 @@ package enum Host {
 
     package static var processID: Int32 { getpid() }
 
+    package static var isRoot: Bool { geteuid() == 0 }
+
+    package static func isDirectory(_ path: String) -> Bool {
+        var status = stat()
+        return unsafe stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
+    }
+
     package static func isTerminal(_ descriptor: Int32) -> Bool { isatty(descriptor) == 1 }
 
     /// Number of physical cores that this process may run on. Hyper-threads share the units that matrix work needs.
@@ -77,6 +84,9 @@ package enum Host {
             if isInterruption { signal(number) { _exit(128 + $0) } } else { signal(number) { _ in _exit(0) } }
         }
     }
+
+    /// Ignores SIGHUP until a service handles it: a hang-up or a request to reload does not end the process.
+    package static func ignoreHangUps() { signal(SIGHUP, SIG_IGN) }
 
     /// Ignores SIGPIPE: a write to a closed pipe or socket returns an error and does not end the process.
     package static func ignoreBrokenPipes() { signal(SIGPIPE, SIG_IGN) }

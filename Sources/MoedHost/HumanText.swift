@@ -26,6 +26,18 @@ package enum HumanText {
         ratio.isFinite ? "\(Int((min(ratio, 1e6) * 100).rounded())) %" : "–"
     }
 
+    /// A whole time in its largest unit, as settings take it: 5 s → "5s", 7200 s → "2h", 30 days → "30d".
+    package static func setting(_ time: Duration) -> String {
+        let milliseconds =
+            time.components.seconds * 1000 + time.components.attoseconds / 1_000_000_000_000_000
+        guard milliseconds != 0 else { return "0s" }
+        let units: [(String, Int64)] = [
+            ("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1),
+        ]
+        let unit = units.first { milliseconds.isMultiple(of: $0.1) }
+        return unit.map { "\(milliseconds / $0.1)\($0.0)" } ?? "\(milliseconds)ms"
+    }
+
     /// 30532122624 → "30.5 B".
     package static func count(_ value: Int) -> String { scaled(value, ["", " k", " M", " B", " T"]) }
 

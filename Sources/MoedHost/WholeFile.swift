@@ -4,7 +4,7 @@ import Glibc
 package enum WholeFile {
     package struct Failure: Error, CustomStringConvertible {
         package var path: String
-        /// Error number of the system; EFBIG for a file beyond the caller's limit.
+        /// Error number of the system; EFBIG for a file beyond the caller's limit, EINVAL for one of another kind.
         package var errno: Int32
 
         package init(path: String, errno: Int32) {
@@ -14,7 +14,11 @@ package enum WholeFile {
 
         package var description: String { "\(path): \(reason)" }
         private var reason: String {
-            errno == EFBIG ? "the file is too large" : unsafe String(cString: strerror(errno))
+            switch errno {
+            case EFBIG: "the file is too large"
+            case EINVAL: "it is not a regular file"
+            default: unsafe String(cString: strerror(errno))
+            }
         }
     }
 
@@ -23,6 +27,28 @@ package enum WholeFile {
         let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { throw Failure(path: path, errno: errno) }
         defer { close(descriptor) }
+        return try read(descriptor, path, bytesMax: bytesMax)
+    }
+
+    /// Reads a regular file. A pipe would wait for its writer, and a device may never end.
+    ///
+    /// - Returns: its bytes, and true when users other than its owner and group may read it.
+    /// - Throws: `Failure`; EINVAL for anything but a regular file.
+    package static func readRegular(
+        _ path: String, bytesMax: Int
+    ) throws(Failure) -> (bytes: [UInt8], isReadableByOthers: Bool) {
+        let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+        guard descriptor >= 0 else { throw Failure(path: path, errno: errno) }
+        defer { close(descriptor) }
+        var status = stat()
+        guard unsafe fstat(descriptor, &status) == 0 else { throw Failure(path: path, errno: errno) }
+        guard status.st_mode & S_IFMT == S_IFREG else { throw Failure(path: path, errno: EINVAL) }
+        return (try read(descriptor, path, bytesMax: bytesMax), status.st_mode & S_IROTH != 0)
+    }
+
+    private static func read(
+        _ descriptor: Int32, _ path: String, bytesMax: Int
+    ) throws(Failure) -> [UInt8] {
         var bytes: [UInt8] = []
         var chunk = [UInt8](repeating: 0, count: 1 << 16)
         while true {
@@ -41,6 +67,9 @@ package enum WholeFile {
     package static func name(of path: String) -> String {
         path.split(separator: "/").last.map(String.init) ?? path
     }
+
+    /// Removes a file if it is there.
+    package static func remove(_ path: String) { unsafe unlink(path) }
 
     /// Creates or replaces a file.
     ///

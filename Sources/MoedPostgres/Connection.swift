@@ -22,6 +22,9 @@ package actor Connection {
     private var handle: ConnectionHandle?
     /// Names of the prepared statements, by text; nil behind a pooler that may change the server between two calls.
     private var prepared: [String: String]? = [:]
+    /// `SET LOCAL` statements of every transaction behind a pooler; nil where the settings are the session's.
+    private var localSettings: String?
+    private var isInTransaction = false
 
     nonisolated package var unownedExecutor: UnownedSerialExecutor {
         unsafe executor.asUnownedSerialExecutor()
@@ -49,13 +52,24 @@ package actor Connection {
 
     private func open() throws(DatabaseError) {
         handle = try ConnectionHandle(settings)
-        try query(
+        let reported = handle?.backendPID ?? 0
+        let (statement, lock) = (settings.statementTimeout.milliseconds, settings.lockTimeout.milliseconds)
+        // A pooler gives its clients process ids of its own, and hands its sessions on with their settings. Behind one
+        // the settings end with this statement.
+        let result = try query(
             """
-            SELECT set_config('TimeZone', 'UTC', false),
-                   set_config('client_min_messages', 'error', false),
-                   set_config('statement_timeout', \(String(settings.statementTimeout.milliseconds)), false),
-                   set_config('lock_timeout', \(String(settings.lockTimeout.milliseconds)), false)
+            SELECT pg_backend_pid() <> \(reported) AS pooled,
+                   set_config('TimeZone', 'UTC', pg_backend_pid() <> \(reported)),
+                   set_config('client_min_messages', 'error', pg_backend_pid() <> \(reported)),
+                   set_config('statement_timeout', \(String(statement)), pg_backend_pid() <> \(reported)),
+                   set_config('lock_timeout', \(String(lock)), pg_backend_pid() <> \(reported))
             """)
+        guard try result.rows.first?.value("pooled") ?? false else { return }
+        prepared = nil
+        localSettings = """
+            SET LOCAL TimeZone = 'UTC'; SET LOCAL client_min_messages = error; \
+            SET LOCAL statement_timeout = \(statement); SET LOCAL lock_timeout = \(lock);
+            """
     }
 
     /// Closes the connection; later calls throw a lost connection.
@@ -64,10 +78,18 @@ package actor Connection {
     /// Version number of the server, e.g. 150020 for PostgreSQL 15.20.
     package var serverVersion: Int { handle?.serverVersion ?? 0 }
 
-    /// True behind a pooler, which gives its clients process ids of its own.
-    package func isPooled() throws(DatabaseError) -> Bool {
-        let result = try query("SELECT pg_backend_pid() AS pid")
-        return try result.rows.first?.value("pid") != handle?.backendPID
+    /// True behind a pooler. Settings then last for a transaction, and no statement is prepared.
+    package var isPooled: Bool { localSettings != nil }
+
+    /// Runs a script of `SET` statements for the session; behind a pooler, at the beginning of every transaction.
+    package func configure(_ settings: String) throws(DatabaseError) {
+        guard let local = localSettings else {
+            try run(script: settings)
+            return
+        }
+        let statements = settings.split(separator: ";").map { $0.drop(while: \.isWhitespace) }
+        let sets = statements.filter { $0.hasPrefix("SET ") }.map { "\nSET LOCAL \($0.dropFirst(4));" }
+        localSettings = local + sets.joined()
     }
 
     /// Runs one statement.
@@ -75,7 +97,11 @@ package actor Connection {
     /// - Parameter timeout: the client's own limit; nil is the statement timeout plus the silence timeout.
     @discardableResult
     package func query(_ sql: SQL, timeout: Duration? = nil) throws(DatabaseError) -> QueryResult {
-        try call(timeout) { (handle, deadline) throws(DatabaseError) in try handle.run(sql, until: deadline) }
+        try scoped { () throws(DatabaseError) in
+            try call(timeout) { (handle, deadline) throws(DatabaseError) in
+                try handle.run(sql, until: deadline)
+            }
+        }
     }
 
     /// Runs a frequent statement, which the server parses and plans once per connection. For a long statement that
@@ -118,9 +144,37 @@ package actor Connection {
     /// Runs a script of several statements. The script is the program's own text; no values are bound.
     @discardableResult
     package func run(script: String, timeout: Duration? = nil) throws(DatabaseError) -> QueryResult {
+        try scoped { () throws(DatabaseError) in try send(script, timeout) }
+    }
+
+    private func send(_ script: String, _ timeout: Duration? = nil) throws(DatabaseError) -> QueryResult {
         try call(timeout) { (handle, deadline) throws(DatabaseError) in
             try handle.run(script: script, until: deadline)
         }
+    }
+
+    /// Runs `body` in a transaction of its own behind a pooler, with the settings of this connection.
+    private func scoped<R>(_ body: () throws(DatabaseError) -> R) throws(DatabaseError) -> R {
+        guard localSettings != nil, !isInTransaction else { return try body() }
+        try begin()
+        defer { isInTransaction = false }
+        let result: R
+        do throws(DatabaseError) { result = try body() } catch {
+            rollback()
+            throw error
+        }
+        _ = try send("COMMIT")
+        return result
+    }
+
+    private func begin() throws(DatabaseError) {
+        _ = try send("BEGIN; \(localSettings ?? "")")
+        isInTransaction = true
+    }
+
+    /// Rolls back. When that fails, the connection is lost and the server rolls back by itself.
+    private func rollback() {
+        do throws(DatabaseError) { _ = try send("ROLLBACK") } catch { handle = nil }
     }
 
     /// Runs `body` between BEGIN and COMMIT. An error causes a rollback and is thrown to the caller.
@@ -130,7 +184,8 @@ package actor Connection {
     package func transaction<R: Sendable>(
         _ body: @Sendable (isolated Connection) throws -> R
     ) throws -> R {
-        try query("BEGIN")
+        try begin()
+        defer { isInTransaction = false }
         let result: R
         do {
             result = try body(self)
@@ -140,11 +195,10 @@ package actor Connection {
                     .server, "a statement of the transaction failed and its error was ignored")
             }
         } catch {
-            // When ROLLBACK fails, the connection is lost and the server rolls back by itself.
-            do { try query("ROLLBACK") } catch { handle = nil }
+            rollback()
             throw error
         }
-        try query("COMMIT")
+        _ = try send("COMMIT")
         return result
     }
 

@@ -194,7 +194,8 @@ extension ConnectionHandle {
         defer { unsafe PQfreemem(message) }
         throw DatabaseError(
             .invalidConfiguration,
-            "the connection string is neither a URI nor made of key=value pairs: "
+            "the connection string must be key=value pairs (host=/run/postgresql dbname=work) or a URI "
+                + "(postgresql://user@host:5432/work): "
                 + DatabaseError.withoutQuoted(unsafe text(message)))
     }
 

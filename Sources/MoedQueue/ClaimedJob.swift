@@ -11,7 +11,7 @@ package struct ClaimedJob: Sendable, Equatable {
     package var tenant: String
     /// Id of the tenant.
     package var tenantID: Int
-    /// Text of the request body as stored; nil when it is longer than `RequestLimit.bodyBytesMax`.
+    /// Text of the request body as stored; nil when it is longer than the claim's `RequestRoom.bodyMax`.
     package var body: String?
     /// Time from the job's due time to its claim.
     package var waited: Duration

@@ -9,7 +9,7 @@ package struct JobListener: Sendable {
     private static let silenceMax = Duration.seconds(10)
 
     private let connection: Connection
-    /// True behind a pooler; in transaction mode it delivers no notifications.
+    /// True behind a pooler. Nothing is listened to there: a LISTEN would stay with a session of other clients.
     package let isPooled: Bool
 
     package static func connect(conninfo: String, applicationName: String = "moed listen")
@@ -19,8 +19,9 @@ package struct JobListener: Sendable {
         let settings = ConnectionSettings(conninfo: conninfo, applicationName: applicationName)
         return try await queueing { () async throws(DatabaseError) in
             let connection = try await Connection.connect(settings)
-            try await connection.listen("moed_wake")
-            return JobListener(connection: connection, isPooled: try await connection.isPooled())
+            let isPooled = await connection.isPooled
+            if !isPooled { try await connection.listen("moed_wake") }
+            return JobListener(connection: connection, isPooled: isPooled)
         }
     }
 

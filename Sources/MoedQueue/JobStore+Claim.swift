@@ -21,28 +21,31 @@ extension JobStore {
     /// Jobs that other workers are claiming at the same time are skipped. A worker that was declared dead gets none.
     ///
     /// - Parameter backlog: a recent backlog of the job class. Jobs before its heads are not found.
+    /// - Parameter room: bytes of bodies that are fetched; a longer body than `bodyMax` stays nil.
     /// - Parameter maxWait: a job that has been ready for this long comes first; see `FairShare`.
     /// - Parameter computedBy: origin of tokens: checkpoints of this origin come with the jobs; see `checkpoint`.
     package func claim(
-        _ worker: WorkerID, _ backlog: ClassBacklog, limit: Int, maxWait: Duration? = nil,
-        computedBy: String? = nil
+        _ worker: WorkerID, _ backlog: ClassBacklog, limit: Int, room: RequestRoom = .unlimited,
+        maxWait: Duration? = nil, computedBy: String? = nil
     ) async throws(QueueError) -> [ClaimedJob] {
         let limit = min(limit, Self.rowsPerStatementMax)
         var share = FairShare(backlog, maxWait: maxWait)
         var claimed: [ClaimedJob] = []
         // The first claim nearly always finds all jobs. When a tenant has fewer, the next claim gives its share to
         // others.
-        for pass in 0..<Self.passesMax where claimed.count < (pass == 0 ? limit : min(limit, backlog.queued))
-        {
+        var room = room
+        for pass in 0..<Self.passesMax
+        where claimed.count < (pass == 0 ? limit : min(limit, backlog.queued)) && room.bytes > 0 {
             let portions = share.portions(limit - claimed.count)
             guard !portions.isEmpty else { break }
             let result = try await query(
-                Self.claim(worker, backlog.jobClass, portions, computedBy: computedBy?.withoutNUL))
+                Self.claim(worker, backlog.jobClass, portions, room, computedBy: computedBy?.withoutNUL))
             let jobs = try await jobs(result, of: backlog.jobClass)
             let order = jobs.map { (turn: share.turn(of: $0.rank, tenant: $0.job.tenantID), job: $0.job) }
                 .sorted { ($0.turn, $0.job.id.rawValue) < ($1.turn, $1.job.id.rawValue) }
                 .map(\.job)
             claimed += order
+            room.bytes -= order.reduce(0) { $0 + ($1.body?.utf8.count ?? 0) }
             share.took(order.countByTenant)
         }
         return claimed
@@ -87,7 +90,8 @@ extension JobStore {
     }
 
     private static func claim(
-        _ worker: WorkerID, _ jobClass: JobClass, _ portions: [FairShare.Portion], computedBy: String?
+        _ worker: WorkerID, _ jobClass: JobClass, _ portions: [FairShare.Portion], _ room: RequestRoom,
+        computedBy: String?
     ) -> SQL {
         SQL(
             .claim,
@@ -97,8 +101,8 @@ extension JobStore {
                 .value(SQLArray(portions.map { Int32(clamping: $0.head.tenant) })),
                 .value(SQLArray(portions.map { Int32(clamping: $0.head.urgency) })),
                 .value(SQLArray(portions.map(\.head.job.rawValue))), .value(SQLArray(portions.map(\.most))),
-                .value(SQLArray(portions.map(\.tenantMost))), .value(RequestLimit.bodyBytesMax),
-                .value(computedBy),
+                .value(SQLArray(portions.map(\.tenantMost))), .value(room.bodyMax),
+                .value(computedBy), .value(room.bytes),
             ])
     }
 }

@@ -39,12 +39,13 @@ package struct JobStore: Sendable {
         JobStore(
             connection: try await queueing { () async throws(DatabaseError) in
                 let connection = try await Connection.connect(settings)
-                try await connection.run(script: Self.session)
+                try await connection.configure(Self.session)
                 return connection
             })
     }
 
-    /// Settings of a session. Names in our statements are qualified, and no other schema can replace an operator.
+    /// Settings of a session, or of each transaction behind a pooler. Names in our statements are qualified, and no
+    /// other schema can replace an operator.
     ///
     /// Every statement starts with few rows and finds the others by index, however many there are. Statistics are wrong
     /// when the queue has just been filled or emptied. Plans made from them read the whole table, and compiling one

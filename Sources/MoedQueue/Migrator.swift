@@ -68,6 +68,7 @@ package struct Migrator: Sendable {
 
     private func applyOnce(roles: Bool, dryRun: Bool) async throws(QueueError) -> [Migration] {
         try await attempt { connection in
+            if let problem = try SchemaCheck.owner(connection, handsOver: roles) { throw problem }
             try connection.query("SELECT set_config('lock_timeout', \(Self.lockTimeout), true)")
             // Clients cannot take this lock.
             if try self.schemaExists(connection) {
@@ -125,50 +126,67 @@ package struct Migrator: Sendable {
     ///
     /// - Throws: `QueueError` naming the remedy: run `moed migrate`, install a newer `moed`, or grant rights.
     package func verify() async throws(QueueError) {
-        let (pending, exists) = try await attempt { connection in
-            (try self.pending(connection), try self.schemaExists(connection))
-        }
-        guard let first = pending.first else { return try await verifyRights() }
-        guard exists else {
-            throw QueueError(.schemaMissing, "the database has no schema moed: run `moed migrate`")
-        }
-        throw QueueError(
-            .schemaOlder,
-            "the database lacks \(pending.count) migration(s), the first is \(first.name): run `moed migrate`"
-        )
+        if let first = try await problems().first { throw first }
     }
 
-    /// Checks that the role has the rights of a worker. Detected later, a missing right would hold up finished jobs.
-    private func verifyRights() async throws(QueueError) {
-        let missing = try await attempt { connection in
-            try connection.query(
-                """
-                SELECT coalesce(string_agg(w.rights || ' on moed.' || w.name, ', '),
-                         CASE WHEN row_security_active('moed.job') AND NOT EXISTS (
-                                SELECT FROM pg_roles r
-                                 WHERE r.rolname IN ('moed_worker', 'moed_operator') AND pg_has_role(r.oid, 'USAGE'))
-                              THEN 'to be a member: GRANT moed_worker TO ' || quote_ident(current_user) END,
-                         '') AS missing,
-                       current_user::text AS role
-                  FROM (VALUES ('worker', 'SELECT, INSERT, UPDATE'), ('model', 'SELECT, INSERT, UPDATE'),
-                               ('tenant', 'SELECT'), ('tenants', 'SELECT'), ('tenant_usage', 'SELECT'),
-                               ('usage_delta', 'SELECT'), ('control', 'SELECT'),
-                               ('job', 'SELECT, UPDATE, DELETE'), ('job_request', 'SELECT'),
-                               ('cancel_request', 'SELECT, UPDATE, DELETE'),
-                               ('job_checkpoint', 'SELECT, INSERT, UPDATE, DELETE'), ('job_result', 'INSERT'),
-                               ('job_attempt', 'SELECT, INSERT, UPDATE'), ('token_ledger', 'INSERT'),
-                               ('lease_token_seq', 'USAGE')) AS w(name, rights)
-                 WHERE NOT CASE w.rights
-                   WHEN 'USAGE' THEN has_sequence_privilege('moed.' || w.name, w.rights)
-                   ELSE (SELECT bool_and(has_table_privilege('moed.' || w.name, r))
-                           FROM unnest(string_to_array(w.rights, ', ')) AS r) END
-                """
-            ).rows.map { row in
-                (try row.value("role", as: String.self), try row.value("missing", as: String.self))
+    /// Everything that keeps a worker from working in this database; empty when nothing does.
+    ///
+    /// - Throws: `QueueError` when the database cannot be asked.
+    package func problems() async throws(QueueError) -> [QueueError] {
+        try await attempt { connection in
+            guard try self.schemaExists(connection) else {
+                return [QueueError(.schemaMissing, "the database has no schema moed: run `moed migrate`")]
             }
+            if let problem = try SchemaCheck.policies(connection) { return [problem] }
+            if let problem = try self.missingRights(connection) { return [problem] }
+            let pending = try self.pending(connection)
+            if let first = pending.first {
+                return [
+                    QueueError(
+                        .schemaOlder,
+                        "the database lacks \(pending.count) migration(s), the first is \(first.name): "
+                            + "run `moed migrate`")
+                ]
+            }
+            return try SchemaCheck.sequences(connection)
         }
-        guard let (role, rights) = missing.first, !rights.isEmpty else { return }
-        throw QueueError(.rightsMissing, "role \(role) needs \(rights)")
+    }
+
+    /// The rights of a worker that the role lacks. Detected later, a missing right would hold up finished jobs.
+    ///
+    /// All objects are found in the catalogs: a name would need the right to use the schema.
+    private func missingRights(_ connection: isolated Connection) throws(DatabaseError) -> QueueError? {
+        let found = try connection.query(
+            """
+            SELECT coalesce(
+                     CASE WHEN row_security_active(j.oid) AND NOT EXISTS (
+                            SELECT FROM pg_roles r
+                             WHERE r.rolname IN ('moed_worker', 'moed_operator') AND pg_has_role(r.oid, 'USAGE'))
+                          THEN 'to be a member: GRANT moed_worker TO ' || quote_ident(current_user) END,
+                     concat_ws(', ',
+                       CASE WHEN NOT has_schema_privilege(n.oid, 'USAGE') THEN 'USAGE on schema moed' END,
+                       string_agg(w.rights || ' on moed.' || w.name, ', ' ORDER BY w.name)
+                         FILTER (WHERE NOT CASE w.rights
+                           WHEN 'USAGE' THEN has_sequence_privilege(c.oid, w.rights)
+                           ELSE (SELECT bool_and(has_table_privilege(c.oid, r))
+                                   FROM unnest(string_to_array(w.rights, ', ')) AS r) END))) AS missing,
+                   current_user::text AS role
+              FROM (VALUES ('worker', 'SELECT, INSERT, UPDATE'), ('model', 'SELECT, INSERT, UPDATE'),
+                           ('tenant', 'SELECT'), ('tenants', 'SELECT'), ('tenant_usage', 'SELECT'),
+                           ('usage_delta', 'SELECT'), ('control', 'SELECT'),
+                           ('job', 'SELECT, UPDATE, DELETE'), ('job_request', 'SELECT'),
+                           ('cancel_request', 'SELECT, UPDATE, DELETE'),
+                           ('job_checkpoint', 'SELECT, INSERT, UPDATE, DELETE'), ('job_result', 'INSERT'),
+                           ('job_attempt', 'SELECT, INSERT, UPDATE'), ('token_ledger', 'INSERT'),
+                           ('lease_token_seq', 'USAGE'), ('migration', 'SELECT')) AS w(name, rights)
+              JOIN pg_namespace n ON n.nspname = 'moed'
+              JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = w.name
+              JOIN pg_class j ON j.relnamespace = n.oid AND j.relname = 'job'
+             GROUP BY n.oid, j.oid
+            """)
+        guard let row = found.rows.first else { return nil }
+        let (role, rights): (String, String) = (try row.value("role"), try row.value("missing"))
+        return rights.isEmpty ? nil : QueueError(.rightsMissing, "role \(role) needs \(rights)")
     }
 
     /// Thrown to undo a dry run.
@@ -184,6 +202,7 @@ package struct Migrator: Sendable {
                         .serverTooOld,
                         "PostgreSQL 15 or later is needed; this is \(connection.serverVersion / 10_000)")
                 }
+                if let problem = try SchemaCheck.server(connection) { throw problem }
                 return try body(connection)
             }
         } catch let undone as RolledBack {
@@ -201,7 +220,12 @@ package struct Migrator: Sendable {
     }
 
     private func schemaExists(_ connection: isolated Connection) throws(DatabaseError) -> Bool {
-        let result = try connection.query("SELECT to_regclass('moed.migration') IS NOT NULL AS found")
+        // The name moed.migration would need the right to use the schema.
+        let result = try connection.query(
+            """
+            SELECT EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+                            WHERE n.nspname = 'moed' AND c.relname = 'migration') AS found
+            """)
         return try result.rows.first?.value("found") ?? false
     }
 

@@ -13,8 +13,16 @@ package struct QueueError: Error, Sendable, Equatable, CustomStringConvertible {
         case schemaNewer
         /// A migration was changed after it had been applied.
         case schemaChanged
-        /// The role lacks a right that a worker needs.
+        /// The role lacks a right that a worker or a migration needs.
         case rightsMissing
+        /// Row security hides the queue: its policies are missing.
+        case policiesMissing
+        /// A sequence would give numbers that its table has.
+        case sequenceBehind
+        /// The server or the session takes no writes.
+        case readOnly
+        /// The database is not encoded in UTF-8.
+        case wrongEncoding
         /// The server is older than PostgreSQL 15.
         case serverTooOld
     }
@@ -36,6 +44,8 @@ package struct QueueError: Error, Sendable, Equatable, CustomStringConvertible {
     }
 
     package var isRetryable: Bool { database?.isRetryable ?? false }
+    /// True when the server answered and refused a statement.
+    package var isAnswered: Bool { database.map { !$0.isConnectionLost && $0.sqlState != nil } ?? false }
     /// True when another transaction's lock ended the statement; see `DatabaseError.isHeldUp`.
     package var isHeldUp: Bool { database?.isHeldUp ?? false }
     package var isConnectionLost: Bool { database?.isConnectionLost ?? false }

@@ -1,9 +1,10 @@
 package import Logging
 import MoedCore
+import MoedHost
 package import MoedQueue
 import ServiceLifecycle
 
-/// Counts the queued jobs from time to time, on connections of its own: a million take a second, and claims do not wait.
+/// Counts the queued jobs from time to time on connections of its own. A million take a second; claims do not wait.
 package struct CensusService: Service {
     /// Shortest time between two counts.
     private static let every = Duration.seconds(10)
@@ -40,7 +41,7 @@ package struct CensusService: Service {
         let clock = ContinuousClock()
         let start = clock.now
         do {
-            let census = try await count()
+            let census = try await Attempt.cancellable(count)
             report.update { $0.census = census }
         } catch {
             // The queue's own connection reports an outage.

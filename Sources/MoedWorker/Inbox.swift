@@ -8,6 +8,8 @@ package final class Inbox: Sendable {
         case runner(RunnerEvent)
         /// A job may have become claimable.
         case notified
+        /// The settings were read again.
+        case settings(WorkerSettings)
     }
 
     private let events = Mutex<[Event]>([])

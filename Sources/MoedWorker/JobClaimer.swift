@@ -42,7 +42,8 @@ package final class JobClaimer {
 
     /// Claims at most `room` jobs of the next job class and starts them.
     package func claimNext(_ store: any WorkerStore, room: Int) async throws(QueueError) -> Step {
-        guard let worker = state.worker, room > 0 else { return .nothing }
+        let requests = state.runner.requestRoom
+        guard let worker = state.worker, room > 0, requests.bytes > 0 else { return .nothing }
         let open = backlog.classes.filter { !exhausted.contains($0.jobClass) }
         guard let jobClass = policy.next(after: currentClass, among: open),
             let waiting = open.first(where: { $0.jobClass == jobClass })
@@ -52,7 +53,8 @@ package final class JobClaimer {
         if state.jobs.runsAlone || (isQuarantine && state.jobs.count > 0) { return .nothing }
         let limit = isQuarantine ? 1 : min(room, state.settings.claimMax)
         let claimed = try await store.claim(
-            worker, waiting, limit: limit, maxWait: state.settings.maxWait, computedBy: state.runner.origin)
+            worker, waiting, limit: limit, room: requests, maxWait: state.settings.maxWait,
+            computedBy: state.runner.origin)
         backlog.claimed(claimed, of: limit, in: jobClass)
         guard !claimed.isEmpty else { return .claimed(jobClass, 0) }
         currentClass = jobClass

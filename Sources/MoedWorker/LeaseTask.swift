@@ -23,7 +23,7 @@ struct LeaseTask: Sendable {
                 continue
             }
             do {
-                let connected = if let store { store } else { try await connect() }
+                let connected = if let store { store } else { try await Attempt.cancellable(connect) }
                 store = connected
                 note(try await lease.renew(connected))
                 backoff.reset()

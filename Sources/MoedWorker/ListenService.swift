@@ -1,11 +1,12 @@
 package import Logging
 import MoedCore
+import MoedHost
 package import MoedQueue
 import ServiceLifecycle
 
 /// A connection that waits for notifications. `JobListener` is the real one; tests script another.
 package protocol JobNotifications: Sendable {
-    /// True behind a pooler; in transaction mode it delivers no notifications.
+    /// True behind a pooler, where no notifications arrive.
     var isPooled: Bool { get }
 
     /// - Returns: false when `timeout` has passed without a notification.
@@ -39,18 +40,18 @@ package struct ListenService: Service {
 
     private func listen() async {
         var backoff = Backoff()
-        var wasWarned = false
         while !Task.isCancelled {
             do {
-                let listener = try await connect()
+                let listener = try await Attempt.cancellable(connect)
                 backoff.reset()
-                if listener.isPooled, !wasWarned {
-                    wasWarned = true
+                if listener.isPooled {
                     log.warning(
                         """
-                        database.url leads to a pooler: if it pools transactions, no notification gets through, \
-                        jobs are found by polling (queue.poll_interval), and queue.listen: false spares a connection
+                        database.url leads to a pooler, where notifications do not arrive: jobs are found by polling \
+                        (queue.poll_interval), and queue.listen: false spares this warning
                         """)
+                    await listener.close()
+                    return await rest()
                 }
                 // A job may have been committed while no connection listened.
                 inbox.put(.notified)
@@ -64,6 +65,13 @@ package struct ListenService: Service {
                 // A cancelled task ends the sleep, and the loop's condition ends the loop.
                 try? await Task.sleep(for: backoff.next())
             }
+        }
+    }
+    /// Waits for the end of the task: a service that ends early would end the daemon.
+    private func rest() async {
+        while !Task.isCancelled {
+            // A cancelled task ends the sleep, and the loop's condition ends the loop.
+            try? await Task.sleep(for: .seconds(3600))
         }
     }
 }

@@ -14,7 +14,8 @@ package struct QueueSchedule: Equatable {
     }
 
     private let beatInterval: Duration
-    private let pollInterval: Duration
+    /// Time between two polls. A change holds from the next poll on.
+    package var pollInterval: Duration
     private var nextBeat: Duration
     private var nextMaintenance: Duration
     private var nextPoll: Duration

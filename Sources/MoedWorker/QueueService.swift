@@ -16,7 +16,6 @@ package actor QueueService: Service {
     /// Maximum time for an interrupted runner to return its jobs.
     private static let returnTimeMax = Duration.seconds(10)
 
-    private let settings: WorkerSettings
     private let connect: @Sendable () async throws -> any WorkerStore
     private let renewal: LeaseTask
     private let runner: any JobRunner
@@ -47,7 +46,6 @@ package actor QueueService: Service {
         surroundings: Surroundings, modelName: String,
         connections: Connections? = nil
     ) {
-        self.settings = settings
         self.runner = runner
         self.inbox = inbox
         self.progress = progress
@@ -94,9 +92,9 @@ package actor QueueService: Service {
 
     /// Receivers of a worker's reports: its status, the service manager and the log.
     package struct Surroundings: Sendable {
-        var report: WorkerReport
-        var notifier: ServiceNotifier
-        var log: Logger
+        package var report: WorkerReport
+        package var notifier: ServiceNotifier
+        package var log: Logger
 
         package init(report: WorkerReport, notifier: ServiceNotifier, log: Logger) {
             self.report = report
@@ -117,6 +115,8 @@ package actor QueueService: Service {
             self.inbox.wake.signal()
         }
     }
+
+    private var settings: WorkerSettings { state.settings }
 
     /// Start of the grace period; nil before a request to stop. The first call after the request begins the period.
     private func stopTime() -> Duration? {
@@ -139,8 +139,7 @@ package actor QueueService: Service {
             progress.advance()
             let attemptedAt = state.now
             do {
-                let store = try await connect()
-                report.update { $0.databaseLostSince = nil }
+                let store = try await connected()
                 try await lease.register(store)
                 lease.connected()
                 let isDone = try await serve(on: store)
@@ -150,10 +149,11 @@ package actor QueueService: Service {
                 // Only a lasting connection resets the backoff, not one that fails at its first statement.
                 if state.now - attemptedAt > Self.lastingConnection { backoff.reset() }
                 let wait = backoff.next()
+                let lost = DatabaseOutage(error, after: report.current.outage)
+                report.update { $0.outage = lost }
                 log.log(
                     level: outage.failed("\(error)", at: state.now) ? .warning : .debug,
-                    "database: \(error); trying again in \(wait.seconds) s")
-                report.update { [now = state.now] in $0.databaseLostSince = $0.databaseLostSince ?? now }
+                    "database: \(lost.text); trying again in \(wait.seconds) s")
                 if let since = stopTime(), state.now - since >= settings.shutdownGrace {
                     log.warning(
                         """
@@ -165,6 +165,18 @@ package actor QueueService: Service {
                 await pause(wait)
             }
         }
+    }
+
+    /// Opens a connection. Silent hosts may take minutes: the watchdog sees the waiting, and a stop does not wait for
+    /// them.
+    private func connected() async throws -> any WorkerStore {
+        let attempt = Attempt(connect)
+        let store = try await attempt.value(every: .seconds(1)) {
+            progress.advance()
+            return stopTime().map { state.now - $0 < settings.shutdownGrace } ?? true
+        }
+        guard let store else { throw QueueError(.database, "the server has not answered before the end") }
+        return store
     }
 
     /// Waits for `length`, even if jobs end meanwhile. Only a request to stop shortens the wait.
@@ -183,6 +195,7 @@ package actor QueueService: Service {
         while true {
             progress.advance()
             let wokenUp = takeEvents()
+            schedule.pollInterval = settings.pollInterval
             let due = schedule.take(now: state.now, wokenUp: wokenUp)
             try await lease.settleLoss(store)
             try await write(store, due)
@@ -219,6 +232,7 @@ package actor QueueService: Service {
         if let length = outage.ended(at: state.now) {
             log.notice("database: back after \(Int(length.seconds.rounded(.up))) s")
         }
+        if report.current.outage != nil { report.update { $0.outage = nil } }
         if due.contains(.beat) {
             state.jobs.retryCheckpoints()
             try await lease.readFirstToken(store)
@@ -244,6 +258,7 @@ package actor QueueService: Service {
             case .notified:
                 claimer.forgetBacklog()
                 wokenUp = true
+            case .settings(let settings): state.settings.reload(settings)
             case .runner(let event):
                 note(event)
                 if take(event) { wokenUp = true }

@@ -31,8 +31,10 @@ package final class WorkerReport: Sendable {
         package var status = ""
         /// Number of generated tokens per second.
         package var tokensPerSecond = 0.0
-        /// Time of the loss of the database connection, on the queue service's clock; nil while connected.
-        package var databaseLostSince: Duration?
+        /// Present outage of the database; nil while its statements succeed.
+        package var outage: DatabaseOutage?
+        /// Remark for the status line about a part that does not work; nil when all do.
+        package var remark: String?
         /// Time at which the oldest unwritten result has waited for a whole lease; nil when all are written.
         package var resultsOverdueAt: ContinuousClock.Instant?
         /// Number of failures of maintenance, by step.

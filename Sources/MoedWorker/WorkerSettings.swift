@@ -19,6 +19,12 @@ package struct WorkerSettings: Sendable, Equatable {
     /// Time between renewals. Three may be lost (failover, a long statement) before another worker can take the jobs.
     package var beatInterval: Duration { lease / 4 }
 
+    /// Takes over those of `other` that may change while the worker runs.
+    package mutating func reload(_ other: WorkerSettings) {
+        (pollInterval, claimMax) = (other.pollInterval, other.claimMax)
+        (retention, shutdownGrace) = (other.retention, other.shutdownGrace)
+    }
+
     package init(
         conninfo: String, pollInterval: Duration = .seconds(2), lease: Duration = .seconds(60),
         maxWait: Duration = .seconds(60), claimMax: Int = 64

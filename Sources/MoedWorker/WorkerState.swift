@@ -3,7 +3,7 @@ package import MoedQueue
 
 /// State shared by the parts of one worker. One task at a time uses it.
 package final class WorkerState {
-    package let settings: WorkerSettings
+    package var settings: WorkerSettings
     package let runner: any JobRunner
     package var jobs: RunningJobs
     /// Id of this worker's row; nil while the worker is not registered.

@@ -20,7 +20,8 @@ package protocol WorkerStore: LeaseStore {
 
     func backlog(models: [String]) async throws(QueueError) -> [ClassBacklog]
     func claim(
-        _ worker: WorkerID, _ backlog: ClassBacklog, limit: Int, maxWait: Duration?, computedBy: String?
+        _ worker: WorkerID, _ backlog: ClassBacklog, limit: Int, room: RequestRoom, maxWait: Duration?,
+        computedBy: String?
     ) async throws(QueueError) -> [ClaimedJob]
     func remaining(models: [String]) async throws(QueueError) -> Remaining
     func leftover(models: [String]) async throws(QueueError) -> Leftover

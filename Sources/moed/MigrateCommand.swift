@@ -1,5 +1,6 @@
 import ArgumentParser
 import MoedDaemon
+import MoedTools
 
 struct MigrateCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -48,20 +49,30 @@ struct CheckCommand: AsyncParsableCommand {
         abstract: "Check the configuration, the database and the model.",
         discussion: """
             Reads the configuration as `moed run` does and connects to the database. It checks schema and rights, and \
-            reads the model's configuration, tokenizer and template, and finds every tensor that the model needs. \
-            Notes name defaults taken, unused tensors and a missing end token. Exit code 0: no problem was found. \
-            Exit code 78: standard error has one line for each problem.
+            plans the memory and finds all tensors, without reading the weights. Notes name \
+            defaults taken, unused tensors and a missing end token. Exit code 0: `moed run` \
+            would start. Exit code 78: standard error has one line for each problem. Lines that begin with “warning” \
+            are remarks.
+
+            --unit checks with a unit's own user, view of the disk, variables and credentials, and with the options of \
+            its ExecStart= line. It needs root and a running systemd.
 
             Examples:
               moed check --config /etc/moed/moed.yaml
+              moed check --unit moed
               moed check --database "dbname=work" --model /models/qwen3
             """)
 
     @OptionGroup var settings: SettingOptions
 
+    @Option(help: "Check as this systemd unit sees everything, for example moed.")
+    var unit: String?
+
     func run() async throws {
         try await CommandExit.translate {
-            try await Administration.check(try self.settings.sources())
+            guard let unit else { return try await Administration.check(try self.settings.sources()) }
+            let status = try UnitCheck.run(unit, options: settings.words)
+            guard status == 0 else { throw ExitCode(status) }
         }
     }
 }

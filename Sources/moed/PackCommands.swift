@@ -5,7 +5,8 @@ import MoedTools
 
 /// Options that choose the formats of weights.
 struct FormatOptions: ParsableArguments {
-    @Option(help: "Weight format of the experts: bf16 (as stored), int8 or int4. Default: the pack's, or bf16.")
+    @Option(
+        help: "Weight format of the experts: bf16 (as stored), int8 or int4. Default: the pack's, or bf16.")
     var experts: String?
 
     @Option(
@@ -42,9 +43,9 @@ struct PackCommand: AsyncParsableCommand {
               experts.bin     the experts; gate, up and down of each in one blob
               config.json, tokenizer.json, …   copies
 
-            --experts and --dense must be given. bf16 keeps weights as they are stored. int8 and int4 search the \
-            scale of each quant group for the smallest error. Only a few tensors are in memory at a time. PACK \
-            appears when it is complete. The next run removes what an interrupted one left (PACK.partial-…).
+            bf16, the default, keeps weights as they are stored. int8 and int4 search the scale of each quant group \
+            for the smallest error. Only a few tensors are in memory at a time. PACK appears when it is complete. \
+            Ctrl-C removes what was written. The next run removes what a killed one left (PACK.partial-…).
 
             Examples: best quality; half the size with the smallest loss; few sequences at a time:
               moed pack DIR PACK --experts int8 --dense int8 --group 32
@@ -67,16 +68,12 @@ struct PackCommand: AsyncParsableCommand {
     var threads = 0
 
     func validate() throws {
-        guard formats.experts != nil else {
-            throw ValidationError("--experts bf16, int8 or int4 must be given")
-        }
-        guard formats.dense != nil else { throw ValidationError("--dense bf16, int8 or int4 must be given") }
         guard (0...1024).contains(threads) else { throw ValidationError("--threads must be in 0…1024") }
     }
 
     func run() async throws {
         try await CommandExit.translate {
-            try Packing.pack(
+            try await Packing.pack(
                 checkpoint: checkpoint, to: pack,
                 formats: FormatChoice(
                     experts: formats.experts ?? "bf16", dense: formats.dense ?? "bf16", group: formats.group),

@@ -1,5 +1,6 @@
 import ArgumentParser
 import MoedDaemon
+import MoedSettings
 
 struct RunCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -8,7 +9,8 @@ struct RunCommand: AsyncParsableCommand {
         discussion: """
             After SIGTERM or Ctrl-C no job is claimed any more. Running jobs may finish within shutdown.grace. The \
             rest return to the queue without losing an attempt. While the database is away the model stays loaded. \
-            Exit code 78 means that the configuration must be mended; systemd does not restart then.
+            SIGHUP reads log.level and some limits again; docs/configuration.md lists them. Exit code 78 means that \
+            the configuration must be mended; systemd does not restart then.
 
             Examples:
               moed run --config /etc/moed/moed.yaml
@@ -37,9 +39,8 @@ struct RunCommand: AsyncParsableCommand {
 
     func run() async throws {
         try await CommandExit.translate {
-            let settings = try Settings.read(try self.settings.sources()).get()
             let code = try await Daemon.run(
-                settings, drains: drain, showsProgress: progress ?? drain,
+                Reloading(try settings.reading()), drains: drain, showsProgress: progress ?? drain,
                 routingTrace: traceRouting)
             if code != 0 { throw ExitCode(code) }
         }

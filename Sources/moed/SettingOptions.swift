@@ -1,6 +1,6 @@
 import ArgumentParser
-import MoedDaemon
 import MoedHost
+import MoedSettings
 
 /// The options of every command that reads the configuration. They override `MOED_…` variables and the file.
 struct SettingOptions: ParsableArguments {
@@ -19,8 +19,18 @@ struct SettingOptions: ParsableArguments {
         help: ArgumentHelp("Set any key, e.g. --set queue.lease=30s. Repeatable.", valueName: "key=value"))
     var assignments: [String] = []
 
+    /// The options that were given, as words of a command line.
+    var words: [String] {
+        let named = [("--config", config), ("--database", database), ("--model", model)]
+        return named.flatMap { name, value in value.map { [name, $0] } ?? [] }
+            + assignments.flatMap { ["--set", $0] }
+    }
+
     /// Merged sources.
-    func sources() throws -> SettingSources {
+    func sources() throws -> SettingSources { try reading()() }
+
+    /// A function that reads and merges the sources, each time it is called.
+    func reading() throws -> @Sendable () -> SettingSources {
         var flags: [(path: String, text: String)] = []
         for assignment in assignments {
             guard let equals = assignment.firstIndex(of: "=") else {
@@ -31,6 +41,7 @@ struct SettingOptions: ParsableArguments {
         }
         if let database { flags.append(("database.url", database)) }
         if let model { flags.append(("model.path", model)) }
-        return SettingSources.gather(file: config, environment: Host.environment, flags: flags)
+        let (file, all) = (config, flags)
+        return { SettingSources.gather(file: file, environment: Host.environment, flags: all) }
     }
 }

@@ -1,5 +1,5 @@
 import ArgumentParser
-import MoedDaemon
+import MoedSettings
 
 struct SettingsCommand: ParsableCommand {
     static let configuration = CommandConfiguration(

@@ -168,6 +168,19 @@ struct CommandTests {
         #expect(result.errors.contains(expected), "\(result.errors)")
     }
 
+    /// Blank lines count: the number is that of the file.
+    @Test func badLinesAreNamedByNumber() async throws {
+        let good = #"{"messages": [{"role": "user", "content": "Hi"}], "max_tokens": 2}"#
+        let input = [good, "", "nonsense", good, #"{"messages": []}"#].joined(separator: "\n")
+        let answers = try await lines(["generate", "--model", model], input)
+        #expect(answers.count == 4)
+        #expect(answers[1]["error"]?["line"] == 3 && answers[3]["error"]?["line"] == 5)
+        #expect(answers[1]["error"]?["message"]?.string?.hasPrefix("line 3: ") == true)
+        #expect(answers[0]["error"] == nil && answers[2]["error"] == nil)
+        let ids = try await lines(["tokenize", "--model", model], "\n{}")
+        #expect(ids[0]["error"]?["line"] == 2)
+    }
+
     @Test func helpTeaches() async throws {
         let help = try await MoedProgram.run(["run", "--help"])
         #expect(help.status == 0)
@@ -178,7 +191,8 @@ struct CommandTests {
     }
 
     @Test(arguments: [
-        "run", "migrate", "check", "settings", "inspect", "pack", "generate", "score", "bench", "plan", "replay",
+        "run", "migrate", "check", "settings", "inspect", "pack", "generate", "score", "bench", "plan",
+        "replay",
         "chaos", "tokenize", "detokenize", "template",
     ])
     func everyHelpHasAnExample(_ command: String) async throws {
@@ -189,7 +203,9 @@ struct CommandTests {
     }
 
     @Test func settingsPrintsTheFilesOfTheProject() async throws {
-        for (flag, file) in [("--markdown", "docs/configuration.md"), ("--yaml", "systemd/moed.yaml.example")] {
+        for (flag, file) in [
+            ("--markdown", "docs/configuration.md"), ("--yaml", "systemd/moed.yaml.example"),
+        ] {
             let printed = try await MoedProgram.run(["settings", flag])
             let text = try String(contentsOf: Fixtures.packageRoot.appending(path: file), encoding: .utf8)
             #expect(printed.status == 0 && printed.output == text, "moed settings \(flag) >\(file)")

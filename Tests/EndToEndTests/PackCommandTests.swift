@@ -41,6 +41,14 @@ struct PackCommandTests {
         #expect(other.status != 0 && other.errors.contains("the pack's experts"))
     }
 
+    /// A format that is not named is the help's default.
+    @Test func oneFormatIsEnough() async throws {
+        let result = try await MoedProgram.run(["pack", model, folder.path("pack"), "--experts", "int8"])
+        #expect(result.status == 0, "\(result.errors)")
+        let inspected = try await MoedProgram.run(["inspect", folder.path("pack")])
+        #expect(inspected.output.contains("int8") && inspected.output.contains("bf16"), "\(inspected.output)")
+    }
+
     /// The process itself takes most of the budget: the smallest and the full budget differ by the experts' 2.7 MB.
     @Test func budgetsChangeNothingButTheMemory() async throws {
         #expect(try await MoedProgram.run(["pack", model, folder.path("pack")] + int4).status == 0)
@@ -58,7 +66,6 @@ struct PackCommandTests {
             (["pack", folder.path("pack"), folder.path("again")] + int4, "a pack already"),
             (["pack", "/nowhere", folder.path("again")] + int4, "/nowhere"),
             (["pack", model, "/nowhere/pack"] + int4, "/nowhere/pack"),
-            (["pack", model, folder.path("again"), "--experts", "int4"], "--dense"),
             (
                 ["pack", model, folder.path("again"), "--experts", "int5", "--dense", "int8"],
                 "--experts must be one of"
@@ -72,7 +79,8 @@ struct PackCommandTests {
         let damaged = try await MoedProgram.run(["inspect", folder.path("pack"), "--verify"])
         #expect(
             damaged.status == 1 && damaged.errors.contains("experts.bin: blob model.layers.0.mlp.experts."))
-        let refused = try await MoedProgram.run(["generate", "--model", folder.path("pack")], input: question)
+        let refused = try await MoedProgram.run(
+            ["generate", "--model", folder.path("pack")], input: question)
         #expect(refused.status == 1 && refused.errors.contains("model.layers.0.mlp.experts."), "\(refused)")
         #expect(refused.output.contains("engine_error"))
         try folder.flip("pack/manifest.json", at: 40)

@@ -69,6 +69,12 @@ private final class Pooler {
 /// T14: PgBouncer between daemons and server, handing out another server connection for each transaction.
 @Suite(.serialized, .enabled(if: Pooler.obstacle == nil, Comment(rawValue: Pooler.obstacle ?? "")))
 struct PoolerTests {
+    private static let settings = """
+        SELECT string_agg(name || '=' || setting, ' ' ORDER BY name) AS all FROM pg_settings
+         WHERE name IN ('search_path', 'plan_cache_mode', 'jit', 'enable_seqscan', 'enable_bitmapscan',
+                        'enable_hashjoin', 'enable_mergejoin')
+        """
+
     @Test func everythingWorksByPollingWithOneWarning() async throws {
         let scene = try await Scene()
         let pooler = try Pooler(program: Pooler.program?.path ?? "", server: scene.database.host)
@@ -91,6 +97,17 @@ struct PoolerTests {
             #expect(try await eventually { try await scene.count("state <> 'queued'") > 15 * round })
         }
         #expect(try await eventually { try await scene.count("state = 'succeeded'") == 60 })
+        // The other clients of the pool get the server's own settings.
+        let direct = try await scene.database.run(script: Self.settings)
+        let client = try await Connection.connect(
+            ConnectionSettings(conninfo: "\(pooled) application_name=client", applicationName: "client"))
+        for _ in 0..<20 {
+            let shared = try await client.run(script: "COMMIT; \(Self.settings)")
+            #expect(
+                try shared.rows.map { try $0.value("all", as: String.self) }
+                    == direct.map { try $0.value("all") })
+        }
+        await client.close()
         for daemon in daemons {
             #expect(daemon.isRunning)
             daemon.signal(SIGTERM)

@@ -1,5 +1,6 @@
 import Foundation
 import MoedDaemon
+import MoedSettings
 import TestSupport
 import Testing
 

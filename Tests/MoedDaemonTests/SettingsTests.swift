@@ -1,10 +1,13 @@
+import Glibc
 import Logging
 import MoedCore
 import MoedDaemon
+import MoedSettings
 import MoedEngine
 import MoedLocal
 import MoedWeights
 import MoedWorker
+import TestSupport
 import Testing
 
 @Suite struct SettingsTests {
@@ -100,7 +103,10 @@ import Testing
         #expect(found.contains { $0.hasPrefix("moed.yaml:4: queue.lease must be a time") })
         #expect(found.contains { $0.hasPrefix("moed.yaml:6: engine.slots must be a whole number in 0…4096") })
         #expect(found.contains { $0.contains("log.level must be one of") })
-        #expect(found.contains("MOED_QUEUE_LEESE: unknown variable (did you mean MOED_QUEUE_LEASE?)"))
+        #expect(
+            found.contains(
+                "MOED_QUEUE_LEESE: unknown variable, and variables that begin with MOED_ are settings (did you mean MOED_QUEUE_LEASE?)"
+            ))
         #expect(found.count == 5)
     }
 
@@ -155,6 +161,74 @@ import Testing
         #expect(found.count == 1)
         #expect(found.first?.contains("\n") == false)
         #expect(found.first?.contains("geheim@") == false && found.first?.contains("url: geheim") == false)
+    }
+
+    @Test(
+        arguments: [
+            ("30d", 2_592_000.0), ("1.5 h", 5400), (" 20s ", 20), ("250ms", 0.25), ("5 min", 300), ("7", 7),
+            ("2H", nil),
+            ("d", nil), ("-1s", nil), ("3w", nil), ("1e3", nil),
+        ] as [(String, Double?)])
+    func times(_ text: String, _ seconds: Double?) throws {
+        let result = read(yaml: "model: {path: /m}\nqueue: {retention: \"\(text)\"}")
+        guard let seconds else {
+            #expect(
+                problems(result).first?.contains(
+                    "queue.retention must be a time like 500ms, 20s, 5m, 2h or 30d, at least 0s and at most 3650d"
+                ) == true)
+            return
+        }
+        #expect(try result.get().queue.retention == .seconds(seconds))
+    }
+
+    /// A file of another kind is not printed; names are shortened, and at most ten are given.
+    @Test func aFileOfAnotherKindIsNotPrinted() {
+        let lines = (0..<50).map { "user\($0)\(String(repeating: "x", count: 60)): secret\($0)" }
+        let found = problems(read(yaml: lines.joined(separator: "\n")))
+        #expect(found.count <= 11)
+        #expect(found.allSatisfy { $0.count < 100 && !$0.contains("secret") }, "\(found)")
+        let shadow = problems(read(yaml: "root:*:19000:0:99999:7:::\ndaemon:*:19000:0:99999:7:::\n"))
+        #expect(shadow.allSatisfy { !$0.contains("19000") }, "\(shadow)")
+        #expect(shadow.contains("moed.yaml:1: unknown key root…"))
+    }
+
+    @Test func aSectionWrittenAsAValueIsNamed() {
+        let found = problems(read(yaml: "database:\n  url:x\nmodel:\n  path:/x"))
+        #expect(
+            found.contains {
+                $0.contains("moed.yaml:2: database must be a section") && $0.contains("“url: …”")
+            })
+        #expect(
+            found.contains { $0.contains("moed.yaml:4: model must be a section") && $0.contains("“path: …”") }
+        )
+    }
+
+    @Test func variablesWithThePrefixAreSettings() {
+        let found = problems(read(yaml: "model: {path: /m}", environment: ["MOED_DB": "x"]))
+        #expect(found == ["MOED_DB: unknown variable, and variables that begin with MOED_ are settings"])
+    }
+
+    @Test(arguments: [
+        ("host=/h password=geheim", 0o644, true), ("postgresql://u:geheim@h/d", 0o644, true),
+        ("postgresql://h/d?password=geheim", 0o604, true), ("host=/h password=geheim", 0o640, false),
+        ("host=/h dbname=d", 0o644, false), ("postgresql://u@h:5432/d", 0o644, false),
+    ])
+    func aPasswordThatOthersMayReadIsRemarkedOn(_ url: String, _ mode: Int, _ isRemarked: Bool) throws {
+        let folder = try TemporaryFolder()
+        try folder.write("moed.yaml", Array("database: {url: \"\(url)\"}".utf8))
+        unsafe chmod(folder.path("moed.yaml"), mode_t(mode))
+        let sources = SettingSources.gather(file: folder.path("moed.yaml"), environment: [:], flags: [])
+        #expect(sources.warnings.isEmpty != isRemarked)
+        #expect(sources.warnings.allSatisfy { !$0.contains("geheim") && $0.contains("database.url") })
+    }
+
+    @Test func onlyRegularFilesAreRead() throws {
+        let folder = try TemporaryFolder()
+        #expect(unsafe mkfifo(folder.path("pipe"), 0o600) == 0)
+        for path in [folder.path("pipe"), folder.path, "/dev/zero"] {
+            let sources = SettingSources.gather(file: path, environment: [:], flags: [])
+            #expect(sources.problems.first?.description == "\(path): it is not a regular file")
+        }
     }
 
     @Test(arguments: [String(repeating: "n", count: 257), "a\nb"])

@@ -1,3 +1,4 @@
+import Glibc
 import MoedFront
 import TestSupport
 import Testing
@@ -9,8 +10,22 @@ import Testing
     init() throws {
         folder = try TemporaryFolder()
         socket = folder.path("s")
-        // As a killed daemon leaves it.
-        try folder.write("s", [])
+        // As a killed daemon leaves it: a socket that nobody listens at.
+        let dead = Glibc.socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
+        var name = sockaddr_un()
+        name.sun_family = sa_family_t(AF_UNIX)
+        unsafe withUnsafeMutableBytes(of: &name.sun_path) { unsafe $0.copyBytes(from: Array(socket.utf8)) }
+        let isBound = unsafe withUnsafePointer(to: &name) {
+            unsafe $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                unsafe bind(dead, $0, socklen_t(MemoryLayout<sockaddr_un>.size)) == 0
+            }
+        }
+        #expect(isBound)
+        close(dead)
+    }
+
+    private func server() throws -> StatusServer {
+        try StatusServer(.unix(socket), metrics: { [] }, health: { Health(isHealthy: true, text: "ok") })
     }
 
     private func ask(_ path: String, method: String = "GET") async throws -> HTTPGet.Answer? {
@@ -35,16 +50,62 @@ import Testing
         await running.value
     }
 
-    /// A client that connects and sends nothing does not delay the next client.
-    @Test func aSilentClient() async throws {
-        let server = try StatusServer(
-            .unix(socket), metrics: { [] }, health: { Health(isHealthy: true, text: "ok") })
+    /// More clients than the server has places for send nothing; some have hung up, some read nothing.
+    @Test func silentClientsDelayNobody() async throws {
+        let server = try server()
         let running = Task { await server.run() }
-        let silent = try #require(HTTPGet.connect(to: socket))
-        #expect(try await ask("/healthz")?.body == "ok\n")
-        HTTPGet.hangUp(silent)
+        var silent: [Int32] = []
+        for number in 0..<300 {
+            // The queue of connections may be full for a moment.
+            #expect(
+                try await eventually {
+                    guard let client = HTTPGet.connect(to: socket) else { return false }
+                    silent.append(client)
+                    return true
+                })
+            if number % 3 == 0 { _ = unsafe write(silent[number], "GET /metrics HTTP/1.1\r\n\r\n", 25) }
+            if number % 5 == 0 {
+                HTTPGet.hangUp(silent.removeLast())
+                silent.append(-1)
+            }
+        }
+        for _ in 0..<5 { #expect(try await ask("/healthz")?.body == "ok\n") }
+        for client in silent where client >= 0 { HTTPGet.hangUp(client) }
         running.cancel()
         await running.value
+    }
+
+    @Test func headsAreLimited() async throws {
+        let server = try server()
+        let running = Task { await server.run() }
+        #expect(try await ask("/" + String(repeating: "x", count: 9000))?.status == 431)
+        #expect(try await ask("/healthz?" + String(repeating: "x", count: 7000))?.status == 200)
+        running.cancel()
+        await running.value
+    }
+
+    /// Only a dead socket of moed's own is replaced.
+    @Test func whatIsNotADeadSocketStays() async throws {
+        let server = try server()
+        let taken = #expect(throws: StatusServer.Failure.self) { _ = try self.server() }
+        #expect(taken?.isRefusal == true && taken?.description.contains("a running program") == true)
+        withExtendedLifetime(server) {}
+        try folder.write("file", [1, 2])
+        let file = StatusAddress.unix(folder.path("file"))
+        let refused = #expect(throws: StatusServer.Failure.self) {
+            _ = try StatusServer(file, metrics: { [] }, health: { Health(isHealthy: true, text: "") })
+        }
+        #expect(refused?.isRefusal == true && refused?.description.contains("no socket") == true)
+        #expect(try folder.bytes("file") == [1, 2])
+    }
+
+    @Test func theSocketGoesWithTheServer() throws {
+        do {
+            let server = try server()
+            #expect(try folder.names == ["s"])
+            withExtendedLifetime(server) {}
+        }
+        #expect(try folder.names == [])
     }
 
     @Test(arguments: [StatusAddress.ip4("127.0.0.256", port: 9), .ip6("::g", port: 9), .unix("/none/such/s")])
@@ -53,5 +114,6 @@ import Testing
             _ = try StatusServer(address, metrics: { [] }, health: { Health(isHealthy: true, text: "") })
         }
         #expect(failure?.description.hasPrefix("cannot listen on \(address): ") == true)
+        #expect(failure?.isRefusal == false)
     }
 }

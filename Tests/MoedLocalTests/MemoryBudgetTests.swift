@@ -1,14 +1,17 @@
-import MoedLocal
 import MoedHost
+import MoedLocal
 import Testing
 
 @Suite struct MemoryBudgetTests {
-    @Test(arguments: [
-        ("20GiB", .bytes(20 << 30)), ("500MB", .bytes(500_000_000)), ("1.5 GB", .bytes(1_500_000_000)),
-        ("4096", .bytes(4096)), ("2G", .bytes(2 << 30)), ("80%", .percent(80)), ("100 %", .percent(100)),
-        ("0%", nil), ("101%", nil), ("7.5%", nil), ("", nil), ("-1", nil), ("5 apples", nil), ("0", nil),
-        ("1e3", nil), ("nan", nil),
-    ] as [(String, MemoryBudget?)])
+    @Test(
+        arguments: [
+            ("20GiB", .bytes(20 << 30)), ("500MB", .bytes(500_000_000)), ("1.5 GB", .bytes(1_500_000_000)),
+            ("4096", .bytes(4096)), ("2G", .bytes(2 << 30)), ("80%", .percent(80)), ("100 %", .percent(100)),
+            ("20gib", .bytes(20 << 30)), ("20GiB ", .bytes(20 << 30)), (" 500mb\t", .bytes(500_000_000)),
+            ("80 % ", .percent(80)), ("0%", nil), ("101%", nil), ("7.5%", nil), ("", nil), ("-1", nil),
+            ("5 apples", nil), ("0", nil),
+            ("1e3", nil), ("nan", nil),
+        ] as [(String, MemoryBudget?)])
     func texts(_ text: String, _ expected: MemoryBudget?) {
         #expect(MemoryBudget(text) == expected)
     }

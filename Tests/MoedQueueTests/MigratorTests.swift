@@ -148,7 +148,7 @@ struct MigratorTests {
         let message = try await verify()
         #expect(
             message
-                == "role moed_weak needs SELECT, UPDATE, DELETE on moed.job, SELECT, UPDATE, DELETE on moed.cancel_request, SELECT, INSERT, UPDATE, DELETE on moed.job_checkpoint, INSERT on moed.token_ledger, USAGE on moed.lease_token_seq"
+                == "role moed_weak needs SELECT, UPDATE, DELETE on moed.cancel_request, SELECT, UPDATE, DELETE on moed.job, SELECT, INSERT, UPDATE, DELETE on moed.job_checkpoint, USAGE on moed.lease_token_seq, INSERT on moed.token_ledger"
         )
         await database.close()
     }

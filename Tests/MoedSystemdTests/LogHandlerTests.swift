@@ -43,6 +43,19 @@ struct LogHandlerTests {
         #expect(try written(marksPriority: true) { $0.critical("c") } == "<2>critical moed.test: c\n")
     }
 
+    /// All loggers follow the threshold while they are in use, unless one has a level of its own.
+    @Test func theThresholdIsShared() {
+        let threshold = LogThreshold(.info)
+        let log = Logger(label: "t") {
+            LogDestination.stderr(marksPriority: false).handler(label: $0, threshold: threshold)
+        }
+        var quiet = log
+        quiet.logLevel = .error
+        #expect(log.logLevel == .info)
+        threshold.level = .debug
+        #expect(log.logLevel == .debug && quiet.logLevel == .error)
+    }
+
     @Test func belowTheLevelNothingIsWritten() throws {
         #expect(try written(level: .notice) { $0.info("hidden") } == "")
     }

@@ -48,10 +48,19 @@ import Testing
 
     @Test func removesWhatDeadRunsLeftButNotWhatLivingOnesWrite() throws {
         let folder = try TemporaryFolder()
+        let mark = Array("moed pack: not completed\n".utf8)
         try folder.createFolder("pack.partial-1")
         try folder.write("pack.partial-1/dense.bin", [1])
+        try folder.write("pack.partial-1/.moed-partial", mark)
         try folder.createFolder("pack.partial-2")
         try folder.write("pack.partial-2/notes.txt", [1])
+        try folder.write("pack.partial-2/.moed-partial", mark)
+        // Somebody's own: the name alone is not moed's mark, nor is a file with another text.
+        try folder.createFolder("pack.partial-mydata")
+        try folder.write("pack.partial-mydata/config.json", [1])
+        try folder.createFolder("pack.partial-other")
+        try folder.write("pack.partial-other/tokenizer.json", [1])
+        try folder.write("pack.partial-other/.moed-partial", [1])
         try folder.createFolder("packed.partial-1")
         try folder.createFolder("pack.partial-3")
         let living = unsafe open(folder.path("pack.partial-3"), O_RDONLY | O_DIRECTORY)
@@ -59,9 +68,32 @@ import Testing
         #expect(flock(living, LOCK_EX) == 0)
         let destination = try PackDestination(folder.path("pack"))
         // Files that do not belong to a pack are not removed.
-        let expected = ["pack.partial-2", "pack.partial-3", "pack.partial-\(getpid())", "packed.partial-1"]
+        let expected = [
+            "pack.partial-2", "pack.partial-3", "pack.partial-\(getpid())", "pack.partial-mydata",
+            "pack.partial-other",
+            "packed.partial-1",
+        ]
+        #expect(try folder.bytes("pack.partial-mydata/config.json") == [1])
+        #expect(try folder.bytes("pack.partial-other/tokenizer.json") == [1])
         #expect(try folder.names == expected.sorted())
         withExtendedLifetime(destination) {}
+    }
+
+    @Test func theDiskMustHaveRoom() throws {
+        let folder = try TemporaryFolder()
+        let error = #expect(throws: EngineError.self) {
+            try PackDestination(folder.path("pack"), byteCount: 1 << 60)
+        }
+        #expect(error?.message.contains("bytes free") == true)
+        #expect(try folder.names == [])
+    }
+
+    @Test func theMarkGoesWithThePublication() throws {
+        let folder = try TemporaryFolder()
+        let destination = try PackDestination(folder.path("pack"), byteCount: 1)
+        #expect(try folder.names(in: "pack.partial-\(getpid())").contains(".moed-partial"))
+        try destination.publish(manifest)
+        #expect(try folder.names(in: "pack").contains(".moed-partial") == false)
     }
 
     @Test func placesThatCannotBeWritten() throws {

@@ -150,6 +150,7 @@ import Testing
         let names = ["backlog", "remaining", "leases", "firstToken", "toBeStopped"]
         let store = ScriptedStore { script in
             for name in names { script.errors[name] = WorkerParts.lockTimeout }
+            script.remaining = Remaining(ready: 1, running: 0, retrying: 0)
             script.backlogs = [[WorkerParts.backlog(WorkerParts.direct, 1)], []]
             script.claims[WorkerParts.direct] = [[WorkerParts.job(1)]]
         }
@@ -158,10 +159,11 @@ import Testing
         #expect(try await eventually { store.now.calls.count { $0 == "remaining" } > 2 })
         store.change { $0.errors = [:] }
         #expect(try await eventually { scene.runner.now.started.count == 1 })
+        store.change { $0.remaining = Remaining(ready: 0, running: 0, retrying: 0) }
         scene.inbox.put(.runner(.finished(JobID(1), WorkerParts.result())))
         try await running.value
         #expect(store.now.completed.count == 1 && store.now.calls.count { $0 == "close" } == 1)
-        #expect(scene.report.current.databaseLostSince == nil)
+        #expect(scene.report.current.outage == nil)
     }
 
     /// A stop does not wait for ever for a locked row.
@@ -186,7 +188,7 @@ import Testing
     @Test func withoutADatabaseItStopsAfterTheGrace() async throws {
         let scene = try Scene([])
         let running = Task { try await scene.group.run() }
-        #expect(try await eventually { scene.report.current.databaseLostSince != nil })
+        #expect(try await eventually { scene.report.current.outage != nil })
         await scene.group.triggerGracefulShutdown()
         try await running.value
         #expect(scene.report.current.phase == .stopping)

@@ -106,7 +106,8 @@ final class ScriptedStore: WorkerStore {
         return classes
     }
     func claim(
-        _ worker: WorkerID, _ backlog: ClassBacklog, limit: Int, maxWait: Duration?, computedBy: String?
+        _ worker: WorkerID, _ backlog: ClassBacklog, limit: Int, room: RequestRoom, maxWait: Duration?,
+        computedBy: String?
     ) async throws(QueueError) -> [ClaimedJob] {
         try answer("claim") {
             $0.claimLimits.append(limit)

@@ -14,7 +14,7 @@ import Testing
     func theDaemonIsSupervised() async throws {
         let binary = try #require(MoedProgram.binary)
         try await Sandbox.run(
-            "unit-test.sh", checks: 30, withPostgres: true,
+            "unit-test.sh", checks: 38, withPostgres: true,
             environment: ["MOED_BINARY": binary.path, "MOED_MODEL": Fixtures.sampleModel.path])
     }
 }

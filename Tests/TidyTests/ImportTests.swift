@@ -13,15 +13,19 @@ struct ImportTests {
         "MoedText": ["MoedCore"],
         "MoedWeights": ["MoedCore"],
         "MoedSampling": ["MoedCore", "CMoedKernels"],
-        "MoedEngine": ["MoedCore", "MoedHost", "MoedWeights", "MoedSampling", "CMoedKernels", "CReadRing", "COpenBLAS"],
+        "MoedEngine": [
+            "MoedCore", "MoedHost", "MoedWeights", "MoedSampling", "CMoedKernels", "CReadRing", "COpenBLAS",
+        ],
         "MoedBatching": ["MoedCore"],
         "MoedSystemd": ["CSystemd", "Logging"],
         "MoedFront": ["MoedHost"],
         "MoedLocal": ["MoedCore", "MoedHost", "MoedText", "MoedWeights", "MoedEngine", "MoedBatching"],
         "MoedWorker": ["MoedCore", "MoedHost", "MoedQueue", "MoedSystemd", "ServiceLifecycle", "Logging"],
+        "MoedSettings": ["MoedCore", "MoedHost", "MoedSystemd", "Yams"],
         "MoedDaemon": [
             "MoedCore", "MoedHost", "MoedQueue", "MoedText", "MoedWeights", "MoedEngine", "MoedBatching",
-            "MoedLocal", "MoedWorker", "MoedFront", "MoedSystemd", "ServiceLifecycle", "UnixSignals", "Yams",
+            "MoedLocal", "MoedWorker", "MoedFront", "MoedSystemd", "ServiceLifecycle", "UnixSignals",
+            "MoedSettings",
             "Logging",
         ],
         "MoedTools": [
@@ -29,7 +33,9 @@ struct ImportTests {
             "MoedBatching", "MoedLocal", "MoedWorker", "MoedSystemd", "ServiceLifecycle", "UnixSignals",
             "Logging",
         ],
-        "moed": ["MoedCore", "MoedDaemon", "MoedHost", "MoedLocal", "MoedTools", "ArgumentParser"],
+        "moed": [
+            "MoedCore", "MoedDaemon", "MoedHost", "MoedLocal", "MoedSettings", "MoedTools", "ArgumentParser",
+        ],
         "CLibPQ": [], "CSystemd": [], "COpenBLAS": [], "CMoedKernels": [], "CReadRing": [],
     ]
 

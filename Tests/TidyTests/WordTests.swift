@@ -36,7 +36,10 @@ struct WordTests {
         "Sources/MoedEngine/Streaming/ArrivingExperts.swift": "owner of what is read",
         "Sources/MoedEngine/Streaming/DiskProbe.swift": "reads into expert places",
         "Sources/MoedEngine/Streaming/ExpertCache.swift": "owner of the expert places",
+        "Sources/MoedFront/Status/ClientConnection.swift": "recv(2) and send(2)",
+        "Sources/MoedFront/Status/ConnectionList.swift": "poll(2)",
         "Sources/MoedFront/Status/ListeningSocket.swift": "calls of the socket API",
+        "Sources/MoedFront/Status/SocketFile.swift": "calls of the socket API",
         "Sources/MoedPostgres/CStringArray.swift": "char ** of libpq",
         "Sources/MoedPostgres/Connection.swift": "its executor, unowned by contract",
         "Sources/MoedPostgres/ConnectionHandle.swift": "owner of PGconn",
@@ -56,7 +59,13 @@ struct WordTests {
         "Sources/MoedWeights/Files/Digest.swift": "unaligned loads of words",
         "Sources/MoedWeights/Files/DirectoryContents.swift": "stat and readdir",
         "Sources/MoedWeights/Pack/Pack.swift": "reads weights in place",
-        "Sources/MoedWeights/Pack/PackDestination.swift": "mkdir, open, pwrite, rename",
+        "Sources/MoedWeights/Pack/PackDestination.swift": "statvfs, open, pwrite, rename",
+        "Sources/MoedWeights/Pack/PartialPack.swift": "mkdirat, openat, unlinkat",
+        "Sources/MoedTools/ChildProcess.swift": "posix_spawn",
+        "Sources/MoedFront/Status/SocketClient.swift": "calls of the socket API",
+        "Sources/MoedFront/Status/SocketName.swift": "addresses of the socket API",
+        "Sources/MoedSystemd/PasswordCredential.swift": "open, read and memfd_create",
+        "Sources/MoedSystemd/UnitView.swift": "realpath and stat",
         "Sources/MoedWeights/Files/WeightFile.swift": "open, fstat and pread",
     ]
 
@@ -155,7 +164,7 @@ struct WordTests {
         for (word, instead, except) in Self.replacedWords where !except.contains(where: file.path.hasPrefix) {
             // The configuration key keeps its name, and so does the option of `moed plan`.
             let isKey =
-                file.path.hasPrefix("Sources/MoedDaemon/Settings/") || file.path.hasPrefix("Sources/moed/")
+                file.path.hasPrefix("Sources/MoedSettings/") || file.path.hasPrefix("Sources/moed/")
             guard !isKey else { continue }
             for (index, line) in file.code.enumerated() {
                 #expect(!line.contains(word), "\(file.path):\(index + 1): \(instead) is the word")

@@ -99,6 +99,23 @@ check "the journal knows jobs by MOED_JOB_ID" \
 check "journalctl finds one job" test "$(journal "MOED_JOB_ID=$(sql 'SELECT max(id) FROM moed.jobs')" | grep -c moed)" -gt 0
 check "no prompt is in the journal" is "$(journal --output=export | grep -c "$secret")" 0
 
+# --- check and reload
+
+check "moed check --unit looks as the unit does" moed check --unit moed
+check "a running daemon keeps its runtime folder" test -d /run/moed
+chmod 700 /usr/share/moed
+check "check as root sees the model" moed check --config /etc/moed/moed.yaml
+moed check --unit moed >/tmp/unit-check 2>&1
+check "check as the unit does not" is "$?" 78
+check "and names the reason" grep -q 'Permission denied' /tmp/unit-check
+chmod 755 /usr/share/moed
+check "there is no such unit" test "$(moed check --unit nosuch 2>&1 | grep -c 'there is no unit nosuch.service')" = 1
+pid=$(property MainPID)
+check "systemctl reload" systemctl reload moed
+reloaded() { [[ $(journal | grep -c 'reload:') -gt 0 ]]; }
+check "the journal tells of it" wait_for 1200 reloaded
+check "the same process goes on" is "$(property ActiveState)/$(property MainPID)" "active/$pid"
+
 # --- watchdog
 
 thread_named() { # PID NAME: id of the first thread whose name begins so

@@ -33,6 +33,12 @@ int read_ring_submit(read_ring *ring);
  * number of reads that have ended, at most `room`, or -errno. */
 int read_ring_wait(read_ring *ring, read_ring_ended *ended, size_t room);
 
+/* The reads that have ended, at most `room`, without a system call. */
+int read_ring_take(read_ring *ring, read_ring_ended *ended, size_t room);
+
+/* The number of entries that were added and not begun. */
+unsigned read_ring_unsubmitted(const read_ring *ring);
+
 /* Lets read_ring_wait return. From any thread. */
 void read_ring_wake(read_ring *ring);
 

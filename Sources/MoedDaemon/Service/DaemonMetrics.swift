@@ -6,29 +6,26 @@ import MoedLocal
 import MoedQueue
 import MoedWeights
 import MoedWorker
+import Synchronization
 
 /// Figures of one moment as metrics. Counters start with the process; the database holds the queue's history.
 struct DaemonMetrics {
-    /// Sources of the figures.
-    struct Source: Sendable {
+    /// Sources of the figures. Those of the model are there once it is loaded.
+    final class Source: Sendable {
         private let report: WorkerReport
-        private let sweeps: SweepThread
-        private let streaming: StreamingMeter
-        private let memory: MemoryPlan?
+        private let model = Mutex<(sweeps: SweepThread, streaming: StreamingMeter, memory: MemoryPlan?)?>(nil)
 
-        init(
-            _ report: WorkerReport, _ sweeps: SweepThread, _ streaming: StreamingMeter,
-            _ memory: MemoryPlan?
-        ) {
-            (self.report, self.sweeps, self.streaming, self.memory) = (
-                report, sweeps, streaming, memory
-            )
+        init(_ report: WorkerReport) { self.report = report }
+
+        func add(_ sweeps: SweepThread, _ streaming: StreamingMeter, _ memory: MemoryPlan?) {
+            model.withLock { $0 = (sweeps, streaming, memory) }
         }
 
         var current: DaemonMetrics {
-            DaemonMetrics(
-                report: report.current, engine: sweeps.snapshot, streaming: streaming.current,
-                memory: memory)
+            let model = model.withLock { $0 }
+            return DaemonMetrics(
+                report: report.current, engine: model?.sweeps.snapshot ?? SweepThread.Snapshot(),
+                streaming: model?.streaming.current ?? StreamingFigures(), memory: model?.memory)
         }
     }
 
@@ -42,11 +39,12 @@ struct DaemonMetrics {
 
     /// Health of the daemon: healthy while it can claim jobs and write answers.
     var health: Health {
-        switch report.phase {
+        if report.phase != .stopping, let outage = report.outage {
+            return Health(isHealthy: false, text: outage.text)
+        }
+        return switch report.phase {
         case .loading(let percent): Health(isHealthy: false, text: "loading weights, \(percent) %")
         case .stopping: Health(isHealthy: false, text: "stopping")
-        case .running where report.databaseLostSince != nil:
-            Health(isHealthy: false, text: "waiting for PostgreSQL")
         case .running where report.resultsOverdueAt.map({ $0 <= .now }) ?? false:
             Health(isHealthy: false, text: "results unwritten for longer than a lease")
         case .running:
@@ -68,7 +66,7 @@ struct DaemonMetrics {
             Metric("moed_jobs_queued", .gauge, "Queued jobs of these models.", report.queuedInAll),
             Metric(
                 "moed_database_connected", .gauge, "1 while the database answers.",
-                report.databaseLostSince == nil ? 1 : 0),
+                report.outage == nil ? 1 : 0),
             Metric(
                 "moed_maintenance_failures_total", .counter, "Steps of maintenance that failed.",
                 MaintenanceStep.allCases.map {
@@ -171,7 +169,8 @@ struct DaemonMetrics {
             HostMemory.resident)
         guard let memory else { return [resident] }
         let parts = [
-            ("process", memory.needs.process), ("requests", memory.needs.requests), ("dense", memory.needs.dense),
+            ("process", memory.needs.process), ("requests", memory.needs.requests),
+            ("dense", memory.needs.dense),
             ("activations", memory.needs.activations), ("kv", memory.keyValues), ("experts", memory.experts),
         ]
         return [

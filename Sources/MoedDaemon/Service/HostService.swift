@@ -64,7 +64,11 @@ package struct HostService: Service {
             try await withThrowingDiscardingTaskGroup { group in
                 group.addTask { try await showStatus() }
                 group.addTask { await probeSweepThread() }
-                if let watchdogInterval { group.addTask { await feedWatchdog(watchdogInterval) } }
+                if let watchdogInterval {
+                    group.addTask {
+                        await WatchdogFeeder.feed(every: watchdogInterval, notifier, sources.progress, log)
+                    }
+                }
             }
         }
         guard showsProgress else { return }
@@ -76,13 +80,11 @@ package struct HostService: Service {
     private func showStatus() async throws {
         let clock = ContinuousClock()
         var last = (time: clock.now, tokens: 0, text: "")
-        var lostSince: ContinuousClock.Instant?
         var figures = sources.streaming()
         while !Task.isCancelled {
             let engine = sources.engine()
             let state = report.current
             let now = clock.now
-            lostSince = state.databaseLostSince == nil ? nil : lostSince ?? now
             let elapsed = last.time.duration(to: now).seconds
             // A sweep may last longer than the time between two lines. Most lines would then show no tokens and one
             // line all of them.
@@ -100,8 +102,7 @@ package struct HostService: Service {
             if let damage = read.now.damage { throw ConfigurationProblem("model.path: \(damage)") }
             figures = read.now
             let text = StatusText(
-                report: state, engine: engine, tokensPerSecond: rate, streaming: read.status,
-                databaseLostFor: lostSince.map { $0.duration(to: now) }
+                report: state, engine: engine, tokensPerSecond: rate, streaming: read.status
             ).status
             report.update {
                 $0.status = text
@@ -128,25 +129,5 @@ package struct HostService: Service {
             // A cancelled sleep returns at once, and the loop ends.
             try? await Task.sleep(for: .seconds(1))
         }
-    }
-
-    private func feedWatchdog(_ interval: Duration) async {
-        let clock = ContinuousClock()
-        let start = clock.now
-        var policy = WatchdogPolicy(interval: interval)
-        for (name, value) in sources.progress() { policy.watch(name, value: value, at: .zero) }
-        var feeder = WatchdogFeeder(
-            notifier: notifier, policy: policy,
-            read: sources.progress,
-            report: { event in
-                switch event {
-                case .stuck(let loops):
-                    log.critical("watchdog: \(loops.map(\.description).joined(separator: "; "))")
-                case .recovered: log.warning("watchdog: all loops move again")
-                case .notSent(let outcome):
-                    log.error("watchdog: the service manager was not reached: \(outcome)")
-                }
-            })
-        await feeder.run(on: clock, from: start)
     }
 }

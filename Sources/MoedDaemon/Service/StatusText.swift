@@ -12,8 +12,6 @@ struct StatusText: Equatable {
     var tokensPerSecond: Double
     /// Status text about expert streaming; nil when no expert was needed.
     var streaming: String?
-    /// Time since the database connection was lost; nil while it is connected.
-    var databaseLostFor: Duration?
 
     /// Last line of a run that showed its progress: "44 jobs in 2.1 s: 38 done, 6 failed, 1277 tokens generated
     /// (608/s); left: 7 paused".
@@ -31,12 +29,13 @@ struct StatusText: Equatable {
     /// Text for `STATUS=`: "Running 24 (thinking, ≤2048), 118 queued, 41 tok/s".
     var status: String {
         switch report.phase {
+        case .loading where report.outage != nil: break
         case .loading(let percent): return "Loading weights \(percent) %"
         case .stopping: return "Stopping, \(engine.jobs) jobs running"
         case .running: break
         }
         var parts: [String] = []
-        if let databaseLostFor { parts.append("Waiting for PostgreSQL (\(Int(databaseLostFor.seconds)) s)") }
+        if let outage = report.outage { parts.append(outage.statusText) }
         if engine.jobs > 0 {
             let jobClass = report.jobClass.map {
                 " (\($0.mode == .thinking ? "thinking" : "non-thinking"), ≤\(1 << max(0, min($0.bucket, 40))))"
@@ -47,13 +46,15 @@ struct StatusText: Equatable {
             parts.append("\(Int(tokensPerSecond.rounded())) tok/s")
             if let sweep = engine.lastSweep.status { parts.append(sweep) }
             if let streaming { parts.append(streaming) }
-        } else if databaseLostFor == nil {
-            parts.append("Idle")
+        } else {
+            if report.outage == nil { parts.append("Idle") }
             if report.queuedInAll > 0 { parts.append("\(report.queuedInAll) queued") }
+            if let streaming { parts.append(streaming) }
         }
         if let hindrances = report.census?.hindrances { parts.append(hindrances) }
         parts.append("\(report.succeeded) done")
         if report.failed > 0 { parts.append("\(report.failed) failed") }
+        if let remark = report.remark { parts.append(remark) }
         return parts.joined(separator: ", ")
     }
 }

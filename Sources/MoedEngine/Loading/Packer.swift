@@ -1,4 +1,5 @@
 package import MoedCore
+package import MoedHost
 package import MoedWeights
 
 /// Makes a pack of a checkpoint, part by part: only the parts that threads work on are in memory.
@@ -42,19 +43,25 @@ package struct Packer {
 
     /// Writes the pack; until everything is on disk there is no directory at `path`.
     ///
-    /// - Parameter progress: bytes of the checkpoint packed so far and in all, on the calling thread.
-    /// - Throws: `EngineError(.badCheckpoint)` for weights that cannot be packed, `(.io)` when writing fails or
-    ///   `path` exists.
+    /// - Parameters:
+    ///   - interruption: ends the work between two parts.
+    ///   - progress: bytes of the checkpoint packed so far and in all, on the calling thread.
+    /// - Throws: `EngineError(.badCheckpoint)` for weights that cannot be packed, `(.io)` when writing fails, the disk
+    ///   is too small or `path` exists, `(.interrupted)`.
     package func pack(
-        to path: String, progress: LoadProgress = { _, _ in }
+        to path: String, interruption: Interruption? = nil, progress: LoadProgress = { _, _ in }
     ) throws(EngineError) -> PackReport {
-        let destination = try PackDestination(path)
+        let destination = try PackDestination(
+            path, byteCount: weights.dense.byteCount + weights.experts.byteCount)
         let copies = try copyFiles(to: destination)
         let pool = try WorkerPool(threads: options.threads)
         let maker = PanelMaker(measuresErrors: options.measuresErrors)
         let parts = weights.parts
         let made = try PartWork(parts, byteCount: \.sourceByteCount)
             .run(on: pool, progress) { (part) throws(EngineError) in
+                if interruption?.isWanted == true {
+                    throw EngineError(.interrupted, "packing was interrupted")
+                }
                 var bytes = [UInt8](repeating: 0, count: part.range.count)
                 let errors = try Self.make(part, maker, &bytes)
                 try destination.write(bytes, to: weights.blobs[part.blob].file, at: part.range.lowerBound)
@@ -70,7 +77,8 @@ package struct Packer {
                 report.add(
                     PackReport.Tensor(
                         name: piece.matrix.source.name, format: packed.format,
-                        weights: packed.rows(of: piece.panels).count * packed.inputs, squaredError: sums.error,
+                        weights: packed.rows(of: piece.panels).count * packed.inputs,
+                        squaredError: sums.error,
                         squaredWeights: sums.weights))
             }
         }

@@ -31,7 +31,7 @@ package final class ExpertReadPool {
         method = ring == nil ? "reading threads" : "io_uring"
         for number in 0..<(ring == nil ? depth : 1) {
             do {
-                let thread = ReadingThread(queue: queue, reads: reads, ring: ring)
+                let thread = ReadingThread(queue: queue, reads: reads, ring: ring, depth: depth)
                 threads.append(try HostThread.unchecked(name: "moed-read-\(number)", thread.run))
             } catch {
                 stop()
@@ -91,15 +91,24 @@ private final class ReadingThread {
     private let queue: ReadQueue
     private let reads: PlacedReads
     private let ring: ReadRing?
+    private let depth: Int
 
-    init(queue: ReadQueue, reads: PlacedReads, ring: ReadRing?) {
-        self.queue = queue
-        self.reads = reads
-        self.ring = ring
+    init(queue: ReadQueue, reads: PlacedReads, ring: ReadRing?, depth: Int) {
+        (self.queue, self.reads, self.ring, self.depth) = (queue, reads, ring, depth)
     }
 
     func run() {
-        if let ring { return ring.serve(queue, reads) }
+        guard let ring else { return readOneByOne() }
+        guard !ring.serve(queue, reads) else { return }
+        // Fewer threads than wanted read more slowly, and one is always there.
+        let others = (1..<max(1, depth)).compactMap { number in
+            try? HostThread.unchecked(name: "moed-read-\(number)") { [self] in readOneByOne() }
+        }
+        readOneByOne()
+        for thread in others { thread.join() }
+    }
+
+    private func readOneByOne() {
         while let read = queue.take() { queue.finish(read, reads.perform(read) { queue.isStopped }) }
     }
 }

@@ -23,19 +23,32 @@ import Glibc
     /// Makes `serve` look at the queue again. From any thread.
     func wake() { unsafe read_ring_wake(ring) }
 
+    /// Errors of the kernel that pass: a signal, or memory that is short.
+    private static let passingErrors: Set<Int32> = [EINTR, EAGAIN, EBUSY, ENOMEM]
+    /// Failures in a row, a millisecond apart, after which the ring is given up.
+    private static let failuresMax = 1000
+
     /// Makes the queue's reads until it is stopped. On one thread.
-    func serve(_ queue: ReadQueue, _ reads: PlacedReads) {
+    ///
+    /// - Returns: false when the kernel serves the ring no more. No read is under way then, and the queue goes on.
+    func serve(_ queue: ReadQueue, _ reads: PlacedReads) -> Bool {
         var underWay: [Int: ExpertRead] = [:]
         var ended = [read_ring_ended](repeating: read_ring_ended(), count: depth)
+        var failures = 0
         while true {
             begin(queue, reads, &underWay)
-            guard !underWay.isEmpty || !queue.isStopped else { return }
+            guard !underWay.isEmpty || !queue.isStopped else { return true }
             let count = unsafe read_ring_wait(ring, &ended, ended.count)
-            // The kernel is short of memory, or a signal came: the reads that were added are still there.
             guard count >= 0 else {
+                failures += 1
+                guard Self.passingErrors.contains(-count), failures < Self.failuresMax else {
+                    giveUp(queue, reads, underWay)
+                    return false
+                }
                 usleep(1000)
                 continue
             }
+            failures = 0
             let done = ended.prefix(Int(count)).map {
                 (underWay.removeValue(forKey: Int($0.token)), $0.result)
             }
@@ -47,6 +60,18 @@ import Glibc
                 queue.finish(read, isWhole ? reads.verify(read) : reads.perform(read) { queue.isStopped })
             }
         }
+    }
+
+    /// Ends the reads that were handed to a ring that has failed: one after the other, without it.
+    private func giveUp(_ queue: ReadQueue, _ reads: PlacedReads, _ underWay: [Int: ExpertRead]) {
+        // The kernel ends within a moment the reads that it has begun; until then the memory is the kernel's.
+        var begun = max(0, underWay.count - Int(unsafe read_ring_unsubmitted(ring)))
+        var ended = [read_ring_ended](repeating: read_ring_ended(), count: depth)
+        for _ in 0..<Self.failuresMax where begun > 0 {
+            begun -= max(0, Int(unsafe read_ring_take(ring, &ended, ended.count)))
+            usleep(1000)
+        }
+        for read in underWay.values { queue.finish(read, reads.perform(read) { queue.isStopped }) }
     }
 
     /// Adds queued reads, up to `depth` under way.

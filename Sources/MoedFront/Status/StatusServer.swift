@@ -1,6 +1,5 @@
 import Glibc
 import MoedHost
-import Synchronization
 
 /// Health of a daemon, for load balancers and monitoring.
 package struct Health: Sendable, Equatable {
@@ -16,17 +15,25 @@ package struct Health: Sendable, Equatable {
 
 /// Answers GET /metrics (Prometheus' text format) and GET /healthz (200, or 503 with the reason).
 ///
-/// A thread of its own serves one connection at a time and one request per connection: only a few monitors poll it. The
-/// server knows no more of HTTP; a library would bring libcurl into the program.
+/// A thread of its own serves all connections and one request per connection: only a few monitors poll it. Silent and
+/// slow clients do not delay the others. The server knows no more of HTTP; a library would bring libcurl into the
+/// program.
 package final class StatusServer: Sendable {
     /// Error of a server that cannot listen.
     package struct Failure: Error, CustomStringConvertible {
         package let description: String
+        /// True when the address names something that is not moed's: another start cannot help.
+        package var isRefusal = false
+        /// True when another program listens at the address.
+        package var isInUse = false
     }
 
+    /// Most connections at a time. The oldest one makes room for a new one.
+    private static let connectionsMax = 64
+
     private let socket: ListeningSocket
+    private let stop: EventSignal
     private let respond: @Sendable (_ path: String) -> HTTPAnswer
-    private let isStopping = Atomic<Bool>(false)
 
     /// Opens the listening socket; connections wait until `run`.
     ///
@@ -35,6 +42,9 @@ package final class StatusServer: Sendable {
         _ address: StatusAddress, metrics: @escaping @Sendable () -> [Metric],
         health: @escaping @Sendable () -> Health
     ) throws(Failure) {
+        do { stop = try EventSignal() } catch {
+            throw Failure(description: "cannot listen on \(address): \(error)")
+        }
         socket = try ListeningSocket(address)
         respond = { path in
             switch path {
@@ -44,9 +54,18 @@ package final class StatusServer: Sendable {
             case "/healthz":
                 let health = health()
                 return HTTPAnswer(health.isHealthy ? "200 OK" : "503 Service Unavailable", health.text + "\n")
-            case "/": return HTTPAnswer("200 OK", "moed: /metrics, /healthz\n")
+            case "/": return HTTPAnswer("200 OK", SocketClient.greeting)
             default: return HTTPAnswer("404 Not Found", "there are /metrics and /healthz\n")
             }
+        }
+    }
+
+    /// Checks that a server could listen at the address, or that a running moed does.
+    ///
+    /// - Throws: `Failure` naming the address.
+    package static func check(_ address: StatusAddress) throws(Failure) {
+        do throws(Failure) { _ = try ListeningSocket(address) } catch {
+            guard SocketClient.isMoed(address) else { throw error }
         }
     }
 
@@ -62,20 +81,22 @@ package final class StatusServer: Sendable {
                 do { try HostThread(name: "moed-status", body).detach() } catch { body() }
             }
         } onCancel: {
-            isStopping.store(true, ordering: .releasing)
-            socket.wake()
+            stop.set()
         }
     }
 
     private func serve() {
-        while !isStopping.load(ordering: .acquiring) {
-            guard let connection = socket.accept() else {
-                // The cause may be temporary, such as too many open files.
-                usleep(100_000)
-                continue
+        var connections = ConnectionList(most: Self.connectionsMax)
+        var isShort = false
+        while !stop.clear() {
+            // The clients' deadlines are looked at after this time.
+            connections.wait(milliseconds: 200, socket.descriptor, stop.descriptor)
+            while let connection = socket.accept(&isShort) { connections.add(connection) }
+            if isShort {
+                connections.closeOldest()
+                usleep(10_000)
             }
-            guard let head = connection.readHead() else { continue }
-            connection.send(HTTPAnswer(toHead: head, respond))
+            connections.proceed(respond)
         }
     }
 }

@@ -4,11 +4,12 @@ package enum MemoryBudget: Sendable, Equatable {
     /// Percentage, 1…100, of the machine's memory or of the control group's limit, whichever is less.
     case percent(Int)
 
-    /// Reads `20GiB`, `500MB`, `8000000000` or `80%`.
+    /// Reads `20GiB`, `500MB`, `8000000000` or `80%`. Case and blanks around the unit do not matter.
     package init?(_ text: String) {
+        let text = text.split(whereSeparator: \.isWhitespace).joined().lowercased()
         let number = text.prefix { $0.isASCII && ($0.isNumber || $0 == ".") }
         guard let value = Double(number), value.isFinite, value > 0, value < 1e15 else { return nil }
-        let unit = text.dropFirst(number.count).drop { $0 == " " }
+        let unit = text.dropFirst(number.count)
         if unit == "%" {
             guard value <= 100, value == value.rounded() else { return nil }
             self = .percent(Int(value))
@@ -19,8 +20,8 @@ package enum MemoryBudget: Sendable, Equatable {
     }
 
     private static let units: [String: Double] = [
-        "": 1, "B": 1, "kB": 1e3, "MB": 1e6, "GB": 1e9, "TB": 1e12, "KiB": 1024, "MiB": 1_048_576,
-        "GiB": 1_073_741_824, "TiB": 1_099_511_627_776, "K": 1024, "M": 1_048_576, "G": 1_073_741_824,
+        "": 1, "b": 1, "kb": 1e3, "mb": 1e6, "gb": 1e9, "tb": 1e12, "kib": 1024, "mib": 1_048_576,
+        "gib": 1_073_741_824, "tib": 1_099_511_627_776, "k": 1024, "m": 1_048_576, "g": 1_073_741_824,
     ]
 
     /// - Parameter available: available memory in bytes, the base of a percentage.

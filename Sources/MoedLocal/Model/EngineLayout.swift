@@ -17,7 +17,8 @@ package struct EngineLayout {
         _ model: UnloadedModel, _ options: ModelOptions, threads: Int, vocabulary: Int
     ) throws -> EngineLayout {
         let asked = BatchShape(
-            sequences: options.sequences, rowsPerSweep: options.rowsPerSweep, prefillChunk: options.prefillChunk)
+            sequences: options.sequences, rowsPerSweep: options.rowsPerSweep,
+            prefillChunk: options.prefillChunk)
         func layoutOf(_ choice: BatchShape) throws -> EngineLayout {
             try EngineLayout(
                 model, options, asked.filled(from: choice), threads: threads, vocabulary: vocabulary)
@@ -47,6 +48,20 @@ package struct EngineLayout {
         var layout = try layoutOf(choice)
         layout.settings.disk = disk
         return layout
+    }
+
+    /// Checks that the sizes that the options ask for are possible, without a measurement of the machine.
+    ///
+    /// - Throws: the errors of `chosen`.
+    static func check(
+        _ model: UnloadedModel, _ options: ModelOptions, threads: Int, vocabulary: Int
+    ) throws {
+        let asked = BatchShape(
+            sequences: options.sequences, rowsPerSweep: options.rowsPerSweep,
+            prefillChunk: options.prefillChunk)
+        let layout = try EngineLayout(
+            model, options, asked.filled(from: .inMemory), threads: threads, vocabulary: vocabulary)
+        try layout.settings.check()
     }
 
     /// Length in tokens of a usual sequence, for which KV capacity is planned; a shorter context wins.

@@ -21,6 +21,21 @@ package struct PackCache {
         return "\(directory)/\(name)-\(formats[0])-\(formats[1])-\(version)-\(try checkpoint.fingerprint())"
     }
 
+    /// Opens the pack of a checkpoint; nil when there is none yet.
+    func existing(
+        _ checkpoint: Checkpoint, experts: WeightFormat, dense: WeightFormat
+    ) throws(EngineError) -> Pack? {
+        let path = try path(checkpoint, experts: experts, dense: dense)
+        return WeightFile.exists(path) ? try Pack.open(path) : nil
+    }
+
+    /// - Throws: `EngineError(.io)` when no pack can be written here.
+    func checkPlace() throws(EngineError) {
+        let place = WeightFile.exists(directory) ? directory : "\(directory)/.."
+        guard unsafe access(place, W_OK | X_OK) != 0, place == directory || errno != ENOENT else { return }
+        throw EngineError(.io, "model.pack_cache: \(directory): \(unsafe String(cString: strerror(errno)))")
+    }
+
     /// Opens the pack of a checkpoint, and makes it first if it does not exist.
     ///
     /// - Throws: `EngineError`, also when the pack exists and is damaged: an administrator inspects and removes it.

@@ -14,6 +14,7 @@
 -- $9 tenant_most bigint[]: maximum number of jobs of all portions of its tenant together
 -- $10 body_bytes_max bigint: a longer request body is not returned
 -- $11 computed_by text: checkpoints of this origin are returned; NULL: none
+-- $12 bytes_max bigint: bodies of the claimed jobs have so many bytes together; the last one may exceed it
 WITH wanted AS MATERIALIZED (
   SELECT m.id AS model_id, $3::moed.reasoning_mode AS mode, $4::smallint AS bucket, clock_timestamp() AS now
     FROM moed.model m WHERE m.name = $2 AND m.paused_at IS NULL AND EXISTS (
@@ -36,10 +37,10 @@ WITH wanted AS MATERIALIZED (
   -- order of the claim index. With equalities the order would be that of ids alone, and a plan from old statistics
   -- would read all jobs in it. An open transaction may lock any number of a tenant's jobs. Each locked one costs time, so
   -- that at most 10000 jobs of a portion are tried; the tenant's others wait for the end of the transaction.
-  SELECT c.id, c.resumes, p.tenant_id, p.tenant, p.allowed,
+  SELECT c.id, c.resumes, c.bytes, p.tenant_id, p.tenant, p.allowed,
          row_number() OVER (PARTITION BY p.tenant_id ORDER BY p.place, c.id) AS rank
     FROM wanted g CROSS JOIN portion p CROSS JOIN LATERAL (
-      SELECT n.id, n.lease_token > 0 AS resumes FROM (
+      SELECT n.id, n.lease_token > 0 AS resumes, coalesce(r.body_bytes, octet_length(r.body::text)) AS bytes FROM (
         SELECT j.id FROM moed.job j
          WHERE j.state = 'queued' AND (j.expires_at > g.now) IS NOT false
            AND (j.model_id, j.mode, j.bucket, j.tenant_id, -j.priority, j.id)
@@ -48,17 +49,23 @@ WITH wanted AS MATERIALIZED (
             <= (g.model_id, g.mode, g.bucket, p.tenant_id, p.urgency)
          ORDER BY j.model_id, j.mode, j.bucket, j.tenant_id, -j.priority, j.id LIMIT 10000) w
         JOIN moed.job n ON n.id = w.id AND n.state::text = 'queued' AND n.bucket = g.bucket
+        JOIN moed.job_request r ON r.job_id = n.id
        LIMIT least(p.most, p.allowed) FOR UPDATE OF n SKIP LOCKED) c
+), bounded AS (
+  -- A body that is not returned takes no room.
+  SELECT p.*, coalesce(sum(p.bytes) FILTER (WHERE p.bytes <= $10) OVER (
+           ORDER BY p.rank, p.tenant_id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) AS bytes_before
+    FROM picked p WHERE p.rank <= p.allowed
 ), taken AS (
   UPDATE moed.job j
      SET state = 'running', attempt = j.attempt + 1, leased_by = $1,
          lease_token = nextval('moed.lease_token_seq'), started_at = clock_timestamp()
-    FROM picked p WHERE j.id = p.id AND p.rank <= p.allowed
-  RETURNING j.id, j.lease_token, j.attempt, j.crashes, p.tenant_id, p.tenant, p.rank, p.resumes,
+    FROM bounded p WHERE j.id = p.id AND p.bytes_before < $12
+  RETURNING j.id, j.lease_token, j.attempt, j.crashes, p.tenant_id, p.tenant, p.rank, p.resumes, p.bytes,
             moed.milliseconds(greatest(j.created_at, j.run_at), j.started_at) AS waited_ms
 )
 SELECT k.id, k.lease_token, k.attempt, k.crashes, k.waited_ms, k.tenant_id, k.tenant, k.rank,
-       CASE WHEN octet_length(r.body::text) <= $10 THEN r.body END AS body,
+       CASE WHEN k.bytes <= $10 THEN r.body END AS body,
        CASE WHEN k.resumes THEN (
          SELECT json_agg(json_build_object('choice', p.choice, 'first_token', p.first_token, 'token_ids', p.token_ids)
                          ORDER BY p.choice, p.first_token)

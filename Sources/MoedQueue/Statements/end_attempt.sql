@@ -66,6 +66,13 @@ WITH c AS (
   ON CONFLICT (job_id, lease_token) DO UPDATE
      SET ended_at = excluded.ended_at, outcome = excluded.outcome, error_code = excluded.error_code,
          error_message = excluded.error_message
+), charged AS (
+  -- A tenant's share pays for what was read and refused: about a token for four bytes.
+  INSERT INTO moed.usage_delta (tenant_id, day, jobs, billed_tokens, served_tokens)
+  SELECT n.tenant_id, (clock_timestamp() AT TIME ZONE 'UTC')::date, count(*), 0, coalesce(sum(r.body_bytes) / 4, 0)
+    FROM next n JOIN moed.job_request r ON r.job_id = n.job_id
+   WHERE n.code IS NOT NULL AND n.prompt + n.thinking + n.injected + n.answer + n.recomputed = 0
+   GROUP BY n.tenant_id
 ), checkpoint AS (
   DELETE FROM moed.job_checkpoint k USING next n WHERE k.job_id = n.job_id AND n.state NOT IN ('queued', 'scheduled')
 )

@@ -18,6 +18,9 @@ package struct GenerateFilter {
     private var answers: [Int: JSONValue] = [:]
     private var nextToWrite = 0
     private var linesRead = 0
+    /// Number in the input, blank lines included, of each line that is not answered yet.
+    private var places: [Int: Int] = [:]
+    private var inputLines = 0
     private let clock = ContinuousClock()
     private let origin: ContinuousClock.Instant
 
@@ -42,9 +45,12 @@ package struct GenerateFilter {
         while !hasEnded || !loop.isIdle {
             reading: while !hasEnded, linesRead - nextToWrite < sequences * Self.readAheadBatches {
                 switch try reader.next(waits: loop.isIdle) {
-                case .line(let bytes): if !LineFilter.isBlank(bytes) { take(bytes) }
+                case .line(let bytes):
+                    inputLines += 1
+                    if !LineFilter.isBlank(bytes) { take(bytes) }
                 case .tooLong:
-                    answers[linesRead] = LineFilter.tooLong
+                    inputLines += 1
+                    answers[linesRead] = LineFilter.errorLine(LineFilter.tooLong, inputLines)
                     linesRead += 1
                 case .notYet: break reading
                 case .end: hasEnded = true
@@ -59,6 +65,7 @@ package struct GenerateFilter {
     private mutating func take(_ line: [UInt8]) {
         let number = linesRead
         linesRead += 1
+        places[number] = inputLines
         do {
             let request = try GenerationRequest(body: try JSONValue(parsing: line))
             // The only model answers, regardless of the model named in the body.
@@ -67,7 +74,7 @@ package struct GenerateFilter {
                 waited: .zero)
             loop.submit(task, now: origin.duration(to: clock.now))
         } catch {
-            answers[number] = LineFilter.errorLine(error)
+            answers[number] = LineFilter.errorLine(error, inputLines)
         }
     }
 
@@ -77,13 +84,15 @@ package struct GenerateFilter {
             answers[Int(job.rawValue)] = ChatCompletion.object(
                 id: "chatcmpl-\(job)", created: 0, model: modelName, result: result, showsIDs: showsIDs)
         case .failed(let job, let error, _):
-            answers[Int(job.rawValue)] = LineFilter.errorLine(error)
+            let number = Int(job.rawValue)
+            answers[number] = LineFilter.errorLine(error, places[number] ?? 0)
         }
     }
 
     private mutating func writeAnswers(_ writer: LineWriter) throws {
         while let answer = answers.removeValue(forKey: nextToWrite) {
             try writer.write(answer)
+            places[nextToWrite] = nil
             nextToWrite += 1
         }
     }

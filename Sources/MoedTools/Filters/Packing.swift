@@ -7,10 +7,10 @@ import MoedWeights
 
 /// `moed pack` and `moed inspect`.
 package enum Packing {
-    /// - Throws: `EngineError` or `TextError` naming file, tensor or field, and reason.
+    /// - Throws: `EngineError` or `TextError` naming file, tensor or field, and reason; `Interrupted` after Ctrl-C.
     package static func pack(
         checkpoint directory: String, to path: String, formats: FormatChoice, threads: Int, showsReport: Bool
-    ) throws {
+    ) async throws {
         Host.ignoreBrokenPipes()
         guard case .checkpoint(let checkpoint) = try ModelDirectory.open(directory) else {
             throw ConfigurationProblem(
@@ -18,20 +18,41 @@ package enum Packing {
         }
         // Checks tokenizer and template before packing: packing may take an hour, and a pack without them is useless.
         _ = try TextSide(directory: directory)
-        let packer = try Packer(
-            checkpoint,
-            Packer.Options(
-                experts: formats.experts ?? .bf16, dense: formats.dense ?? .bf16,
-                threads: threads > 0 ? threads : Host.physicalCores, measuresErrors: showsReport,
-                tool: "moed \(Version.text)"))
-        var meter = WorkMeter("packing", isTerminal: Host.isTerminal(2))
+        let options = Packer.Options(
+            experts: formats.experts ?? .bf16, dense: formats.dense ?? .bf16,
+            threads: threads > 0 ? threads : Host.physicalCores, measuresErrors: showsReport,
+            tool: "moed \(Version.text)")
+        let interruption = Interruption()
+        // An interrupted packer removes what it has written.
+        let (report, time) = try await StopSignals.watch {
+            try await withTaskCancellationHandler {
+                try await onOwnThread {
+                    var meter = WorkMeter("packing", isTerminal: Host.isTerminal(2))
+                    let report = try Packer(checkpoint, options).pack(to: path, interruption: interruption) {
+                        meter.show(done: $0, of: $1)
+                    }
+                    return (report, meter.elapsedText)
+                }
+            } onCancel: {
+                interruption.request()
+            }
+        }
         for remark in checkpoint.configuration.remarks + [checkpoint.unusedTensors].compactMap({ $0 }) {
             Host.printError("note: \(remark)")
         }
-        let report = try packer.pack(to: path) { meter.show(done: $0, of: $1) }
         let from = HumanText.bytes(checkpoint.byteCount)
-        print("\(path): \(HumanText.bytes(report.byteCount)) from \(from) in \(meter.elapsedText)")
+        print("\(path): \(HumanText.bytes(report.byteCount)) from \(from) in \(time)")
         if showsReport { for line in reportLines(report) { print(line) } }
+    }
+
+    /// Runs long work on a thread of its own, so that signals are handled meanwhile.
+    private static func onOwnThread<Value: Sendable>(
+        _ work: @escaping @Sendable () throws -> Value
+    ) async throws -> Value {
+        try await withCheckedThrowingContinuation { continuation in
+            let body: @Sendable () -> Void = { continuation.resume(with: Result { try work() }) }
+            do { try HostThread(name: "moed-pack", body).detach() } catch { body() }
+        }
     }
 
     private static func reportLines(_ report: PackReport) -> [String] {
@@ -56,7 +77,9 @@ package enum Packing {
     }
 
     /// 0.01234 → "1.234 %".
-    private static func percent(_ ratio: Double) -> String { "\(HumanText.rounded(ratio * 100, digits: 3)) %" }
+    private static func percent(_ ratio: Double) -> String {
+        "\(HumanText.rounded(ratio * 100, digits: 3)) %"
+    }
 
     package static func inspect(directory path: String, verifies: Bool) throws {
         Host.ignoreBrokenPipes()

@@ -25,8 +25,16 @@ package enum Chaos {
                     + scenarios.map(\.test).joined(separator: ", "))
         }
         print("seed \(seed); each scenario in a database of its own, moed_rehearsal_…, dropped afterwards")
-        var allPassed = true
+        let free = try await RehearsalDatabase.freeConnections(of: database)
+        var (allPassed, leftOut) = (true, 0)
         for scenario in chosen {
+            guard scenario.connections <= free else {
+                leftOut += 1
+                print(
+                    "left out  \(scenario.test)  \(scenario.title): it needs \(scenario.connections) connections, "
+                        + "and the server has \(free) left for this role (max_connections)")
+                continue
+            }
             let size = max(scenario.leastSize, Int(Double(scenario.size) * part))
             let verdict = try await StopSignals.watch {
                 await scenario.run(on: database, size: size, seed: seed)
@@ -36,7 +44,8 @@ package enum Chaos {
             fflush(nil)
             allPassed = allPassed && verdict.passed
         }
-        print(allPassed ? "everything held" : "NOT everything held")
+        let rest = leftOut > 0 ? "; \(leftOut) of \(chosen.count) left out" : ""
+        print((allPassed ? "everything held" : "NOT everything held") + rest)
         return allPassed
     }
 

@@ -70,7 +70,8 @@ extension ChaosScenario {
             await trial.note("p50 \(HumanText.figure(half)) ms, p99 \(HumanText.figure(most)) ms")
         },
         ChaosScenario(
-            "T13", "64 clients commit single jobs beside a busy worker; size: jobs of each", size: 200
+            "T13", "64 clients commit single jobs beside a busy worker; size: jobs of each", size: 200,
+            connections: 70
         ) { trial in
             let worker = try await SimulatedWorker.start(in: trial.database)
             try await worker.beat(idle: false)

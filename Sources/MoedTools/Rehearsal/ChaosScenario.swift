@@ -12,16 +12,19 @@ package struct ChaosScenario: Sendable {
     package var size: Int
     /// Smallest meaningful size. A smaller run would prove nothing, or report chance as a fault.
     package var leastSize: Int
+    /// Most connections that it opens at a time.
+    package var connections: Int
     let body: @Sendable (ChaosTrial) async throws -> Void
 
     package init(
-        _ test: String, _ title: String, size: Int, leastSize: Int = 1,
+        _ test: String, _ title: String, size: Int, leastSize: Int = 1, connections: Int = 16,
         _ body: @escaping @Sendable (ChaosTrial) async throws -> Void
     ) {
         self.test = test
         self.title = title
         self.size = size
         self.leastSize = leastSize
+        self.connections = connections
         self.body = body
     }
 

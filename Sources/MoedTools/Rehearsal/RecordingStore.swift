@@ -36,10 +36,11 @@ final class RecordingStore: WorkerStore {
     }
 
     func claim(
-        _ worker: WorkerID, _ backlog: ClassBacklog, limit: Int, maxWait: Duration?, computedBy: String?
+        _ worker: WorkerID, _ backlog: ClassBacklog, limit: Int, room: RequestRoom, maxWait: Duration?,
+        computedBy: String?
     ) async throws(QueueError) -> [ClaimedJob] {
         let claimed = try await store.claim(
-            worker, backlog, limit: limit, maxWait: maxWait, computedBy: computedBy)
+            worker, backlog, limit: limit, room: room, maxWait: maxWait, computedBy: computedBy)
         state.withLock { $0.held += claimed }
         return claimed
     }

@@ -58,6 +58,23 @@ package struct RehearsalDatabase: Sendable {
         try await administer(server, "DROP DATABASE IF EXISTS \(name) WITH (FORCE)")
     }
 
+    /// Connections that a server has left for this role.
+    static func freeConnections(of server: String) async throws(QueueError) -> Int {
+        try await queueing { () async throws(DatabaseError) in
+            let connection = try await Connection.connect(settings(server))
+            let result = try await connection.query(
+                """
+                SELECT current_setting('max_connections')::bigint
+                       - CASE WHEN r.rolsuper THEN 0 ELSE current_setting('superuser_reserved_connections')::bigint END
+                       - (SELECT count(*) FROM pg_stat_activity a
+                           WHERE a.backend_type = 'client backend' AND a.pid <> pg_backend_pid()) AS free
+                  FROM pg_roles r WHERE r.rolname = current_user
+                """)
+            await connection.close()
+            return try result.rows.first?.value("free") ?? 0
+        }
+    }
+
     private static func administer(_ server: String, _ script: String) async throws(QueueError) {
         try await queueing { () async throws(DatabaseError) in
             var patient = settings(server)

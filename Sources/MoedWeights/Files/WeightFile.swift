@@ -92,9 +92,9 @@ package final class WeightFile: Sendable {
         return bytes
     }
 
-    /// False only when nothing is there: what may not be looked at gives its own error when it is opened.
+    /// False only when there is no such file. A file that cannot be reached exists: opening it tells the reason.
     package static func exists(_ path: String) -> Bool {
-        unsafe access(path, F_OK) == 0 || (errno != ENOENT && errno != ENOTDIR)
+        unsafe access(path, F_OK) == 0 || errno != ENOENT && errno != ENOTDIR
     }
 
     /// A small JSON file whose text is an object; nil when there is no such file.

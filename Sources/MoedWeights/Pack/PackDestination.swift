@@ -4,47 +4,57 @@ package import MoedCore
 /// A pack being written: a directory beside its place, renamed to it when everything is on disk.
 ///
 /// An end of the process before that leaves `NAME.partial-…`. It has no manifest before all weights are on disk, so
-/// nothing takes it for a pack. The next run removes it. The open directory carries a lock: a run never removes the
-/// directory that another run is writing.
+/// nothing takes it for a pack. The next run removes it: see `PartialPack`.
 package final class PackDestination {
     package let path: String
     package let partialPath: String
-    private let lock: Int32
+    private let partial: PartialPack
     private var files: [PackManifest.WeightFileName: OutputFile] = [:]
     private var isPublished = false
 
     /// Makes the partial directory and its empty weight files.
     ///
+    /// - Parameter byteCount: size of the pack to come, which must fit on the disk.
     /// - Throws: `EngineError(.io)` naming the path; also when `path` exists already.
-    package init(_ path: String) throws(EngineError) {
+    package init(_ path: String, byteCount: Int = 0) throws(EngineError) {
         guard let path = Self.absolute(path) else { throw EngineError(.io, "cannot pack to “\(path)”") }
         guard !WeightFile.exists(path) else {
-            throw EngineError(.io, "\(path) exists already: remove it, or pack to another place")
+            throw EngineError(
+                .io,
+                unsafe access(path, F_OK) == 0
+                    ? "\(path) exists already: remove it, or pack to another place"
+                    : "cannot pack to \(path): \(Self.reason)")
         }
-        Self.removeAbandoned(beside: path)
-        let partial = "\(path).partial-\(getpid())"
-        guard unsafe mkdir(partial, 0o755) == 0 else {
-            throw EngineError(.io, "cannot create \(partial): \(Self.reason)")
-        }
-        let lock = unsafe open(partial, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-        guard lock >= 0, flock(lock, LOCK_EX | LOCK_NB) == 0 else {
-            let reason = Self.reason
-            if lock >= 0 { close(lock) }
-            unsafe rmdir(partial)
-            throw EngineError(.io, "cannot lock \(partial): \(reason)")
-        }
+        let parent = Self.parent(of: path)
+        let name = String(path[(path.lastIndex(of: "/").map(path.index(after:)) ?? path.startIndex)...])
+        PartialPack.removeAbandoned(of: name, in: parent)
+        try Self.checkRoom(byteCount, in: parent)
+        let partial = try PartialPack("\(name).partial-\(getpid())", in: parent)
         self.path = path
-        partialPath = partial
-        self.lock = lock
+        partialPath = "\(parent)/\(partial.name)"
+        self.partial = partial
         for name in PackManifest.WeightFileName.allCases {
-            files[name] = try OutputFile("\(partial)/\(name.rawValue)")
+            files[name] = try OutputFile("\(partialPath)/\(name.rawValue)")
         }
     }
 
     deinit {
         files = [:]
-        if !isPublished { Self.removePack(partialPath) }
-        close(lock)
+        if !isPublished { partial.remove() }
+    }
+
+    /// - Throws: `EngineError(.io)` when the file system has less free space than the pack needs.
+    private static func checkRoom(_ byteCount: Int, in folder: String) throws(EngineError) {
+        var status = statvfs()
+        // A file system that does not tell its space fills up in its own time.
+        guard byteCount > 0, unsafe statvfs(folder, &status) == 0, status.f_frsize > 0 else { return }
+        let (free, overflow) = Int(clamping: status.f_bavail).multipliedReportingOverflow(
+            by: Int(clamping: status.f_frsize))
+        guard !overflow, free < byteCount else { return }
+        throw EngineError(
+            .io,
+            "the pack needs \(byteCount) bytes, and \(folder) has \(free) bytes free: make room, "
+                + "or pack to another place")
     }
 
     private static var reason: String { unsafe String(cString: strerror(errno)) }
@@ -76,7 +86,10 @@ package final class PackDestination {
     package func publish(_ manifest: PackManifest) throws(EngineError) {
         for file in files.values { try file.sync() }
         try write(PackManifest.fileName, Array(manifest.text.utf8))
-        guard fsync(lock) == 0 else { throw EngineError(.io, "cannot write \(partialPath): \(Self.reason)") }
+        partial.unmark()
+        guard fsync(partial.descriptor) == 0 else {
+            throw EngineError(.io, "cannot write \(partialPath): \(Self.reason)")
+        }
         guard unsafe rename(partialPath, path) == 0 else {
             throw EngineError(.io, "cannot rename \(partialPath) to \(path): \(Self.reason)")
         }
@@ -90,41 +103,6 @@ package final class PackDestination {
     private static func parent(of path: String) -> String {
         let parent = path[..<(path.lastIndex(of: "/") ?? path.startIndex)]
         return parent.isEmpty ? "/" : String(parent)
-    }
-
-    /// Removes the partial directories of runs that are no longer there.
-    private static func removeAbandoned(beside path: String) {
-        let parent = parent(of: path)
-        let prefix =
-            path[(path.lastIndex(of: "/").map(path.index(after:)) ?? path.startIndex)...] + ".partial-"
-        for name in names(in: parent) where name.hasPrefix(prefix) {
-            let partial = "\(parent)/\(name)"
-            let descriptor = unsafe open(partial, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW)
-            guard descriptor >= 0 else { continue }
-            if flock(descriptor, LOCK_EX | LOCK_NB) == 0 { removePack(partial) }
-            close(descriptor)
-        }
-    }
-
-    /// Removes the files that a pack may have, and the directory if nothing else is in it.
-    private static func removePack(_ directory: String) {
-        let names =
-            PackManifest.WeightFileName.allCases.map(\.rawValue) + Pack.copiedFiles + [PackManifest.fileName]
-        for name in names { unsafe unlink("\(directory)/\(name)") }
-        unsafe rmdir(directory)
-    }
-
-    private static func names(in directory: String) -> [String] {
-        guard let stream = unsafe opendir(directory) else { return [] }
-        defer { unsafe closedir(stream) }
-        var names: [String] = []
-        while let entry = unsafe readdir(stream) {
-            names.append(
-                unsafe withUnsafePointer(to: &entry.pointee.d_name) {
-                    unsafe $0.withMemoryRebound(to: CChar.self, capacity: 256) { unsafe String(cString: $0) }
-                })
-        }
-        return names
     }
 }
 

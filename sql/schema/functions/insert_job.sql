@@ -93,7 +93,8 @@ BEGIN
     END IF;
     RETURN new_id;
   END IF;
-  INSERT INTO moed.job_request (job_id, body, warnings) VALUES (new_id, moed.stored_body(body), nullif(remarks, '{}'));
+  INSERT INTO moed.job_request (job_id, body, warnings, body_bytes)
+  VALUES (new_id, moed.stored_body(body), nullif(remarks, '{}'), octet_length(body));
   RETURN new_id;
 END $$;
 COMMENT ON FUNCTION moed.insert_job(text, text, numeric, json, text, text, numeric, numeric, numeric, numeric, numeric, numeric,

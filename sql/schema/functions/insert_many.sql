@@ -50,8 +50,10 @@ BEGIN
            greatest(1, least(1000, coalesce(insert_many.max_attempts, 5))), insert_many.expires_at
       FROM numbered n LEFT JOIN named m ON m.model = n.model
   ), stored AS (
-    INSERT INTO moed.job_request (job_id, body, warnings)
-    SELECT n.id, n.body, nullif(moed.clamp_remarks(insert_many.priority, insert_many.max_attempts), '{}') FROM numbered n
+    INSERT INTO moed.job_request (job_id, body, warnings, body_bytes)
+    SELECT n.id, n.body, nullif(moed.clamp_remarks(insert_many.priority, insert_many.max_attempts), '{}'),
+           octet_length(n.body::text)
+      FROM numbered n
   )
   SELECT n.id FROM numbered n ORDER BY n.number;
 END $$;

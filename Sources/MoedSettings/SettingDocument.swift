@@ -1,3 +1,5 @@
+import MoedHost
+
 /// The configuration keys as files: `docs/configuration.md` and `systemd/moed.yaml.example`.
 package enum SettingDocument {
     /// The file `docs/configuration.md`.
@@ -25,10 +27,12 @@ package enum SettingDocument {
         }
     }
 
-    private static func fallback(_ key: SettingKey) -> String { key.fallback.isEmpty ? "" : "`\(key.fallback)`" }
+    private static func fallback(_ key: SettingKey) -> String {
+        key.fallback.isEmpty ? "" : "`\(key.fallback)`"
+    }
 
     private static func comment(_ key: SettingKey) -> [String] {
-        wrapped(key.explanation, width: 116).map { "  # \($0)" }
+        HumanText.wrapped(key.explanation, width: 116).map { "  # \($0)" }
     }
 
     private static func assignment(_ key: SettingKey) -> String {
@@ -36,27 +40,6 @@ package enum SettingDocument {
         case .none: "  \(key.name): \(key.fallback)"
         case .set(let value): "  \(key.name): \(value)"
         case .suggested(let value): "  #\(key.name): \(value)"
-        }
-    }
-
-    /// Lines of at most `width` characters; a longer word has a line of its own. A code span is one word.
-    static func wrapped(_ text: String, width: Int) -> [String] {
-        words(text).reduce(into: []) { lines, word in
-            if let last = lines.last, last.count + 1 + word.count <= width {
-                lines[lines.count - 1] = "\(last) \(word)"
-            } else {
-                lines.append(word)
-            }
-        }
-    }
-
-    private static func words(_ text: String) -> [String] {
-        text.split(separator: " ").reduce(into: []) { words, word in
-            if let last = words.last, !last.count(where: { $0 == "`" }).isMultiple(of: 2) {
-                words[words.count - 1] = "\(last) \(word)"
-            } else {
-                words.append(String(word))
-            }
         }
     }
 
@@ -81,11 +64,17 @@ package enum SettingDocument {
         "",
         "- A key that does not exist is an error with file and line. So is a variable that begins with `MOED_` and",
         "  is no key.",
-        "- Times are `500ms`, `20s`, `5m` or `1h`; a bare number is seconds.",
-        "- Sizes are `20GiB`, `500MB`, bytes without a unit, or a part such as `80%`.",
+        "- Times are `500ms`, `20s`, `5m`, `1h` or `30d`; a bare number is seconds.",
+        "- Sizes are `20GiB`, `500MB` in any case, bytes without a unit, or a part such as `80%`.",
         "- Switches are `true`, `yes`, `on`, or `false`, `no`, `off`.",
         "- `0`, `auto` and an empty value let moed choose; the explanation says what it chooses.",
         "",
         "`moed check` reads the configuration as `moed run` does and prints one line for each problem.",
+        "",
+        "SIGHUP (`systemctl reload moed`) reads the configuration again. These keys change at once:",
+        SettingKey.all.map(\.path).filter(SettingKey.reloadable.contains).map { "`\($0)`" }.joined(
+            separator: ", ")
+            + ".",
+        "All others need a restart, and the log names them. An invalid configuration leaves the old one in force.",
     ]
 }

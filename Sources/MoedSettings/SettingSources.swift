@@ -1,4 +1,6 @@
 package import MoedCore
+import MoedHost
+import MoedSystemd
 import Yams
 
 /// Raw values from file, environment and flags, each with its origin. Later sources win.
@@ -14,10 +16,20 @@ package struct SettingSources: Sendable {
         "MOED_GOLDEN", "MOED_TEST_DATABASE", "MOED_BINARY", "MOED_MODEL",
     ]
 
+    private static let unknownKeysMax = 10
+
     package private(set) var values: [String: Value] = [:]
     package private(set) var problems: [ConfigurationProblem] = []
+    /// Remarks about a configuration that is valid.
+    package var warnings: [String] = []
+    /// Path of the file; nil when none was named.
+    package var file: String?
+    /// Password that the service manager hands over.
+    var credential: PasswordCredential?
+    /// Number of unknown keys that were passed over in silence.
+    private var unknownKeys = 0
     /// True when the file could not be read; missing keys are then not reported.
-    private(set) var isUnreadable = false
+    package private(set) var isUnreadable = false
 
     package init() {}
 
@@ -29,7 +41,11 @@ package struct SettingSources: Sendable {
     /// Reads a YAML file of nested mappings.
     package mutating func addFile(named name: String, text: String) {
         do {
-            guard let root = try Yams.compose(yaml: text) else { return }
+            guard let root = try Yams.compose(yaml: text), root.null == nil else { return }
+            guard case .mapping = root else {
+                return reportUnreadable(
+                    "\(name) is no configuration: it must hold sections such as `database:`")
+            }
             addNode(root, path: "", file: name)
         } catch {
             reportUnreadable(Self.problem(error, file: name))
@@ -44,7 +60,7 @@ package struct SettingSources: Sendable {
             "\(file):\(mark.line): no valid YAML: \(problem)"
         case .reader(let problem, _, _, _): "\(file): no valid YAML: \(problem)"
         case .duplicatedKeysInMapping(let duplicates, let context):
-            "\(file):\(context.mark.line): given twice: \(duplicates.joined(separator: ", "))"
+            "\(file):\(context.mark.line): given twice: \(duplicates.prefix(3).map(shownKey).joined(separator: ", "))"
         default: "\(file): no valid YAML"
         }
     }
@@ -62,9 +78,30 @@ package struct SettingSources: Sendable {
             }
         // An empty value and a section whose keys are all commented out leave the defaults in force.
         case .scalar where node.null != nil && (path.isEmpty || Self.isKnown(path)): break
+        case .scalar where Self.isSection(path):
+            let example = SettingKey.all.first { $0.section == path }?.name ?? ""
+            problems.append(
+                ConfigurationProblem(
+                    "\(origin): \(path) must be a section: below it, indented lines such as “\(example): …”, "
+                        + "with a blank after the colon"))
         case .scalar(let scalar): set(path, Value(text: scalar.string, origin: origin))
-        default: problems.append(ConfigurationProblem("\(origin): \(path) must be a single value"))
+        default:
+            problems.append(ConfigurationProblem("\(origin): \(Self.shownKey(path)) must be a single value"))
         }
+    }
+
+    private static func isSection(_ path: String) -> Bool { SettingKey.all.contains { $0.section == path } }
+
+    /// A name or value from outside, for a message.
+    static func shortened(_ text: String) -> String {
+        let line = text.map { $0.isNewline || $0 == "\t" ? " " : $0 }
+        return line.count > 40 ? String(line.prefix(39)) + "…" : String(line)
+    }
+
+    /// The beginning of a key from outside: a line of another file may hold a secret.
+    private static func shownKey(_ key: String) -> String {
+        let word = key.prefix { $0.isASCII && ($0.isLetter || $0.isNumber || "._-".contains($0)) }.prefix(40)
+        return word.count < key.count ? "\(word)…" : key
     }
 
     /// True when the path is a key or a section of keys.
@@ -80,7 +117,9 @@ package struct SettingSources: Sendable {
                 set(path, Value(text: text, origin: name))
             } else if !Self.otherVariables.contains(name) {
                 let hint = Self.nearest(to: name, among: Array(paths.keys))
-                problems.append(ConfigurationProblem("\(name): unknown variable\(hint)"))
+                problems.append(
+                    ConfigurationProblem(
+                        "\(name): unknown variable, and variables that begin with MOED_ are settings\(hint)"))
             }
         }
     }
@@ -92,8 +131,12 @@ package struct SettingSources: Sendable {
 
     private mutating func set(_ path: String, _ value: Value) {
         guard SettingKey.all.contains(where: { $0.path == path }) else {
+            // A file of something else has many; they are not to be printed line by line.
+            unknownKeys += 1
+            guard unknownKeys <= Self.unknownKeysMax else { return }
             let hint = Self.nearest(to: path, among: SettingKey.all.map(\.path))
-            problems.append(ConfigurationProblem("\(value.origin): unknown key \(path)\(hint)"))
+            problems.append(
+                ConfigurationProblem("\(value.origin): unknown key \(Self.shownKey(path))\(hint)"))
             return
         }
         values[path] = value
@@ -101,23 +144,6 @@ package struct SettingSources: Sendable {
 
     /// Hint " (did you mean X?)" when X differs by at most three edits.
     private static func nearest(to name: String, among candidates: [String]) -> String {
-        let distances = candidates.sorted().map { ($0, editDistance(Array(name), Array($0))) }
-        guard let best = distances.min(by: { $0.1 < $1.1 }), best.1 <= 3 else { return "" }
-        return " (did you mean \(best.0)?)"
-    }
-
-    /// Levenshtein distance.
-    private static func editDistance(_ a: [Character], _ b: [Character]) -> Int {
-        var row = Array(0...b.count)
-        for i in a.indices {
-            var previous = row[0]
-            row[0] = i + 1
-            for j in b.indices {
-                let cost = a[i] == b[j] ? previous : min(previous, row[j], row[j + 1]) + 1
-                previous = row[j + 1]
-                row[j + 1] = cost
-            }
-        }
-        return row[b.count]
+        HumanText.nearest(to: name, among: candidates, editsMax: 3).map { " (did you mean \($0)?)" } ?? ""
     }
 }

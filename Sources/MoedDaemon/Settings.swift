@@ -5,6 +5,7 @@ import MoedEngine
 package import MoedFront
 import MoedHost
 package import MoedLocal
+package import MoedSettings
 import MoedWeights
 package import MoedWorker
 
@@ -65,7 +66,7 @@ extension Settings {
     package static func read(_ sources: SettingSources) -> Result<Settings, ConfigurationProblems> {
         var reader = SettingReader(sources)
         let path = reader.text(.modelPath)
-        if path.isEmpty && !sources.isUnreadable {
+        if path.isEmpty, !sources.isUnreadable {
             reader.report(.modelPath, "is required: the directory of a Hugging Face checkpoint or of a pack")
         }
         let named = reader.text(.modelName)
@@ -76,7 +77,7 @@ extension Settings {
         }
         let model = model(&reader, path: path)
         let settings = Settings(
-            database: .init(url: reader.text(.databaseURL)), model: model,
+            database: .init(url: sources.conninfo), model: model,
             served: .init(name: name, servesDefault: reader.boolean(.modelServeDefault)),
             queue: queue(&reader),
             shutdownGrace: reader.duration(.shutdownGrace, in: .zero ... .seconds(3600)),
@@ -99,12 +100,12 @@ extension Settings {
         model.packCache = packCache.isEmpty ? nil : packCache
         model.verification =
             ExpertVerification(
-                rawValue: reader.choice(.modelVerify, of: ExpertVerification.allCases.map(\.rawValue))) ?? .first
-        model.budget = MemoryBudget(reader.text(.memoryBudget))
+                rawValue: reader.choice(.modelVerify, of: ExpertVerification.allCases.map(\.rawValue)))
+            ?? .first
+        let budget = reader.text(.memoryBudget)
+        model.budget = MemoryBudget(budget)
         if model.budget == nil {
-            reader.report(
-                .memoryBudget,
-                "must be bytes like 20GiB or a part like 80%, not “\(reader.text(.memoryBudget))”")
+            reader.report(.memoryBudget, "must be bytes like 20GiB or a part like 80%", not: budget)
         }
         model.threads = reader.integer(.engineThreads, in: 0...1024)
         model.sequences = reader.integer(.engineSlots, in: 0...4096)
@@ -156,7 +157,7 @@ extension Settings {
         let address = StatusAddress(text)
         if address == nil, !text.isEmpty {
             reader.report(
-                .statusListen, "must be like 127.0.0.1:9464, [::1]:9464 or an absolute path, not “\(text)”")
+                .statusListen, "must be like 127.0.0.1:9464, [::1]:9464 or an absolute path", not: text)
         }
         return address
     }

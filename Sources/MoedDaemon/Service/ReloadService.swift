@@ -1,0 +1,68 @@
+import Logging
+import MoedCore
+import MoedHost
+package import MoedSettings
+import MoedSystemd
+import MoedWorker
+import ServiceLifecycle
+import UnixSignals
+
+/// The configuration of a daemon, and a way to read it again.
+package struct Reloading: Sendable {
+    package var sources: SettingSources
+    package var readAgain: @Sendable () -> SettingSources
+
+    package init(_ read: @escaping @Sendable () -> SettingSources) {
+        sources = read()
+        readAgain = read
+    }
+}
+
+/// Reads the configuration again on SIGHUP. The log level and some limits change at once; the other keys wait for a
+/// restart, since the model stays loaded.
+struct ReloadService: Service {
+    let configuration: Reloading
+    let drains: Bool
+    let threshold: LogThreshold
+    let log: Logger
+    /// Receives the worker's new settings.
+    var inbox: Inbox?
+
+    /// The same service, with a receiver of the worker's settings.
+    func into(_ inbox: Inbox) -> ReloadService {
+        var service = self
+        service.inbox = inbox
+        return service
+    }
+
+    func run() async throws {
+        let signals = await UnixSignalsSequence(trapping: .sighup)
+        await cancelWhenGracefulShutdown {
+            var sources = configuration.sources
+            for await _ in signals { sources = reload(after: sources) }
+        }
+    }
+
+    /// - Returns: the sources in force.
+    private func reload(after old: SettingSources) -> SettingSources {
+        let new = configuration.readAgain()
+        switch Settings.read(new) {
+        case .failure(let problems):
+            for problem in problems.problems { log.error("reload: \(problem)") }
+            log.error("reload: the configuration is invalid, and the old one stays in force")
+            return old
+        case .success(let settings):
+            threshold.level = settings.logLevel
+            inbox?.put(.settings(settings.worker(drains: drains)))
+            let changed = new.changedKeys(since: old)
+            let live = changed.filter { SettingKey.reloadable.contains($0) }
+            let waiting = changed.filter { !SettingKey.reloadable.contains($0) }
+            let text = live.isEmpty ? "nothing changes at once" : "in force: \(live.joined(separator: ", "))"
+            log.notice("reload: \(text)")
+            if !waiting.isEmpty {
+                log.warning("reload: a restart is needed for \(waiting.joined(separator: ", "))")
+            }
+            return new
+        }
+    }
+}
