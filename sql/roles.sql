@@ -97,7 +97,7 @@ GRANT SELECT ON moed.migration, moed.tenant, moed.tenants, moed.tenant_usage, mo
 GRANT SELECT, INSERT, UPDATE, DELETE ON moed.job_checkpoint TO moed_worker;
 GRANT SELECT, INSERT, UPDATE ON moed.worker, moed.model, moed.job_attempt TO moed_worker;
 GRANT SELECT, UPDATE, DELETE ON moed.job, moed.cancel_request TO moed_worker;
-GRANT INSERT ON moed.job_result, moed.token_ledger TO moed_worker;
+GRANT INSERT ON moed.job_result, moed.token_ledger, moed.usage_delta TO moed_worker;
 GRANT USAGE ON moed.lease_token_seq TO moed_worker;
 -- moed check compares sequences with their tables.
 GRANT SELECT ON ALL SEQUENCES IN SCHEMA moed TO moed_worker, moed_operator, moed_reader;

@@ -173,7 +173,7 @@ package struct Migrator: Sendable {
                    current_user::text AS role
               FROM (VALUES ('worker', 'SELECT, INSERT, UPDATE'), ('model', 'SELECT, INSERT, UPDATE'),
                            ('tenant', 'SELECT'), ('tenants', 'SELECT'), ('tenant_usage', 'SELECT'),
-                           ('usage_delta', 'SELECT'), ('control', 'SELECT'),
+                           ('usage_delta', 'SELECT, INSERT'), ('control', 'SELECT'),
                            ('job', 'SELECT, UPDATE, DELETE'), ('job_request', 'SELECT'),
                            ('cancel_request', 'SELECT, UPDATE, DELETE'),
                            ('job_checkpoint', 'SELECT, INSERT, UPDATE, DELETE'), ('job_result', 'INSERT'),

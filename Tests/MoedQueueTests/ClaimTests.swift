@@ -161,7 +161,11 @@ struct ClaimTests {
         let worker = try await queue.worker()
         let ids = try await queue.add(2)
         try await queue.database.query(
-            "UPDATE moed.job_request SET body = to_json(repeat('x', \(Int32(RequestLimit.bodyBytesMax)))) WHERE job_id = \(ids[0].rawValue)"
+            """
+            UPDATE moed.job_request SET body = b.body, body_bytes = octet_length(b.body::text)
+              FROM (SELECT to_json(repeat('x', \(Int32(RequestLimit.bodyBytesMax)))) AS body) AS b
+             WHERE job_id = \(ids[0].rawValue)
+            """
         )
         let claimed = try await queue.store.claim(worker, Queue.jobClass, limit: 2)
         #expect(claimed.count == 2)
