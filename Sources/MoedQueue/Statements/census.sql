@@ -1,7 +1,8 @@
 -- census: counts queued jobs by job class, and finds what keeps jobs from starting. One row each.
 --
 -- Rows of kind queued have a job class, their number of jobs, and in held those that are paused or over budget. Jobs are
--- counted in the order of the claim index. Rows of kind paused, over_budget and unserved have a name only.
+-- counted in the order of the claim index. Rows of kind paused, over_budget and unserved have a name only. The models of
+-- $1 are served: their worker counts, and may register a moment later.
 --
 -- $1 models text[]: names of the models to count
 WITH counted AS MATERIALIZED (
@@ -19,6 +20,6 @@ SELECT 'over_budget', t.name, NULL, NULL, NULL, NULL FROM moed.tenants t WHERE t
 UNION ALL
 SELECT 'unserved', m.name, NULL, NULL, NULL, NULL
   FROM moed.model m
- WHERE m.id IN (SELECT c.model_id FROM counted c) AND NOT EXISTS (
+ WHERE m.id IN (SELECT c.model_id FROM counted c) AND m.name <> ALL ($1) AND NOT EXISTS (
    SELECT FROM moed.worker w WHERE w.stopped_at IS NULL AND w.expires_at > clock_timestamp() AND m.id = ANY (w.models))
  ORDER BY 1, 2, 3, 4
