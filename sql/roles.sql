@@ -98,10 +98,12 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON moed.job_checkpoint TO moed_worker;
 GRANT SELECT, INSERT, UPDATE ON moed.worker, moed.model, moed.job_attempt TO moed_worker;
 GRANT SELECT, UPDATE, DELETE ON moed.job, moed.cancel_request TO moed_worker;
 GRANT INSERT ON moed.job_result, moed.token_ledger, moed.usage_delta TO moed_worker;
+GRANT SELECT, INSERT ON moed.origin TO moed_worker;
 GRANT USAGE ON moed.lease_token_seq TO moed_worker;
 -- moed check compares sequences with their tables.
 GRANT SELECT ON ALL SEQUENCES IN SCHEMA moed TO moed_worker, moed_operator, moed_reader;
-GRANT EXECUTE ON FUNCTION moed.wake_idle, moed.fold_usage, moed.prune, moed.expired_message, moed.utc TO moed_worker;
+GRANT EXECUTE ON FUNCTION moed.wake_idle, moed.fold_usage, moed.prune, moed.expired_message, moed.utc, moed.waste_checkpoints
+  TO moed_worker;
 
 GRANT SELECT ON ALL TABLES IN SCHEMA moed TO moed_reader, moed_operator;
 GRANT INSERT, UPDATE ON moed.tenant, moed.model TO moed_operator;
@@ -116,7 +118,7 @@ GRANT EXECUTE ON FUNCTION moed.pause, moed.resume, moed.set_paused, moed.wake_id
 
 GRANT SELECT ON
   moed.tenant, moed.tenant_usage, moed.control, moed.model, moed.price, moed.job, moed.job_request, moed.job_result, moed.job_attempt,
-  moed.token_ledger, moed.batch, moed.batch_line,
+  moed.token_ledger, moed.origin, moed.batch, moed.batch_line,
   moed.jobs, moed.batches, moed.tenants, moed.usage_daily, moed.cost_daily, moed.queue_stats, moed.progress TO moed_client;
 GRANT SELECT (id, host, pid) ON moed.worker TO moed_client;
 GRANT EXECUTE ON FUNCTION
@@ -161,6 +163,7 @@ BEGIN
     -- Names that no worker serves were made up by somebody.
     ('model', 'registered_at IS NOT NULL'),
     ('price', 'true'),
+    ('origin', 'true'),
     ('worker', NULL),
     ('job', 'tenant_id = (SELECT moed.own_tenant())'),
     ('job_request', 'EXISTS (SELECT FROM moed.job j WHERE j.id = job_id)'),

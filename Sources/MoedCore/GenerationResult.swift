@@ -53,8 +53,10 @@ package struct GenerationChoice: Sendable, Equatable {
 }
 
 extension GenerationChoice {
-    /// True when the tokens ran out before the answer began.
-    package var isWithoutAnswer: Bool { finishReason == .length && content.allSatisfy(\.isWhitespace) }
+    /// True when the answer has no text, whatever ended it.
+    package var isWithoutAnswer: Bool { content.allSatisfy(\.isWhitespace) }
+    /// True when `max_tokens` or the end of the context ended it.
+    package var isTruncated: Bool { finishReason == .length }
 }
 
 /// The output of a finished job.

@@ -1,12 +1,12 @@
 /// Runs jobs, in this process or on a remote server. It owns no lease and knows no SQL.
 ///
-/// A runner answers every started job exactly once, by `refused`, `finished`, `failed` or `stopped`.
+/// A runner answers every started job exactly once, by `refused`, `finished`, `failed` or `stopped`. `prepared` may
+/// come before.
 package protocol JobRunner: AnyObject, Sendable {
-    /// Identifies the inputs that determine the tokens beside the request: weights, formats, tokenizer, template and
-    /// KV format.
+    /// Inputs that determine the tokens beside the request.
     ///
-    /// Checkpoints with a different origin are not resumed. Nil for a runner that cannot resume.
-    var origin: String? { get }
+    /// Checkpoints of a different origin are not resumed. Nil for a runner that cannot resume.
+    var origin: RunnerOrigin? { get }
 
     /// Names under which jobs can ask for this runner's models.
     var models: [String] { get }
@@ -66,6 +66,8 @@ package struct RunnableJob: Sendable, Equatable {
 package enum RunnerEvent: Sendable, Equatable {
     /// No runner can run the request.
     case refused(JobID, RequestError)
+    /// The request can run, and runs in this mode. It comes before all later events of the job.
+    case prepared(JobID, ReasoningMode)
     /// New output tokens of jobs that are still running.
     case progressed([OutputPiece])
     case finished(JobID, GenerationResult)

@@ -132,7 +132,8 @@ package enum Daemon {
     private static func localRunner(
         _ model: sending ModelRunner, _ settings: Settings, drains: Bool, progress: ProgressCounter
     ) throws -> LocalRunner {
-        let (engine, summary, preparer) = (model.engine, model.summary, model.preparer)
+        let (engine, preparer) = (model.engine, model.preparer)
+        let origin = model.origin(model: settings.served.name)
         let interruption = engine.interruption
         let loop = GenerationLoop(
             engine: engine, policy: ClassPolicy(maxWait: settings.queue.maxWait),
@@ -142,10 +143,8 @@ package enum Daemon {
         let sweeps = try SweepThread(
             loop: loop, progress: progress, interruption: interruption,
             checkpoints: settings.queue.checkpoints)
-        let kv = settings.model.kvFormat?.rawValue ?? "auto"
         return try LocalRunner(
-            sweeps: sweeps, preparer: preparer,
-            origin: "\(settings.served.name); \(summary); kv \(kv)", models: settings.served.names)
+            sweeps: sweeps, preparer: preparer, origin: origin, models: settings.served.names)
     }
 
     private static func loadModel(
@@ -172,7 +171,13 @@ private struct LoadReporter {
         let percent = total > 0 ? done * 100 / total : 100
         guard last?.phase != phase || last?.percent != percent else { return }
         last = (phase, percent)
-        let text = "\(phase == .packing ? "Packing" : "Loading") weights \(percent) %"
+        let verb =
+            switch phase {
+            case .reading: "Reading"
+            case .packing: "Packing"
+            case .loading: "Loading"
+            }
+        let text = "\(verb) weights \(percent) %"
         surroundings.notifier.send(.status(text), .extendTimeout(.seconds(60)))
         surroundings.report.update { $0.phase = .loading(percent: percent) }
         // Packing takes minutes and happens once, so an administrator sees its progress at level notice.

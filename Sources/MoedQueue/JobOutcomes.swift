@@ -14,6 +14,22 @@ package enum AttemptOutcome: String, Sendable, CaseIterable {
     case lost
 }
 
+/// Mode, model and origin that computed an attempt's tokens. Of an unknown one the account takes what the job asks for.
+package struct Computation: Sendable, Equatable {
+    /// Mode in which it ran.
+    package var mode: ReasoningMode?
+    /// Name of the model that ran.
+    package var model: String?
+    /// Digest of the origin, registered by `registerOrigin` under this model.
+    package var origin: String?
+
+    package init(mode: ReasoningMode? = nil, model: String? = nil, origin: String? = nil) {
+        self.mode = mode
+        self.model = model
+        self.origin = origin
+    }
+}
+
 /// An ended attempt, to be written by its worker.
 protocol AttemptEnd: Sendable {
     var lease: JobLease { get }
@@ -21,6 +37,7 @@ protocol AttemptEnd: Sendable {
     var usage: Usage { get }
     /// Time from claim to end.
     var wall: Duration { get }
+    var computation: Computation { get }
     /// Number of bytes of its texts, counted against `JobStore.bytesPerStatementMax`.
     var textBytes: Int { get }
 }
@@ -40,6 +57,11 @@ package struct JobCompletion: AttemptEnd {
     package var body: String
     package var seed: UInt64
     package var warnings: [String] = []
+    /// True when `max_tokens` or the end of the context ended a choice.
+    package var isTruncated: Bool
+    /// True when a choice's answer has no text.
+    package var isEmpty: Bool
+    package var computation = Computation()
     package var usage: Usage
     /// Time from claim to end.
     package var wall = Duration.zero
@@ -55,6 +77,8 @@ package struct JobCompletion: AttemptEnd {
         self.body = body
         self.seed = seed
         self.usage = usage
+        isTruncated = finishReason == .length
+        isEmpty = content.allSatisfy(\.isWhitespace)
     }
 
     var textBytes: Int { content.utf8.count + (reasoning?.utf8.count ?? 0) + body.utf8.count }
@@ -71,6 +95,7 @@ package struct JobFailure: AttemptEnd {
     package var retryable: Bool
     /// Wasted tokens.
     package var usage: Usage
+    package var computation = Computation()
     package var wall: Duration
 
     package init(
@@ -98,6 +123,7 @@ package struct JobFailure: AttemptEnd {
 package struct JobRelease: AttemptEnd {
     package var lease: JobLease
     package var usage: Usage
+    package var computation = Computation()
     package var wall: Duration
 
     package init(lease: JobLease, usage: Usage = Usage(), wall: Duration = .zero) {

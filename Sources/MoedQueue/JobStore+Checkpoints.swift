@@ -8,12 +8,15 @@ package struct JobCheckpoint: Sendable, Equatable {
     /// Number of output tokens of the choice before these.
     package var firstToken: Int
     package var tokens: [TokenID]
+    /// Mode in which the job runs; nil when it is not known.
+    package var mode: ReasoningMode?
 
-    package init(lease: JobLease, choice: Int, firstToken: Int, tokens: [TokenID]) {
+    package init(lease: JobLease, choice: Int, firstToken: Int, tokens: [TokenID], mode: ReasoningMode? = nil) {
         self.lease = lease
         self.choice = choice
         self.firstToken = firstToken
         self.tokens = tokens
+        self.mode = mode
     }
 }
 
@@ -35,7 +38,7 @@ extension JobStore {
     ///
     /// The result also tells the worker which jobs not to continue.
     ///
-    /// - Parameter computedBy: origin of the tokens: model and number formats, on which they depend beside the request.
+    /// - Parameter computedBy: digest of the origin, on which the tokens depend beside the request.
     ///   Pieces of another origin are overwritten.
     /// - Returns: the jobs that continue. The others were cancelled, are past their deadline or belong to another
     ///   worker.
@@ -71,6 +74,7 @@ extension JobStore {
                 .value(SQLArray(batch.map(\.lease.job.rawValue))), .value(SQLArray(batch.map(\.lease.token))),
                 .value(SQLArray(batch.map(\.choice))), .value(SQLArray(batch.map(\.firstToken))),
                 .value(SQLArray(batch.map { SQLArray($0.tokens).sqlText })), .value(computedBy.withoutNUL),
+                .value(SQLArray(batch.map { $0.mode?.rawValue })),
             ])
     }
 }

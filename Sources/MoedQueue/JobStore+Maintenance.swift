@@ -167,8 +167,8 @@ extension JobStore {
             ), result AS (
               INSERT INTO moed.job_result (job_id, lease_token, error_code, error_message)
               SELECT l.id, l.lease_token, 'expired', moed.expired_message(l.expires_at) FROM late l
-            ), checkpoint AS (DELETE FROM moed.job_checkpoint k USING late l WHERE k.job_id = l.id)
-            SELECT count(*) AS jobs FROM moved
+            ), checkpoint AS (SELECT moed.waste_checkpoints(array_agg(l.id)) AS pieces FROM late l)
+            SELECT count(*) AS jobs FROM moved CROSS JOIN checkpoint
             """)
         return try await decodeOne(result) { row throws(DatabaseError) in try row.value("jobs") }
     }

@@ -12,16 +12,18 @@ extension JobStore {
     }
 
     private static func completion(_ batch: [JobCompletion]) -> SQL {
-        SQL(
-            .complete,
-            leases(batch) + [
-                .value(SQLArray(batch.map(\.content.withoutNUL))),
-                .value(SQLArray(batch.map { $0.reasoning?.withoutNUL })),
-                .value(SQLArray(batch.map(\.finishReason.rawValue))),
-                .value(SQLArray(batch.map(\.body))),
-                .value(SQLArray(batch.map { Int64(bitPattern: $0.seed) })),
-                .value(SQLArray(batch.map { SQLArray($0.warnings.map { $0.withoutNUL }).sqlText })),
-            ] + tokens(batch))
+        let texts: [SQL.Bind] = [
+            .value(SQLArray(batch.map(\.content.withoutNUL))),
+            .value(SQLArray(batch.map { $0.reasoning?.withoutNUL })),
+            .value(SQLArray(batch.map(\.finishReason.rawValue))),
+            .value(SQLArray(batch.map(\.body))),
+            .value(SQLArray(batch.map { Int64(bitPattern: $0.seed) })),
+            .value(SQLArray(batch.map { SQLArray($0.warnings.map { $0.withoutNUL }).sqlText })),
+        ]
+        let marks: [SQL.Bind] = [
+            .value(SQLArray(batch.map(\.isTruncated))), .value(SQLArray(batch.map(\.isEmpty))),
+        ]
+        return SQL(.complete, leases(batch) + texts + tokens(batch) + computations(batch) + marks)
     }
 
     /// Writes failures. A retryable job with attempts left is scheduled again, any other one fails. The pause is
@@ -38,7 +40,7 @@ extension JobStore {
                 .value(SQLArray(batch.map(\.message.withoutNUL))),
                 .value(SQLArray(batch.map { $0.param?.withoutNUL })),
                 .value(SQLArray(batch.map(\.retryable))),
-            ] + tokens(batch))
+            ] + tokens(batch) + computations(batch))
     }
 
     /// Returns running jobs to the queue without using an attempt. Jobs whose cancellation was requested end as
@@ -59,7 +61,7 @@ extension JobStore {
         let notRetryable = SQL.Bind.value(SQLArray([Bool](repeating: false, count: batch.count)))
         return SQL(
             .endAttempt,
-            leases(batch) + [noText, noText, noText, notRetryable] + tokens(batch))
+            leases(batch) + [noText, noText, noText, notRetryable] + tokens(batch) + computations(batch))
     }
 
     /// Columns of job ids and lease tokens.
@@ -74,6 +76,15 @@ extension JobStore {
             column(\.prompt), column(\.cachedPrompt), column(\.thinking), column(\.injected),
             column(\.answer),
             column(\.recomputed), .value(SQLArray(batch.map { max(0, $0.wall.milliseconds) })),
+        ]
+    }
+
+    /// Columns of modes, models and origins.
+    private static func computations(_ batch: [some AttemptEnd]) -> [SQL.Bind] {
+        [
+            .value(SQLArray(batch.map { $0.computation.mode?.rawValue })),
+            .value(SQLArray(batch.map { $0.computation.model?.withoutNUL })),
+            .value(SQLArray(batch.map { $0.computation.origin })),
         ]
     }
 

@@ -1,4 +1,4 @@
-import MoedCore
+package import MoedCore
 import MoedPostgres
 
 /// Registration of a daemon at its start.
@@ -92,6 +92,18 @@ extension JobStore {
              WHERE w.id = \(worker.rawValue) AND w.models <> k.ids
             """)
         return try await unregistered(names).isEmpty
+    }
+
+    /// Records once what a runner's answers depend on. Attempts refer to it by digest and model.
+    package func registerOrigin(_ origin: RunnerOrigin) async throws(QueueError) {
+        let (digest, model) = (origin.digest, origin.model.withoutNUL)
+        _ = try await query(
+            """
+            INSERT INTO moed.origin (digest, model, formats, details)
+            SELECT \(digest), \(model), \(origin.formats), \(JSONValue.object(origin.details).serialized())::json
+             WHERE NOT EXISTS (SELECT FROM moed.origin o WHERE o.digest = \(digest) AND o.model = \(model))
+            ON CONFLICT (digest, model) DO NOTHING
+            """)
     }
 
     private func unregistered(_ names: [String]) async throws(QueueError) -> [String] {

@@ -12,6 +12,7 @@ package final class LeaseKeeper {
     private let log: Logger
     private var nextReconciliation = Duration.zero
     private var areModelsRegistered = true
+    private var isOriginRegistered = false
 
     package init(_ state: WorkerState, lease: WorkerLease, log: Logger) {
         self.state = state
@@ -52,8 +53,10 @@ package final class LeaseKeeper {
         }
     }
 
-    /// Registers the worker's model names. A name that another transaction is adding is tried again at the next call.
+    /// Registers the worker's model names and the origin of its answers. What another transaction is adding is tried
+    /// again at the next call.
     package func registerModels(_ store: any WorkerStore) async throws(QueueError) {
+        try await registerOrigin(store)
         guard !areModelsRegistered, let worker = state.worker else { return }
         let models = state.runner.models
         let areRegistered = try await unlessHeldUp { () async throws(QueueError) in
@@ -63,6 +66,15 @@ package final class LeaseKeeper {
         if !areModelsRegistered {
             log.warning("the names \(models) are not all registered: another transaction is adding one")
         }
+    }
+
+    private func registerOrigin(_ store: any WorkerStore) async throws(QueueError) {
+        guard !isOriginRegistered, let origin = state.runner.origin else { return }
+        let isDone: Bool? = try await unlessHeldUp { () async throws(QueueError) in
+            try await store.registerOrigin(origin)
+            return true
+        }
+        isOriginRegistered = isDone ?? false
     }
 
     package func unregister(_ store: any WorkerStore) async throws(QueueError) {

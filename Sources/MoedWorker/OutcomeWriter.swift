@@ -95,12 +95,12 @@ package final class OutcomeWriter {
             state.jobs.delayed.delay(write, at: state.now)
         case .refused(let error):
             log.error("the database refuses the result: \(error)", metadata: metadata)
-            guard case .completion = write else {
+            guard case .completion(let completion) = write else {
                 // It has no simpler form, so it waits until the database accepts it.
                 return state.jobs.delayed.delay(write, at: state.now)
             }
             state.jobs.delayed.answered(write.lease)
-            state.jobs.resultRefused(write.lease, "\(error)")
+            state.jobs.resultRefused(completion, "\(error)")
         }
     }
 
@@ -130,7 +130,7 @@ package final class OutcomeWriter {
         guard let origin = state.runner.origin, !checkpoints.isEmpty else {
             return state.jobs.checkpointsWritten()
         }
-        let answer = try await store.checkpoint(checkpoints, computedBy: origin)
+        let answer = try await store.checkpoint(checkpoints, computedBy: origin.digest)
         state.jobs.checkpointsWritten(locked: answer.locked)
         stop(Set(checkpoints.map(\.lease.job)).subtracting(answer.written).subtracting(answer.locked).sorted())
     }

@@ -271,6 +271,9 @@ package actor QueueService: Service {
     private func take(_ event: RunnerEvent) -> Bool {
         switch event {
         case .refused(let job, let error): state.jobs.refused(job, error)
+        case .prepared(let job, let mode):
+            state.jobs.prepared(job, mode)
+            return false
         case .finished(let job, let result):
             state.jobs.finished(job, result, at: state.now, unixTime: UnixTime.now)
         case .failed(let job, let error, let wasted):
@@ -296,14 +299,16 @@ package actor QueueService: Service {
                 "job finished: \(result.usage.completion) tokens, \(result.choices.first?.finishReason.rawValue ?? "")",
                 metadata: ["job_id": "\(job)", "event": "finished"])
             let isWithoutAnswer = result.choices.contains(where: \.isWithoutAnswer)
+            let isTruncated = result.choices.contains(where: \.isTruncated)
             report.update {
                 $0.succeeded += 1
                 $0.withoutAnswer += isWithoutAnswer ? 1 : 0
+                $0.truncated += isTruncated ? 1 : 0
             }
         case .failed(let job, let error, _):
             log.error("job failed: \(error)", metadata: ["job_id": "\(job)", "event": "failed"])
             report.update { $0.failed += 1 }
-        case .progressed, .stopped: break
+        case .prepared, .progressed, .stopped: break
         }
     }
 

@@ -8,6 +8,8 @@ package struct RunningJobs {
     struct Held {
         var lease: JobLease
         var claimedAt: Duration
+        /// Mode in which it runs; nil before its preparation.
+        var mode: ReasoningMode?
     }
 
     private var held: [JobID: Held] = [:] {
@@ -29,8 +31,15 @@ package struct RunningJobs {
     private var stopping: [JobID: JobRelease] = [:]
     package private(set) var releases: [JobRelease] = []
     let modelName: String
+    private let origin: String?
 
-    package init(modelName: String) { self.modelName = modelName }
+    /// - Parameters:
+    ///   - modelName: served name of the runner's model.
+    ///   - origin: digest of the runner's origin.
+    package init(modelName: String, origin: String? = nil) {
+        self.modelName = modelName
+        self.origin = origin
+    }
 
     /// Number of jobs that are neither finished nor released.
     package var count: Int { held.count }
@@ -73,6 +82,9 @@ package struct RunningJobs {
             lease: job.lease, content: first.content, reasoning: first.reasoning,
             finishReason: first.finishReason, body: body.serialized(), seed: result.seed, usage: result.usage)
         completion.warnings = result.warnings
+        completion.isTruncated = result.choices.contains(where: \.isTruncated)
+        completion.isEmpty = result.choices.contains(where: \.isWithoutAnswer)
+        completion.computation = computation(of: job)
         completion.wall = now - job.claimedAt
         completions.append(completion)
     }
@@ -81,19 +93,28 @@ package struct RunningJobs {
     package mutating func failed(_ job: JobID, _ error: EngineError, wasted: Usage, at now: Duration) {
         if isOwed(job) { return }
         guard let job = held.removeValue(forKey: job) else { return }
-        failures.append(
-            JobFailure(
-                lease: job.lease, code: "engine_error", message: error.message, param: nil, retryable: true,
-                usage: wasted, wall: now - job.claimedAt))
+        var failure = JobFailure(
+            lease: job.lease, code: "engine_error", message: error.message, param: nil, retryable: true,
+            usage: wasted, wall: now - job.claimedAt)
+        failure.computation = computation(of: job)
+        failures.append(failure)
+    }
+
+    /// Records the mode in which a job runs.
+    package mutating func prepared(_ job: JobID, _ mode: ReasoningMode) { held[job]?.mode = mode }
+
+    private func computation(of job: Held) -> Computation {
+        Computation(mode: job.mode, model: modelName, origin: origin)
     }
 
     /// Records new tokens of jobs that are still running.
     package mutating func progressed(_ pieces: [OutputPiece]) {
         for piece in pieces {
-            guard let lease = held[piece.job]?.lease else { continue }
+            guard let job = held[piece.job] else { continue }
             checkpoints.append(
                 JobCheckpoint(
-                    lease: lease, choice: piece.choice, firstToken: piece.firstToken, tokens: piece.tokens))
+                    lease: job.lease, choice: piece.choice, firstToken: piece.firstToken, tokens: piece.tokens,
+                    mode: job.mode))
         }
     }
 
@@ -115,10 +136,13 @@ package struct RunningJobs {
         lockedCheckpoints = []
     }
 
-    /// Fails a job whose result cannot be stored: another attempt would compute the same result.
-    package mutating func resultRefused(_ lease: JobLease, _ reason: String) {
-        failures.append(
-            JobFailure(lease: lease, code: "result_refused", message: reason, param: nil, retryable: false))
+    /// Fails a job whose result cannot be stored: another attempt would compute the same result. Its tokens are wasted.
+    package mutating func resultRefused(_ completion: JobCompletion, _ reason: String) {
+        var failure = JobFailure(
+            lease: completion.lease, code: "result_refused", message: reason, param: nil, retryable: false,
+            usage: completion.usage, wall: completion.wall)
+        failure.computation = completion.computation
+        failures.append(failure)
     }
 
     /// Drops writes that the database has answered.
@@ -133,7 +157,7 @@ package struct RunningJobs {
     /// - Returns: false when the job is not held any more.
     package mutating func stop(_ job: JobID, at now: Duration) -> Bool {
         guard let job = held.removeValue(forKey: job) else { return false }
-        stopping[job.lease.job] = JobRelease(lease: job.lease, wall: now - job.claimedAt)
+        stopping[job.lease.job] = release(of: job, at: now)
         return true
     }
 
@@ -149,9 +173,17 @@ package struct RunningJobs {
             } else if isInterrupted {
                 returned.insert(job)
             } else if let job = held.removeValue(forKey: job) {
-                releases.append(JobRelease(lease: job.lease, usage: usage, wall: now - job.claimedAt))
+                var release = self.release(of: job, at: now)
+                release.usage = usage
+                releases.append(release)
             }
         }
+    }
+
+    private func release(of job: Held, at now: Duration) -> JobRelease {
+        var release = JobRelease(lease: job.lease, wall: now - job.claimedAt)
+        release.computation = computation(of: job)
+        return release
     }
 
     /// Counts an answer of the runner to a dropped job. Returns false when the answer is for a held job.

@@ -14,8 +14,10 @@ package final class WorkerReport: Sendable {
         package var phase = Phase.loading(percent: 0)
         package var succeeded = 0
         package var failed = 0
-        /// Number of succeeded jobs with a choice whose tokens ran out before its answer began.
+        /// Number of succeeded jobs with a choice whose answer is empty.
         package var withoutAnswer = 0
+        /// Number of succeeded jobs with a choice that `max_tokens` or the end of the context ended.
+        package var truncated = 0
         /// Number of jobs waiting in the database at the last poll.
         package var queued = 0
         /// True when more jobs may be queued than were counted.

@@ -20,7 +20,7 @@ package final class WorkerState {
         self.settings = settings
         self.runner = runner
         self.clock = clock
-        jobs = RunningJobs(modelName: modelName)
+        jobs = RunningJobs(modelName: modelName, origin: runner.origin?.digest)
     }
 
     package var now: Duration { clock() }

@@ -14,6 +14,7 @@ package protocol WorkerStore: LeaseStore {
     func registerWorker(_ worker: WorkerRegistration) async throws(QueueError) -> WorkerID
     /// - Returns: true when all names are registered.
     func registerModels(_ worker: WorkerID, _ models: [String]) async throws(QueueError) -> Bool
+    func registerOrigin(_ origin: RunnerOrigin) async throws(QueueError)
     func unregister(_ worker: WorkerID) async throws(QueueError)
     func firstToken(of worker: WorkerID) async throws(QueueError) -> Int64
     func leases(of worker: WorkerID) async throws(QueueError) -> [JobLease]

@@ -14,7 +14,16 @@ import Testing
     private final class Events: Sendable {
         private let events = Mutex<[RunnerEvent]>([])
         var all: [RunnerEvent] { events.withLock { $0 } }
-        func put(_ event: RunnerEvent) { events.withLock { $0.append(event) } }
+        let modes = Mutex<[JobID: ReasoningMode]>([:])
+
+        /// - Parameter event: kept apart when it tells a mode.
+        func put(_ event: RunnerEvent) {
+            guard case .prepared(let job, let mode) = event else {
+                return events.withLock { $0.append(event) }
+            }
+            #expect(!finished.contains(job))
+            modes.withLock { $0[job] = mode }
+        }
 
         var stopped: [JobID: Usage] {
             all.reduce(into: [:]) { result, event in
@@ -39,7 +48,7 @@ import Testing
                 engine: engine, policy: ClassPolicy(maxWait: .seconds(60)), prefillChunkMax: 64),
             progress: ProgressCounter(name: "sweeps"), interruption: Interruption(),
             checkpoints: CheckpointSchedule(interval: .seconds(3600), tokens: 100_000))
-        return try LocalRunner(sweeps: sweeps, preparer: preparer, origin: "test", models: ["default"])
+        return try LocalRunner(sweeps: sweeps, preparer: preparer, origin: RunnerOrigin(digest: "test", model: "m"), models: ["default"])
     }
 
     private func job(_ id: Int64, _ body: String = #"{"prompt_ids":[5,6,7],"max_tokens":4,"ignore_eos":true}"#)
@@ -78,6 +87,20 @@ import Testing
             return "\(job): \(error.code.rawValue)"
         }
         #expect(refused.count == 2 && refused[0] == "1: invalid_json" && events.finished == [JobID(2)])
+        task.cancel()
+        await task.value
+    }
+
+    /// The mode that runs is not the job class's, which SQL guesses.
+    @Test func theModeThatRunsComesBeforeTheAnswer() async throws {
+        let runner = try runner()
+        let (events, task) = start(runner)
+        func body(_ text: String) -> String {
+            #"{"messages":[{"role":"user","content":"\#(text)"}],"max_tokens":2}"#
+        }
+        runner.start([job(1, body("hi")), job(2, body("hi /no_think")), job(3, "{")])
+        #expect(try await eventually { events.all.count == 3 })
+        #expect(events.modes.withLock { $0 } == [JobID(1): .thinking, JobID(2): .nonThinking])
         task.cancel()
         await task.value
     }

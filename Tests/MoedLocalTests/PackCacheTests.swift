@@ -46,6 +46,34 @@ import Testing
         #expect(try folder.names == ["cache", "model"])
     }
 
+    private func setTime() throws {
+        try FileManager.default.setAttributes(
+            [.modificationDate: Date(timeIntervalSince1970: 0)], ofItemAtPath: folder.path("model/model.safetensors"))
+    }
+
+    /// Images with normalised times: neither size nor time tells the weights apart.
+    @Test func otherWeightsOfTheSameSizeAndTimeAreOthers() throws {
+        try setTime()
+        let first = try load(.bf16)
+        try folder.flip("model/model.safetensors", at: 3_000_000)
+        try setTime()
+        let other = try load(.bf16)
+        #expect(other.wasPacked && other.pack.manifest.weightsDigest != first.pack.manifest.weightsDigest)
+        try folder.flip("model/model.safetensors", at: 3_000_000)
+        try setTime()
+        let again = try load(.bf16)
+        #expect(!again.wasPacked && again.pack.directory == first.pack.directory)
+    }
+
+    @Test func aCopyUnderAnotherNameFindsItsPack() throws {
+        let first = try load(.bf16)
+        try folder.copy(folder.path("model"), to: "copy")
+        let pack = try PackCache(directory: folder.path("cache")).pack(
+            try Checkpoint.open(folder.path("copy")), experts: .bf16, dense: .int8(group: 64), threads: 2
+        ) { _, _ in Issue.record("the copy was packed") }
+        #expect(pack.directory == first.pack.directory)
+    }
+
     @Test func damagedPacksAreReported() throws {
         let pack = try load(.bf16).pack
         let name = try #require(pack.directory.split(separator: "/").last)

@@ -10,7 +10,8 @@ import Testing
         let store = ScriptedStore()
         try await parts.lease.register(store)
         try await parts.lease.register(store)
-        #expect(store.now.calls == ["register", "registerModels", "rescue"] && parts.state.worker == WorkerID(1))
+        #expect(store.now.calls == ["register", "registerOrigin", "registerModels", "rescue"])
+        #expect(parts.state.worker == WorkerID(1) && store.now.origins == [RunnerOrigin(digest: "test", model: "m")])
         try await parts.lease.unregister(store)
         #expect(parts.state.worker == nil && store.now.calls.last == "unregister")
     }
@@ -53,7 +54,7 @@ import Testing
         _ = try await parts.lease.beat(store)
         #expect(parts.runner.now.stopped == [JobID(1), JobID(2)])
         #expect(parts.state.jobs.count == 0 && parts.state.jobs.completions.count == 1)
-        #expect(store.now.calls == ["firstToken", "beat", "register", "registerModels", "rescue"])
+        #expect(store.now.calls == ["firstToken", "beat", "register", "registerOrigin", "registerModels", "rescue"])
     }
 
     /// The other task's renewal is refused; the claiming task finds it out in its next round.
@@ -66,7 +67,7 @@ import Testing
         try await parts.lease.settleLoss(store)
         #expect(parts.runner.now.stopped == [JobID(1)] && parts.workerLease.isHeld)
         try await parts.lease.settleLoss(store)
-        #expect(store.now.calls == ["register", "registerModels", "rescue"])
+        #expect(store.now.calls == ["register", "registerOrigin", "registerModels", "rescue"])
     }
 
     /// A lock on the worker's row delays the renewal and is no outage.
@@ -93,7 +94,17 @@ import Testing
         #expect(parts.state.worker != nil)
         try await parts.lease.registerModels(store)
         try await parts.lease.registerModels(store)
-        #expect(store.now.calls == ["register", "registerModels", "rescue", "registerModels"])
+        #expect(store.now.calls == ["register", "registerOrigin", "registerModels", "rescue", "registerModels"])
+    }
+
+    @Test func theOriginIsRegisteredLater() async throws {
+        let parts = WorkerParts()
+        let store = ScriptedStore { $0.errors["registerOrigin"] = WorkerParts.lockTimeout }
+        try await parts.lease.registerModels(store)
+        store.change { $0.errors = [:] }
+        try await parts.lease.registerModels(store)
+        try await parts.lease.registerModels(store)
+        #expect(store.now.calls == ["registerOrigin", "registerOrigin"] && store.now.origins.count == 1)
     }
 
     @Test func jobsThatNobodyKnowsAreReleased() async throws {

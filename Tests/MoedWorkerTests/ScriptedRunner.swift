@@ -11,14 +11,14 @@ final class ScriptedRunner: JobRunner {
         var events: (@Sendable (RunnerEvent) -> Void)?
     }
 
-    let origin: String?
+    let origin: RunnerOrigin?
     let models = ["default"]
     let requestRoom = RequestRoom.unlimited
     private let state: Mutex<State>
 
     init(room: Int, origin: String? = "test") {
         state = Mutex(State(room: room))
-        self.origin = origin
+        self.origin = origin.map { RunnerOrigin(digest: $0, model: "m") }
     }
 
     var now: State { state.withLock { $0 } }

@@ -38,6 +38,7 @@ final class ScriptedStore: WorkerStore {
         var remaining = Remaining(ready: 0, running: 0, retrying: 0)
         var leftover = Leftover()
         var registrations = 0
+        var origins: [RunnerOrigin] = []
         /// Calls of this name wait until it is changed.
         var hanging: String?
         /// The next call of this name fails as over a lost connection.
@@ -84,6 +85,9 @@ final class ScriptedStore: WorkerStore {
         try answer("registerModels") {
             $0.modelRegistrations.isEmpty ? true : $0.modelRegistrations.removeFirst()
         }
+    }
+    func registerOrigin(_ origin: RunnerOrigin) async throws(QueueError) {
+        try answer("registerOrigin") { $0.origins.append(origin) }
     }
     func firstToken(of worker: WorkerID) async throws(QueueError) -> Int64 {
         try answer("firstToken") { _ in 5 }

@@ -67,6 +67,8 @@ struct WordTests {
         "Sources/MoedSystemd/PasswordCredential.swift": "open, read and memfd_create",
         "Sources/MoedSystemd/UnitView.swift": "realpath and stat",
         "Sources/MoedWeights/Files/WeightFile.swift": "open, fstat and pread",
+        "Sources/MoedWeights/Files/KnownDigests.swift": "open, write, rename",
+        "Sources/MoedHost/UnixTime.swift": "clock_gettime",
     ]
 
     private static let uncheckedSendableMax = 3

@@ -79,6 +79,7 @@ SET check_function_bodies = off;
 \ir functions/vacuum_holders.sql
 \ir functions/wait.sql
 \ir functions/wake_idle.sql
+\ir functions/waste_checkpoints.sql
 \ir functions/why.sql
 \ir tables/batch.sql
 \ir tables/batch_line.sql
@@ -91,6 +92,7 @@ SET check_function_bodies = off;
 \ir tables/job_result.sql
 \ir tables/migration.sql
 \ir tables/model.sql
+\ir tables/origin.sql
 \ir tables/price.sql
 \ir tables/tenant.sql
 \ir tables/tenant_usage.sql

@@ -61,7 +61,10 @@ struct DaemonMetrics {
                 "moed_jobs_failed_total", .counter, "Jobs that this process ended as failed.", report.failed),
             Metric(
                 "moed_jobs_without_answer_total", .counter,
-                "Succeeded jobs with an empty answer: max_tokens ran out.", report.withoutAnswer),
+                "Succeeded jobs with an empty answer.", report.withoutAnswer),
+            Metric(
+                "moed_jobs_truncated_total", .counter,
+                "Succeeded jobs with an answer that max_tokens or the end of the context ended.", report.truncated),
             Metric("moed_jobs_running", .gauge, "Jobs claimed and not ended.", engine.jobs),
             Metric("moed_jobs_queued", .gauge, "Queued jobs of these models.", report.queuedInAll),
             Metric(

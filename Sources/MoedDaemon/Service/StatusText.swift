@@ -13,17 +13,23 @@ struct StatusText: Equatable {
     /// Status text about expert streaming; nil when no expert was needed.
     var streaming: String?
 
-    /// Last line of a run that showed its progress: "44 jobs in 2.1 s: 38 done, 6 failed, 1277 tokens generated
-    /// (608/s); left: 7 paused".
+    /// Last line of a run that showed its progress: "44 jobs in 2.1 s: 38 done (5 cut off, 2 empty), 6 failed, 1277
+    /// tokens generated (608/s); left: 7 paused".
     static func summary(
         _ report: WorkerReport.State, _ engine: SweepThread.Snapshot, elapsed: Duration
     ) -> String {
         let tenths = HumanText.rounded(elapsed.seconds, digits: 1)
         let rate = elapsed.seconds > 0 ? Int(Double(engine.generatedTokens) / elapsed.seconds) : 0
-        let empty = report.withoutAnswer > 0 ? " (\(report.withoutAnswer) with an empty answer)" : ""
         let left = report.leftover?.text.map { "; left: \($0)" } ?? ""
-        return "\(report.succeeded + report.failed) jobs in \(tenths) s: \(report.succeeded) done\(empty), "
+        return "\(report.succeeded + report.failed) jobs in \(tenths) s: \(done(report)), "
             + "\(report.failed) failed, \(engine.generatedTokens) tokens generated (\(rate)/s)\(left)"
+    }
+
+    /// "38 done (5 cut off, 2 empty)".
+    private static func done(_ report: WorkerReport.State) -> String {
+        let remarks = [(report.truncated, "cut off"), (report.withoutAnswer, "empty")]
+            .filter { $0.0 > 0 }.map { "\($0.0) \($0.1)" }
+        return "\(report.succeeded) done" + (remarks.isEmpty ? "" : " (\(remarks.joined(separator: ", ")))")
     }
 
     /// Text for `STATUS=`: "Running 24 (thinking, ≤2048), 118 queued, 41 tok/s".
@@ -52,7 +58,7 @@ struct StatusText: Equatable {
             if let streaming { parts.append(streaming) }
         }
         if let hindrances = report.census?.hindrances { parts.append(hindrances) }
-        parts.append("\(report.succeeded) done")
+        parts.append(Self.done(report))
         if report.failed > 0 { parts.append("\(report.failed) failed") }
         if let remark = report.remark { parts.append(remark) }
         return parts.joined(separator: ", ")

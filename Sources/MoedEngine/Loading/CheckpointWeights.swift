@@ -9,6 +9,8 @@ final class CheckpointWeights: WeightSource {
     let experts = WeightMemory()
     private(set) var blobs: [Blob] = []
     private(set) var vectors: [(name: String, values: [Float])] = []
+    /// As `PackManifest.weightsDigest`; nil until the weights are loaded.
+    private(set) var weightsDigest: Digest?
     private let naming: any TensorNaming
     private let denseFormat: WeightFormat
     private let expertFormat: WeightFormat
@@ -126,11 +128,13 @@ final class CheckpointWeights: WeightSource {
         let maker = PanelMaker(measuresErrors: false)
         let work = PartWork(parts, byteCount: \.sourceByteCount)
         let blobs = blobs
-        try work.run(on: pool, progress) { (part) throws(EngineError) in
+        let digests = try work.run(on: pool, progress) { (part) throws(EngineError) in
             let blob = blobs[part.blob]
             let start = unsafe memory(of: blob.file).bytes(
                 at: part.range.lowerBound, count: part.range.count)
             _ = try unsafe maker.make(part, at: start)
+            return unsafe Digest(UnsafeRawBufferPointer(start: start, count: part.range.count))
         }
+        weightsDigest = PackManifest.digest(of: packBlobs(digests) + packNorms.map(\.blob))
     }
 }

@@ -68,10 +68,8 @@ package struct Packer {
                 return (digest: Digest(bytes), errors: errors)
             }
 
-        var digests = weights.blobs.map { _ in [Digest]() }
         var report = PackReport()
         for (part, result) in zip(parts, made) {
-            digests[part.blob].append(result.digest)
             for (piece, sums) in zip(part.pieces, result.errors) {
                 let packed = piece.matrix.packed
                 report.add(
@@ -82,11 +80,7 @@ package struct Packer {
                         squaredWeights: sums.weights))
             }
         }
-        let blobs = zip(weights.blobs, digests).map { blob, parts in
-            PackManifest.Blob(
-                name: blob.name, file: blob.file, offset: blob.offset, byteCount: blob.byteCount,
-                partByteCount: blob.partByteCount, format: blob.format, digest: Digest(parts: parts))
-        }
+        let blobs = weights.packBlobs(made.map(\.digest))
         let norms = try writeVectors(to: destination)
         let manifest = PackManifest(
             tool: options.tool, architecture: weights.configuration.architecture,
@@ -124,26 +118,9 @@ package struct Packer {
         return copies
     }
 
-    /// The norms, behind the matrices of `dense.bin`: they are read by themselves.
     private func writeVectors(to destination: PackDestination) throws(EngineError) -> [PackManifest.Blob] {
-        var offset = weights.dense.byteCount
-        var blobs: [PackManifest.Blob] = []
-        for (name, values) in weights.vectors {
-            var bytes = [UInt8](
-                repeating: 0, count: (values.count * 4).rounded(upTo: Pack.matrixAlignment))
-            for (index, value) in values.enumerated() {
-                for byte in 0..<4 {
-                    bytes[index * 4 + byte] = UInt8(truncatingIfNeeded: value.bitPattern >> UInt32(8 * byte))
-                }
-            }
-            try destination.write(bytes, to: .dense, at: offset)
-            blobs.append(
-                PackManifest.Blob(
-                    name: name, file: .dense, offset: offset, byteCount: bytes.count,
-                    partByteCount: bytes.count,
-                    format: "f32", digest: Digest(parts: [Digest(bytes)])))
-            offset += bytes.count
-        }
-        return blobs
+        let norms = weights.packNorms
+        for (blob, bytes) in norms { try destination.write(bytes, to: .dense, at: blob.offset) }
+        return norms.map(\.blob)
     }
 }

@@ -79,6 +79,16 @@ package struct UnloadedModel {
     package var kvFormatDefault: KVFormat { model.kvFormatDefault }
     package var configuration: ModelConfiguration { model.configuration }
 
+    /// Digest of the weights in their formats, the same for a checkpoint and for its pack. A checkpoint's is known once
+    /// it is loaded.
+    package var weightsDigest: Digest? {
+        switch source {
+        case .checkpoint(let weights): weights.weightsDigest
+        case .pack(let weights): weights.pack.manifest.weightsDigest
+        case .none: nil
+        }
+    }
+
     /// Reads all weights into memory.
     package func load(
         threads: Int, _ progress: LoadProgress = { _, _ in }

@@ -1,4 +1,5 @@
 import MoedBatching
+package import MoedCore
 package import MoedEngine
 import MoedHost
 import MoedText
@@ -8,6 +9,8 @@ import MoedWeights
 package struct ModelRunner {
     /// Phase of preparing the weights.
     package enum Phase: String {
+        /// Reading a checkpoint to find its pack.
+        case reading
         case packing, loading
     }
 
@@ -21,6 +24,12 @@ package struct ModelRunner {
     /// Memory plan under the budget, and `memory`, its description in words; both are nil without a budget.
     package let plan: MemoryPlan?
     package let memory: String?
+    private let weights: ModelOrigin
+
+    /// Inputs that determine the tokens beside the request.
+    ///
+    /// - Parameter model: served name of the model.
+    package func origin(model: String) -> RunnerOrigin { weights.runner(model: model, preparer.options) }
 
     /// Loads all weights.
     ///
@@ -37,7 +46,8 @@ package struct ModelRunner {
             return .pack(
                 try PackCache(directory: cache).pack(
                     checkpoint, experts: formats.experts ?? .bf16, dense: formats.dense ?? .bf16,
-                    threads: threads, progress: { progress(.packing, $0, $1) }))
+                    threads: threads, reading: { progress(.reading, $0, $1) },
+                    progress: { progress(.packing, $0, $1) }))
         }
         let (text, unloaded) = (opened.text, opened.unloaded)
         let layout = try EngineLayout.chosen(
@@ -49,8 +59,10 @@ package struct ModelRunner {
                 text: text, limits: engine.limits, maxTokensDefault: options.maxTokensDefault,
                 options: options.preparation),
             summary: InspectText(opened.source).oneLine, remarks: opened.remarks, batch: layout.batch,
-            plan: layout.memory?.plan, memory: layout.memory?.text
-        )
+            plan: layout.memory?.plan, memory: layout.memory?.text,
+            weights: try ModelOrigin(
+                opened.source, unloaded, textDirectory: options.directory, formats: formats,
+                kv: layout.settings.kvFormat))
     }
 }
 

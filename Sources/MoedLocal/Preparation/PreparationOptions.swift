@@ -18,9 +18,11 @@ package struct PreparationOptions: Sendable, Equatable {
 
     package init() {}
 
-    /// Part of a runner's origin: choices on which prompts depend. Empty for the defaults.
-    var origin: String {
-        (mode == .thinking ? "" : "; \(mode.rawValue) by default")
-            + (controlTokens == .text ? "" : "; control tokens \(controlTokens.rawValue)")
+    /// Part of a runner's origin: choices on which tokens depend.
+    var origin: JSONObject {
+        JSONObject([
+            ("reasoning", .string(mode.rawValue)), ("control_tokens", .string(controlTokens.rawValue)),
+            ("answer_reserve", .integer(Int64(answerReserve))),
+        ])
     }
 }

@@ -18,7 +18,7 @@ package final class LocalRunner: JobRunner {
         var unreported: [RunnerEvent] = []
     }
 
-    package let origin: String?
+    package let origin: RunnerOrigin?
     package let models: [String]
     /// Sweep thread, visible for figures and for the watchdog's probe.
     package let sweeps: SweepThread
@@ -31,10 +31,10 @@ package final class LocalRunner: JobRunner {
 
     /// - Throws: `HostError` when the system has no thread left.
     package init(
-        sweeps: SweepThread, preparer: RequestPreparer, origin: String, models: [String]
+        sweeps: SweepThread, preparer: RequestPreparer, origin: RunnerOrigin, models: [String]
     ) throws(HostError) {
         self.sweeps = sweeps
-        self.origin = origin + preparer.options.origin
+        self.origin = origin
         self.models = models
         preparation = try PreparationThread(preparer)
         requestLimits = preparer.requestRoom
@@ -123,6 +123,7 @@ package final class LocalRunner: JobRunner {
     private func prepare(_ entry: PreparationQueue.Entry, _ events: @Sendable (RunnerEvent) -> Void) async {
         let id = entry.job.id
         let result = await preparation.prepare(entry.job)
+        if case .success(let task) = result { events(.prepared(id, task.jobClass.mode)) }
         let refusal = state.withLock { state -> RequestError? in
             state.bytesInPreparation = 0
             // The job was stopped during its preparation, and may have been started again.

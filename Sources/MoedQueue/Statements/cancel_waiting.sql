@@ -10,5 +10,5 @@ WITH asked AS MATERIALIZED (
 ), moved AS (
   UPDATE moed.job j SET state = 'cancelled', finished_at = clock_timestamp()
     FROM waiting w WHERE j.id = w.id RETURNING j.id
-), checkpoint AS (DELETE FROM moed.job_checkpoint k USING waiting w WHERE k.job_id = w.id)
-SELECT count(*) AS jobs FROM moved
+), checkpoint AS (SELECT moed.waste_checkpoints(array_agg(w.id)) AS pieces FROM waiting w)
+SELECT count(*) AS jobs FROM moved m CROSS JOIN checkpoint

@@ -20,10 +20,13 @@
 -- $11 answer bigint[]: wasted answer tokens
 -- $12 recomputed bigint[]: tokens computed again after a crash
 -- $13 wall_ms bigint[]: milliseconds from claim to end
+-- $14 ran_mode text[]: mode in which it ran; NULL: the job's
+-- $15 ran_model text[]: name of the model that ran; NULL: the job's
+-- $16 origin text[]: digest of the origin; NULL: unknown
 WITH c AS (
-  SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+  SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
     AS c(job_id, lease_token, code, message, param, retryable,
-         prompt, cached, thinking, injected, answer, recomputed, wall_ms)
+         prompt, cached, thinking, injected, answer, recomputed, wall_ms, ran_mode, ran_model, origin)
 ), next AS MATERIALIZED (
   SELECT c.*, j.tenant_id, j.model_id, j.mode, j.attempt, j.leased_by, j.started_at, j.expires_at,
          CASE WHEN j.cancel_requested_at IS NOT NULL
@@ -51,9 +54,13 @@ WITH c AS (
     FROM next n WHERE n.state = 'failed'
 ), ledger AS (
   INSERT INTO moed.token_ledger (job_id, lease_token, kind, tenant_id, model_id, mode, prompt_tokens,
-    cached_tokens, thinking_tokens, injected_tokens, answer_tokens, recomputed_tokens, wall_ms)
-  SELECT n.job_id, n.lease_token, 'wasted', n.tenant_id, n.model_id, n.mode, n.prompt,
-         n.cached, n.thinking, n.injected, n.answer, n.recomputed, n.wall_ms
+    cached_tokens, thinking_tokens, injected_tokens, answer_tokens, recomputed_tokens, wall_ms,
+    asked_model_id, asked_mode, origin_id)
+  SELECT n.job_id, n.lease_token, 'wasted', n.tenant_id,
+         coalesce((SELECT m.id FROM moed.model m WHERE m.name = n.ran_model), n.model_id),
+         coalesce(n.ran_mode::moed.reasoning_mode, n.mode), n.prompt,
+         n.cached, n.thinking, n.injected, n.answer, n.recomputed, n.wall_ms, n.model_id, n.mode,
+         (SELECT o.id FROM moed.origin o WHERE o.digest = n.origin AND o.model = n.ran_model)
     FROM next n WHERE n.prompt + n.thinking + n.injected + n.answer + n.recomputed > 0
 ), attempt AS (
   -- A daemon that knows no migration after 11 inserts the row when it claims.
@@ -74,6 +81,13 @@ WITH c AS (
    WHERE n.code IS NOT NULL AND n.prompt + n.thinking + n.injected + n.answer + n.recomputed = 0
    GROUP BY n.tenant_id
 ), checkpoint AS (
-  DELETE FROM moed.job_checkpoint k USING next n WHERE k.job_id = n.job_id AND n.state NOT IN ('queued', 'scheduled')
+  -- An attempt that computed anything has the tokens of earlier ones in its account.
+  DELETE FROM moed.job_checkpoint k USING next n
+   WHERE k.job_id = n.job_id AND n.state NOT IN ('queued', 'scheduled')
+     AND n.prompt + n.thinking + n.injected + n.answer + n.recomputed > 0
+), wasted AS (
+  SELECT moed.waste_checkpoints(array_agg(n.job_id)) AS pieces FROM next n
+   WHERE n.state NOT IN ('queued', 'scheduled')
+     AND n.prompt + n.thinking + n.injected + n.answer + n.recomputed = 0
 )
-SELECT id, lease_token FROM done
+SELECT d.id, d.lease_token FROM done d CROSS JOIN wasted

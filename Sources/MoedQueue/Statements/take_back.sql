@@ -36,6 +36,6 @@ WITH lost AS MATERIALIZED (
      SET ended_at = excluded.ended_at, outcome = excluded.outcome, error_code = excluded.error_code,
          error_message = excluded.error_message
 ), checkpoint AS (
-  DELETE FROM moed.job_checkpoint k USING lost l WHERE k.job_id = l.id AND l.state <> 'queued'
+  SELECT moed.waste_checkpoints(array_agg(l.id)) AS pieces FROM lost l WHERE l.state <> 'queued'
 )
-SELECT state, count(*) AS jobs FROM moved GROUP BY state
+SELECT m.state, count(*) AS jobs FROM moved m CROSS JOIN checkpoint GROUP BY m.state

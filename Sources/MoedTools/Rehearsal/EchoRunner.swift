@@ -9,7 +9,7 @@ final class EchoRunner: JobRunner {
         var events: (@Sendable (RunnerEvent) -> Void)?
     }
 
-    let origin: String? = "simulated"
+    let origin: RunnerOrigin? = RunnerOrigin(digest: "simulated", model: "default")
     let models = ["default"]
     private let state = Mutex(State())
     /// True when jobs are answered as soon as they start; otherwise `answerAll` answers them.

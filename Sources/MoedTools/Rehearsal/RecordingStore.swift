@@ -57,6 +57,7 @@ final class RecordingStore: WorkerStore {
     func registerModels(_ worker: WorkerID, _ models: [String]) async throws(QueueError) -> Bool {
         try await store.registerModels(worker, models)
     }
+    func registerOrigin(_ origin: RunnerOrigin) async throws(QueueError) { try await store.registerOrigin(origin) }
     func firstToken(of worker: WorkerID) async throws(QueueError) -> Int64 {
         try await store.firstToken(of: worker)
     }

@@ -82,21 +82,42 @@ package struct Checkpoint: Sendable {
         return files
     }
 
-    /// Changes when a file of the checkpoint does: of the small files the content counts, of the weights name, size
-    /// and time.
-    package func fingerprint() throws(EngineError) -> Digest {
+    /// Digest of the contents of all files. Copies of a checkpoint have the same one.
+    ///
+    /// - Parameters:
+    ///   - known: digests of files that were read before; gets the new ones.
+    ///   - progress: receives the bytes read so far and in all.
+    package func fingerprint(
+        _ known: inout KnownDigests, progress: (Int, Int) -> Void = { _, _ in }
+    ) throws(EngineError) -> Digest {
         var parts: [Digest] = []
-        for name in Self.smallFiles {
-            let path = name == "config.json" ? configurationPath : "\(directory)/\(name)"
-            let exists = WeightFile.exists(path)
-            let bytes = exists ? try WeightFile.contents(of: path, limit: Self.smallFileBytesMax) : []
-            parts += [Digest(Array("\(name) \(exists)".utf8)), Digest(bytes)]
+        for (name, digest) in try Self.smallFileDigests(directory, configurationPath: configurationPath) {
+            parts += [Digest(Array(name.utf8)), digest]
         }
+        let total = files.reduce(0) { $0 + $1.byteCount }
+        var done = 0
         for file in files {
             let name = file.path.split(separator: "/").last ?? ""
-            parts.append(Digest(Array("\(name) \(file.byteCount) \(file.modified)".utf8)))
+            let start = done
+            let digest = try known.digest(of: file) { progress(start + $0, total) }
+            done += file.byteCount
+            parts += [Digest(Array("\(name) \(file.byteCount)".utf8)), digest]
         }
         return Digest(parts: parts)
+    }
+
+    /// Digests of the small files that a model directory has, by name.
+    package static func smallFileDigests(
+        _ directory: String, configurationPath: String? = nil
+    ) throws(EngineError) -> [(name: String, digest: Digest)] {
+        var digests: [(name: String, digest: Digest)] = []
+        for name in smallFiles {
+            let other = name == "config.json" ? configurationPath : nil
+            let path = other ?? "\(directory)/\(name)"
+            guard WeightFile.exists(path) else { continue }
+            digests.append((name, Digest(try WeightFile.contents(of: path, limit: smallFileBytesMax))))
+        }
+        return digests
     }
 
     package var summary: CheckpointSummary { CheckpointSummary(configuration, weightBytes: byteCount) }

@@ -9,9 +9,18 @@ package final class WeightFile: Sendable {
     /// Path as given, for messages.
     package let path: String
     package let byteCount: Int
-    /// Time of the last change, in nanoseconds since 1970.
-    let modified: Int
+    /// Inode number, and times in nanoseconds since 1970: an unchanged file has the same ones.
+    let status: Status
     private let descriptor: Int32
+
+    /// Inode and times of a file.
+    struct Status: Sendable, Equatable {
+        var inode: UInt64
+        /// Time of the last write, which anybody may set.
+        var modified: Int
+        /// Time of the last change of any kind, which only the system sets.
+        var changed: Int
+    }
 
     package init(_ path: String) throws(EngineError) {
         // Without O_NONBLOCK, opening a pipe would wait for its writer.
@@ -31,11 +40,17 @@ package final class WeightFile: Sendable {
         }
         self.path = path
         byteCount = Int(status.st_size)
-        modified = status.st_mtim.tv_sec &* 1_000_000_000 &+ status.st_mtim.tv_nsec
+        self.status = Status(
+            inode: UInt64(status.st_ino), modified: Self.nanoseconds(status.st_mtim),
+            changed: Self.nanoseconds(status.st_ctim))
         self.descriptor = descriptor  // Last: nothing may throw once we own it.
     }
 
     deinit { close(descriptor) }
+
+    private static func nanoseconds(_ time: timespec) -> Int {
+        Int(time.tv_sec) &* 1_000_000_000 &+ Int(time.tv_nsec)
+    }
 
     /// Reads `count` bytes at `offset` to the front of `buffer`, which has room for them.
     package func read(_ count: Int, at offset: Int, into buffer: inout [UInt8]) throws(EngineError) {

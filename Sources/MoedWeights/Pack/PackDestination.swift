@@ -38,6 +38,9 @@ package final class PackDestination {
         }
     }
 
+    /// Names in a directory; none when it cannot be read.
+    package static func names(in directory: String) -> [String] { PartialPack.names(in: directory) }
+
     deinit {
         files = [:]
         if !isPublished { partial.remove() }

@@ -87,6 +87,16 @@ package struct PackManifest: Sendable, Equatable {
         self.blobs = blobs
     }
 
+    /// Digest of the weights in their formats. A checkpoint in the same formats has the same one.
+    package var weightsDigest: Digest { Self.digest(of: blobs) }
+
+    package static func digest(of blobs: [Blob]) -> Digest {
+        Digest(
+            parts: blobs.sorted { $0.name < $1.name }.flatMap {
+                [Digest(Array("\($0.name) \($0.format)".utf8)), $0.digest]
+            })
+    }
+
     package func byteCount(of file: WeightFileName) -> Int {
         blobs.reduce(0) { $1.file == file ? max($0, $1.offset + $1.byteCount) : $0 }
     }

@@ -109,7 +109,7 @@ final class PartialPack {
         return count >= 0 && bytes.prefix(count).elementsEqual(mark.text.utf8)
     }
 
-    private static func names(in directory: String) -> [String] {
+    static func names(in directory: String) -> [String] {
         guard let stream = unsafe opendir(directory) else { return [] }
         defer { unsafe closedir(stream) }
         var names: [String] = []

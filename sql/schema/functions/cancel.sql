@@ -12,6 +12,7 @@ BEGIN
      WHERE j.id = cancel.job_id AND j.state IN ('queued', 'scheduled') FOR UPDATE SKIP LOCKED;
     IF FOUND THEN
       UPDATE moed.job j SET state = 'cancelled', finished_at = clock_timestamp() WHERE j.id = cancel.job_id;
+      PERFORM moed.waste_checkpoints(ARRAY[cancel.job_id]);
       RETURN 'cancelled';
     END IF;
     -- Another transaction holds the row, or the job's state has just changed.

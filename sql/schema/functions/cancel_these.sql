@@ -16,6 +16,9 @@ BEGIN
     UPDATE moed.job j SET state = 'cancelled', finished_at = clock_timestamp() FROM free f WHERE j.id = f.id;
     GET DIAGNOSTICS stopped = ROW_COUNT;
   END;
+  PERFORM moed.waste_checkpoints(ARRAY(
+    SELECT DISTINCT k.job_id FROM moed.job_checkpoint k JOIN moed.job j ON j.id = k.job_id
+     WHERE k.job_id = ANY (jobs) AND j.state = 'cancelled'));
   IF stopped < cardinality(jobs) THEN
     INSERT INTO moed.cancel_request (job_id)
     SELECT j.id FROM moed.job j

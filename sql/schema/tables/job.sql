@@ -46,7 +46,7 @@ COMMENT ON COLUMN moed.job.max_attempts IS 'Attempts after which a retryable fai
 COMMENT ON COLUMN moed.job.crashes IS 'Times a worker died while running it.';
 COMMENT ON COLUMN moed.job.priority IS 'Higher starts first within tenant and job class.';
 COMMENT ON COLUMN moed.job.state IS 'See type moed.job_state.';
-COMMENT ON COLUMN moed.job.mode IS 'thinking or non_thinking: part of the job class.';
+COMMENT ON COLUMN moed.job.mode IS 'thinking or non_thinking, as asked for or guessed from the request: part of the job class. What ran is in moed.token_ledger.';
 COMMENT ON COLUMN moed.job.idempotency_key IS 'Enqueueing again with the same tenant and key returns this job.';
 COMMENT ON COLUMN moed.job.expires_at IS 'Deadline: not ended by then, it ends as failed with the code expired. NULL is none.';
 COMMENT ON COLUMN moed.job.model_name IS 'Name that it asks for while model_id is 0: a worker looks the name up again, and fails the job when it is still unknown.';

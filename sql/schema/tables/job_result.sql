@@ -13,6 +13,7 @@ CREATE TABLE moed.job_result (
   error_message text,
   error_param   text,
   created_at    timestamptz NOT NULL DEFAULT clock_timestamp(),
+  origin_id     int,
   CONSTRAINT answer_or_error CHECK ((error_code IS NULL) = (finish_reason IS NOT NULL))
 );
 COMMENT ON TABLE moed.job_result IS 'Answer of a succeeded job or error of a failed one.';
@@ -28,3 +29,4 @@ COMMENT ON COLUMN moed.job_result.error_code IS 'Machine-readable reason of the 
 COMMENT ON COLUMN moed.job_result.error_message IS 'Reason of the failure in words.';
 COMMENT ON COLUMN moed.job_result.error_param IS 'Field of the request at fault, if one is.';
 COMMENT ON COLUMN moed.job_result.created_at IS 'When it was written.';
+COMMENT ON COLUMN moed.job_result.origin_id IS 'moed.origin.id of what computed the answer; NULL: a failure, or of a daemon before migration 17.';

@@ -7,7 +7,7 @@ CREATE TABLE moed.price (
   PRIMARY KEY (model, valid_from)
 );
 COMMENT ON TABLE moed.price IS 'Prices per million tokens, in a currency of your choice. A change is a new row with a later valid_from.';
-COMMENT ON COLUMN moed.price.model IS 'moed.model.name.';
+COMMENT ON COLUMN moed.price.model IS 'moed.model.name of the model that runs, as workers serve it.';
 COMMENT ON COLUMN moed.price.valid_from IS 'First instant it holds; until the next row''s.';
 COMMENT ON COLUMN moed.price.prompt IS 'Per million prompt tokens that were computed.';
 COMMENT ON COLUMN moed.price.cached IS 'Per million prompt tokens taken from a cached prefix.';

@@ -18,7 +18,10 @@ CREATE TABLE moed.token_ledger (
   wall_ms           bigint NOT NULL CHECK (wall_ms >= 0),
   created_at        timestamptz NOT NULL DEFAULT clock_timestamp(),
   truncated         boolean NOT NULL DEFAULT false,
-  empty             boolean NOT NULL DEFAULT false
+  empty             boolean NOT NULL DEFAULT false,
+  asked_model_id    int,
+  asked_mode        moed.reasoning_mode,
+  origin_id         int
 );
 COMMENT ON TABLE moed.token_ledger IS 'Append-only token account. One final row per succeeded job; wasted rows for work that was thrown away.';
 COMMENT ON COLUMN moed.token_ledger.id IS 'Key, ascending.';
@@ -26,8 +29,8 @@ COMMENT ON COLUMN moed.token_ledger.job_id IS 'moed.job.id; the job may have bee
 COMMENT ON COLUMN moed.token_ledger.lease_token IS 'Claim that did the work.';
 COMMENT ON COLUMN moed.token_ledger.kind IS 'final: the job''s answer, billed once. wasted: an attempt that failed, was cancelled or released; never billed.';
 COMMENT ON COLUMN moed.token_ledger.tenant_id IS 'moed.tenant.id.';
-COMMENT ON COLUMN moed.token_ledger.model_id IS 'moed.model.id.';
-COMMENT ON COLUMN moed.token_ledger.mode IS 'Thinking or not.';
+COMMENT ON COLUMN moed.token_ledger.model_id IS 'moed.model.id of the model that ran.';
+COMMENT ON COLUMN moed.token_ledger.mode IS 'Mode that ran: thinking or non_thinking.';
 COMMENT ON COLUMN moed.token_ledger.prompt_tokens IS 'Tokens of the prompt, cached ones included.';
 COMMENT ON COLUMN moed.token_ledger.cached_tokens IS 'Prompt tokens taken from a cached prefix.';
 COMMENT ON COLUMN moed.token_ledger.thinking_tokens IS 'Generated up to and including the end of thinking.';
@@ -38,8 +41,11 @@ COMMENT ON COLUMN moed.token_ledger.completion_tokens IS 'thinking + injected + 
 COMMENT ON COLUMN moed.token_ledger.total_tokens IS 'prompt + completion.';
 COMMENT ON COLUMN moed.token_ledger.wall_ms IS 'Milliseconds from claim to end of the attempt.';
 COMMENT ON COLUMN moed.token_ledger.created_at IS 'When the row was written.';
-COMMENT ON COLUMN moed.token_ledger.truncated IS 'True when the answer ended at max_tokens or at the end of the context.';
-COMMENT ON COLUMN moed.token_ledger.empty IS 'True when the answer has no text.';
+COMMENT ON COLUMN moed.token_ledger.truncated IS 'True when max_tokens or the end of the context ended an answer.';
+COMMENT ON COLUMN moed.token_ledger.empty IS 'True when an answer has no text.';
+COMMENT ON COLUMN moed.token_ledger.asked_model_id IS 'moed.model.id asked for; NULL: of a daemon before migration 17, and model_id and mode are those asked for.';
+COMMENT ON COLUMN moed.token_ledger.asked_mode IS 'Mode asked for, as moed.job.mode.';
+COMMENT ON COLUMN moed.token_ledger.origin_id IS 'moed.origin.id of what computed the tokens; NULL: not known.';
 
 CREATE UNIQUE INDEX token_ledger_final_idx ON moed.token_ledger (job_id) WHERE kind = 'final';
 CREATE UNIQUE INDEX token_ledger_attempt_idx ON moed.token_ledger (job_id, lease_token, kind);

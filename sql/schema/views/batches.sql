@@ -22,10 +22,9 @@ CROSS JOIN LATERAL (
     coalesce(sum(g.prompt_tokens), 0) AS prompt_tokens, coalesce(sum(g.cached_tokens), 0) AS cached_tokens,
     coalesce(sum(g.completion_tokens), 0) AS completion_tokens, coalesce(sum(g.total_tokens), 0) AS total_tokens,
     max(j.finished_at) AS last_end,
-    count(*) FILTER (WHERE r.finish_reason = 'length') AS truncated, count(*) FILTER (WHERE r.content = '') AS empty
+    count(*) FILTER (WHERE g.truncated) AS truncated, count(*) FILTER (WHERE g.empty) AS empty
   FROM moed.batch_line l
   LEFT JOIN moed.job j ON j.id = l.job_id
-  LEFT JOIN moed.job_result r ON r.job_id = j.id AND r.finish_reason IS NOT NULL
   LEFT JOIN moed.token_ledger g ON g.job_id = l.job_id AND g.kind = 'final'
   WHERE l.batch_id = b.id) c;
 COMMENT ON VIEW moed.batches IS 'Progress and usage of batches. lines = unfinished + completed + failed + cancelled + line_errors + pruned.';
@@ -47,5 +46,5 @@ COMMENT ON COLUMN moed.batches.total_tokens IS 'prompt + completion.';
 COMMENT ON COLUMN moed.batches.created_at IS 'When it was imported.';
 COMMENT ON COLUMN moed.batches.cancelled_at IS 'When its cancellation was asked for.';
 COMMENT ON COLUMN moed.batches.finished_at IS 'When its last job ended; NULL while some have not.';
-COMMENT ON COLUMN moed.batches.truncated IS 'Of the completed jobs, those whose answer ended at max_tokens or at the end of the context.';
-COMMENT ON COLUMN moed.batches.empty IS 'Of the completed jobs, those with an empty answer.';
+COMMENT ON COLUMN moed.batches.truncated IS 'Jobs that succeeded with an answer that max_tokens or the end of the context ended, pruned ones included.';
+COMMENT ON COLUMN moed.batches.empty IS 'Jobs that succeeded with an empty answer, pruned ones included.';

@@ -3,7 +3,7 @@ CREATE VIEW moed.jobs WITH (security_invoker = true) AS
 SELECT
   j.id, j.state,
   moed.last_message(q.body, 'user') AS prompt,
-  r.content, r.reasoning, j.mode::text AS mode, r.finish_reason,
+  r.content, r.reasoning, coalesce(l.mode, j.mode)::text AS mode, r.finish_reason,
   r.error_code || coalesce(' (' || r.error_param || ')', '') || ': ' || r.error_message AS error,
   r.error_code,
   nullif(array_to_string(q.warnings || r.warnings, '; '), '') AS warning,
@@ -37,20 +37,22 @@ SELECT
   NULL::json AS params,
   q.body AS request,
   r.body AS response,
-  j.expires_at
+  j.expires_at,
+  o.model || ' (' || o.formats || ') ' || o.digest AS computed_by
 FROM moed.job j
 JOIN moed.tenant t ON t.id = j.tenant_id
 LEFT JOIN moed.model m ON m.id = j.model_id
 LEFT JOIN moed.job_request q ON q.job_id = j.id
 LEFT JOIN moed.job_result r ON r.job_id = j.id
-LEFT JOIN moed.token_ledger l ON l.job_id = j.id AND l.kind = 'final';
+LEFT JOIN moed.token_ledger l ON l.job_id = j.id AND l.kind = 'final'
+LEFT JOIN moed.origin o ON o.id = r.origin_id;
 COMMENT ON VIEW moed.jobs IS 'Jobs with their answers, and the way to add many: INSERT INTO moed.jobs (prompt, reasoning) SELECT ... FROM my_table. A column not given is as in moed.enqueue().';
 COMMENT ON COLUMN moed.jobs.id IS 'Job number.';
 COMMENT ON COLUMN moed.jobs.state IS 'scheduled, queued, running, succeeded, failed or cancelled.';
 COMMENT ON COLUMN moed.jobs.prompt IS 'Insert: the user''s message. Read: the last user message.';
 COMMENT ON COLUMN moed.jobs.content IS 'The answer.';
 COMMENT ON COLUMN moed.jobs.reasoning IS 'Insert: the mode, thinking or non_thinking. Read: the thinking text (the mode is read in column mode).';
-COMMENT ON COLUMN moed.jobs.mode IS 'thinking or non_thinking.';
+COMMENT ON COLUMN moed.jobs.mode IS 'thinking or non_thinking. Of a succeeded job: the mode that ran. Of others: the one asked for, or guessed from the request.';
 COMMENT ON COLUMN moed.jobs.finish_reason IS 'stop: came to its end. length: cut at max_tokens or the end of the context.';
 COMMENT ON COLUMN moed.jobs.error IS 'Why it failed: code, field and message.';
 COMMENT ON COLUMN moed.jobs.error_code IS 'Why it failed, for programs.';
@@ -93,6 +95,7 @@ COMMENT ON COLUMN moed.jobs.params IS 'Insert only: further members of the reque
 COMMENT ON COLUMN moed.jobs.request IS 'The whole request body as stored.';
 COMMENT ON COLUMN moed.jobs.response IS 'OpenAI chat.completion object.';
 COMMENT ON COLUMN moed.jobs.expires_at IS 'Deadline: not ended by then, it ends as failed with the code expired.';
+COMMENT ON COLUMN moed.jobs.computed_by IS 'Model that answered, its formats, and the digest of what its tokens depend on; see moed.origin.';
 
 CREATE TRIGGER jobs_insert INSTEAD OF INSERT ON moed.jobs FOR EACH ROW EXECUTE FUNCTION moed.jobs_insert();
 CREATE TRIGGER jobs_read_only BEFORE UPDATE OR DELETE ON moed.jobs FOR EACH STATEMENT EXECUTE FUNCTION moed.jobs_read_only();
