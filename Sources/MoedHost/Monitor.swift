@@ -1,5 +1,5 @@
 import Glibc
-// Optimised builds take `timespec` from this module of the toolchain where another file of the target uses `stat`.
+// `timespec` comes from this module of the toolchain where another file of the target uses `stat`.
 import SwiftOverlayShims
 
 /// A lock with conditions that threads wait for while they hold it.

@@ -1,4 +1,6 @@
 import Glibc
+// `timespec` comes from this module of the toolchain where another file of the target uses `stat`.
+import SwiftOverlayShims
 
 /// Wall-clock time for storage and display. Intervals are measured with `ContinuousClock`.
 package enum UnixTime {

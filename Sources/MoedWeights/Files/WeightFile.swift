@@ -1,4 +1,6 @@
 import Glibc
+// `timespec` comes from this module of the toolchain where another file of the target uses `stat`.
+import SwiftOverlayShims
 package import MoedCore
 
 /// An open file of a checkpoint, read at given offsets.
