@@ -3,6 +3,7 @@ import MoedPostgres
 /// A statement in a file of `Statements/`, embedded in the program.
 ///
 /// The file begins with comments: a line with its name, and a line for each parameter, as in `-- $1 worker bigint: …`.
+/// A line without one of `types` is prose.
 package struct NamedStatement: Sendable {
     package struct Parameter: Sendable, Equatable {
         package var name: String
@@ -30,7 +31,8 @@ package struct NamedStatement: Sendable {
         var parameters: [Parameter] = []
         for line in text.split(separator: "\n").prefix(while: { $0.hasPrefix("--") }) {
             let words = line.prefix { $0 != ":" }.split(separator: " ")
-            guard words.count == 4, words[1] == "$\(parameters.count + 1)" else { continue }
+            guard words.count == 4, words[1] == "$\(parameters.count + 1)", types[String(words[3])] != nil
+            else { continue }
             parameters.append(Parameter(name: String(words[2]), type: String(words[3])))
         }
         return parameters

@@ -38,7 +38,8 @@ struct StatementTests {
         let statement = NamedStatement(
             name: "s",
             text: """
-                -- s: does something with $1.
+                -- s: does something with
+                -- $1 that is prose: it has no type.
                 -- $1 worker bigint: the worker
                 -- $2 models text[]: names: many
                 SELECT $1, $2

@@ -1,8 +1,8 @@
 -- census: counts queued jobs by job class, and finds what keeps jobs from starting. One row each.
 --
 -- Rows of kind queued have a job class, their number of jobs, and in held those that are paused or over budget. Jobs are
--- counted in the order of the claim index. Rows of kind paused, over_budget and unserved have a name only. The models of
--- $1 are served: their worker counts, and may register a moment later.
+-- counted in the order of the claim index. Rows of kind paused, over_budget and unserved have a name only. The worker that
+-- counts serves the models of $1, even before it registers.
 --
 -- $1 models text[]: names of the models to count
 WITH counted AS MATERIALIZED (
