@@ -4,7 +4,7 @@ import MoedText
 /// Turns chat messages into the token ids of a prompt.
 struct PromptRenderer {
     let text: TextSide
-    let controlTokens: ControlTokens
+    let options: PreparationOptions
 
     /// - Throws: `RequestError` when the template refuses the messages or leaves one out of the prompt.
     func tokens(_ messages: [JSONValue], variables: JSONObject) throws(RequestError) -> [TokenID] {
@@ -13,11 +13,12 @@ struct PromptRenderer {
                 .unsupported, param: "messages", "the checkpoint has no chat template: use prompt_ids")
         }
         var marked: MarkedMessages?
-        if controlTokens == .text { marked = try MarkedMessages(messages, tokenizer: text.tokenizer) }
+        if options.controlTokens == .text { marked = try MarkedMessages(messages, tokenizer: text.tokenizer) }
         let prompt: String
         do throws(TextError) {
             prompt = try template.render(
-                messages: .array(marked?.messages ?? messages), tools: nil, variables: variables)
+                messages: .array(marked?.messages ?? messages), tools: nil, variables: variables,
+                limits: options.templateLimits)
         } catch {
             // The message names the place, not the file: the job's owner must not see paths of this host.
             let place = error.place.map { "\($0): " } ?? ""
@@ -37,7 +38,9 @@ struct PromptRenderer {
         let missing: [String]
         do throws(TextError) {
             missing = probe.missing(
-                in: try template.render(messages: .array(probe.messages), tools: nil, variables: variables))
+                in: try template.render(
+                    messages: .array(probe.messages), tools: nil, variables: variables,
+                    limits: options.templateLimits))
         } catch {
             // The template demands certain contents, so only the prompt itself can be searched.
             missing = messages.indices.filter { index in

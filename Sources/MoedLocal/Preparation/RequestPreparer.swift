@@ -121,7 +121,7 @@ package struct RequestPreparer: Sendable {
             if mode == .nonThinking || variables["enable_thinking"] != nil {
                 variables["enable_thinking"] = .bool(mode == .thinking)
             }
-            return try PromptRenderer(text: text, controlTokens: options.controlTokens)
+            return try PromptRenderer(text: text, options: options)
                 .tokens(messages, variables: variables)
         }
     }
