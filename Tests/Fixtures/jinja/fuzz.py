@@ -190,7 +190,7 @@ class Templates:
         return f"{{%{self.sign()} set {target} = {value} {self.pick(['', '-'])}%}}"
 
     def member_set(self, depth):
-        return f"{{%{self.sign()} set ns.{self.pick('abc')} = {self.pick(['ns.a', 'ns.c', 'v0', '1', 'ns'])} {self.pick(['~', '~', '+', 'or', 'and'])} {self.value(2)} %}}"
+        return f"{{%{self.sign()} set ns.{self.pick('abc')} = {self.pick(['ns.a', 'ns.c', 'v0', '1'])} {self.pick(['~', '~', '+', 'or', 'and'])} {self.value(2)} %}}"
 
     def loop(self, depth):
         return (f"{{%{self.sign()} for x in {self.value(1)} %}}{self.statements(depth + 1)}{{{{ loop.index }}}}{{{{ x }}}}"
