@@ -1,3 +1,4 @@
+import Foundation
 import MoedCore
 import MoedLocal
 import MoedTools
