@@ -26,19 +26,21 @@ extension JobStore {
     /// Maximum number of priorities of a tenant in a job class that a poll sees, the most urgent ones. A client chooses
     /// priorities freely, and each costs every worker's poll time.
     package static let prioritiesMax = 64
+    /// Maximum number of heads of a job class that a poll sees. Of more tenants each poll sees others.
+    package static let headsMax = 2000
 
     /// Reads the job classes of these models that have queued jobs. A class has its number of jobs (up to
     /// `backlogCountMax`) and the age of the oldest one. It also has the first job of each tenant and priority, and the
     /// shares of the tenants.
     ///
-    /// The cost grows with classes, tenants and priorities (up to `prioritiesMax`), not with the number of queued jobs.
+    /// The cost grows with job classes and their heads, up to `headsMax` each, not with the number of queued jobs.
     package func backlog(models: [String]) async throws(QueueError) -> [ClassBacklog] {
         let result = try await query(
             SQL(
                 .backlog,
                 [
                     .value(SQLArray(models.map { $0.withoutNUL })), .value(Self.backlogCountMax),
-                    .value(Self.prioritiesMax),
+                    .value(Self.prioritiesMax), .value(Self.headsMax),
                 ]))
         return try await queueing { () async throws(DatabaseError) in try Self.classes(result.rows) }
     }

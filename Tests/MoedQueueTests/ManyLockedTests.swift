@@ -92,6 +92,32 @@ struct ManyLockedTests {
         await queue.close()
     }
 
+    /// Of very many tenants with waiting jobs each poll sees a limited number, others each time; all come to their turn.
+    @Test func manyTenantsTakeTurns() async throws {
+        let queue = try await Queue()
+        let worker = try await queue.worker()
+        let many = JobStore.headsMax + 100
+        try await queue.database.run(
+            script: """
+                INSERT INTO moed.jobs (prompt, reasoning, max_tokens, tenant)
+                SELECT 'q', 'non_thinking', 1, 't' || i FROM generate_series(1, \(many)) AS i
+                """)
+        var seen: Set<Int> = []
+        let isSeen = try await eventually {
+            let backlog = try #require(try await queue.store.backlog(models: ["default"]).first)
+            #expect(backlog.heads.count == JobStore.headsMax && backlog.tenants.count == JobStore.headsMax)
+            seen.formUnion(backlog.heads.map(\.tenant))
+            return seen.count == many
+        }
+        #expect(isSeen)
+        var claimed = 0
+        while case let jobs = try await queue.store.claim(worker, Queue.jobClass, limit: 1000), !jobs.isEmpty {
+            claimed += jobs.count
+        }
+        #expect(claimed == many)
+        await queue.close()
+    }
+
     /// Neither poll nor claim reads beyond a head: its scan of the claim index has an upper bound behind equalities.
     @Test(arguments: ["backlog", "claim"])
     func aHeadEndsItsScan(name: String) async throws {
