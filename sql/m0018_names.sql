@@ -328,3 +328,7 @@ DROP INDEX moed.job_promote_idx;
 CREATE INDEX job_promote_idx ON moed.job (tenant_id, run_at) WHERE state = 'scheduled';
 DROP INDEX moed.job_expire_idx;
 CREATE INDEX job_expire_idx ON moed.job (tenant_id, expires_at) WHERE expires_at IS NOT NULL AND finished_at IS NULL;
+
+-- Tenants may be very many: those with a budget or a pause are looked at every few seconds.
+CREATE INDEX tenant_budget_idx ON moed.tenant (id) WHERE tokens_per_day IS NOT NULL;
+CREATE INDEX tenant_paused_idx ON moed.tenant (id) WHERE paused_at IS NOT NULL;

@@ -18,6 +18,10 @@ COMMENT ON COLUMN moed.tenant.created_at IS 'When the tenant was added.';
 COMMENT ON COLUMN moed.tenant.db_role IS 'Database role of the tenant. This role and its members see and change the jobs of this tenant only, once they are members of moed_client and `moed migrate --roles` was run.';
 COMMENT ON COLUMN moed.tenant.tokens_per_day IS 'Once its succeeded jobs have used so many tokens since midnight UTC, no more are started until the next midnight; running ones end as usual. NULL is no limit.';
 
+-- Tenants may be very many: those with a budget or a pause are looked at every few seconds.
+CREATE INDEX tenant_budget_idx ON moed.tenant (id) WHERE tokens_per_day IS NOT NULL;
+CREATE INDEX tenant_paused_idx ON moed.tenant (id) WHERE paused_at IS NOT NULL;
+
 INSERT INTO moed.tenant (id, name) VALUES (1, 'default');
 
 CREATE TRIGGER tenant_number BEFORE INSERT ON moed.tenant FOR EACH ROW EXECUTE FUNCTION moed.tenant_number();
