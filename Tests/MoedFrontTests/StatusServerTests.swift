@@ -77,11 +77,8 @@ import Testing
     }
 
     /// A thousand clients are connected at a time: they send nothing, half a request, or read no answer. Others come and go.
-    @Test func aThousandIdleClientsDelayNobody() async throws {
-        var limits = rlimit()
-        try #require(unsafe getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limits) == 0)
-        limits.rlim_cur = max(limits.rlim_cur, min(4096, limits.rlim_max))
-        try #require(unsafe setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limits) == 0 && limits.rlim_cur >= 2048)
+    @Test(.enabled(if: sysconf(Int32(_SC_OPEN_MAX)) >= 2048, "the limit of open files is below 2048 (ulimit -n)"))
+    func aThousandIdleClientsDelayNobody() async throws {
         // The first answers are larger than a socket's buffer: the server waits for their readers.
         let long = String(repeating: "x", count: 1 << 20)
         let isLong = Mutex(true)

@@ -152,10 +152,10 @@ struct ExplorerRun {
 extension ExplorerSession {
     /// True when an error has ended the session's transaction.
     fileprivate func isAborted() async throws -> Bool {
-        do {
+        do throws(DatabaseError) {
             try await connection.run(script: "SELECT 1")
             return false
-        } catch let error as DatabaseError where error.sqlState == "25P02" {
+        } catch where error.sqlState == "25P02" {
             return true
         }
     }

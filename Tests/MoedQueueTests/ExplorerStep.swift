@@ -80,29 +80,30 @@ struct ExplorerStep: Sendable {
         },
     ]
 
-    private static let maintenance: [ExplorerStep] =
-        MaintenanceStep.allCases.filter { $0 != .rescue && $0 != .prune }.map { step in
-            worker(step.rawValue) { _, store in
-                _ = try await store.maintain(step)
-                return []
-            }
-        } + [
-            // JobStore.rescue() is a transaction of its own: this one stays open.
-            ExplorerStep(name: "rescue", actor: .worker) { _, session in
-                try await session.connection.run(
-                    script: """
-                        UPDATE moed.worker w SET stopped_at = clock_timestamp(), idle = false WHERE w.id = ANY (ARRAY(
-                          SELECT d.id FROM moed.worker d
-                           WHERE d.stopped_at IS NULL AND d.expires_at < clock_timestamp() FOR UPDATE SKIP LOCKED));
-                        EXECUTE held_take_back (1000)
-                        """)
-                return Outcome()
-            },
-            worker("prune") { _, store in
-                _ = try await store.prune(olderThan: .zero)
-                return []
-            },
-        ]
+    private static let upkeep: [ExplorerStep] = MaintenanceStep.allCases.filter { $0 != .rescue && $0 != .prune }.map { step in
+        worker(step.rawValue) { _, store in
+            _ = try await store.maintain(step)
+            return []
+        }
+    }
+
+    private static let maintenance: [ExplorerStep] = upkeep + [
+        // JobStore.rescue() is a transaction of its own: this one stays open.
+        ExplorerStep(name: "rescue", actor: .worker) { _, session in
+            try await session.connection.run(
+                script: """
+                    UPDATE moed.worker w SET stopped_at = clock_timestamp(), idle = false WHERE w.id = ANY (ARRAY(
+                      SELECT d.id FROM moed.worker d
+                       WHERE d.stopped_at IS NULL AND d.expires_at < clock_timestamp() FOR UPDATE SKIP LOCKED));
+                    EXECUTE held_take_back (1000)
+                    """)
+            return Outcome()
+        },
+        worker("prune") { _, store in
+            _ = try await store.prune(olderThan: .zero)
+            return []
+        },
+    ]
 
     private static func client(
         _ name: String, ofFirst: Bool = true, adds: Bool = false, _ script: @escaping @Sendable (ExplorerScene) -> String
@@ -138,15 +139,19 @@ struct ExplorerStep: Sendable {
         client("cancel batch") { "SELECT moed.cancel_batch(id) FROM moed.batches WHERE tenant = '\($0.a)'" },
     ]
 
-    private static let administrators: [ExplorerStep] = [
-        ("redrive", { (scene: ExplorerScene) in "SELECT moed.redrive(\(scene.failed))" }),
-        ("redrive jobs", { _ in "SELECT moed.redrive_jobs(enqueued_before => now())" }),
-        ("pause", { scene in "SELECT moed.pause('tenant', '\(scene.b)')" }),
-        ("register model", { _ in "SELECT moed.register_model('x')" }),
-    ].map { (name: String, script: @escaping @Sendable (ExplorerScene) -> String) in
+    private static func administrator(
+        _ name: String, _ script: @escaping @Sendable (ExplorerScene) -> String
+    ) -> ExplorerStep {
         ExplorerStep(name: name, actor: .administrator) { scene, session in
             try await session.connection.run(script: script(scene))
             return Outcome()
         }
     }
+
+    private static let administrators: [ExplorerStep] = [
+        administrator("redrive") { "SELECT moed.redrive(\($0.failed))" },
+        administrator("redrive jobs") { _ in "SELECT moed.redrive_jobs(enqueued_before => now())" },
+        administrator("pause") { "SELECT moed.pause('tenant', '\($0.b)')" },
+        administrator("register model") { _ in "SELECT moed.register_model('x')" },
+    ]
 }

@@ -109,10 +109,11 @@ struct TenantNameTests {
         try await queue.database.run(script: (names + ["free"]).map { Self.enqueue($0) }.joined(separator: "; "))
         try await other.end("ROLLBACK")
         // Names are tried in random order, a few held ones at a call.
-        try await eventually {
+        let isAdded = try await eventually {
             _ = try await queue.store.maintain()
             return try await queue.database.value("SELECT EXISTS (SELECT FROM moed.tenant WHERE name = 'free') AS value") == true
         }
+        #expect(isAdded)
         #expect(try await claimed(queue) == ["free"])
         try await held.end()
         #expect(try await claimed(queue).count == 9)

@@ -59,6 +59,7 @@ private struct OtherTenant {
         var longest: [String: Double] = [:]
         var rounds = 0
 
+        @discardableResult
         mutating func measure<R>(_ what: String, _ body: () async throws -> R) async rethrows -> R {
             let start = ContinuousClock.now
             let result = try await body()
