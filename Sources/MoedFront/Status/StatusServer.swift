@@ -30,8 +30,8 @@ package final class StatusServer: Sendable {
 
     /// Most connections at a time. The oldest one makes room for a new one.
     private static let connectionsMax = 256
-    /// Most connections accepted before those that are open go on. With more, a request could be closed unread while many
-    /// clients connect at once.
+    /// Most connections accepted before those that are open go on. With more, a request could be closed unread while
+    /// many clients connect at once.
     private static let acceptedMax = 16
 
     private let socket: ListeningSocket

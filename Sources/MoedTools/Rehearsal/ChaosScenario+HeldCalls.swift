@@ -6,8 +6,8 @@ import MoedQueue
 /// A transaction stays open over each function that a client may call, and the others are as fast as without it.
 extension ChaosScenario {
     static let heldCalls = ChaosScenario(
-        "T28", "transactions are held over every function of clients, beside one worker and two; size: seconds", size: 600,
-        leastSize: 1
+        "T28", "transactions are held over every function of clients, beside one worker and two; size: seconds",
+        size: 600
     ) { trial in
         let missing = HeldCall.missing
         await trial.check(missing.isEmpty, "no call is tried of moed.\(missing.joined(separator: ", moed."))")
@@ -17,7 +17,8 @@ extension ChaosScenario {
         let lost = try await trial.database.count("SELECT count(*) AS value FROM moed.job WHERE finished_at IS NULL")
         let failed = try await trial.database.count(
             "SELECT count(*) AS value FROM moed.jobs WHERE tenant = 'free' AND state <> 'succeeded'")
-        await trial.check(lost + failed == 0, "\(lost) jobs have not ended, \(failed) of the other tenant did not succeed")
+        await trial.check(
+            lost + failed == 0, "\(lost) jobs have not ended, \(failed) of the other tenant did not succeed")
     }
 
     private static func holdEveryCall(_ trial: ChaosTrial, workers count: Int) async throws {
@@ -41,7 +42,8 @@ extension ChaosScenario {
             let delay = seconds - (free.longest[what] ?? 0)
             await trial.check(delay <= 1, "open transactions delayed \(what) of others by \(HumanText.figure(delay)) s")
         }
-        await trial.note("\(count) workers, \(beside.rounds) rounds beside open transactions: \(beside) (without: \(free))")
+        await trial.note(
+            "\(count) workers, \(beside.rounds) rounds beside open transactions: \(beside) (without: \(free))")
         await trial.check(try await others.finish() > 0, "the measuring worker never had a job")
         let completed = try await holder.completeAll()
         await trial.check(completed == 10, "\(completed) of 10 results of the held tenant were written")

@@ -47,7 +47,8 @@ struct HeldCall: Sendable {
             statement: """
                 SELECT moed.import_batch('held', '{"custom_id":"1","body":{"model":"newer"}}', tenant => 'newer')
                 """),
-        HeldCall(statement: "INSERT INTO moed.jobs (prompt, tenant, model) VALUES ('q', 'held', 'x'), ('q', 'new', 'y')"),
+        HeldCall(
+            statement: "INSERT INTO moed.jobs (prompt, tenant, model) VALUES ('q', 'held', 'x'), ('q', 'new', 'y')"),
     ]
 
     private static let controls = [
@@ -80,6 +81,9 @@ struct HeldCall: Sendable {
                 SELECT * FROM moed.progress
                 """),
         HeldCall(
-            statement: "SELECT pg_advisory_lock(x'6d726573'::bigint), pg_advisory_lock(x'6d6f6564'::bigint); LISTEN moed_wake"),
+            statement: """
+                SELECT pg_advisory_lock(x'6d726573'::bigint), pg_advisory_lock(x'6d6f6564'::bigint);
+                LISTEN moed_wake
+                """),
     ]
 }
