@@ -40,8 +40,8 @@ extension JobStore {
         return report
     }
 
-    /// Maximum number of jobs that a step tries to lock, shared by the tenants. An open transaction may lock any number,
-    /// and each costs some microseconds.
+    /// Maximum number of jobs that a step tries to lock, shared by the tenants. An open transaction may lock any
+    /// number, and each costs some microseconds.
     private static let triedMax = 5000
     private static let limits: [SQL.Bind] = [.value(triedMax), .value(rowsPerStatementMax)]
 

@@ -1,3 +1,4 @@
+import MoedCore
 import MoedPostgres
 import MoedQueue
 import TestSupport

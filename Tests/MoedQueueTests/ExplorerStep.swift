@@ -110,7 +110,7 @@ struct ExplorerStep: Sendable {
     ) -> ExplorerStep {
         ExplorerStep(name: name, actor: .client(ofFirst: ofFirst)) { scene, session in
             let rows = try await session.connection.run(script: script(scene)).rows
-            return Outcome(added: adds ? try rows.map { try $0.value("id") } : [])
+            return try Outcome(added: adds ? rows.map { try $0.value("id") } : [])
         }
     }
 
