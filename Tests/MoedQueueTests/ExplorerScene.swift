@@ -78,7 +78,7 @@ struct ExplorerScene: Sendable {
                 let jobs = try await queue.store.claim(worker, backlog, limit: 100)
                 _ = try await queue.store.complete(jobs.map { JobCompletion($0.lease) })
             }
-            let isOpen = try await queue.database.value(
+            let isOpen: Bool? = try await queue.database.value(
                 "SELECT EXISTS (SELECT FROM moed.job WHERE finished_at IS NULL) OR EXISTS (SELECT FROM moed.cancel_request) AS value")
             if isOpen == false { return }
         }
