@@ -159,6 +159,11 @@ package struct SettingKey: Sendable {
         Reading of control tokens, such as Qwen's end of a turn, in messages of users and tools. `text`: ordinary \
         text, so that a document cannot open a new turn. `transformers`: control tokens, as in transformers and vLLM.
         """)
+    package static let generationTemplateTime = SettingKey(
+        "generation.template_time", "2s",
+        """
+        Maximum computing time of one rendering of the chat template. A job whose rendering takes longer fails.
+        """)
     package static let queuePollInterval = SettingKey(
         "queue.poll_interval", "2s", "Time between two polls of the queue when no notification arrives.")
     package static let queueListen = SettingKey(
@@ -222,6 +227,7 @@ package struct SettingKey: Sendable {
         modelPackCache, modelVerify, memoryBudget, engineThreads, engineSlots, engineKVTokens, engineKV,
         enginePrefixCache, engineRowsPerSweep, enginePrefillChunk, engineMaxSweepMS, engineCPU,
         generationMaxTokens, generationAnswerReserve, generationReasoning, generationControlTokens,
+        generationTemplateTime,
         queuePollInterval, queueListen, queueLease, queueMaxWait, queueClaimMax,
         queueCheckpointInterval, queueCheckpointTokens, queueRetention, shutdownGrace, statusListen, logLevel,
     ]

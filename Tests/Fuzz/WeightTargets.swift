@@ -48,3 +48,18 @@ func fuzzManifest(_ bytes: [UInt8]) {
         check(count == blob.byteCount, "the parts of \(blob.name) have \(count) bytes")
     }
 }
+
+/// A `config.json`, read as generation_config.json too. What is accepted has sizes that can be computed with.
+func fuzzConfiguration(_ bytes: [UInt8]) {
+    write(bytes)
+    defer { _ = unsafe unlink(path) }
+    _ = try? GenerationDefaults(path: path)
+    guard let configuration = try? ModelConfiguration(path: path) else { return }
+    let shape = configuration.shape
+    check(shape.layers > 0 && shape.normsPerLayer > 0 && shape.keyValueColumns > 0, "no layers: \(configuration)")
+    let summary = CheckpointSummary(configuration, weightBytes: 1)
+    check(summary.parameters > 0 && summary.activeParameters > 0, "no parameters: \(summary)")
+    check(configuration.contextLength > 0, "a context of \(configuration.contextLength)")
+    let frequencies = configuration.rotary.inverseFrequencies(headDim: configuration.headDim)
+    check(frequencies.allSatisfy(\.isFinite), "\(configuration.rotary): \(frequencies)")
+}
