@@ -87,7 +87,7 @@ import Testing
         let compiled = try missing { "_orig_mod.\($0)" }
         #expect(compiled.contains("“_orig_mod.model.”"), "\(compiled)")
         for (ending, kind) in [
-            ("qweight", "GPTQ or AWQ"), ("weight_packed", "compressed-tensors"), ("weight.absmax", "bitsandbytes"),
+            ("SCB", "bitsandbytes"), ("W_q", "HQQ"), ("weight.absmax", "bitsandbytes"),
             ("base_layer.weight", "merge_and_unload"),
         ] {
             let message = try missing { $0.replacingOccurrences(of: "q_proj.weight", with: "q_proj.\(ending)") }

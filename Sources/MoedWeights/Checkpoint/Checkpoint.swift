@@ -7,6 +7,8 @@ package struct Checkpoint: Sendable {
     /// `config.json`; `tiedEmbeddings` also says what the tensors are.
     package private(set) var configuration: ModelConfiguration
     package let generationDefaults: GenerationDefaults
+    /// Nil when no file describes one.
+    package let quantization: QuantizationDescription?
     private let files: [WeightFile]
     private let places: [ExactString: Place]
     private let index: ShardIndex?
@@ -16,7 +18,7 @@ package struct Checkpoint: Sendable {
     package static let smallFiles = [
         "config.json", "tokenizer.json", "tokenizer_config.json", "chat_template.jinja",
         "generation_config.json",
-    ]
+    ] + QuantizationDescription.files.map(\.name)
     /// The largest real one, a tokenizer.json, has 11 MB.
     package static let smallFileBytesMax = 256 << 20
 
@@ -40,7 +42,9 @@ package struct Checkpoint: Sendable {
     package init(directory: String, configurationFile: String) throws(EngineError) {
         self.directory = directory
         configurationPath = "\(directory)/\(configurationFile)"
-        var configuration = try ModelConfiguration(path: configurationPath)
+        let fields = try ModelConfiguration.fields(at: configurationPath)
+        var configuration = try ModelConfiguration(fields)
+        quantization = try QuantizationDescription.find(fields, directory: directory)
         generationDefaults = try GenerationDefaults(path: "\(directory)/generation_config.json")
         index = try ShardIndex(directory: directory)
         files = try Self.files(index, directory)
@@ -138,27 +142,32 @@ package struct Checkpoint: Sendable {
     /// - Throws: `EngineError(.badCheckpoint)` when it is missing, of another shape or there twice,
     ///   `(.unsupportedModel)` when its elements are not bf16, f16 or f32.
     package func weight(_ name: String, shape: [Int]) throws(EngineError) -> TensorEntry {
-        guard let place = places[ExactString(name)] else { throw missing(name) }
-        let entry = place.entry
-        if let other = place.otherFile {
-            throw error(entry, "is in \(files[other].path), too: only one of them can be right")
-        }
+        guard let entry = try tensor(name) else { throw missing(name) }
         guard entry.shape == shape else {
             throw error(entry, "has shape \(entry.shape), but the configuration asks for \(shape)")
         }
         guard entry.type.isWeight else {
-            let quantised =
-                entry.type.byteCount == 1
-                ? ". Quantised checkpoints are not read; take the model's bf16 files, and `moed pack` makes them small"
-                : ""
             throw EngineError(
                 .unsupportedModel,
-                "\(files[place.file].path): tensor \(name) is \(entry.type.rawValue); "
-                    + "bf16, f16 and f32 are supported\(quantised)")
+                error(entry, "is \(entry.type.rawValue); bf16, f16 and f32 are supported here").message)
         }
-        use.note(name)
         return entry
     }
+
+    /// The tensor `name`, which counts as used; nil when there is none.
+    ///
+    /// - Throws: `EngineError(.badCheckpoint)` when two files have it.
+    func tensor(_ name: String) throws(EngineError) -> TensorEntry? {
+        guard let place = places[ExactString(name)] else { return nil }
+        if let other = place.otherFile {
+            throw error(place.entry, "is in \(files[other].path), too: only one of them can be right")
+        }
+        use.note(name)
+        return place.entry
+    }
+
+    /// Counts a tensor as used, if there is one.
+    func note(_ name: String) { use.note(name) }
 
     private func missing(_ name: String) -> EngineError {
         let hint = MissingTensor.hint(name, among: places.keys.map(\.text))

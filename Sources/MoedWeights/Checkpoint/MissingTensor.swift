@@ -10,8 +10,8 @@ enum MissingTensor {
         let beside = names.filter { $0.utf8.starts(with: "\(module).".utf8) }.sorted()
         for (ending, kind) in quantised {
             if let found = beside.first(where: { $0.has(suffix: ending) }) {
-                return ". There is \(found): the weights are quantised (\(kind)). Quantised checkpoints are not read; "
-                    + "take the model's bf16 files, and `moed pack` makes them small"
+                return ". There is \(found): the weights are quantised (\(kind)), which is not read. "
+                    + "Take the model's bf16, FP8, GPTQ or AWQ files; `moed pack` makes them small"
             }
         }
         if let found = beside.first(where: { $0.contains(".base_layer.") || $0.contains(".lora_") }) {
@@ -21,9 +21,8 @@ enum MissingTensor {
     }
 
     private static let quantised = [
-        (".qweight", "GPTQ or AWQ"), (".weight_packed", "compressed-tensors"), (".weight.absmax", "bitsandbytes"),
-        (".weight.quant_map", "bitsandbytes"), (".weight_quantized", "quantised"), (".SCB", "bitsandbytes"),
-        (".weight_scale_inv", "FP8"), (".weight_scale", "FP8 or int8"), (".scales", "quantised"),
+        (".weight.absmax", "bitsandbytes"), (".weight.quant_map", "bitsandbytes"), (".SCB", "bitsandbytes"),
+        (".W_q", "HQQ"), (".weight_quantized", "an unknown method"), (".scales", "an unknown method"),
     ]
 
     private static let adapter =

@@ -14,14 +14,19 @@ package protocol TensorNaming: Sendable {
     func vector(_ name: String, count: Int, in checkpoint: Checkpoint) throws(EngineError) -> any RowSource
 }
 
-/// The names of Hugging Face's safetensors files: one tensor a weight, `name.weight`, of bf16, f16 or f32. The experts
-/// of a layer may also lie in two tensors, as transformers writes them with `save_original_format=False`.
+/// The names of Hugging Face's safetensors files: one tensor a weight, `name.weight`, of bf16, f16 or f32, or several
+/// tensors of a quantised one. The experts of a layer may also lie in two tensors, as transformers writes them with
+/// `save_original_format=False`.
 package struct PlainNaming: TensorNaming {
     package init() {}
 
     package func matrix(
         _ name: String, _ shape: MatrixShape, in checkpoint: Checkpoint
     ) throws(EngineError) -> any RowSource {
+        let quantized = QuantizedMatrix(
+            tensors: ModuleTensors(module: name, checkpoint: checkpoint), shape: shape,
+            description: checkpoint.quantization)
+        if let rows = try quantized.rows() { return rows }
         var tensor = "\(name).weight"
         if !checkpoint.has(tensor) {
             if let fused = try FusedExpert(name, shape, checkpoint) { return try Self.rows(fused, shape) }
@@ -51,18 +56,6 @@ package struct PlainNaming: TensorNaming {
         default: throw tensor.error("is \(tensor.entry.type.rawValue), which holds no weights")
         }
     }
-}
-
-/// A tensor in the files of a checkpoint.
-private struct CheckpointTensor: TensorBytes {
-    let checkpoint: Checkpoint
-    let entry: TensorEntry
-
-    func read(_ range: Range<Int>, into target: inout [UInt8]) throws(EngineError) {
-        try checkpoint.read(entry, bytes: range, into: &target)
-    }
-
-    func error(_ reason: String) -> EngineError { checkpoint.error(entry, reason) }
 }
 
 extension Checkpoint {

@@ -7,13 +7,16 @@ extension ModelConfiguration {
     ///
     /// - Throws: `EngineError(.badCheckpoint)` for missing, malformed or contradicting fields and
     ///   `EngineError(.unsupportedModel)` for what this engine cannot run; both name the field.
-    package init(path: String) throws(EngineError) {
+    package init(path: String) throws(EngineError) { try self.init(Self.fields(at: path)) }
+
+    /// The members of a `config.json`.
+    static func fields(at path: String) throws(EngineError) -> ConfigurationFields {
         guard let object = try WeightFile.object(at: path, limit: Self.byteCountMax) else {
             let directory = path.split(separator: "/", omittingEmptySubsequences: false).dropLast()
             let hint = DirectoryContents.hint(directory.joined(separator: "/"), missing: "config.json")
             throw EngineError(.badCheckpoint, "\(path) is missing\(hint)")
         }
-        try self.init(ConfigurationFields(path: path, object: object))
+        return ConfigurationFields(path: path, object: object)
     }
 
     init(_ fields: ConfigurationFields) throws(EngineError) {
@@ -111,13 +114,6 @@ extension ModelConfiguration {
 
     /// Features that would change the result and that this engine does not have.
     private static func refuseUnsupported(_ fields: ConfigurationFields) throws(EngineError) {
-        for field in ["quantization_config", "compression_config", "quantization"] where fields[field] != nil {
-            let method = fields[field]?["quant_method"]?.string ?? "unnamed"
-            throw fields.unsupported(
-                field,
-                "(method \(method.prefix(40))): quantised checkpoints are not read. Take the model's bf16 files; "
-                    + "`moed pack` makes them small")
-        }
         if fields["dual_chunk_attention_config"] != nil {
             throw fields.unsupported(
                 "dual_chunk_attention_config",

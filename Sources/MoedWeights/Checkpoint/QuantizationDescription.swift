@@ -1,0 +1,205 @@
+import MoedCore
+
+/// The part of a checkpoint's quantisation that its tensors do not show.
+///
+/// Stands in `config.json` (`quantization_config`, in old files `compression_config`) or in a file beside it.
+package struct QuantizationDescription: Sendable, Equatable {
+    /// `quant_method`, e.g. `gptq`.
+    package private(set) var method: String
+    /// How GPTQ's zero points are stored; nil for other methods.
+    private(set) var zeros: GPTQRows.Zeros?
+    /// Group sizes that occur, the usual one first.
+    private(set) var groupSizes: [Int] = []
+    /// Bits that occur, the usual ones first.
+    private(set) var bits: [Int] = []
+    private(set) var block: ScaleGrid.Block?
+
+    /// Files beside `config.json` that may hold the description, with the method of those that name none.
+    package static let files = [
+        (name: "quantize_config.json", method: "gptq"), (name: "quant_config.json", method: "awq"),
+        (name: "hf_quant_config.json", method: "modelopt"),
+    ]
+    private static let sizeMax = 1 << 20
+
+    /// Finds the description; nil when there is none.
+    ///
+    /// - Parameter configuration: `config.json`.
+    /// - Throws: `EngineError(.badCheckpoint)` for a malformed one, `(.unsupportedModel)` naming what is not read.
+    static func find(
+        _ configuration: ConfigurationFields, directory: String
+    ) throws(EngineError) -> QuantizationDescription? {
+        guard configuration["quantization"] == nil else {
+            throw unread(configuration, "quantization", "is set, as MLX does")
+        }
+        for field in ["quantization_config", "compression_config"] {
+            guard let fields = try configuration.optionalFields(field) else { continue }
+            let fallback = field == "compression_config" ? "compressed-tensors" : nil
+            return try QuantizationDescription(fields, method: fallback)
+        }
+        for (name, method) in files {
+            let path = "\(directory)/\(name)"
+            guard let object = try WeightFile.object(at: path, limit: sizeMax) else { continue }
+            let fields = ConfigurationFields(path: path, object: object)
+            return try QuantizationDescription(fields.optionalFields("quantization") ?? fields, method: method)
+        }
+        return nil
+    }
+
+    /// - Parameter fallback: the method of a description without `quant_method`.
+    init(_ fields: ConfigurationFields, method fallback: String?) throws(EngineError) {
+        guard let method = try fields.optionalString("quant_method") ?? fallback else {
+            throw fields.error("quant_method", "is missing")
+        }
+        self.method = method
+        switch method {
+        case "fp8": try readFP8(fields)
+        case "gptq": try readGPTQ(fields)
+        case "awq": try readAWQ(fields)
+        case "auto-round", "auto_round", "intel/auto-round": try readAutoRound(fields)
+        case "compressed-tensors": try readCompressedTensors(fields)
+        case "modelopt": try readModelOpt(fields)
+        default: throw Self.unread(fields, "quant_method", "is \(method.prefix(40))")
+        }
+    }
+
+    fileprivate static func unread(
+        _ fields: ConfigurationFields, _ field: String, _ what: String
+    ) -> EngineError {
+        fields.unsupported(
+            field,
+            "\(what), which is not read. Take the model's bf16, FP8, GPTQ, AWQ or compressed-tensors files; "
+                + "`moed pack` makes them small")
+    }
+
+    fileprivate mutating func note(bits: Int?, group: Int?) {
+        if let bits, !self.bits.contains(bits) { self.bits.append(bits) }
+        if let group, !groupSizes.contains(group) { groupSizes.append(group) }
+    }
+
+    /// Reads `bits` and `group_size` of the whole model and of each module that a member names.
+    fileprivate mutating func readSizes(
+        _ fields: ConfigurationFields, overrides: String?, bits: String = "bits", group: String = "group_size"
+    ) throws(EngineError) {
+        note(
+            bits: try fields.optionalInteger(bits, in: 1...32),
+            group: try fields.optionalInteger(group, in: -1...(1 << 20)))
+        guard let overrides, let modules = try fields.optionalFields(overrides) else { return }
+        for member in modules.object.members {
+            // A list in place of an object, or nothing, is AutoRound's and GPTQModel's for: as the whole model.
+            guard let module = member.value.object else { continue }
+            let inner = ConfigurationFields(path: "\(modules.path): \(member.key.prefix(100))", object: module)
+            note(
+                bits: try inner.optionalInteger(bits, in: 1...32),
+                group: try inner.optionalInteger(group, in: -1...(1 << 20)))
+        }
+    }
+}
+
+// MARK: The methods
+
+extension QuantizationDescription {
+    private mutating func readFP8(_ fields: ConfigurationFields) throws(EngineError) {
+        if let format = try fields.optionalString("fmt"), !["e4m3", "float8_e4m3fn", "e4m3fn"].contains(format) {
+            throw Self.unread(fields, "fmt", "is \(format.prefix(40))")
+        }
+        block = try Self.block(fields, "weight_block_size")
+    }
+
+    private static func block(
+        _ fields: ConfigurationFields, _ field: String
+    ) throws(EngineError) -> ScaleGrid.Block? {
+        guard let value = fields[field] else { return nil }
+        let sizes = value.array?.compactMap(\.integer) ?? []
+        guard sizes.count == 2, sizes.allSatisfy({ (1...(1 << 20)).contains($0) }) else {
+            throw fields.error(field, "must be a list of two sizes")
+        }
+        return ScaleGrid.Block(rows: sizes[0], columns: sizes[1])
+    }
+
+    private mutating func readGPTQ(_ fields: ConfigurationFields) throws(EngineError) {
+        if try fields.optionalBool("is_marlin_format") == true {
+            throw Self.unread(fields, "is_marlin_format", "is true: the codes are in Marlin's order")
+        }
+        let field = fields["checkpoint_format"] != nil ? "checkpoint_format" : "format"
+        let format = try fields.optionalString(field) ?? "gptq"
+        switch format {
+        case "gptq": zeros = .decremented
+        case "gptq_v2": zeros = .plain
+        default: throw Self.unread(fields, field, "is \(format.prefix(40))")
+        }
+        try readSizes(fields, overrides: "dynamic")
+    }
+
+    private mutating func readAWQ(_ fields: ConfigurationFields) throws(EngineError) {
+        if let version = try fields.optionalString("version"), version.lowercased() != "gemm" {
+            throw Self.unread(fields, "version", "is \(version.prefix(40)), another layout than gemm")
+        }
+        if fields["bits"] == nil {
+            try readSizes(fields, overrides: nil, bits: "w_bit", group: "q_group_size")
+        } else {
+            try readSizes(fields, overrides: nil)
+        }
+        guard bits.allSatisfy({ $0 == 4 }) else { throw Self.unread(fields, "bits", "is \(bits[0])") }
+    }
+
+    private mutating func readAutoRound(_ fields: ConfigurationFields) throws(EngineError) {
+        let field = fields["packing_format"] != nil ? "packing_format" : "backend"
+        let format = try fields.optionalString(field) ?? "auto_round"
+        switch format {
+        case "auto_round:auto_gptq", "auto_gptq": zeros = .decremented
+        case "auto_round", "auto_round:gptqmodel", "gptqmodel": zeros = .plain
+        case "auto_round:auto_awq", "auto_awq", "auto_round:llm_compressor", "llm_compressor", "auto_round:fp8_static",
+            "fp8_static", "auto_round:fp8":
+            zeros = nil
+        default: throw Self.unread(fields, field, "is \(format.prefix(60))")
+        }
+        try readSizes(fields, overrides: "extra_config")
+    }
+
+    private static let compressedFormats = [
+        "pack-quantized", "int-quantized", "float-quantized", "naive-quantized", "nvfp4-pack-quantized",
+        "mxfp4-pack-quantized", "mixed-precision", "dense",
+    ]
+
+    private mutating func readCompressedTensors(_ fields: ConfigurationFields) throws(EngineError) {
+        if let status = try fields.optionalString("quantization_status"), status != "compressed" {
+            throw Self.unread(fields, "quantization_status", "is \(status.prefix(40)), not compressed")
+        }
+        try Self.check(fields)
+        if let sparsity = try fields.optionalFields("sparsity_config"),
+            let format = try sparsity.optionalString("format"), format != "dense"
+        {
+            throw Self.unread(sparsity, "format", "is \(format.prefix(40))")
+        }
+        if let transform = fields["transform_config"], transform.object.map({ !$0.isEmpty }) ?? true {
+            throw Self.unread(fields, "transform_config", "rotates activations while the model runs")
+        }
+        guard let groups = try fields.optionalFields("config_groups") else { return }
+        for member in groups.object.members {
+            guard let object = member.value.object else {
+                throw groups.error("\(member.key.prefix(100))", "must be an object, not \(member.value.kind)")
+            }
+            let group = ConfigurationFields(path: "\(groups.path): \(member.key.prefix(100))", object: object)
+            try Self.check(group)
+            guard let weights = try group.optionalFields("weights") else { continue }
+            note(
+                bits: try weights.optionalInteger("num_bits", in: 1...32),
+                group: try weights.optionalInteger("group_size", in: -1...(1 << 20)))
+            block = try Self.block(weights, "block_structure") ?? block
+        }
+    }
+
+    private static func check(_ fields: ConfigurationFields) throws(EngineError) {
+        guard let format = try fields.optionalString("format") else { return }
+        guard compressedFormats.contains(format) else {
+            throw unread(fields, "format", "is \(format.prefix(40))")
+        }
+    }
+
+    private mutating func readModelOpt(_ fields: ConfigurationFields) throws(EngineError) {
+        let algorithm = try fields.optionalString("quant_algo") ?? "unnamed"
+        guard ["FP8", "NVFP4", "FP8_PB_WO", "FP8_PER_CHANNEL_PER_TOKEN"].contains(algorithm) else {
+            throw Self.unread(fields, "quant_algo", "is \(algorithm.prefix(40))")
+        }
+    }
+}
