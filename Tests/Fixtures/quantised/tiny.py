@@ -1,0 +1,143 @@
+"""Tiny Qwen3 and Qwen3-MoE models with random weights, written plainly or with some modules quantised."""
+
+import json
+import os
+from dataclasses import dataclass, field
+
+import torch
+from safetensors.torch import save_file
+
+PLAIN = {"bf16": torch.bfloat16, "f16": torch.float16, "f32": torch.float32}
+
+
+@dataclass
+class Sizes:
+    hidden: int
+    heads: int
+    key_value_heads: int
+    head_dim: int
+    width: int
+    expert_width: int = 0
+    experts: int = 3
+    vocabulary: int = 131
+    layers: int = 2
+    dense_layers: list = field(default_factory=lambda: [1])
+    tied: bool = False
+
+    @property
+    def sparse(self) -> bool:
+        return self.expert_width > 0
+
+    def config(self) -> dict:
+        config = {
+            "architectures": ["Qwen3MoeForCausalLM" if self.sparse else "Qwen3ForCausalLM"],
+            "model_type": "qwen3_moe" if self.sparse else "qwen3",
+            "vocab_size": self.vocabulary,
+            "hidden_size": self.hidden,
+            "intermediate_size": self.width,
+            "num_hidden_layers": self.layers,
+            "num_attention_heads": self.heads,
+            "num_key_value_heads": self.key_value_heads,
+            "head_dim": self.head_dim,
+            "hidden_act": "silu",
+            "max_position_embeddings": 128,
+            "rms_norm_eps": 1e-6,
+            "rope_theta": 10000.0,
+            "tie_word_embeddings": self.tied,
+        }
+        if self.sparse:
+            config |= {
+                "num_experts": self.experts,
+                "num_experts_per_tok": 2,
+                "moe_intermediate_size": self.expert_width,
+                "norm_topk_prob": True,
+                "decoder_sparse_step": 1,
+                "mlp_only_layers": self.dense_layers,
+            }
+        return config
+
+    def is_sparse(self, layer: int) -> bool:
+        return self.sparse and layer not in self.dense_layers
+
+    def matrices(self) -> dict:
+        """Shapes of all matrices but the embedding, by module."""
+        q, k = self.heads * self.head_dim, self.key_value_heads * self.head_dim
+        all = {}
+        for layer in range(self.layers):
+            p = f"model.layers.{layer}."
+            for name, shape in (("q", (q, self.hidden)), ("k", (k, self.hidden)), ("v", (k, self.hidden))):
+                all[f"{p}self_attn.{name}_proj"] = shape
+            all[p + "self_attn.o_proj"] = (self.hidden, q)
+            networks = [("mlp.", self.width)]
+            if self.is_sparse(layer):
+                all[p + "mlp.gate"] = (self.experts, self.hidden)
+                networks = [(f"mlp.experts.{expert}.", self.expert_width) for expert in range(self.experts)]
+            for name, width in networks:
+                all[f"{p}{name}gate_proj"] = (width, self.hidden)
+                all[f"{p}{name}up_proj"] = (width, self.hidden)
+                all[f"{p}{name}down_proj"] = (self.hidden, width)
+        if not self.tied:
+            all["lm_head"] = (self.vocabulary, self.hidden)
+        return all
+
+    def norms(self) -> dict:
+        all = {"model.norm": self.hidden}
+        for layer in range(self.layers):
+            p = f"model.layers.{layer}."
+            all |= {p + "input_layernorm": self.hidden, p + "post_attention_layernorm": self.hidden}
+            all |= {p + "self_attn.q_norm": self.head_dim, p + "self_attn.k_norm": self.head_dim}
+        return all
+
+
+def draw(sizes: Sizes, generator: torch.Generator) -> dict:
+    """Random weights in f32, by module."""
+    spread = 0.15 if sizes.tied else 1.0
+    weights = {"model.embed_tokens": spread * torch.randn(sizes.vocabulary, sizes.hidden, generator=generator)}
+    for name, shape in sizes.matrices().items():
+        weights[name] = torch.randn(*shape, generator=generator) * 0.15
+    for name, count in sizes.norms().items():
+        weights[name] = 1 + 0.2 * torch.randn(count, generator=generator)
+    return weights
+
+
+def write(folder: str, config: dict, tensors: dict, shards: int = 1, files: dict | None = None) -> None:
+    os.makedirs(folder)
+    for name, content in ({"config.json": config} | (files or {})).items():
+        with open(f"{folder}/{name}", "w") as file:
+            json.dump(content, file)
+    tensors = {name: tensor.contiguous() for name, tensor in tensors.items()}
+    if shards == 1:
+        save_file(tensors, f"{folder}/model.safetensors", metadata={"format": "pt"})
+        return
+    index = {}
+    names = sorted(tensors)
+    for number in range(shards):
+        file = f"model-{number + 1:05}-of-{shards:05}.safetensors"
+        part = names[number::shards]
+        save_file({name: tensors[name] for name in part}, f"{folder}/{file}", metadata={"format": "pt"})
+        index |= {name: file for name in part}
+    with open(f"{folder}/model.safetensors.index.json", "w") as file:
+        json.dump({"metadata": {}, "weight_map": index}, file)
+
+
+def write_pair(
+    folder: str, sizes: Sizes, weights: dict, quantise, description: dict, plain: str, shards: int, files: dict
+) -> None:
+    """Writes FOLDER, with what `quantise(module, weight)` makes of the matrices, and FOLDER.reference in f32.
+
+    `quantise` returns the module's tensors and the library's dequantised matrix, or None to leave it plain.
+    """
+    quantised, reference = {}, {}
+    for module, weight in weights.items():
+        made = quantise(module, weight) if weight.dim() == 2 else None
+        if made is None:
+            stored = weight.to(PLAIN[plain])
+            quantised[f"{module}.weight"] = stored
+            reference[f"{module}.weight"] = stored.float()
+            continue
+        tensors, matrix = made
+        assert matrix.dtype == torch.float32 and matrix.shape == weight.shape, (module, matrix.shape)
+        quantised |= {f"{module}.{ending}": tensor for ending, tensor in tensors.items()}
+        reference[f"{module}.weight"] = matrix
+    write(folder, sizes.config() | description, quantised, shards, files)
+    write(folder + ".reference", sizes.config(), reference)
