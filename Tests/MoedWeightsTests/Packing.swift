@@ -40,7 +40,7 @@ enum Packing {
         }
         let all = try read(0..<outputs)
         for range in [outputs / 3..<outputs / 3 + 1, outputs / 4..<outputs * 3 / 4] {
-            guard try read(range) == Array(all[range]) else { return [] }
+            guard try read(range).map({ $0.map(\.bitPattern) }) == all[range].map({ $0.map(\.bitPattern) }) else { return [] }
         }
         return all
     }

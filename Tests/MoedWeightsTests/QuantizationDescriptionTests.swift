@@ -55,7 +55,7 @@ import Testing
             ], "sparsity_config": [:], "transform_config": [:], "kv_cache_scheme": .null,
         ])
         #expect(compressed?.bits == [4, 8] && compressed?.groupSizes == [32])
-        #expect(compressed?.block == ScaleGrid.Block(rows: 64, columns: 128))
+        #expect(compressed?.sharings == [.group(32), .block(rows: 64, columns: 128)])
     }
 
     @Test(arguments: [

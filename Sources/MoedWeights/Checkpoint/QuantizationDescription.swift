@@ -8,11 +8,8 @@ package struct QuantizationDescription: Sendable, Equatable {
     package private(set) var method: String
     /// How GPTQ's zero points are stored; nil for other methods.
     private(set) var zeros: GPTQRows.Zeros?
-    /// Group sizes that occur, the usual one first.
-    private(set) var groupSizes: [Int] = []
-    /// Bits that occur, the usual ones first.
-    private(set) var bits: [Int] = []
-    private(set) var block: ScaleGrid.Block?
+    /// Of the whole model, then of the modules that it names; empty when it names none.
+    private(set) var schemes: [QuantScheme] = []
 
     /// Files beside `config.json` that may hold the description, with the method of those that name none.
     package static let files = [
@@ -71,27 +68,61 @@ package struct QuantizationDescription: Sendable, Equatable {
                 + "`moed pack` makes them small")
     }
 
-    fileprivate mutating func note(bits: Int?, group: Int?) {
-        if let bits, !self.bits.contains(bits) { self.bits.append(bits) }
-        if let group, !groupSizes.contains(group) { groupSizes.append(group) }
+    /// Bits that occur, the usual ones first.
+    var bits: [Int] { schemes.compactMap(\.bits).withoutRepeats }
+
+    /// Group sizes that occur, the usual one first; empty when one is left open.
+    var groupSizes: [Int] {
+        let isOpen = schemes.contains { $0.sharing == nil }
+        return isOpen ? [] : schemes.compactMap(\.groupSize).withoutRepeats
     }
 
-    /// Reads `bits` and `group_size` of the whole model and of each module that a member names.
-    fileprivate mutating func readSizes(
-        _ fields: ConfigurationFields, overrides: String?, bits: String = "bits", group: String = "group_size"
+    /// All ways of sharing scales that occur; empty when one is left open.
+    var sharings: [QuantScheme.Sharing] {
+        let known = schemes.compactMap(\.sharing)
+        return known.count == schemes.count ? known : []
+    }
+
+    /// Members that describe a scheme.
+    fileprivate struct SchemeKeys {
+        var bits = "bits"
+        var group = "group_size"
+        var index: String?
+    }
+
+    /// Reads the scheme of the whole model, and that of each module that the member `overrides` names.
+    fileprivate mutating func readSchemes(
+        _ fields: ConfigurationFields, overrides: String?, _ keys: SchemeKeys
     ) throws(EngineError) {
-        note(
-            bits: try fields.optionalInteger(bits, in: 1...32),
-            group: try fields.optionalInteger(group, in: -1...(1 << 20)))
+        let usual = try Self.scheme(fields, keys, QuantScheme(bits: nil, groupSize: nil))
+        schemes = [usual]
         guard let overrides, let modules = try fields.optionalFields(overrides) else { return }
         for member in modules.object.members {
-            // A list in place of an object, or nothing, is AutoRound's and GPTQModel's for: as the whole model.
-            guard let module = member.value.object else { continue }
+            // A list or nothing in place of an object says nothing about sizes.
+            guard let module = member.value.object, !member.key.utf8.starts(with: "-:".utf8) else { continue }
             let inner = ConfigurationFields(path: "\(modules.path): \(member.key.prefix(100))", object: module)
-            note(
-                bits: try inner.optionalInteger(bits, in: 1...32),
-                group: try inner.optionalInteger(group, in: -1...(1 << 20)))
+            let scheme = try Self.scheme(inner, keys, usual)
+            // 16 bits and more are plain weights.
+            if (scheme.bits ?? 0) < 16, !schemes.contains(scheme) { schemes.append(scheme) }
         }
+    }
+
+    private static func scheme(
+        _ fields: ConfigurationFields, _ keys: SchemeKeys, _ usual: QuantScheme
+    ) throws(EngineError) -> QuantScheme {
+        var scheme = usual
+        if let bits = try fields.optionalInteger(keys.bits, in: 1...32) { scheme.bits = bits }
+        if let size = try fields.optionalInteger(keys.group, in: -1...(1 << 20)) {
+            scheme.sharing = size > 0 ? .group(size) : .row
+        }
+        if let index = keys.index, let flag = try fields.optionalBool(index) { scheme.isIndexed = flag }
+        return scheme
+    }
+}
+
+extension Array where Element: Equatable {
+    fileprivate var withoutRepeats: [Element] {
+        reduce(into: []) { if !$0.contains($1) { $0.append($1) } }
     }
 }
 
@@ -102,18 +133,20 @@ extension QuantizationDescription {
         if let format = try fields.optionalString("fmt"), !["e4m3", "float8_e4m3fn", "e4m3fn"].contains(format) {
             throw Self.unread(fields, "fmt", "is \(format.prefix(40))")
         }
-        block = try Self.block(fields, "weight_block_size")
+        if let block = try Self.block(fields, "weight_block_size") {
+            schemes = [QuantScheme(bits: 8, sharing: block)]
+        }
     }
 
     private static func block(
         _ fields: ConfigurationFields, _ field: String
-    ) throws(EngineError) -> ScaleGrid.Block? {
+    ) throws(EngineError) -> QuantScheme.Sharing? {
         guard let value = fields[field] else { return nil }
         let sizes = value.array?.compactMap(\.integer) ?? []
         guard sizes.count == 2, sizes.allSatisfy({ (1...(1 << 20)).contains($0) }) else {
             throw fields.error(field, "must be a list of two sizes")
         }
-        return ScaleGrid.Block(rows: sizes[0], columns: sizes[1])
+        return .block(rows: sizes[0], columns: sizes[1])
     }
 
     private mutating func readGPTQ(_ fields: ConfigurationFields) throws(EngineError) {
@@ -127,19 +160,18 @@ extension QuantizationDescription {
         case "gptq_v2": zeros = .plain
         default: throw Self.unread(fields, field, "is \(format.prefix(40))")
         }
-        try readSizes(fields, overrides: "dynamic")
+        try readSchemes(fields, overrides: "dynamic", SchemeKeys(index: "desc_act"))
     }
 
     private mutating func readAWQ(_ fields: ConfigurationFields) throws(EngineError) {
-        if let version = try fields.optionalString("version"), version.lowercased() != "gemm" {
-            throw Self.unread(fields, "version", "is \(version.prefix(40)), another layout than gemm")
+        for field in ["version", "checkpoint_format", "format"] {
+            guard let version = try fields.optionalString(field), version.lowercased() != "gemm" else { continue }
+            throw Self.unread(fields, field, "is \(version.prefix(40)), another layout than gemm")
         }
-        if fields["bits"] == nil {
-            try readSizes(fields, overrides: nil, bits: "w_bit", group: "q_group_size")
-        } else {
-            try readSizes(fields, overrides: nil)
-        }
-        guard bits.allSatisfy({ $0 == 4 }) else { throw Self.unread(fields, "bits", "is \(bits[0])") }
+        let isOld = fields["bits"] == nil
+        let keys = isOld ? SchemeKeys(bits: "w_bit", group: "q_group_size") : SchemeKeys()
+        try readSchemes(fields, overrides: nil, keys)
+        guard bits.allSatisfy({ $0 == 4 }) else { throw Self.unread(fields, keys.bits, "is \(bits[0])") }
     }
 
     private mutating func readAutoRound(_ fields: ConfigurationFields) throws(EngineError) {
@@ -153,12 +185,12 @@ extension QuantizationDescription {
             zeros = nil
         default: throw Self.unread(fields, field, "is \(format.prefix(60))")
         }
-        try readSizes(fields, overrides: "extra_config")
+        try readSchemes(fields, overrides: "extra_config", SchemeKeys())
     }
 
     private static let compressedFormats = [
         "pack-quantized", "int-quantized", "float-quantized", "naive-quantized", "nvfp4-pack-quantized",
-        "mxfp4-pack-quantized", "mixed-precision", "dense",
+        "mxfp4-pack-quantized", "mxfp8-quantized", "mixed-precision", "dense",
     ]
 
     private mutating func readCompressedTensors(_ fields: ConfigurationFields) throws(EngineError) {
@@ -182,11 +214,25 @@ extension QuantizationDescription {
             let group = ConfigurationFields(path: "\(groups.path): \(member.key.prefix(100))", object: object)
             try Self.check(group)
             guard let weights = try group.optionalFields("weights") else { continue }
-            note(
-                bits: try weights.optionalInteger("num_bits", in: 1...32),
-                group: try weights.optionalInteger("group_size", in: -1...(1 << 20)))
-            block = try Self.block(weights, "block_structure") ?? block
+            schemes.append(try Self.scheme(compressed: weights))
         }
+    }
+
+    private static func scheme(compressed weights: ConfigurationFields) throws(EngineError) -> QuantScheme {
+        let size = try weights.optionalInteger("group_size", in: -1...(1 << 20))
+        let strategy = try weights.optionalString("strategy")
+        var scheme = QuantScheme(bits: try weights.optionalInteger("num_bits", in: 1...32) ?? 8, groupSize: size)
+        switch strategy {
+        case "block": scheme.sharing = try block(weights, "block_structure")
+        case "channel": scheme.sharing = .row
+        case "tensor": scheme.sharing = .matrix
+        case "group", "tensor_group": break
+        case nil: if size == nil { scheme.sharing = try block(weights, "block_structure") ?? .matrix }
+        case let other?: throw unread(weights, "strategy", "is \(other.prefix(40))")
+        }
+        scheme.isSymmetric = try weights.optionalBool("symmetric") ?? true
+        if let order = weights["actorder"] { scheme.isIndexed = order == "group" || order == "dynamic" || order == true }
+        return scheme
     }
 
     private static func check(_ fields: ConfigurationFields) throws(EngineError) {

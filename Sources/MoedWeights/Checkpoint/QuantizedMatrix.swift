@@ -20,6 +20,11 @@ struct QuantizedMatrix {
     ///   `(.unsupportedModel)` for an encoding that is not read.
     func rows() throws(EngineError) -> (any RowSource)? {
         let weight = try tensors.tensor("weight")
+        if let weight, let other = Self.packedEndings.first(where: tensors.has) {
+            throw weight.error(
+                "and \(tensors.module).\(other) are both there: only one of them can be right. Take the files of one "
+                    + "packer")
+        }
         if let weight, weight.entry.type.isWeight { return nil }
         var found = try packed()
         if found == nil, let weight { found = try scaled(weight) }
@@ -31,6 +36,9 @@ struct QuantizedMatrix {
         return source
     }
 
+    private static let packedEndings = ["qweight", "weight_packed"]
+
+    private var schemes: [QuantScheme] { description?.schemes ?? [] }
     private var groupSizes: [Int] { description?.groupSizes ?? [] }
 
     /// Codes that share words or bytes.
@@ -42,11 +50,25 @@ struct QuantizedMatrix {
             let matrixScale = try tensors.tensor("weight_global_scale")
             return try FP4Rows(packed, scales: scales, matrixScale: matrixScale.map { ($0, .divides) }, shape)
         }
-        return try PackedIntRows(
+        let rows = try PackedIntRows(
             PackedIntRows.Tensors(
                 packed: packed, scales: scales, zeros: try tensors.tensor("weight_zero_point"),
                 groupIndex: try tensors.tensor("weight_g_idx"), shape: try tensors.tensor("weight_shape")),
             shape, bits: description?.bits ?? [], groupSizes: groupSizes)
+        let possible = schemes.filter { $0.fits(bits: rows.bits, groups: rows.groups.count, columns: shape.inputs) }
+        if possible.allSatisfy({ $0.isSymmetric == false }), !possible.isEmpty {
+            _ = try tensors.required("weight_zero_point", beside: packed)
+        }
+        try requireIndex("weight_g_idx", possible, rows.groups, beside: packed)
+        return rows
+    }
+
+    /// Throws when all possible schemes have columns that name their groups, and no tensor says which ones.
+    private func requireIndex(
+        _ ending: String, _ possible: [QuantScheme], _ groups: QuantGroups, beside codes: any TensorBytes
+    ) throws(EngineError) {
+        guard !possible.isEmpty, possible.allSatisfy(\.isIndexed), groups.count > 1 else { return }
+        _ = try tensors.required(ending, beside: codes)
     }
 
     /// GPTQ or AWQ, told apart by the shape of their codes.
@@ -61,10 +83,13 @@ struct QuantizedMatrix {
                 "is packed as GPTQ does, but the configuration does not say how its zero points are stored: "
                     + "quantization_config with quant_method and checkpoint_format is missing")
         }
-        return try GPTQRows(
+        let rows = try GPTQRows(
             GPTQRows.Tensors(
                 codes: codes, zeros: zeros, scales: scales, groupIndex: try tensors.tensor("g_idx")),
             shape, zeros: stored, groupSizes: groupSizes)
+        let possible = schemes.filter { $0.fits(bits: rows.bits, groups: rows.groups.count, columns: shape.inputs) }
+        try requireIndex("g_idx", possible, rows.groups, beside: codes)
+        return rows
     }
 
     /// A byte a weight, or modelopt's FP4.
@@ -80,12 +105,21 @@ struct QuantizedMatrix {
                     "is \(weight.entry.type.rawValue): bf16, f16, f32, and F8_E4M3 or I8 with scales are read. "
                         + "Take the model's bf16 files").message)
         }
-        let scales: any TensorBytes =
-            if let inverse = try tensors.tensor("weight_scale_inv") { inverse } else {
-                try tensors.required("weight_scale", beside: weight)
-            }
+        let inverse = try tensors.tensor("weight_scale_inv")
+        let scale = try tensors.tensor("weight_scale")
+        guard let scales = inverse ?? scale else {
+            throw weight.error(
+                "needs \(tensors.module).weight_scale_inv or weight_scale, and both are missing: the download may be "
+                    + "incomplete")
+        }
+        if inverse != nil, let scale { throw scale.error("and weight_scale_inv are both there: only one can be right") }
+        let zeros = try tensors.tensor("weight_zero_point")
+        let isWhole = weight.entry.type == .i8
+        if isWhole, zeros == nil, !schemes.isEmpty, schemes.allSatisfy({ $0.isSymmetric == false }) {
+            _ = try tensors.required("weight_zero_point", beside: weight)
+        }
         return try ScaledByteRows(
-            weight, scales: scales, zeros: try tensors.tensor("weight_zero_point"), shape, block: description?.block)
+            weight, scales: scales, zeros: zeros, shape, sharings: description?.sharings ?? [])
     }
 
     /// Some packers write a bias of zeros. Another one would change the result.

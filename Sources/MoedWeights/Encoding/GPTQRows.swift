@@ -16,12 +16,12 @@ package struct GPTQRows: DecodedRows {
 
     package let shape: MatrixShape
     let codes: any TensorBytes
-    private let bits: Int
+    let bits: Int
     private let words: WordTensor
     private let scales: FactorTensor
     private let zeros: WordTensor
     private let storedZeros: Zeros
-    private let groups: QuantGroups
+    let groups: QuantGroups
 
     struct Tensors {
         var codes: any TensorBytes

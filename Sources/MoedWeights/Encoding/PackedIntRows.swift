@@ -8,11 +8,11 @@ package import MoedCore
 package struct PackedIntRows: DecodedRows {
     package let shape: MatrixShape
     let codes: any TensorBytes
-    private let bits: Int
+    let bits: Int
     private let words: WordTensor
     private let scales: FactorTensor
     private let zeros: WordTensor?
-    private let groups: QuantGroups
+    let groups: QuantGroups
     private let declaredShape: (any TensorBytes)?
 
     struct Tensors {

@@ -8,25 +8,25 @@ struct QuantGroups: Sendable {
     private let index: WordTensor?
 
     /// - Parameters:
-    ///   - sizes: group sizes that the checkpoint's description names. The first that gives `count` groups holds.
+    ///   - sizes: group sizes that the checkpoint's description names, −1 and 0 for all columns. One of them must give
+    ///     `count` groups; equal groups are assumed when there are none.
     ///   - index: the group of each column, if the checkpoint has it.
-    /// - Throws: `EngineError(.badCheckpoint)` when `count` groups do not divide the columns.
+    /// - Throws: `EngineError(.badCheckpoint)` when no size fits, or several.
     init(
         _ count: Int, columns: Int, sizes: [Int], index: (any TensorBytes)?, scales: any TensorBytes
     ) throws(EngineError) {
         self.count = count
         self.index = if let index { try WordTensor(index, rows: 1, columns: columns) } else { nil }
-        let fitting = sizes.first { $0 > 0 && (columns + $0 - 1) / $0 == count }
-        if count == 1 {
-            size = columns
-        } else if let fitting {
-            size = fitting
-        } else if count > 0, columns % count == 0 {
+        let fitting = Set(sizes.map { $0 > 0 ? min($0, columns) : columns }.filter { (columns - 1) / $0 + 1 == count })
+        if let first = fitting.first, fitting.count == 1 {
+            size = first
+        } else if sizes.isEmpty, count > 0, columns % count == 0 {
             size = columns / count
         } else {
+            let named = sizes.prefix(8).map { $0 > 0 ? "\($0)" : "all" }.joined(separator: ", ")
             throw scales.error(
-                "has shape \(scales.entry.shape): \(count) groups do not divide \(columns) columns, "
-                    + "and no group size of the configuration fits")
+                "has shape \(scales.entry.shape): \(columns) columns have no \(count) groups of one size"
+                    + (sizes.isEmpty ? "" : " that the configuration names (\(named))"))
         }
     }
 

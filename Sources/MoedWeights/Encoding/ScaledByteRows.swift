@@ -14,11 +14,11 @@ package struct ScaledByteRows: DecodedRows {
 
     /// - Parameters:
     ///   - zeros: codes of the value zero, of the scales' shape; nil when code zero is.
-    ///   - block: rows and columns of a block that the description names.
+    ///   - sharings: as in `ScaleGrid`.
     /// - Throws: `EngineError(.badCheckpoint)` naming the tensor of another type or shape.
     init(
         _ codes: any TensorBytes, scales: any TensorBytes, zeros: (any TensorBytes)? = nil,
-        _ shape: MatrixShape, block: ScaleGrid.Block? = nil
+        _ shape: MatrixShape, sharings: [QuantScheme.Sharing] = []
     ) throws(EngineError) {
         let entry = codes.entry
         guard entry.shape == [shape.outputs, shape.inputs] else {
@@ -32,7 +32,7 @@ package struct ScaledByteRows: DecodedRows {
         }
         self.shape = shape
         self.codes = codes
-        self.scales = try ScaleGrid(scales, shape, block: block)
+        self.scales = try ScaleGrid(scales, shape, sharings)
         self.zeros = zeros
         guard let zeros else { return }
         guard zeros.entry.type == .i8, zeros.entry.shape == scales.entry.shape else {
@@ -82,31 +82,65 @@ struct ScaleGrid: Sendable {
     /// Blocks side by side.
     let columns: Int
 
-    /// - Parameter block: the size that the description names. It holds where it fits the number of scales.
-    /// - Throws: `EngineError(.badCheckpoint)` when the scales fit no block.
-    init(_ scales: any TensorBytes, _ shape: MatrixShape, block: Block?) throws(EngineError) {
+    /// - Parameter sharings: ways of sharing scales that the checkpoint's description names. One of them must fit; the
+    ///   shape alone decides when there are none.
+    /// - Throws: `EngineError(.badCheckpoint)` when the scales fit no block, or several.
+    init(_ scales: any TensorBytes, _ shape: MatrixShape, _ sharings: [QuantScheme.Sharing]) throws(EngineError) {
         factors = try FactorTensor(scales, bytesAreExponents: true)
         let sizes = scales.entry.shape
-        let (down, across) =
-            switch sizes.count {
-            case 0: (1, 1)
-            case 1: (sizes[0], 1)
-            default: (sizes[0], sizes[1])
+        let count = Block(rows: sizes.first ?? 1, columns: sizes.count > 1 ? sizes[1] : 1)
+        columns = count.columns
+        guard sizes.count <= 2, count.rows > 0, count.columns > 0 else {
+            throw scales.error("has shape \(sizes), which is no grid of scales")
+        }
+        var named: [Block] = []
+        for block in sharings.map({ Self.block($0, shape) }) where !named.contains(block) {
+            if Self.count(of: block, in: shape) == count { named.append(block) }
+        }
+        if let first = named.first {
+            guard named.count == 1 else {
+                throw scales.error("has shape \(sizes), which fits blocks of several sizes in the configuration")
             }
-        let rows = Self.size(of: shape.outputs, in: down, block?.rows)
-        let columns = Self.size(of: shape.inputs, in: across, block?.columns)
-        guard sizes.count <= 2, let rows, let columns else {
+            block = first
+            return
+        }
+        guard sharings.isEmpty else {
+            let blocks = sharings.prefix(4).map { sharing in
+                let count = Self.count(of: Self.block(sharing, shape), in: shape)
+                return "[\(count.rows), \(count.columns)]"
+            }
+            throw scales.error(
+                "has shape \(sizes), but the configuration asks for \(blocks.joined(separator: " or ")) scales of "
+                    + "[\(shape.outputs), \(shape.inputs)] weights")
+        }
+        guard let rows = Self.size(of: shape.outputs, in: count.rows),
+            let columns = Self.size(of: shape.inputs, in: count.columns)
+        else {
             throw scales.error(
                 "has shape \(sizes), which fits no blocks of [\(shape.outputs), \(shape.inputs)] weights")
         }
-        self.block = Block(rows: rows, columns: columns)
-        self.columns = across
+        block = Block(rows: rows, columns: columns)
     }
 
-    private static func size(of length: Int, in count: Int, _ named: Int?) -> Int? {
-        if count == 1 { return length }
-        if let named, named > 0, (length + named - 1) / named == count { return named }
-        return count > 0 && length % count == 0 ? length / count : nil
+    private static func block(_ sharing: QuantScheme.Sharing, _ shape: MatrixShape) -> Block {
+        switch sharing {
+        case .matrix: Block(rows: shape.outputs, columns: shape.inputs)
+        case .row: Block(rows: 1, columns: shape.inputs)
+        case .group(let size): Block(rows: 1, columns: min(size, shape.inputs))
+        case .block(let rows, let columns):
+            Block(rows: min(rows, shape.outputs), columns: min(columns, shape.inputs))
+        }
+    }
+
+    private static func count(of block: Block, in shape: MatrixShape) -> Block {
+        Block(rows: (shape.outputs - 1) / block.rows + 1, columns: (shape.inputs - 1) / block.columns + 1)
+    }
+
+    /// The side of equal blocks; nil when there are none, or when they may be the usual 128 with a smaller last one.
+    private static func size(of length: Int, in count: Int) -> Int? {
+        guard length % count == 0 else { return nil }
+        let size = length / count
+        return count > 1 && size != 128 && (length - 1) / 128 + 1 == count ? nil : size
     }
 
     /// Places of the scales of some rows.

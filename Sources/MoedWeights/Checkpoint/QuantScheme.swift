@@ -1,0 +1,45 @@
+/// How a description says that modules are quantised. What it leaves open is nil.
+struct QuantScheme: Sendable, Equatable {
+    /// Which weights of a matrix share a scale.
+    enum Sharing: Sendable, Equatable {
+        case matrix
+        case row
+        /// So many columns of a row.
+        case group(Int)
+        case block(rows: Int, columns: Int)
+    }
+
+    var bits: Int?
+    var sharing: Sharing?
+    /// False when codes have zero points.
+    var isSymmetric: Bool?
+    /// True when each column names its group (`g_idx`).
+    var isIndexed = false
+
+    /// Columns that share a scale, −1 for all of a row; nil where no row has scales of its own.
+    var groupSize: Int? {
+        switch sharing {
+        case .row: -1
+        case .group(let size): size
+        case .matrix, .block, nil: nil
+        }
+    }
+
+    /// - Parameter groupSize: −1 and 0 are whole rows.
+    init(bits: Int?, groupSize: Int?) {
+        self.bits = bits
+        sharing = groupSize.map { $0 > 0 ? .group($0) : .row }
+    }
+
+    init(bits: Int?, sharing: Sharing?) {
+        self.bits = bits
+        self.sharing = sharing
+    }
+
+    /// True when codes of `bits` with `groups` scales in a row of `columns` may be of this scheme.
+    func fits(bits: Int, groups: Int, columns: Int) -> Bool {
+        guard (self.bits ?? bits) == bits else { return false }
+        guard let size = groupSize else { return true }
+        return groups == (size > 0 ? (columns - 1) / size + 1 : 1)
+    }
+}
