@@ -82,8 +82,6 @@ import Testing
         #expect(try missing { $0 } == "found")
         let adapter = try missing { "base_model.model.\($0)" }
         #expect(adapter.contains("“base_model.model.model.”") && adapter.contains("merge_and_unload"), "\(adapter)")
-        let bare = try missing { $0.replacingOccurrences(of: "model.", with: "") }
-        #expect(bare.contains("lack the prefix “model.”"), "\(bare)")
         let compiled = try missing { "_orig_mod.\($0)" }
         #expect(compiled.contains("“_orig_mod.model.”"), "\(compiled)")
         for (ending, kind) in [

@@ -12,6 +12,7 @@ package struct Checkpoint: Sendable {
     private let files: [WeightFile]
     private let places: [ExactString: Place]
     private let index: ShardIndex?
+    private let prefix: TensorPrefix
     private let use = TensorUse()
 
     /// The files beside the weights that decide the model's behaviour.
@@ -48,9 +49,27 @@ package struct Checkpoint: Sendable {
         generationDefaults = try GenerationDefaults(path: "\(directory)/generation_config.json")
         index = try ShardIndex(directory: directory)
         files = try Self.files(index, directory)
+        (places, prefix) = try Self.places(files)
+        self.configuration = configuration
+        guard configuration.tiedEmbeddings, let ownOutput = try ownOutput() else { return }
+        configuration.tiedEmbeddings = false
+        configuration.remarks.append(
+            "tie_word_embeddings is true, but \(ownOutput) differs from \(prefix.stored(Self.embedding)): "
+                + "the output matrix is \(ownOutput), as in transformers")
+        self.configuration = configuration
+    }
+
+    /// The tensors of all files by the names inside of moed.
+    private static func places(
+        _ files: [WeightFile]
+    ) throws(EngineError) -> (places: [ExactString: Place], prefix: TensorPrefix) {
+        var stored: [[TensorEntry]] = []
+        for file in files { stored.append(try SafetensorsHeader(of: file).tensors) }
+        let prefix = TensorPrefix.found(in: stored.flatMap { $0.map(\.name) })
         var places: [ExactString: Place] = [:]
-        for (number, file) in files.enumerated() {
-            for entry in try SafetensorsHeader(of: file).tensors {
+        for (number, entries) in stored.enumerated() {
+            for var entry in entries {
+                entry.name = prefix.inner(entry.name)
                 let name = ExactString(entry.name)
                 if places[name] != nil {
                     places[name]?.otherFile = number
@@ -59,14 +78,7 @@ package struct Checkpoint: Sendable {
                 }
             }
         }
-        self.places = places
-        self.configuration = configuration
-        guard configuration.tiedEmbeddings, try !outputIsEmbedding() else { return }
-        configuration.tiedEmbeddings = false
-        configuration.remarks.append(
-            "tie_word_embeddings is true, but \(Self.output) differs from \(Self.embedding): "
-                + "the output matrix is \(Self.output), as in transformers")
-        self.configuration = configuration
+        return (places, prefix)
     }
 
     private static func files(_ index: ShardIndex?, _ directory: String) throws(EngineError) -> [WeightFile] {
@@ -126,7 +138,11 @@ package struct Checkpoint: Sendable {
 
     package var summary: CheckpointSummary { CheckpointSummary(configuration, weightBytes: byteCount) }
 
+    /// With names that begin with `model.` and `lm_head.`, whatever the files have in their place.
     package var tensors: [TensorEntry] { places.values.map(\.entry) }
+
+    /// The name of a tensor in its file.
+    func storedName(_ name: String) -> String { prefix.stored(name) }
 
     /// Bytes of all tensors on disk.
     package var byteCount: Int { places.values.reduce(0) { $0 + $1.entry.byteCount } }
@@ -170,10 +186,11 @@ package struct Checkpoint: Sendable {
     func note(_ name: String) { use.note(name) }
 
     private func missing(_ name: String) -> EngineError {
-        let hint = MissingTensor.hint(name, among: places.keys.map(\.text))
-        let indexed = index?.file[ExactString(name)].map { ". The index has it in \($0), which does not" }
+        let stored = prefix.stored(name)
+        let hint = MissingTensor.hint(stored, among: places.keys.map { prefix.stored($0.text) })
+        let indexed = index?.file[ExactString(stored)].map { ". The index has it in \($0), which does not" }
         return EngineError(
-            .badCheckpoint, "\(directory): tensor \(name) is missing\(hint.isEmpty ? indexed ?? "" : hint)")
+            .badCheckpoint, "\(directory): tensor \(stored) is missing\(hint.isEmpty ? indexed ?? "" : hint)")
     }
 
     /// Reads bytes of a tensor of this checkpoint to the front of `buffer`.
@@ -183,7 +200,7 @@ package struct Checkpoint: Sendable {
         guard let place = places[ExactString(entry.name)], place.entry == entry,
             bytes.upperBound <= entry.byteCount
         else {
-            throw EngineError(.badCheckpoint, "\(directory): tensor \(entry.name): read past its end")
+            throw EngineError(.badCheckpoint, "\(directory): tensor \(prefix.stored(entry.name)): read past its end")
         }
         try files[place.file].read(bytes.count, at: entry.offset + bytes.lowerBound, into: &buffer)
     }
@@ -191,7 +208,7 @@ package struct Checkpoint: Sendable {
     /// An error about a tensor, naming its file.
     package func error(_ entry: TensorEntry, _ reason: String) -> EngineError {
         let path = places[ExactString(entry.name)].map { files[$0.file].path } ?? directory
-        return EngineError(.badCheckpoint, "\(path): tensor \(entry.name) \(reason)")
+        return EngineError(.badCheckpoint, "\(path): tensor \(prefix.stored(entry.name)) \(reason)")
     }
 }
 
@@ -202,12 +219,17 @@ extension Checkpoint {
     static let output = "lm_head.weight"
     private static let comparedBytes = 4 << 20
 
-    /// False when a model of tied embeddings has an output matrix of its own. Equal copies are one matrix.
-    private func outputIsEmbedding() throws(EngineError) -> Bool {
-        guard let first = places[ExactString(Self.embedding)]?.entry,
-            let second = places[ExactString(Self.output)]?.entry
-        else { return true }
-        guard first.type == second.type, first.shape == second.shape else { return false }
+    /// Name of the output matrix of a model of tied embeddings that has one of its own. Equal copies are one matrix.
+    private func ownOutput() throws(EngineError) -> String? {
+        for ending in QuantizedMatrix.packedEndings where has("lm_head.\(ending)") {
+            return prefix.stored("lm_head.\(ending)")
+        }
+        guard let second = places[ExactString(Self.output)]?.entry else { return nil }
+        let name = prefix.stored(Self.output)
+        guard let first = places[ExactString(Self.embedding)]?.entry else {
+            return QuantizedMatrix.packedEndings.contains { has("model.embed_tokens.\($0)") } ? name : nil
+        }
+        guard first.type == second.type, first.shape == second.shape, first.type.isWeight else { return name }
         var (one, other) = (
             [UInt8](repeating: 0, count: min(Self.comparedBytes, first.byteCount)),
             [UInt8](repeating: 0, count: min(Self.comparedBytes, first.byteCount))
@@ -216,9 +238,9 @@ extension Checkpoint {
             let range = start..<min(start + Self.comparedBytes, first.byteCount)
             try read(first, bytes: range, into: &one)
             try read(second, bytes: range, into: &other)
-            guard one == other else { return false }
+            guard one == other else { return name }
         }
         use.note(Self.output)
-        return true
+        return nil
     }
 }

@@ -38,5 +38,5 @@ struct FusedExpert: TensorBytes {
         try checkpoint.read(whole, bytes: start + range.lowerBound..<start + range.upperBound, into: &target)
     }
 
-    func error(_ reason: String) -> EngineError { checkpoint.error(whole, "(\(entry.name)) \(reason)") }
+    func error(_ reason: String) -> EngineError { checkpoint.error(whole, "(\(checkpoint.storedName(entry.name))) \(reason)") }
 }

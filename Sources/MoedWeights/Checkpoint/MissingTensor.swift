@@ -28,16 +28,16 @@ enum MissingTensor {
     private static let adapter =
         "an adapter is not merged into the model. Merge it first (PEFT: merge_and_unload(), then save_pretrained())"
 
-    /// Looks for the same tensor behind another prefix, or without its own.
+    private static let headless =
+        ". The model was saved without its output matrix, as embedding models are. Save it with its head "
+        + "(AutoModelForCausalLM, then save_pretrained())"
+
+    /// Looks for the same tensor behind another prefix.
     private static func prefixHint(_ name: String, _ names: [String]) -> String {
         let bare = name.removing(prefix: "model.")
         guard let found = names.filter({ $0.has(suffix: bare) }).min(by: { $0.utf8.count < $1.utf8.count })
-        else { return "" }
+        else { return name.has(suffix: "lm_head.weight") ? headless : "" }
         let prefix = found.removing(suffix: bare)
-        if prefix.isEmpty {
-            return ". There is \(found): the names lack the prefix “model.”. Save the model with its head "
-                + "(AutoModelForCausalLM, then save_pretrained())"
-        }
         guard prefix.has(suffix: ".") else { return "" }
         if prefix.utf8.starts(with: "base_model.".utf8) {
             return ". There is \(found), with the prefix “\(prefix)” in place of “model.”: \(adapter)"

@@ -19,10 +19,13 @@ struct ModuleTensors {
     /// - Throws: `EngineError(.badCheckpoint)` when the checkpoint lacks it.
     func required(_ ending: String, beside other: any TensorBytes) throws(EngineError) -> any TensorBytes {
         guard let tensor = try tensor(ending) else {
-            throw other.error("needs \(module).\(ending), which is missing: the download may be incomplete")
+            throw other.error("needs \(stored(ending)), which is missing: the download may be incomplete")
         }
         return tensor
     }
+
+    /// The name of a tensor in its file.
+    func stored(_ ending: String) -> String { checkpoint.storedName("\(module).\(ending)") }
 
     func has(_ ending: String) -> Bool { checkpoint.has("\(module).\(ending)") }
 }

@@ -28,10 +28,12 @@ package struct QuantizationDescription: Sendable, Equatable {
         guard configuration["quantization"] == nil else {
             throw unread(configuration, "quantization", "is set, as MLX does")
         }
-        for field in ["quantization_config", "compression_config"] {
-            guard let fields = try configuration.optionalFields(field) else { continue }
-            let fallback = field == "compression_config" ? "compressed-tensors" : nil
-            return try QuantizationDescription(fields, method: fallback)
+        for place in [configuration, try configuration.optionalFields("text_config")].compactMap({ $0 }) {
+            for field in ["quantization_config", "compression_config"] {
+                guard let fields = try place.optionalFields(field) else { continue }
+                let fallback = field == "compression_config" ? "compressed-tensors" : nil
+                return try QuantizationDescription(fields, method: fallback)
+            }
         }
         for (name, method) in files {
             let path = "\(directory)/\(name)"

@@ -22,8 +22,7 @@ struct QuantizedMatrix {
         let weight = try tensors.tensor("weight")
         if let weight, let other = Self.packedEndings.first(where: tensors.has) {
             throw weight.error(
-                "and \(tensors.module).\(other) are both there: only one of them can be right. Take the files of one "
-                    + "packer")
+                "and \(tensors.stored(other)) are both there: only one of them can be right")
         }
         if let weight, weight.entry.type.isWeight { return nil }
         var found = try packed()
@@ -36,7 +35,8 @@ struct QuantizedMatrix {
         return source
     }
 
-    private static let packedEndings = ["qweight", "weight_packed"]
+    /// Endings of tensors of codes.
+    static let packedEndings = ["qweight", "weight_packed"]
 
     private var schemes: [QuantScheme] { description?.schemes ?? [] }
     private var groupSizes: [Int] { description?.groupSizes ?? [] }
@@ -109,7 +109,7 @@ struct QuantizedMatrix {
         let scale = try tensors.tensor("weight_scale")
         guard let scales = inverse ?? scale else {
             throw weight.error(
-                "needs \(tensors.module).weight_scale_inv or weight_scale, and both are missing: the download may be "
+                "needs \(tensors.stored("weight_scale_inv")) or weight_scale, and both are missing: the download may be "
                     + "incomplete")
         }
         if inverse != nil, let scale { throw scale.error("and weight_scale_inv are both there: only one can be right") }

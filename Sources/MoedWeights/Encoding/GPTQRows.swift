@@ -2,7 +2,7 @@ package import MoedCore
 
 /// Rows of GPTQ: codes of 2, 4 or 8 bits, packed along the inputs, all tensors transposed.
 ///
-/// `qweight` I32 `[inputs · bits / 32, outputs]`, lowest bits first; `qzeros` I32 `[groups, ⌈outputs · bits / 32⌉]`;
+/// `qweight` I32 `[⌈inputs · bits / 32⌉, outputs]`, lowest bits first; `qzeros` I32 `[groups, ⌈outputs · bits / 32⌉]`;
 /// `scales` `[groups, outputs]`; `g_idx` I32 `[inputs]`. Weight = (code − zero) · scale. Source: AutoGPTQ, GPTQModel,
 /// auto-round.
 package struct GPTQRows: DecodedRows {
@@ -35,8 +35,9 @@ package struct GPTQRows: DecodedRows {
         codes = tensors.codes
         self.shape = shape
         let height = codes.entry.shape.first ?? 0
-        let (size, rest) = (height * 32).quotientAndRemainder(dividingBy: shape.inputs)
-        guard rest == 0, (1...8).contains(size) else {
+        // The last word of a column may have room left.
+        let fitting = (1...8).filter { (shape.inputs * $0 + 31) / 32 == height }
+        guard let size = [4, 8, 2].first(where: fitting.contains) ?? fitting.first else {
             throw codes.error("has shape \(codes.entry.shape), which fits no codes of \(shape.inputs) inputs")
         }
         guard [2, 4, 8].contains(size) else {
@@ -66,7 +67,7 @@ package struct GPTQRows: DecodedRows {
         for row in 0..<count {
             for wordRow in 0..<words.rows {
                 var word = packed[wordRow &* count &+ row]
-                for column in wordRow * perWord..<(wordRow + 1) * perWord {
+                for column in wordRow * perWord..<min((wordRow + 1) * perWord, shape.inputs) {
                     let place = groupOf[column] &* count &+ row
                     let code = Int32(truncatingIfNeeded: word & mask)
                     weights[row &* shape.inputs &+ column] = Float(code &- offsets[place]) * factors[place]
