@@ -50,8 +50,8 @@ import Testing
     ) throws(EngineError) {
         let ids = (line["ids"]?.array ?? []).compactMap(\.integer).map { TokenID($0) }
         let name = line["name"]?.string ?? ""
-        let scores = try score(.checkpoint(one), ids)
-        #expect(try scores == score(.checkpoint(other), ids), "\(name)")
+        let scores = try QuantisedRuns.score(.checkpoint(one), ids)
+        #expect(try scores == QuantisedRuns.score(.checkpoint(other), ids), "\(name)")
         let expected = (line["logprobs"]?.array ?? []).compactMap(\.number)
         #expect(scores.count == expected.count && !expected.isEmpty, "\(name)")
         let worst = zip(scores, expected).map { abs($0 - $1) }.max() ?? .infinity
@@ -62,24 +62,13 @@ import Testing
     /// A pack of the quantised checkpoint is one of its dequantised weights.
     private static func comparePacks(_ one: Checkpoint, _ other: Checkpoint, _ name: String) throws(EngineError) {
         let ids = (0..<20).map { TokenID($0 * 7 % 131) }
-        for format in [WeightFormat.bf16, .int8(group: 64), .int4(group: 32)] {
-            let scores = try score(packed(one, format), ids)
-            #expect(try scores == score(packed(other, format), ids), "\(name): \(format)")
-            if format == .bf16 { #expect(try scores == score(.checkpoint(one), ids), "\(name)") }
+        for format in [WeightFormat.bf16, .int4(group: 32)] {
+            let packs = try [one, other].map { (checkpoint) throws(EngineError) in
+                try QuantisedRuns.pack(checkpoint, format, "\(checkpoint.directory).\(format.bits).pack")
+            }
+            let scores = try QuantisedRuns.score(packs[0], ids)
+            #expect(try scores == QuantisedRuns.score(packs[1], ids), "\(name): \(format)")
+            if format == .bf16 { #expect(try scores == QuantisedRuns.score(.checkpoint(one), ids), "\(name)") }
         }
-    }
-
-    private static func packed(_ checkpoint: Checkpoint, _ format: WeightFormat) throws(EngineError) -> ModelDirectory {
-        let path = "\(checkpoint.directory).\(format.bits).pack"
-        let options = Packer.Options(
-            experts: format, dense: format, threads: 1, measuresErrors: false, tool: "test")
-        _ = try Packer(checkpoint, options).pack(to: path)
-        return .pack(try Pack.open(path))
-    }
-
-    private static func score(_ directory: ModelDirectory, _ ids: [TokenID]) throws(EngineError) -> [Double] {
-        let model = try Qwen3Model.load(directory, threads: 1)
-        let settings = EngineSettings(threads: 1, kvTokens: 64, kvFormat: .f32, sequencesMax: 1, rowsPerSweepMax: 64)
-        return try Engine(model: model, settings: settings).score(ids).compactMap(\.logprob)
     }
 }

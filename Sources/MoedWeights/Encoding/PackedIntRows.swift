@@ -47,7 +47,8 @@ package struct PackedIntRows: DecodedRows {
         }
         scales = try FactorTensor(tensors.scales)
         groups = try QuantGroups(
-            sizes[1], columns: shape.inputs, sizes: groupSizes, index: tensors.groupIndex, scales: tensors.scales)
+            sizes[1], columns: shape.inputs, sizes: groupSizes, index: tensors.groupIndex, mayBeUnset: true,
+            scales: tensors.scales)
         zeros =
             if let tensor = tensors.zeros {
                 try WordTensor(tensor, rows: (shape.outputs * size + 31) / 32, columns: sizes[1])

@@ -6,16 +6,20 @@ struct QuantGroups: Sendable {
     /// Columns of a group; the last group may have fewer.
     let size: Int
     private let index: WordTensor?
+    private let mayBeUnset: Bool
 
     /// - Parameters:
     ///   - sizes: group sizes that the checkpoint's description names, −1 and 0 for all columns. One of them must give
     ///     `count` groups; equal groups are assumed when there are none.
     ///   - index: the group of each column, if the checkpoint has it.
+    ///   - mayBeUnset: an index of −1 everywhere stands for groups one behind the other.
     /// - Throws: `EngineError(.badCheckpoint)` when no size fits, or several.
     init(
-        _ count: Int, columns: Int, sizes: [Int], index: (any TensorBytes)?, scales: any TensorBytes
+        _ count: Int, columns: Int, sizes: [Int], index: (any TensorBytes)?, mayBeUnset: Bool = false,
+        scales: any TensorBytes
     ) throws(EngineError) {
         self.count = count
+        self.mayBeUnset = mayBeUnset
         self.index = if let index { try WordTensor(index, rows: 1, columns: columns) } else { nil }
         let fitting = Set(sizes.map { $0 > 0 ? min($0, columns) : columns }.filter { (columns - 1) / $0 + 1 == count })
         if let first = fitting.first, fitting.count == 1 {
@@ -36,6 +40,7 @@ struct QuantGroups: Sendable {
     func groups(of columns: Int) throws(EngineError) -> [Int] {
         guard let index else { return (0..<columns).map { $0 / size } }
         let groups = try index.words(rows: 0..<1, columns: 0..<columns)
+        if mayBeUnset, groups.allSatisfy({ $0 == UInt32.max }) { return (0..<columns).map { $0 / size } }
         if let column = groups.firstIndex(where: { $0 >= UInt32(clamping: count) }) {
             throw index.tensor.error(
                 "has group \(Int32(bitPattern: groups[column])) at column \(column), but there are \(count) groups")

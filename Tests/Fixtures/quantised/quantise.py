@@ -8,22 +8,15 @@ standard output with "name", "ids" (a token list) and "logprobs" (transformers o
 
 import argparse
 import json
-import os
 import sys
 
-os.environ["HF_HUB_OFFLINE"] = "1"
-os.environ["TRANSFORMERS_VERBOSITY"] = "critical"
+import torch
+from loguru import logger
 
-import torch  # noqa: E402
-from loguru import logger  # noqa: E402
-from transformers import AutoModelForCausalLM  # noqa: E402
-from transformers.utils import logging  # noqa: E402
-
-from compressed import FP8, Scheme, description  # noqa: E402
-from tiny import Sizes, draw, write_pair  # noqa: E402
+from compressed import FP8, Scheme, description
+from tiny import Sizes, draw, logprobs, usual, write_pair
 
 logger.remove()
-logging.disable_progress_bar()
 torch.set_num_threads(1)
 
 # No multiple of 64 but in places of 8; blocks of 128 are smaller at the edges.
@@ -38,11 +31,6 @@ TIED = Sizes(hidden=160, heads=5, key_value_heads=5, head_dim=32, width=192, tie
 
 DYNAMIC_INT8 = {"num_bits": 8, "type": "int", "strategy": "token", "dynamic": True}
 DYNAMIC_FP8 = {"num_bits": 8, "type": "float", "strategy": "token", "dynamic": True}
-
-
-def usual(module: str) -> bool:
-    """What most packers quantise."""
-    return module.startswith("model.layers") and not module.endswith("mlp.gate")
 
 
 class Case:
@@ -176,14 +164,6 @@ def cases_mixed() -> list:
         mixed("mixed-bits", THIRTY_TWO, [four, eight, float8], choose),
         mixed("mixed-blocks", ODD, [float8, small, channel], choose_blocks),
     ]
-
-
-def logprobs(folder: str, ids: list) -> list:
-    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, attn_implementation="eager").eval()
-    with torch.no_grad():
-        logits = model(torch.tensor([ids]), use_cache=False).logits[0].double()
-    probabilities = torch.log_softmax(logits, -1)
-    return [probabilities[i, ids[i + 1]].item() for i in range(len(ids) - 1)]
 
 
 def main() -> None:

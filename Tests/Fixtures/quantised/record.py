@@ -1,8 +1,9 @@
 """Writes recorded/: tiny models packed by GPTQModel, AutoAWQ, auto-round and an old compressed-tensors.
 
-    python record.py --gptqmodel DIR --autoawq DIR --compressed-tensors DIR
+    python record.py --gptqmodel DIR --autoawq DIR --auto-round
+    python record.py --compressed-tensors                       (once with 0.20.1 and once with 0.17.0)
 
-The directories hold the unpacked packages. Each case is a folder with config.json, model.safetensors, and expected.json:
+DIR is an unpacked package. Each case is a folder with config.json, model.safetensors, and expected.json:
 "library", "digests" (of each module's dequantised rows in f32), "ids" and "logprobs" (transformers on those rows).
 """
 
@@ -17,17 +18,13 @@ import shutil
 import sys
 import tempfile
 import types
-from unittest.mock import MagicMock
+from unittest.mock import MagicMock, patch
 
-os.environ["HF_HUB_OFFLINE"] = "1"
-os.environ["TRANSFORMERS_VERBOSITY"] = "critical"
-
+import sympy  # noqa: F401: torch imports it later, when stubs would answer for what it looks for
 import torch
-import transformers  # noqa: F401: before the stubs
 from safetensors.torch import load_file
 
-from quantise import Sizes, logprobs, usual
-from tiny import draw, write_pair
+from tiny import Sizes, draw, logprobs, usual, write_pair
 
 FOLDER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "recorded")
 
@@ -263,7 +260,9 @@ class AutoRound:
             layer.pack(linear(weight), scales, int(zeros[0, 0]) if symmetric else zeros, device="cpu")
             tensors = {name: getattr(layer, name) for name in ("qweight", "qzeros", "scales")}
             layer.scales = layer.scales.float()
-            matrix = layer(torch.eye(weight.shape[1])).T.contiguous()
+            # The matrix itself: a product with it would lose the signs of zeros.
+            with patch("torch.matmul", side_effect=lambda x, matrix: matrix):
+                matrix = layer(torch.eye(weight.shape[1])).T.contiguous()
             return tensors, matrix
 
         return pack
@@ -289,6 +288,51 @@ class AutoRound:
                 PLAIN, self.packer(self.v2, 2, 32, False),
                 config(2, 32, False, "auto_round:gptqmodel", "intel/auto-round", "backend"), usual),
         }
+
+
+class Compressed:
+    """compressed-tensors as it is imported: 0.17.0 has `actorder: group`, 0.20.1 has not."""
+
+    def __init__(self):
+        import compressed_tensors
+
+        from compressed import FP8, Scheme, description
+
+        self.version = compressed_tensors.__version__
+        self.library = f"compressed-tensors {self.version}"
+        self.scheme, self.description, self.fp8 = Scheme, description, FP8
+
+    def ordered(self, module, weight):
+        from compressed_tensors.compressors.pack_quantized.base import PackedQuantizationCompressor as Packer
+
+        order = torch.randperm(weight.shape[1], generator=torch.Generator().manual_seed(len(module)))
+        index = (torch.arange(weight.shape[1]) // 16)[torch.argsort(order)].int()
+        state = self.four.state(weight[:, order]) | {"weight": weight, "weight_g_idx": index}
+        tensors = Packer.compress(state, self.four.scheme)
+        given = dict(tensors) | {"weight_scale": tensors["weight_scale"].float()}
+        return tensors, Packer.decompress(given, self.four.scheme)["weight"]
+
+    def cases(self) -> dict:
+        packed = {"num_bits": 4, "type": "int", "strategy": "group"}
+        if self.version.startswith("0.17"):
+            self.four = self.scheme("pack-quantized", group_size=16, symmetric=False, actorder="group", **packed)
+            described = self.description({"group_0": self.four}, "pack-quantized", ["lm_head"])
+            return {"pack4-actorder-zeros": (PLAIN, self.ordered, described["quantization_config"], usual)}
+        fp8 = self.fp8(block=(16, 24), scale=torch.bfloat16)
+        schemes = {
+            "pack4-group16-zeros": self.scheme("pack-quantized", group_size=16, symmetric=False, **packed),
+            "pack4-group16": self.scheme("pack-quantized", group_size=16, **packed),
+            "int8-channel-zeros": self.scheme(
+                "int-quantized", num_bits=8, type="int", strategy="channel", symmetric=False),
+            "nvfp4": self.scheme(
+                "nvfp4-pack-quantized", num_bits=4, type="float", strategy="tensor_group", group_size=16,
+                scale_dtype=torch.float8_e4m3fn),
+        }
+        cases = {"fp8-block": (ODD, fp8, fp8.description()["quantization_config"], usual)}
+        for name, scheme in schemes.items():
+            described = self.description({"group_0": scheme}, scheme.format, ["lm_head"])
+            cases[name] = (SPARSE, scheme, described["quantization_config"], usual)
+        return cases
 
 
 def digest(matrix: torch.Tensor) -> str:
@@ -323,12 +367,18 @@ def record(library: str, name: str, seed: int, sizes, pack, config: dict, chosen
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("--gptqmodel", required=True)
-    parser.add_argument("--autoawq", required=True)
+    parser.add_argument("--gptqmodel")
+    parser.add_argument("--autoawq")
+    parser.add_argument("--auto-round", action="store_true")
+    parser.add_argument("--compressed-tensors", action="store_true")
     options = parser.parse_args()
     torch.set_num_threads(1)
     os.makedirs(FOLDER, exist_ok=True)
-    for tool in (GPTQModel(options.gptqmodel), AutoAWQ(options.autoawq), AutoRound()):
+    tools = [AutoRound()] if options.auto_round else []
+    tools += [GPTQModel(options.gptqmodel)] if options.gptqmodel else []
+    tools += [AutoAWQ(options.autoawq)] if options.autoawq else []
+    tools += [Compressed()] if options.compressed_tensors else []
+    for tool in tools:
         for seed, (name, case) in enumerate(tool.cases().items()):
             record(tool.library, name, seed, *case)
 

@@ -4,8 +4,15 @@ import json
 import os
 from dataclasses import dataclass, field
 
-import torch
-from safetensors.torch import save_file
+os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ["TRANSFORMERS_VERBOSITY"] = "critical"
+
+import torch  # noqa: E402
+from safetensors.torch import save_file  # noqa: E402
+from transformers import AutoModelForCausalLM  # noqa: E402
+from transformers.utils import logging  # noqa: E402
+
+logging.disable_progress_bar()
 
 PLAIN = {"bf16": torch.bfloat16, "f16": torch.float16, "f32": torch.float32}
 
@@ -89,6 +96,11 @@ class Sizes:
         return all
 
 
+def usual(module: str) -> bool:
+    """What most packers quantise."""
+    return module.startswith("model.layers") and not module.endswith("mlp.gate")
+
+
 def draw(sizes: Sizes, generator: torch.Generator) -> dict:
     """Random weights in f32, by module."""
     spread = 0.15 if sizes.tied else 1.0
@@ -141,3 +153,11 @@ def write_pair(
         reference[f"{module}.weight"] = matrix
     write(folder, sizes.config() | description, quantised, shards, files)
     write(folder + ".reference", sizes.config(), reference)
+
+
+def logprobs(folder: str, ids: list) -> list:
+    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, attn_implementation="eager").eval()
+    with torch.no_grad():
+        logits = model(torch.tensor([ids]), use_cache=False).logits[0].double()
+    probabilities = torch.log_softmax(logits, -1)
+    return [probabilities[i, ids[i + 1]].item() for i in range(len(ids) - 1)]
