@@ -40,7 +40,7 @@ import Testing
         Layout(name: "pack4-group16", scale: "weight_scale", needed: ["weight_scale"]),
         Layout(name: "int8-channel-zeros", scale: "weight_scale", needed: ["weight_scale", "weight_zero_point"]),
         Layout(name: "fp8-block", scale: "weight_scale_inv", needed: ["weight_scale_inv"]),
-        Layout(name: "nvfp4", scale: "weight_scale", needed: ["weight_scale"]),
+        Layout(name: "nvfp4", scale: "weight_scale", needed: ["weight_scale", "weight_global_scale"]),
     ]
 
     @Test(arguments: layouts)

@@ -83,3 +83,24 @@ import Testing
         #expect(remarks.contains("lm_head.qweight differs from model.embed_tokens.weight"), "\(remarks)")
     }
 }
+
+extension RecordedCheckpointTests {
+    /// modelopt's NVFP4 has other names, and multiplies by the scale of the matrix.
+    @Test func theSameCodesAsModelopt() throws {
+        var model = try StoredModel(Self.folder.appending(path: "nvfp4"))
+        let scales = model.tensors.keys.filter { $0.hasSuffix(".weight_global_scale") }
+        #expect(scales.count > 3)
+        // Powers of two, so that both ways of scaling are exact.
+        for name in scales { model.set(name, at: 0, to: Int32(bitPattern: Float(512).bitPattern)) }
+        let ids = (0..<12).map { TokenID($0 * 5 % 19) }
+        func score() throws -> [Double] {
+            let written = try model.write()
+            return try QuantisedRuns.score(.checkpoint(try Checkpoint.open(written.path)), ids)
+        }
+        let usual = try score()
+        for name in scales { model.set(name, at: 0, to: Int32(bitPattern: Float(1.0 / 512).bitPattern)) }
+        model.rename { $0.replacing("weight_packed", with: "weight").replacing("weight_global_scale", with: "weight_scale_2") }
+        model.configuration["quantization_config"] = ["quant_method": "modelopt", "quant_algo": "NVFP4"]
+        #expect(try score() == usual)
+    }
+}

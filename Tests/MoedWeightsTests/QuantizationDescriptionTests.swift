@@ -58,6 +58,29 @@ import Testing
         #expect(compressed?.sharings == [.group(32), .block(rows: 64, columns: 128)])
     }
 
+    @Test func waysOfSharingScales() throws {
+        func sharings(_ weights: JSONValue...) throws -> [QuantScheme.Sharing]? {
+            let groups = JSONObject(weights.enumerated().map { ("group_\($0.offset)", ["weights": $0.element]) })
+            return try Self.description(["quant_method": "compressed-tensors", "config_groups": .object(groups)])?.sharings
+        }
+        #expect(try sharings(["strategy": "channel"], ["strategy": "tensor"]) == [.row, .matrix])
+        #expect(try sharings(["strategy": "group", "group_size": 20], ["group_size": -1]) == [.group(20), .row])
+        #expect(try sharings(["num_bits": 8]) == [.matrix])
+        let preset = try Self.description(["quant_method": "compressed-tensors", "config_groups": ["W4A16": ["Linear"]]])
+        #expect(preset?.sharings == [] && preset?.groupSizes == [])
+        // Without the usual size the others do not tell.
+        let open = try Self.description(["quant_method": "gptq", "dynamic": ["+:a": ["bits": 8, "group_size": 32]]])
+        #expect(open?.groupSizes == [] && open?.bits == [8])
+        let inherited = try Self.description([
+            "quant_method": "gptq", "bits": 4, "group_size": 128, "desc_act": true,
+            "dynamic": ["a": ["bits": 8], "-:b": [:], "c": ["desc_act": false, "bits": 16]],
+        ])
+        #expect(inherited?.schemes.map(\.bits) == [4, 8] && inherited?.groupSizes == [128])
+        #expect(inherited?.schemes.map(\.isIndexed) == [true, true])
+        let blocks = try Self.description(["quant_method": "auto-round", "bits": 8, "group_size": [128, 64]])
+        #expect(blocks?.sharings == [.block(rows: 128, columns: 64)])
+    }
+
     @Test(arguments: [
         (["quant_method": "bitsandbytes"], "bitsandbytes"), (["quant_method": "gptq", "checkpoint_format": "marlin"], "marlin"),
         (["quant_method": "gptq", "is_marlin_format": true], "is_marlin_format"),
@@ -69,6 +92,11 @@ import Testing
         (["quant_method": "compressed-tensors", "sparsity_config": ["format": "sparse-24-bitmask"]], "sparse-24-bitmask"),
         (["quant_method": "compressed-tensors", "transform_config": ["config_groups": [:]]], "transform_config"),
         (["quant_method": "modelopt", "quant_algo": "W4A8_AWQ"], "W4A8_AWQ"),
+        (["quant_method": "gptq", "rotation": "hadamard"], "rotation"),
+        (["quant_method": "auto-round", "rotation_config": ["block_size": 32]], "rotation_config"),
+        (["quant_method": "auto-round", "data_type": "mx_int4"], "mx_int4"),
+        (["quant_method": "awq", "bits": 4, "format": "gemv_fast"], "gemv_fast"),
+        (["quant_method": "compressed-tensors", "config_groups": ["a": ["weights": ["strategy": "token"]]]], "token"),
     ] as [(JSONValue, String)])
     func whatIsNotReadIsNamed(config: JSONValue, word: String) throws {
         let error = #expect(throws: EngineError.self) { try Self.description(config) }

@@ -25,10 +25,14 @@ struct QuantScheme: Sendable, Equatable {
         }
     }
 
-    /// - Parameter groupSize: −1 and 0 are whole rows.
+    /// - Parameter groupSize: −1 is a whole row; 0, which packers use for several things, is left open.
     init(bits: Int?, groupSize: Int?) {
         self.bits = bits
-        sharing = groupSize.map { $0 > 0 ? .group($0) : .row }
+        sharing =
+            switch groupSize {
+            case nil, 0?: nil
+            case let size?: size > 0 ? .group(size) : .row
+            }
     }
 
     init(bits: Int?, sharing: Sharing?) {

@@ -50,6 +50,10 @@ package struct QuantizationDescription: Sendable, Equatable {
             throw fields.error("quant_method", "is missing")
         }
         self.method = method
+        for field in ["rotation", "rotation_config", "transform_config"] {
+            guard let value = fields[field], value != false, value.object.map({ !$0.isEmpty }) ?? true else { continue }
+            throw Self.unread(fields, field, "rotates activations while the model runs")
+        }
         switch method {
         case "fp8": try readFP8(fields)
         case "gptq": try readGPTQ(fields)
@@ -114,8 +118,10 @@ package struct QuantizationDescription: Sendable, Equatable {
     ) throws(EngineError) -> QuantScheme {
         var scheme = usual
         if let bits = try fields.optionalInteger(keys.bits, in: 1...32) { scheme.bits = bits }
-        if let size = try fields.optionalInteger(keys.group, in: -1...(1 << 20)) {
-            scheme.sharing = size > 0 ? .group(size) : .row
+        if fields[keys.group]?.array != nil {
+            scheme.sharing = try block(fields, keys.group)
+        } else if let size = try fields.optionalInteger(keys.group, in: -1...(1 << 20)) {
+            scheme.sharing = QuantScheme(bits: nil, groupSize: size).sharing
         }
         if let index = keys.index, let flag = try fields.optionalBool(index) { scheme.isIndexed = flag }
         return scheme
@@ -180,12 +186,16 @@ extension QuantizationDescription {
         let field = fields["packing_format"] != nil ? "packing_format" : "backend"
         let format = try fields.optionalString(field) ?? "auto_round"
         switch format {
-        case "auto_round:auto_gptq", "auto_gptq": zeros = .decremented
+        case "auto_round:auto_gptq", "auto_gptq", "auto_round:gptq": zeros = .decremented
         case "auto_round", "auto_round:gptqmodel", "gptqmodel": zeros = .plain
-        case "auto_round:auto_awq", "auto_awq", "auto_round:llm_compressor", "llm_compressor", "auto_round:fp8_static",
-            "fp8_static", "auto_round:fp8":
+        case "auto_round:auto_awq", "auto_awq", "auto_round:awq", "auto_round:llm_compressor", "llm_compressor",
+            "auto_round:fp8_static", "fp8_static", "auto_round:fp8":
             zeros = nil
         default: throw Self.unread(fields, field, "is \(format.prefix(60))")
+        }
+        let kind = try fields.optionalString("data_type") ?? "int"
+        if kind.utf8.starts(with: "mx_int".utf8) || kind.utf8.starts(with: "nvfp4_v2".utf8) {
+            throw Self.unread(fields, "data_type", "is \(kind.prefix(40))")
         }
         try readSchemes(fields, overrides: "extra_config", SchemeKeys())
     }
@@ -205,11 +215,13 @@ extension QuantizationDescription {
         {
             throw Self.unread(sparsity, "format", "is \(format.prefix(40))")
         }
-        if let transform = fields["transform_config"], transform.object.map({ !$0.isEmpty }) ?? true {
-            throw Self.unread(fields, "transform_config", "rotates activations while the model runs")
-        }
         guard let groups = try fields.optionalFields("config_groups") else { return }
         for member in groups.object.members {
+            if let targets = member.value.array, !targets.isEmpty {
+                // The name of a preset in place of a scheme.
+                schemes.append(QuantScheme(bits: nil, groupSize: nil))
+                continue
+            }
             guard let object = member.value.object else {
                 throw groups.error("\(member.key.prefix(100))", "must be an object, not \(member.value.kind)")
             }

@@ -11,7 +11,7 @@ struct QuantizedMatrix {
     /// Endings of tensors that only activations, other programs or the shape need.
     private static let unneeded = [
         "input_scale", "input_global_scale", "activation_scale", "output_scale", "input_zero_point", "g_idx",
-        "weight_shape", "weight_g_idx",
+        "weight_shape", "weight_g_idx", "k_scale", "v_scale", "q_scale",
     ]
 
     /// The rows; nil when the matrix is stored plainly or not at all.
@@ -47,7 +47,11 @@ struct QuantizedMatrix {
         guard let packed = try tensors.tensor("weight_packed") else { return nil }
         let scales = try tensors.required("weight_scale", beside: packed)
         guard packed.entry.type != .u8 else {
-            let matrixScale = try tensors.tensor("weight_global_scale")
+            // NVFP4 has scales in FP8 and one of the matrix; MXFP4 has powers of two.
+            let matrixScale =
+                scales.entry.type == .f8e4m3
+                ? try tensors.required("weight_global_scale", beside: packed)
+                : try tensors.tensor("weight_global_scale")
             return try FP4Rows(packed, scales: scales, matrixScale: matrixScale.map { ($0, .divides) }, shape)
         }
         let rows = try PackedIntRows(
@@ -113,6 +117,9 @@ struct QuantizedMatrix {
                     + "incomplete")
         }
         if inverse != nil, let scale { throw scale.error("and weight_scale_inv are both there: only one can be right") }
+        if let other = try tensors.tensor("weight_zp") {
+            throw EngineError(.unsupportedModel, other.error("holds zero points of FP8, which are not read").message)
+        }
         let zeros = try tensors.tensor("weight_zero_point")
         let isWhole = weight.entry.type == .i8
         if isWhole, zeros == nil, !schemes.isEmpty, schemes.allSatisfy({ $0.isSymmetric == false }) {

@@ -9,7 +9,7 @@ struct QuantGroups: Sendable {
     private let mayBeUnset: Bool
 
     /// - Parameters:
-    ///   - sizes: group sizes that the checkpoint's description names, −1 and 0 for all columns. One of them must give
+    ///   - sizes: group sizes that the checkpoint's description names, −1 for all columns. One of them must give
     ///     `count` groups; equal groups are assumed when there are none.
     ///   - index: the group of each column, if the checkpoint has it.
     ///   - mayBeUnset: an index of −1 everywhere stands for groups one behind the other.

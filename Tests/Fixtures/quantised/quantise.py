@@ -52,6 +52,13 @@ def packed(name, sizes, bits, strategy, group=None, symmetric=True, scale=torch.
     return compressed(name, sizes, scheme, **options)
 
 
+def static(module, weight):
+    """FP8 of a static scheme: a scale of the matrix, and one of its inputs."""
+    tensors, matrix = FP8(block=None)(module, weight)
+    tensors["weight_scale"] = tensors.pop("weight_scale_inv").reshape(1)
+    return tensors | {"input_scale": torch.tensor([0.5])}, matrix
+
+
 def cases_fp8() -> list:
     whole = {"num_bits": 8, "type": "float", "strategy": "tensor"}
     channel = {"num_bits": 8, "type": "float", "strategy": "channel"}
@@ -67,6 +74,7 @@ def cases_fp8() -> list:
         ("fp8-dense", DENSE, FP8()),
     ):
         all.append(Case(name, sizes, fp8, fp8.description(), shards=2 if "bf16" in name else 1))
+    all.append(Case("fp8-static", ODD, static, FP8(block=None).description()))
     all.append(Case("fp8-undescribed-sizes", WIDE, FP8(), {"quantization_config": {"quant_method": "fp8"}}))
     for name, sizes, weights, scale in (
         ("float-channel", ODD, channel, torch.bfloat16), ("float-tensor", DENSE, whole, torch.float32),
