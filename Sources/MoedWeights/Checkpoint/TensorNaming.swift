@@ -29,7 +29,7 @@ package struct PlainNaming: TensorNaming {
         if let rows = try quantized.rows() { return rows }
         var tensor = "\(name).weight"
         if !checkpoint.has(tensor) {
-            if let fused = try FusedExpert(name, shape, checkpoint) { return try Self.rows(fused, shape) }
+            if let fused = FusedExpert(name, shape, checkpoint) { return try fused.rows() }
             // Tying goes both ways in transformers: one of the two tensors is enough.
             let isTied = checkpoint.configuration.tiedEmbeddings && tensor == Checkpoint.embedding
             if isTied, checkpoint.has(Checkpoint.output) { tensor = Checkpoint.output }

@@ -34,9 +34,9 @@ DYNAMIC_FP8 = {"num_bits": 8, "type": "float", "strategy": "token", "dynamic": T
 
 
 class Case:
-    def __init__(self, name, sizes, quantise, description, chosen=usual, plain="bf16", shards=1, files=None):
+    def __init__(self, name, sizes, quantise, description, chosen=usual, plain="bf16", shards=1, fused=False):
         self.name, self.sizes, self.description, self.plain, self.shards = name, sizes, description, plain, shards
-        self.files = files or {}
+        self.fused = fused
         self.quantise = lambda module, weight: quantise(module, weight) if chosen(module) else None
 
 
@@ -74,6 +74,8 @@ def cases_fp8() -> list:
         ("fp8-dense", DENSE, FP8()),
     ):
         all.append(Case(name, sizes, fp8, fp8.description(), shards=2 if "bf16" in name else 1))
+    all.append(Case("fp8-fused", ODD, FP8(), FP8().description(), fused=True))
+    all.append(Case("fp8-fused-whole", WIDE, FP8(scale=torch.bfloat16), FP8().description(), fused=True))
     all.append(Case("fp8-static", ODD, static, FP8(block=None).description()))
     all.append(Case("fp8-undescribed-sizes", WIDE, FP8(), {"quantization_config": {"quant_method": "fp8"}}))
     for name, sizes, weights, scale in (
@@ -187,7 +189,7 @@ def main() -> None:
         folder = f"{options.folder}/{case.name}"
         weights = draw(case.sizes, generator)
         write_pair(
-            folder, case.sizes, weights, case.quantise, case.description, case.plain, case.shards, case.files)
+            folder, case.sizes, weights, case.quantise, case.description, case.plain, case.shards, case.fused)
         ids = torch.randint(case.sizes.vocabulary, (24,), generator=generator).tolist()
         line = {"name": case.name, "ids": ids, "logprobs": logprobs(folder + ".reference", ids)}
         print(json.dumps(line), flush=True)

@@ -354,7 +354,7 @@ def record(library: str, name: str, seed: int, sizes, pack, config: dict, chosen
         path = f"{temporary}/{name}"
         write_pair(
             path, sizes, weights, lambda m, w: pack(m, w) if chosen(m) else None, {"quantization_config": config},
-            "f16", 1, {})
+            "f16", 1, False)
         reference = load_file(f"{path}.reference/model.safetensors")
         ids = torch.randint(sizes.vocabulary, (20,), generator=generator).tolist()
         scores = logprobs(path + ".reference", ids)

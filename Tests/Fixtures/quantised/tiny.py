@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from dataclasses import dataclass, field
 
 os.environ["HF_HUB_OFFLINE"] = "1"
@@ -112,11 +113,10 @@ def draw(sizes: Sizes, generator: torch.Generator) -> dict:
     return weights
 
 
-def write(folder: str, config: dict, tensors: dict, shards: int = 1, files: dict | None = None) -> None:
+def write(folder: str, config: dict, tensors: dict, shards: int = 1) -> None:
     os.makedirs(folder)
-    for name, content in ({"config.json": config} | (files or {})).items():
-        with open(f"{folder}/{name}", "w") as file:
-            json.dump(content, file)
+    with open(f"{folder}/config.json", "w") as file:
+        json.dump(config, file)
     tensors = {name: tensor.contiguous() for name, tensor in tensors.items()}
     if shards == 1:
         save_file(tensors, f"{folder}/model.safetensors", metadata={"format": "pt"})
@@ -132,8 +132,26 @@ def write(folder: str, config: dict, tensors: dict, shards: int = 1, files: dict
         json.dump({"metadata": {}, "weight_map": index}, file)
 
 
+def fuse(tensors: dict) -> dict:
+    """The names of transformers' own modules: all experts of a layer in two tensors."""
+    fused = {}
+    parts = {}
+    for name, tensor in tensors.items():
+        match = re.fullmatch(r"(.*\.experts)\.(\d+)\.(gate|up|down)_proj\.weight(.*)", name)
+        if match is None:
+            fused[name] = tensor
+        else:
+            parts.setdefault((match[1], match[4]), {})[match[3], int(match[2])] = tensor
+    for (prefix, ending), made in parts.items():
+        count = 1 + max(expert for _, expert in made)
+        both = [torch.cat([made["gate", expert], made["up", expert]]) for expert in range(count)]
+        fused[f"{prefix}.gate_up_proj{ending}"] = torch.stack(both)
+        fused[f"{prefix}.down_proj{ending}"] = torch.stack([made["down", expert] for expert in range(count)])
+    return fused
+
+
 def write_pair(
-    folder: str, sizes: Sizes, weights: dict, quantise, description: dict, plain: str, shards: int, files: dict
+    folder: str, sizes: Sizes, weights: dict, quantise, description: dict, plain: str, shards: int, fused: bool
 ) -> None:
     """Writes FOLDER, with what `quantise(module, weight)` makes of the matrices, and FOLDER.reference in f32.
 
@@ -151,7 +169,9 @@ def write_pair(
         assert matrix.dtype == torch.float32 and matrix.shape == weight.shape, (module, matrix.shape)
         quantised |= {f"{module}.{ending}": tensor for ending, tensor in tensors.items()}
         reference[f"{module}.weight"] = matrix
-    write(folder, sizes.config() | description, quantised, shards, files)
+    if fused:
+        quantised = fuse(quantised)
+    write(folder, sizes.config() | description, quantised, shards)
     write(folder + ".reference", sizes.config(), reference)
 
 
