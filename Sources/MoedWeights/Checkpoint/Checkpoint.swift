@@ -1,9 +1,8 @@
 package import MoedCore
 
-/// A Hugging Face model directory: configuration and tensors, headers checked, nothing loaded yet.
+/// A Hugging Face model directory or a GGUF model: configuration and tensors, headers checked, nothing loaded yet.
 package struct Checkpoint: Sendable {
-    package let directory: String
-    package let configurationPath: String
+    package let modelFiles: ModelFiles
     /// `config.json`; `tiedEmbeddings` also says what the tensors are.
     package private(set) var configuration: ModelConfiguration
     package let generationDefaults: GenerationDefaults
@@ -14,14 +13,6 @@ package struct Checkpoint: Sendable {
     private let index: ShardIndex?
     private let use = TensorUse()
 
-    /// The files beside the weights that decide the model's behaviour.
-    package static let smallFiles = [
-        "config.json", "tokenizer.json", "tokenizer_config.json", "chat_template.jinja",
-        "generation_config.json",
-    ] + QuantizationDescription.files.map(\.name)
-    /// The largest real one, a tokenizer.json, has 11 MB.
-    package static let smallFileBytesMax = 256 << 20
-
     private struct Place: Sendable {
         var file: Int
         var entry: TensorEntry
@@ -29,34 +20,45 @@ package struct Checkpoint: Sendable {
         var otherFile: Int?
     }
 
-    /// Reads `config.json`, `generation_config.json` and the headers of `model.safetensors`, or of the shards
-    /// that `model.safetensors.index.json` lists.
+    /// As `init`, for a path.
+    package static func open(_ path: String) throws(EngineError) -> Checkpoint {
+        try Checkpoint(ModelFiles.open(path))
+    }
+
+    /// Reads the configuration and the headers of `model.safetensors`, of the shards that
+    /// `model.safetensors.index.json` lists, or of GGUF files.
     ///
     /// - Throws: `EngineError(.badCheckpoint)` or `(.unsupportedModel)`, naming file, tensor or field, and
     ///   reason.
-    package static func open(_ directory: String) throws(EngineError) -> Checkpoint {
-        try Checkpoint(directory: directory, configurationFile: "config.json")
-    }
-
-    /// As `open`, with a configuration of another name in the same directory.
-    package init(directory: String, configurationFile: String) throws(EngineError) {
-        self.directory = directory
-        configurationPath = "\(directory)/\(configurationFile)"
-        let fields = try ModelConfiguration.fields(at: configurationPath)
+    package init(_ modelFiles: ModelFiles) throws(EngineError) {
+        self.modelFiles = modelFiles
+        let fields = try modelFiles.configuration()
         var configuration = try ModelConfiguration(fields)
-        quantization = try QuantizationDescription.find(fields, directory: directory)
-        generationDefaults = try GenerationDefaults(path: "\(directory)/generation_config.json")
-        index = try ShardIndex(directory: directory)
-        files = try Self.files(index, directory)
+        quantization = try QuantizationDescription.find(fields, directory: modelFiles.path)
+        generationDefaults = try GenerationDefaults(modelFiles)
         var places: [ExactString: Place] = [:]
-        for (number, file) in files.enumerated() {
-            for entry in try SafetensorsHeader(of: file).tensors {
-                let name = ExactString(entry.name)
-                if places[name] != nil {
-                    places[name]?.otherFile = number
-                } else {
-                    places[name] = Place(file: number, entry: entry)
+        func add(_ entry: TensorEntry, _ file: Int) {
+            let name = ExactString(entry.name)
+            if places[name] != nil {
+                places[name]?.otherFile = file
+            } else {
+                places[name] = Place(file: file, entry: entry)
+            }
+        }
+        if let gguf = modelFiles.gguf {
+            index = nil
+            files = gguf.files
+            for (number, entries) in gguf.tensors.enumerated() {
+                for var entry in entries {
+                    entry.name = GGUFNames.huggingFace(entry.name)
+                    add(entry, number)
                 }
+            }
+        } else {
+            index = try ShardIndex(directory: modelFiles.path)
+            files = try Self.files(index, modelFiles.path)
+            for (number, file) in files.enumerated() {
+                for entry in try SafetensorsHeader(of: file).tensors { add(entry, number) }
             }
         }
         self.places = places
@@ -95,9 +97,8 @@ package struct Checkpoint: Sendable {
         _ known: inout KnownDigests, progress: (Int, Int) -> Void = { _, _ in }
     ) throws(EngineError) -> Digest {
         var parts: [Digest] = []
-        for (name, digest) in try Self.smallFileDigests(directory, configurationPath: configurationPath) {
-            parts += [Digest(Array(name.utf8)), digest]
-        }
+        // The metadata of a GGUF file are part of its contents.
+        for (name, digest) in try modelFiles.digests() { parts += [Digest(Array(name.utf8)), digest] }
         let total = files.reduce(0) { $0 + $1.byteCount }
         var done = 0
         for file in files {
@@ -108,20 +109,6 @@ package struct Checkpoint: Sendable {
             parts += [Digest(Array("\(name) \(file.byteCount)".utf8)), digest]
         }
         return Digest(parts: parts)
-    }
-
-    /// Digests of the small files that a model directory has, by name.
-    package static func smallFileDigests(
-        _ directory: String, configurationPath: String? = nil
-    ) throws(EngineError) -> [(name: String, digest: Digest)] {
-        var digests: [(name: String, digest: Digest)] = []
-        for name in smallFiles {
-            let other = name == "config.json" ? configurationPath : nil
-            let path = other ?? "\(directory)/\(name)"
-            guard WeightFile.exists(path) else { continue }
-            digests.append((name, Digest(try WeightFile.contents(of: path, limit: smallFileBytesMax))))
-        }
-        return digests
     }
 
     package var summary: CheckpointSummary { CheckpointSummary(configuration, weightBytes: byteCount) }
@@ -146,10 +133,10 @@ package struct Checkpoint: Sendable {
         guard entry.shape == shape else {
             throw error(entry, "has shape \(entry.shape), but the configuration asks for \(shape)")
         }
-        guard entry.type.isWeight else {
+        guard entry.isPlainWeight else {
             throw EngineError(
                 .unsupportedModel,
-                error(entry, "is \(entry.type.rawValue); bf16, f16 and f32 are supported here").message)
+                error(entry, "is \(entry.typeName); bf16, f16 and f32 are supported here").message)
         }
         return entry
     }
@@ -173,7 +160,7 @@ package struct Checkpoint: Sendable {
         let hint = MissingTensor.hint(name, among: places.keys.map(\.text))
         let indexed = index?.file[ExactString(name)].map { ". The index has it in \($0), which does not" }
         return EngineError(
-            .badCheckpoint, "\(directory): tensor \(name) is missing\(hint.isEmpty ? indexed ?? "" : hint)")
+            .badCheckpoint, "\(modelFiles.path): tensor \(name) is missing\(hint.isEmpty ? indexed ?? "" : hint)")
     }
 
     /// Reads bytes of a tensor of this checkpoint to the front of `buffer`.
@@ -183,14 +170,14 @@ package struct Checkpoint: Sendable {
         guard let place = places[ExactString(entry.name)], place.entry == entry,
             bytes.upperBound <= entry.byteCount
         else {
-            throw EngineError(.badCheckpoint, "\(directory): tensor \(entry.name): read past its end")
+            throw EngineError(.badCheckpoint, "\(modelFiles.path): tensor \(entry.name): read past its end")
         }
         try files[place.file].read(bytes.count, at: entry.offset + bytes.lowerBound, into: &buffer)
     }
 
     /// An error about a tensor, naming its file.
     package func error(_ entry: TensorEntry, _ reason: String) -> EngineError {
-        let path = places[ExactString(entry.name)].map { files[$0.file].path } ?? directory
+        let path = places[ExactString(entry.name)].map { files[$0.file].path } ?? modelFiles.path
         return EngineError(.badCheckpoint, "\(path): tensor \(entry.name) \(reason)")
     }
 }

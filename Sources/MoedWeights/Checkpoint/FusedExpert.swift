@@ -1,8 +1,8 @@
 import MoedCore
 
 /// One matrix of an expert inside of a tensor that holds those of all experts of a layer:
-/// `…mlp.experts.gate_up_proj` `[experts, 2 · width, hidden]`, gates before ups, or `…mlp.experts.down_proj`
-/// `[experts, hidden, width]`.
+/// `…mlp.experts.gate_up_proj` `[experts, 2 · width, hidden]`, gates before ups, `…mlp.experts.down_proj`
+/// `[experts, hidden, width]`, or of a GGUF file `…mlp.experts.gate_proj` and `….up_proj` `[experts, width, hidden]`.
 struct FusedExpert: TensorBytes {
     /// The matrix as a tensor of its own.
     let entry: TensorEntry
@@ -20,16 +20,27 @@ struct FusedExpert: TensorBytes {
             let experts = checkpoint.configuration.experts, (0..<experts.count).contains(expert)
         else { return nil }
         let matrix = parts[parts.count - 1]
-        let halves = matrix == "down_proj" ? 1 : 2
-        let tensor =
-            parts.dropLast(2).joined(separator: ".") + (halves == 1 ? ".down_proj" : ".gate_up_proj")
-        guard checkpoint.has(tensor) else { return nil }
-        whole = try checkpoint.weight(tensor, shape: [experts.count, halves * shape.outputs, shape.inputs])
-        let byteCount = shape.count * whole.type.byteCount
-        start = (expert * halves + (matrix == "up_proj" ? 1 : 0)) * byteCount
+        let prefix = parts.dropLast(2).joined(separator: ".")
+        let isAlone = checkpoint.has("\(prefix).\(matrix)")
+        let halves = isAlone ? 1 : 2
+        guard let tensor = try checkpoint.tensor(isAlone ? "\(prefix).\(matrix)" : "\(prefix).gate_up_proj")
+        else { return nil }
+        let sizes = [experts.count, halves * shape.outputs, shape.inputs]
+        guard tensor.shape == sizes, matrix != "down_proj" || isAlone else {
+            throw checkpoint.error(
+                tensor, "has shape \(tensor.shape), but the configuration asks for \(sizes)")
+        }
+        guard tensor.blocks != nil || tensor.type.isWeight else {
+            throw EngineError(
+                .unsupportedModel,
+                checkpoint.error(tensor, "is \(tensor.typeName); bf16, f16 and f32 are supported here").message)
+        }
+        whole = tensor
+        let byteCount = tensor.byteCount / (experts.count * halves)
+        start = (expert * halves + (matrix == "up_proj" && !isAlone ? 1 : 0)) * byteCount
         entry = TensorEntry(
             name: "\(name).weight", type: whole.type, shape: [shape.outputs, shape.inputs],
-            offset: whole.offset + start, byteCount: byteCount)
+            offset: whole.offset + start, byteCount: byteCount, blocks: whole.blocks)
         self.checkpoint = checkpoint
     }
 

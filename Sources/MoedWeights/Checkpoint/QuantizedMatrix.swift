@@ -20,7 +20,8 @@ struct QuantizedMatrix {
     ///   `(.unsupportedModel)` for an encoding that is not read.
     func rows() throws(EngineError) -> (any RowSource)? {
         let weight = try tensors.tensor("weight")
-        if let weight, weight.entry.type.isWeight { return nil }
+        if let weight, weight.entry.isPlainWeight { return nil }
+        if let weight, let blocks = weight.entry.blocks { return try BlockRows(weight, blocks, shape) }
         var found = try packed()
         if found == nil, let weight { found = try scaled(weight) }
         guard let source = found else { return nil }
