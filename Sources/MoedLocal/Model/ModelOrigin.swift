@@ -23,7 +23,8 @@ struct ModelOrigin {
         let (experts, dense) =
             switch source {
             case .pack(let pack): (pack.manifest.experts, pack.manifest.dense)
-            case .checkpoint: ("\(formats.experts ?? .bf16)", "\(formats.dense ?? .bf16)")
+            case .checkpoint:
+                ("\(formats.formats(of: source).experts)", "\(formats.formats(of: source).dense)")
             }
         self.formats = "experts \(experts), dense \(dense), keys and values \(kv.rawValue)"
     }

@@ -118,6 +118,11 @@ package struct Checkpoint: Sendable {
     /// Bytes of all tensors on disk.
     package var byteCount: Int { places.values.reduce(0) { $0 + $1.entry.byteCount } }
 
+    /// True when some weights are codes with scales.
+    package var isQuantised: Bool {
+        quantization != nil || places.values.contains { $0.entry.blocks != nil }
+    }
+
     /// True when there is a tensor of this name.
     func has(_ name: String) -> Bool { places[ExactString(name)] != nil }
 
