@@ -3,7 +3,7 @@ import Glibc
 /// Fuzzed parsers by name. Each reads untrusted input and must return, never trap or hang.
 private let targets: [String: @Sendable ([UInt8]) -> Void] = [
     "json": fuzzJSON, "jinja": fuzzTemplate, "tokenizer": fuzzTokenizer, "safetensors": fuzzSafetensors,
-    "manifest": fuzzManifest,
+    "manifest": fuzzManifest, "gguf": fuzzGGUF,
 ]
 
 private let target: @Sendable ([UInt8]) -> Void = {

@@ -11,12 +11,16 @@ import Testing
     /// Largest difference of log-probabilities that rounding explains.
     private static let tolerance = 3e-4
 
-    @Test(.enabled(if: TransformersPython.path != nil, TransformersPython.missing), .timeLimit(.minutes(10)))
+    @Test(
+        .enabled(
+            if: TestPython.complete != nil,
+            "no transformers: run .ci/venv, which installs it and compressed-tensors"),
+        .timeLimit(.minutes(10)))
     func sameWeightsAsTheLibraries() async throws {
         let models = try TemporaryFolder()
         let script = Fixtures.packageRoot.appending(path: "Tests/Fixtures/quantised/quantise.py").path
         let result = try await Command.run(
-            try #require(TransformersPython.path), ["-B", script, models.path, "--seed", "20260302"])
+            try #require(TestPython.complete), ["-B", script, models.path, "--seed", "20260302"])
         try #require(result.status == 0, "\(result.output.suffix(2000))")
         let lines = try result.output.split(separator: "\n").map { try JSONValue(parsing: String($0)) }
         #expect(lines.count >= 30)
@@ -64,7 +68,7 @@ import Testing
         let ids = (0..<20).map { TokenID($0 * 7 % 131) }
         for format in [WeightFormat.bf16, .int4(group: 32)] {
             let packs = try [one, other].map { (checkpoint) throws(EngineError) in
-                try QuantisedRuns.pack(checkpoint, format, "\(checkpoint.directory).\(format.bits).pack")
+                try QuantisedRuns.pack(checkpoint, format, "\(checkpoint.modelFiles.path).\(format.bits).pack")
             }
             let scores = try QuantisedRuns.score(packs[0], ids)
             #expect(try scores == QuantisedRuns.score(packs[1], ids), "\(name): \(format)")

@@ -40,7 +40,7 @@ enum PlainCopy {
             values[entry.name] = vector
         }
         let copy = try TestCheckpoint()
-        var object = try JSONValue(parsing: WeightFile.contents(of: checkpoint.configurationPath, limit: 1 << 20)).object
+        var object = try JSONValue(parsing: checkpoint.modelFiles.require("config.json")).object
         object?["quantization_config"] = nil
         try copy.write("config.json", JSONValue.object(object ?? JSONObject()).serialized())
         try copy.write("model.safetensors", TestCheckpoint.safetensors(tensors) { values[$0]?[$1] ?? .nan })

@@ -15,13 +15,14 @@ import Testing
 
     @Test(
         .enabled(
-            if: TransformersPython.path != nil, TransformersPython.missing),
+            if: TestPython.complete != nil,
+            "no transformers: run .ci/venv, which installs it and torch into .build-venv where pip finds a CPU build"),
         .timeLimit(.minutes(10)))
     func sameLogProbabilities() async throws {
         let models = try TemporaryFolder()
         let script = Self.folder.appending(path: "models.py").path
         let arguments = ["-B", script, models.path, "--seed", "20260301", "--count", "\(Self.count)"]
-        let result = try await Command.run(try #require(TransformersPython.path), arguments)
+        let result = try await Command.run(try #require(TestPython.complete), arguments)
         try #require(result.status == 0, "\(result.output.suffix(2000))")
         let lines = try result.output.split(separator: "\n").map { try JSONValue(parsing: String($0)) }
         #expect(lines.count == Self.count)

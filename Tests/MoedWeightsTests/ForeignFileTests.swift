@@ -40,7 +40,7 @@ import Testing
 
     @Test func directoriesWithoutAModel() throws {
         for (file, words) in [
-            ("adapter_config.json", "merge_and_unload"), ("model-Q4_K_M.gguf", "GGUF is not read"),
+            ("adapter_config.json", "merge_and_unload"), ("model-Q4_K_M.gguf", "Name the file itself"),
             ("pytorch_model.bin", "save_pretrained"), ("model-00001-of-00002.safetensors", "config.json is missing"),
         ] {
             let bare = try checkpoint((file, [0]))
@@ -56,7 +56,7 @@ import Testing
         #expect(message("Qwen/Qwen3-8B").contains("hf download Qwen/Qwen3-8B"))
         #expect(message("./nowhere/else").contains("No such file") && !message("./nowhere/else").contains("hf download"))
         let files = try checkpoint(("a.gguf", Array("GGUF".utf8)), ("model.safetensors", [0]))
-        #expect(message("\(files.path)/a.gguf").contains("a.gguf is a GGUF file"))
+        #expect(message("\(files.path)/a.gguf").contains("a.gguf: at byte 4"))
         #expect(message("\(files.path)/model.safetensors").contains("name the directory"))
     }
 

@@ -36,11 +36,12 @@ enum Packing {
         func read(_ range: Range<Int>) throws -> [[Float]] {
             var values = [Float](repeating: .nan, count: range.count * inputs)
             try source.rows(range, into: &values)
-            return range.indices.map { Array(values[($0 - range.lowerBound) * inputs..<($0 - range.lowerBound + 1) * inputs]) }
+            return (0..<range.count).map { Array(values[$0 * inputs..<($0 + 1) * inputs]) }
         }
         let all = try read(0..<outputs)
         for range in [outputs / 3..<outputs / 3 + 1, outputs / 4..<outputs * 3 / 4] {
-            guard try read(range).map({ $0.map(\.bitPattern) }) == all[range].map({ $0.map(\.bitPattern) }) else { return [] }
+            let same = try zip(read(range).joined(), all[range].joined()).allSatisfy { $0.bitPattern == $1.bitPattern }
+            guard same else { return [] }
         }
         return all
     }

@@ -1,9 +1,8 @@
 package import MoedCore
 
-/// A Hugging Face model directory: configuration and tensors, headers checked, nothing loaded yet.
+/// A Hugging Face model directory or a GGUF model: configuration and tensors, headers checked, nothing loaded yet.
 package struct Checkpoint: Sendable {
-    package let directory: String
-    package let configurationPath: String
+    package let modelFiles: ModelFiles
     /// `config.json`; `tiedEmbeddings` also says what the tensors are.
     package private(set) var configuration: ModelConfiguration
     package let generationDefaults: GenerationDefaults
@@ -15,14 +14,6 @@ package struct Checkpoint: Sendable {
     private let prefix: TensorPrefix
     private let use = TensorUse()
 
-    /// The files beside the weights that decide the model's behaviour.
-    package static let smallFiles = [
-        "config.json", "tokenizer.json", "tokenizer_config.json", "chat_template.jinja",
-        "generation_config.json",
-    ] + QuantizationDescription.files.map(\.name)
-    /// The largest real one, a tokenizer.json, has 11 MB.
-    package static let smallFileBytesMax = 256 << 20
-
     private struct Place: Sendable {
         var file: Int
         var entry: TensorEntry
@@ -30,26 +21,34 @@ package struct Checkpoint: Sendable {
         var otherFile: Int?
     }
 
-    /// Reads `config.json`, `generation_config.json` and the headers of `model.safetensors`, or of the shards
-    /// that `model.safetensors.index.json` lists.
+    /// As `init`, for a path.
+    package static func open(_ path: String) throws(EngineError) -> Checkpoint {
+        try Checkpoint(ModelFiles.open(path))
+    }
+
+    /// Reads the configuration and the headers of `model.safetensors`, of the shards that
+    /// `model.safetensors.index.json` lists, or of GGUF files.
     ///
     /// - Throws: `EngineError(.badCheckpoint)` or `(.unsupportedModel)`, naming file, tensor or field, and
     ///   reason.
-    package static func open(_ directory: String) throws(EngineError) -> Checkpoint {
-        try Checkpoint(directory: directory, configurationFile: "config.json")
-    }
-
-    /// As `open`, with a configuration of another name in the same directory.
-    package init(directory: String, configurationFile: String) throws(EngineError) {
-        self.directory = directory
-        configurationPath = "\(directory)/\(configurationFile)"
-        let fields = try ModelConfiguration.fields(at: configurationPath)
+    package init(_ modelFiles: ModelFiles) throws(EngineError) {
+        self.modelFiles = modelFiles
+        let fields = try modelFiles.configuration()
         var configuration = try ModelConfiguration(fields)
-        quantization = try QuantizationDescription.find(fields, directory: directory)
-        generationDefaults = try GenerationDefaults(path: "\(directory)/generation_config.json")
-        index = try ShardIndex(directory: directory)
-        files = try Self.files(index, directory)
-        (places, prefix) = try Self.places(files)
+        quantization = try QuantizationDescription.find(fields, directory: modelFiles.path)
+        generationDefaults = try GenerationDefaults(modelFiles)
+        if let gguf = modelFiles.gguf {
+            (index, files, prefix) = (nil, gguf.files, .usual)
+            places = Self.places(gguf.tensors, inner: GGUFNames.huggingFace)
+        } else {
+            index = try ShardIndex(directory: modelFiles.path)
+            files = try Self.files(index, modelFiles.path)
+            var tensors: [[TensorEntry]] = []
+            for file in files { tensors.append(try SafetensorsHeader(of: file).tensors) }
+            let prefix = TensorPrefix.found(in: tensors.flatMap { $0.map(\.name) })
+            self.prefix = prefix
+            places = Self.places(tensors, inner: prefix.inner)
+        }
         self.configuration = configuration
         guard configuration.tiedEmbeddings, let ownOutput = try ownOutput() else { return }
         configuration.tiedEmbeddings = false
@@ -61,15 +60,12 @@ package struct Checkpoint: Sendable {
 
     /// The tensors of all files by the names inside of moed.
     private static func places(
-        _ files: [WeightFile]
-    ) throws(EngineError) -> (places: [ExactString: Place], prefix: TensorPrefix) {
-        var stored: [[TensorEntry]] = []
-        for file in files { stored.append(try SafetensorsHeader(of: file).tensors) }
-        let prefix = TensorPrefix.found(in: stored.flatMap { $0.map(\.name) })
+        _ tensors: [[TensorEntry]], inner: (String) -> String
+    ) -> [ExactString: Place] {
         var places: [ExactString: Place] = [:]
-        for (number, entries) in stored.enumerated() {
+        for (number, entries) in tensors.enumerated() {
             for var entry in entries {
-                entry.name = prefix.inner(entry.name)
+                entry.name = inner(entry.name)
                 let name = ExactString(entry.name)
                 if places[name] != nil {
                     places[name]?.otherFile = number
@@ -78,7 +74,7 @@ package struct Checkpoint: Sendable {
                 }
             }
         }
-        return (places, prefix)
+        return places
     }
 
     private static func files(_ index: ShardIndex?, _ directory: String) throws(EngineError) -> [WeightFile] {
@@ -107,9 +103,8 @@ package struct Checkpoint: Sendable {
         _ known: inout KnownDigests, progress: (Int, Int) -> Void = { _, _ in }
     ) throws(EngineError) -> Digest {
         var parts: [Digest] = []
-        for (name, digest) in try Self.smallFileDigests(directory, configurationPath: configurationPath) {
-            parts += [Digest(Array(name.utf8)), digest]
-        }
+        // The metadata of a GGUF file are part of its contents.
+        for (name, digest) in try modelFiles.digests() { parts += [Digest(Array(name.utf8)), digest] }
         let total = files.reduce(0) { $0 + $1.byteCount }
         var done = 0
         for file in files {
@@ -122,20 +117,6 @@ package struct Checkpoint: Sendable {
         return Digest(parts: parts)
     }
 
-    /// Digests of the small files that a model directory has, by name.
-    package static func smallFileDigests(
-        _ directory: String, configurationPath: String? = nil
-    ) throws(EngineError) -> [(name: String, digest: Digest)] {
-        var digests: [(name: String, digest: Digest)] = []
-        for name in smallFiles {
-            let other = name == "config.json" ? configurationPath : nil
-            let path = other ?? "\(directory)/\(name)"
-            guard WeightFile.exists(path) else { continue }
-            digests.append((name, Digest(try WeightFile.contents(of: path, limit: smallFileBytesMax))))
-        }
-        return digests
-    }
-
     package var summary: CheckpointSummary { CheckpointSummary(configuration, weightBytes: byteCount) }
 
     /// With names that begin with `model.` and `lm_head.`, whatever the files have in their place.
@@ -146,6 +127,12 @@ package struct Checkpoint: Sendable {
 
     /// Bytes of all tensors on disk.
     package var byteCount: Int { places.values.reduce(0) { $0 + $1.entry.byteCount } }
+
+    /// True when some weights are codes with scales.
+    package var isQuantised: Bool {
+        quantization != nil
+            || places.values.contains { $0.entry.blocks != nil || $0.entry.type == .f8e4m3 || $0.entry.type == .i8 }
+    }
 
     /// True when there is a tensor of this name.
     func has(_ name: String) -> Bool { places[ExactString(name)] != nil }
@@ -162,10 +149,10 @@ package struct Checkpoint: Sendable {
         guard entry.shape == shape else {
             throw error(entry, "has shape \(entry.shape), but the configuration asks for \(shape)")
         }
-        guard entry.type.isWeight else {
+        guard entry.isPlainWeight else {
             throw EngineError(
                 .unsupportedModel,
-                error(entry, "is \(entry.type.rawValue); bf16, f16 and f32 are supported here").message)
+                error(entry, "is \(entry.typeName); bf16, f16 and f32 are supported here").message)
         }
         return entry
     }
@@ -190,7 +177,7 @@ package struct Checkpoint: Sendable {
         let hint = MissingTensor.hint(stored, among: places.keys.map { prefix.stored($0.text) })
         let indexed = index?.file[ExactString(stored)].map { ". The index has it in \($0), which does not" }
         return EngineError(
-            .badCheckpoint, "\(directory): tensor \(stored) is missing\(hint.isEmpty ? indexed ?? "" : hint)")
+            .badCheckpoint, "\(modelFiles.path): tensor \(stored) is missing\(hint.isEmpty ? indexed ?? "" : hint)")
     }
 
     /// Reads bytes of a tensor of this checkpoint to the front of `buffer`.
@@ -200,14 +187,14 @@ package struct Checkpoint: Sendable {
         guard let place = places[ExactString(entry.name)], place.entry == entry,
             bytes.upperBound <= entry.byteCount
         else {
-            throw EngineError(.badCheckpoint, "\(directory): tensor \(prefix.stored(entry.name)): read past its end")
+            throw error(entry, "is read past its end")
         }
         try files[place.file].read(bytes.count, at: entry.offset + bytes.lowerBound, into: &buffer)
     }
 
     /// An error about a tensor, naming its file.
     package func error(_ entry: TensorEntry, _ reason: String) -> EngineError {
-        let path = places[ExactString(entry.name)].map { files[$0.file].path } ?? directory
+        let path = places[ExactString(entry.name)].map { files[$0.file].path } ?? modelFiles.path
         return EngineError(.badCheckpoint, "\(path): tensor \(prefix.stored(entry.name)) \(reason)")
     }
 }
@@ -229,7 +216,9 @@ extension Checkpoint {
         guard let first = places[ExactString(Self.embedding)]?.entry else {
             return QuantizedMatrix.packedEndings.contains { has("model.embed_tokens.\($0)") } ? name : nil
         }
-        guard first.type == second.type, first.shape == second.shape, first.type.isWeight else { return name }
+        // Equal codes may have other scales.
+        let isWhole = first.isPlainWeight || first.blocks != nil
+        guard isWhole, first.typeName == second.typeName, first.shape == second.shape else { return name }
         var (one, other) = (
             [UInt8](repeating: 0, count: min(Self.comparedBytes, first.byteCount)),
             [UInt8](repeating: 0, count: min(Self.comparedBytes, first.byteCount))

@@ -1,8 +1,9 @@
 import MoedCore
 
 /// One matrix of an expert inside of a tensor that holds those of all experts of a layer:
-/// `…mlp.experts.gate_up_proj` `[experts, 2 · width, hidden]`, gates before ups, or `…mlp.experts.down_proj`
-/// `[experts, hidden, width]`. In FP8, `…_scale_inv` beside it holds their scales in the same order.
+/// `…mlp.experts.gate_up_proj` `[experts, 2 · width, hidden]`, gates before ups, `…mlp.experts.down_proj`
+/// `[experts, hidden, width]`, or of a GGUF file `…mlp.experts.gate_proj` and `….up_proj` `[experts, width, hidden]`.
+/// In FP8, `…_scale_inv` beside it holds their scales in the same order.
 struct FusedExpert {
     private let name: String
     private let shape: MatrixShape
@@ -24,28 +25,33 @@ struct FusedExpert {
             let experts = checkpoint.configuration.experts, (0..<experts.count).contains(expert)
         else { return nil }
         let matrix = parts[parts.count - 1]
-        halves = matrix == "down_proj" ? 1 : 2
-        tensor = parts.dropLast(2).joined(separator: ".") + (halves == 1 ? ".down_proj" : ".gate_up_proj")
-        guard checkpoint.has(tensor) else { return nil }
-        index = expert * halves + (matrix == "up_proj" ? 1 : 0)
+        let prefix = parts.dropLast(2).joined(separator: ".")
+        let isAlone = checkpoint.has("\(prefix).\(matrix)")
+        halves = isAlone ? 1 : 2
+        tensor = isAlone ? "\(prefix).\(matrix)" : "\(prefix).gate_up_proj"
+        guard checkpoint.has(tensor), matrix != "down_proj" || isAlone else { return nil }
+        index = expert * halves + (matrix == "up_proj" && !isAlone ? 1 : 0)
         self.experts = experts.count
         (self.name, self.shape, self.checkpoint) = (name, shape, checkpoint)
     }
 
     /// - Throws: as `TensorNaming.matrix`.
-    func rows() throws(EngineError) -> any RowSource {
-        if let codes = try checkpoint.tensor(tensor), codes.type == .f8e4m3 { return try scaled(codes) }
-        let whole = try checkpoint.weight(tensor, shape: [experts, halves * shape.outputs, shape.inputs])
+    func rows() throws(EngineError) -> (any RowSource)? {
+        guard let whole = try checkpoint.tensor(tensor) else { return nil }
+        let sizes = [experts, halves * shape.outputs, shape.inputs]
+        guard whole.shape == sizes else {
+            throw checkpoint.error(whole, "has shape \(whole.shape), but the configuration asks for \(sizes)")
+        }
+        if whole.blocks == nil, whole.type == .f8e4m3 { return try scaled(whole) }
+        guard whole.blocks != nil || whole.type.isWeight else {
+            throw EngineError(
+                .unsupportedModel,
+                checkpoint.error(whole, "is \(whole.typeName); bf16, f16 and f32 are supported here").message)
+        }
         return try PlainNaming.rows(part(of: whole, shape.outputs, shape.inputs, "weight"), shape)
     }
 
     private func scaled(_ codes: TensorEntry) throws(EngineError) -> any RowSource {
-        guard codes.shape == [experts, halves * shape.outputs, shape.inputs] else {
-            throw checkpoint.error(
-                codes,
-                "has shape \(codes.shape), but the configuration asks for "
-                    + "[\(experts), \(halves * shape.outputs), \(shape.inputs)]")
-        }
         let scaleName = "\(tensor)_scale_inv"
         guard let scales = try checkpoint.tensor(scaleName) else {
             throw checkpoint.error(codes, "needs \(checkpoint.storedName(scaleName)), which is missing")
@@ -63,10 +69,10 @@ struct FusedExpert {
 
     /// The matrix's part of a tensor.
     private func part(of whole: TensorEntry, _ rows: Int, _ columns: Int, _ ending: String) -> FusedPart {
-        let byteCount = rows * columns * whole.type.byteCount
+        let byteCount = whole.byteCount / (experts * halves)
         let entry = TensorEntry(
             name: "\(name).\(ending)", type: whole.type, shape: [rows, columns],
-            offset: whole.offset + index * byteCount, byteCount: byteCount)
+            offset: whole.offset + index * byteCount, byteCount: byteCount, blocks: whole.blocks)
         return FusedPart(entry: entry, checkpoint: checkpoint, whole: whole, start: index * byteCount)
     }
 }

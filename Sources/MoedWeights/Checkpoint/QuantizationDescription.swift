@@ -245,7 +245,7 @@ extension QuantizationDescription {
         case let other?: throw unread(weights, "strategy", "is \(other.prefix(40))")
         }
         scheme.isSymmetric = try weights.optionalBool("symmetric") ?? true
-        if let order = weights["actorder"] { scheme.isIndexed = order == "group" || order == "dynamic" || order == true }
+        if let order = weights["actorder"] { scheme.isIndexed = [true, "group", "dynamic"].contains(order) }
         return scheme
     }
 

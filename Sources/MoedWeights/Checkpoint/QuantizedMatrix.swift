@@ -21,10 +21,10 @@ struct QuantizedMatrix {
     func rows() throws(EngineError) -> (any RowSource)? {
         let weight = try tensors.tensor("weight")
         if let weight, let other = Self.packedEndings.first(where: tensors.has) {
-            throw weight.error(
-                "and \(tensors.stored(other)) are both there: only one of them can be right")
+            throw weight.error("and \(tensors.stored(other)) are both there: only one of them can be right")
         }
-        if let weight, weight.entry.type.isWeight { return nil }
+        if let weight, weight.entry.isPlainWeight { return nil }
+        if let weight, let blocks = weight.entry.blocks { return try BlockRows(weight, blocks, shape) }
         var found = try packed()
         if found == nil, let weight { found = try scaled(weight) }
         guard let source = found else { return nil }
@@ -113,8 +113,8 @@ struct QuantizedMatrix {
         let scale = try tensors.tensor("weight_scale")
         guard let scales = inverse ?? scale else {
             throw weight.error(
-                "needs \(tensors.stored("weight_scale_inv")) or weight_scale, and both are missing: the download may be "
-                    + "incomplete")
+                "needs \(tensors.stored("weight_scale_inv")) or weight_scale, and both are missing: the download may "
+                    + "be incomplete")
         }
         if inverse != nil, let scale { throw scale.error("and weight_scale_inv are both there: only one can be right") }
         if let other = try tensors.tensor("weight_zp") {

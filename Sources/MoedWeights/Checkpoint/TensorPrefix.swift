@@ -1,5 +1,5 @@
-/// The beginnings of a checkpoint's names of tensors. Inside of moed they are those of a causal language model, `model.`
-/// and `lm_head.`.
+/// The beginnings of a checkpoint's names of tensors. Inside of moed they are those of a causal language model,
+/// `model.` and `lm_head.`.
 ///
 /// Base models are saved without `model.`; the text part of a model with images has more before it.
 struct TensorPrefix: Sendable, Equatable {

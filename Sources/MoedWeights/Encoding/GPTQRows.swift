@@ -30,7 +30,8 @@ package struct GPTQRows: DecodedRows {
         var groupIndex: (any TensorBytes)?
     }
 
-    /// - Throws: `EngineError(.badCheckpoint)` naming the tensor that does not fit, `(.unsupportedModel)` for other bits.
+    /// - Throws: `EngineError(.badCheckpoint)` naming the tensor that does not fit, `(.unsupportedModel)` for other
+    ///   bits.
     init(_ tensors: Tensors, _ shape: MatrixShape, zeros stored: Zeros, groupSizes: [Int]) throws(EngineError) {
         codes = tensors.codes
         self.shape = shape

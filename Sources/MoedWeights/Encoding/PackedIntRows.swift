@@ -26,7 +26,8 @@ package struct PackedIntRows: DecodedRows {
     /// - Parameters:
     ///   - bits: of a code, as the description has it. They decide where several fit the packed width.
     ///   - groupSizes: as in `QuantGroups`.
-    /// - Throws: `EngineError(.badCheckpoint)` naming the tensor that does not fit, `(.unsupportedModel)` for other bits.
+    /// - Throws: `EngineError(.badCheckpoint)` naming the tensor that does not fit, `(.unsupportedModel)` for other
+    ///   bits.
     init(_ tensors: Tensors, _ shape: MatrixShape, bits: [Int], groupSizes: [Int]) throws(EngineError) {
         codes = tensors.packed
         self.shape = shape

@@ -30,7 +30,9 @@ def blocks(weight: torch.Tensor, args: QuantizationArgs) -> torch.Tensor:
 class Scheme:
     """A quantisation scheme of compressed-tensors."""
 
-    def __init__(self, format: str, activations: dict | None = None, scale=torch.float32, targets=("Linear",), **weights):
+    def __init__(
+        self, format: str, activations: dict | None = None, scale=torch.float32, targets=("Linear",), **weights
+    ):
         self.format = format
         self.scale = scale
         self.args = QuantizationArgs(**weights)

@@ -92,7 +92,8 @@ def cases_packed() -> list:
         packed("pack4-group32", THIRTY_TWO, 4, "group", 32, scale=torch.bfloat16),
         packed("pack4-group128", WIDE, 4, "group", 128, scale=torch.float16),
         packed("pack4-group20-zeros", FORTY, 4, "group", 20, symmetric=False, scale=torch.float16),
-        packed("pack4-group64-zeros", WIDE, 4, "group", 64, symmetric=False, chosen=lambda m: m != "model.embed_tokens"),
+        packed(
+            "pack4-group64-zeros", WIDE, 4, "group", 64, symmetric=False, chosen=lambda m: m != "model.embed_tokens"),
         packed("pack4-channel", ODD, 4, "channel"),
         packed("pack4-channel-zeros", DENSE, 4, "channel", symmetric=False, plain="f16"),
         packed("pack8-group40", FORTY, 8, "group", 40, shards=3),

@@ -123,7 +123,8 @@ class GPTQModel:
             def __init__(self, bits, columns):
                 torch.nn.Module.__init__(self)
                 self.bits, self.in_features, self.planar, self.enable_wf_unsqueeze = bits, columns, False, True
-                self.maxq, self.pack_factor, self.pack_dtype, self.pack_dtype_bits = 2**bits - 1, 32 // bits, torch.int32, 32
+                self.maxq, self.pack_factor = 2**bits - 1, 32 // bits
+                self.pack_dtype, self.pack_dtype_bits = torch.int32, 32
                 self.pack_np_math_dtype, self.pack_np_dtype = "uint32", "int32"
                 self.dequant_dtype = torch.int16 if bits == 8 else torch.int8
 
@@ -270,7 +271,8 @@ class AutoRound:
     def cases(self) -> dict:
         def config(bits, size, symmetric, format, method="auto-round", key="packing_format", **others):
             return {
-                "quant_method": method, "bits": bits, "group_size": size, "sym": symmetric, "data_type": "int", key: format,
+                "quant_method": method, "bits": bits, "group_size": size, "sym": symmetric, key: format,
+                "data_type": "int",
                 "autoround_version": "0.16.1", "block_name_to_quantize": "model.layers",
             } | others
 
