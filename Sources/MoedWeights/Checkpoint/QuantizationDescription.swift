@@ -6,9 +6,9 @@ import MoedCore
 package struct QuantizationDescription: Sendable, Equatable {
     /// `quant_method`, e.g. `gptq`.
     package private(set) var method: String
-    /// How GPTQ's zero points are stored; nil for other methods.
+    /// The form of GPTQ's zero points; nil for other methods.
     private(set) var zeros: GPTQRows.Zeros?
-    /// Of the whole model, then of the modules that it names; empty when it names none.
+    /// That of the whole model first, then those of modules that are named; empty when nothing is said.
     private(set) var schemes: [QuantScheme] = []
 
     /// Files beside `config.json` that may hold the description, with the method of those that name none.

@@ -15,7 +15,7 @@ struct TensorPrefix: Sendable, Equatable {
         TensorPrefix(model: "language_model.model.", head: "language_model.lm_head."),
         TensorPrefix(model: "language_model.", head: "lm_head."), TensorPrefix(model: "", head: "lm_head."),
     ]
-    /// What follows `model.`.
+    /// Parts of names that follow `model.`.
     private static let parts = ["embed_tokens.", "layers.", "norm."]
 
     /// The first known one that a layer's tensor has.

@@ -6,7 +6,7 @@ package import MoedCore
 /// of the matrix, F32; MXFP4 has exponents of two, U8 `[outputs, inputs / 32]`. Source: compressed-tensors'
 /// `nvfp4-pack-quantized` and `mxfp4-pack-quantized`, modelopt's `NVFP4`.
 package struct FP4Rows: DecodedRows {
-    /// How the scale of the whole matrix is used.
+    /// The use of the scale of the whole matrix.
     enum MatrixScale: Sendable {
         case divides, multiplies
     }

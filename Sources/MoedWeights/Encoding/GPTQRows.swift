@@ -6,7 +6,7 @@ package import MoedCore
 /// `scales` `[groups, outputs]`; `g_idx` I32 `[inputs]`. Weight = (code − zero) · scale. Source: AutoGPTQ, GPTQModel,
 /// auto-round.
 package struct GPTQRows: DecodedRows {
-    /// How zero points are stored.
+    /// The form of stored zero points.
     package enum Zeros: Sendable {
         /// As they are (`gptq_v2`).
         case plain

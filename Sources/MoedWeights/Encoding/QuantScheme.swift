@@ -1,6 +1,6 @@
-/// How a description says that modules are quantised. What it leaves open is nil.
+/// A way of quantising modules that a description names. Members that it leaves open are nil.
 struct QuantScheme: Sendable, Equatable {
-    /// Which weights of a matrix share a scale.
+    /// The weights of a matrix that share a scale.
     enum Sharing: Sendable, Equatable {
         case matrix
         case row
