@@ -6,7 +6,10 @@ import MoedTools
 /// Options that choose the formats of weights.
 struct FormatOptions: ParsableArguments {
     @Option(
-        help: "Weight format of the experts: bf16 (as stored), int8 or int4. Default: the pack's; bf16, or int8/32 for a quantised checkpoint.")
+        help: """
+            Weight format of the experts: bf16 (as stored), int8 or int4. Default: the pack's; for a checkpoint bf16, \
+            for a quantised one int8/32.
+            """)
     var experts: String?
 
     @Option(
@@ -36,15 +39,15 @@ struct PackCommand: AsyncParsableCommand {
         commandName: "pack",
         abstract: "Make a pack of a checkpoint: quantised weights in the layout that the kernels read.",
         discussion: """
-            Reads CHECKPOINT, a Hugging Face directory or a GGUF file, and writes the directory PACK. Every command and model.path \
-            take a pack instead of a checkpoint. It holds:
+            Reads CHECKPOINT, a Hugging Face directory or a GGUF file, and writes the directory PACK. Every command \
+            and model.path take a pack instead of a checkpoint. It holds:
               manifest.json   formats, and place and digest of every blob
               dense.bin       embeddings, attention, routers, norms
               experts.bin     the experts; gate, up and down of each in one blob
               config.json, tokenizer.json, …   copies
 
-            bf16, the default, keeps weights as they are stored; those of a quantised checkpoint become f32. For such a \
-            checkpoint int8/32 is the default. int8 and int4 search the scale of each quant group \
+            bf16, the default, keeps weights as they are stored; those of a quantised checkpoint become f32. For such \
+            a checkpoint int8/32 is the default. int8 and int4 search the scale of each quant group \
             for the smallest error. Only a few tensors are in memory at a time. PACK appears when it is complete. \
             Ctrl-C removes what was written. The next run removes what a killed one left (PACK.partial-…).
 

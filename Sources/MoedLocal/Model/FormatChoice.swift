@@ -34,8 +34,8 @@ package struct FormatChoice: Sendable, Equatable {
     /// Format of keys and values for a word; nil for `auto`, where the weights' format decides.
     package static func kv(_ word: String) -> KVFormat? { KVFormat(rawValue: word) }
 
-    /// The formats, chosen where none is wanted: those of a plain checkpoint as stored, and int8 with small quant groups
-    /// for a quantised one, whose exact weights would be f32.
+    /// The formats. Where none is wanted, a plain checkpoint stays as stored. A quantised one becomes int8 with small
+    /// quant groups, since its exact weights would be f32.
     package func formats(of source: ModelDirectory) -> (experts: WeightFormat, dense: WeightFormat) {
         var fallback = WeightFormat.bf16
         if case .checkpoint(let checkpoint) = source, checkpoint.isQuantised { fallback = .int8(group: 32) }

@@ -46,7 +46,8 @@ package struct ModelRunner {
             let (experts, dense) = formats.formats(of: source)
             return .pack(
                 try PackCache(directory: cache).pack(
-                    checkpoint, experts: experts, dense: dense, threads: threads, reading: { progress(.reading, $0, $1) },
+                    checkpoint, experts: experts, dense: dense, threads: threads,
+                    reading: { progress(.reading, $0, $1) },
                     progress: { progress(.packing, $0, $1) }))
         }
         let (text, unloaded) = (opened.text, opened.unloaded)

@@ -54,8 +54,8 @@ package struct ModelFiles: Sendable {
 
     /// The place of a file for messages.
     package func path(of name: String) -> String {
-        guard gguf != nil, !winners.contains(name) else { return "\(directory)/\(name == "config.json" ? configurationName : name)" }
-        return "\(path) (as \(name))"
+        if gguf != nil, !winners.contains(name) { return "\(path) (as \(name))" }
+        return "\(directory)/\(name == "config.json" ? configurationName : name)"
     }
 
     /// A file's bytes; nil when there is none.

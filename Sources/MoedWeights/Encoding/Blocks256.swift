@@ -34,8 +34,8 @@ enum Blocks256 {
         }
     }
 
-    /// Q4_K: scale and minimum of the block, scales and minima of 8 sub-blocks of 6 bits [12], codes [128]. Q5_K has the
-    /// fifth bits [32] before the codes.
+    /// Q4_K: scale and minimum of the block, scales and minima of 8 sub-blocks of 6 bits [12], codes [128]. Q5_K has
+    /// the fifth bits [32] before the codes.
     static func decodeQ4(
         _ bytes: Span<UInt8>, _ from: Int, hasHighBits: Bool, _ weights: inout MutableSpan<Float>, _ to: Int
     ) {

@@ -26,10 +26,9 @@ enum TableBlocks {
             }
         case .mxfp4:
             // Two to the power of byte − 128: the table is doubled.
-            let exponent = bytes[from]
-            let scale: Float =
-                exponent < 2 ? Float(bitPattern: 0x0020_0000 << UInt32(exponent)) : Float(bitPattern: UInt32(exponent &- 1) << 23)
-            nibbles(doubledE2M1, scale, bytes, from &+ 1, &weights, to)
+            let exponent = UInt32(bytes[from])
+            let bits: UInt32 = exponent < 2 ? 0x0020_0000 << exponent : (exponent &- 1) << 23
+            nibbles(doubledE2M1, Float(bitPattern: bits), bytes, from &+ 1, &weights, to)
         default: nibbles(iq4, F16Rows.value(bytes, from), bytes, from &+ 2, &weights, to)
         }
     }

@@ -51,7 +51,8 @@ struct GGUFFiles {
         let keyHeads = try metadata.integer("\(name).attention.head_count_kv") ?? heads
         let keyLength = try metadata.integer("\(name).attention.key_length") ?? hidden / max(1, heads)
         if let valueLength = try metadata.integer("\(name).attention.value_length"), valueLength != keyLength {
-            throw metadata.unsupported("\(name).attention.value_length", "is \(valueLength), not the key's \(keyLength)")
+            throw metadata.unsupported(
+                "\(name).attention.value_length", "is \(valueLength), not the key's \(keyLength)")
         }
         var object = JSONObject([
             ("architectures", [.string(architecture)]), ("vocab_size", .integer(Int64(embedding[0]))),
@@ -68,7 +69,9 @@ struct GGUFFiles {
         }
         if name == "qwen3moe" { try addExperts(&object, name, hidden: hidden) }
         if let scaling = try scaling(name) { object["rope_scaling"] = .object(scaling) }
-        if let end = try metadata.integer("tokenizer.ggml.eos_token_id") { object["eos_token_id"] = .integer(Int64(end)) }
+        if let end = try metadata.integer("tokenizer.ggml.eos_token_id") {
+            object["eos_token_id"] = .integer(Int64(end))
+        }
         return object
     }
 
@@ -87,8 +90,7 @@ struct GGUFFiles {
         object["decoder_sparse_step"] = 1
         object["mlp_only_layers"] = []
         for key in ["expert_shared_count", "expert_weights_scale"] {
-            guard let value = metadata["\(name).\(key)"], value != 0, value != 1, value != .double(0), value != .double(1)
-            else { continue }
+            guard let value = metadata["\(name).\(key)"], value.number != 0, value.number != 1 else { continue }
             throw metadata.unsupported("\(name).\(key)", "is \(value.serialized().prefix(40)), which is not supported")
         }
     }

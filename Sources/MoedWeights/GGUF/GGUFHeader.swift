@@ -8,8 +8,8 @@ struct GGUFHeader {
     /// With names as in the file, shapes with the rows first, and offsets in the file.
     var tensors: [TensorEntry] = []
 
-    /// - Throws: `EngineError(.badCheckpoint)` naming file, key or tensor, and reason; `(.unsupportedModel)` for a tensor
-    ///   of a type that is not read.
+    /// - Throws: `EngineError(.badCheckpoint)` naming file, key or tensor, and reason; `(.unsupportedModel)` for a
+    ///   tensor of a type that is not read.
     init(_ file: WeightFile) throws(EngineError) {
         var reader = GGUFReader(file)
         guard try Array(reader.bytes(4)) == Array("GGUF".utf8) else {
@@ -18,7 +18,8 @@ struct GGUFHeader {
         let version = try reader.number(4)
         guard version == 2 || version == 3 else {
             let reason = version == 0x0300_0000 ? "is big-endian" : "has version \(version)"
-            throw EngineError(.unsupportedModel, "\(file.path) \(reason): GGUF versions 2 and 3, little-endian, are read")
+            throw EngineError(
+                .unsupportedModel, "\(file.path) \(reason): GGUF versions 2 and 3, little-endian, are read")
         }
         let tensorCount = try reader.count(of: "tensors", eachAtLeast: 24)
         let valueCount = try reader.count(of: "values of metadata", eachAtLeast: 13)
@@ -76,8 +77,8 @@ struct GGUFHeader {
             guard let type = GGUFType(info.type) else {
                 throw error(
                     .unsupportedModel,
-                    "has the type \(GGUFType.unread(info.type)), which is not read. Take a file of another quantisation, "
-                        + "such as Q4_K_M, Q5_K_M, Q6_K or Q8_0")
+                    "has the type \(GGUFType.unread(info.type)), which is not read. Take a file of another "
+                        + "quantisation, such as Q4_K_M, Q5_K_M, Q6_K or Q8_0")
             }
             guard let byteCount = type.byteCount(info.shape) else {
                 throw error(.badCheckpoint, "has shape \(info.shape), whose rows are no whole blocks of \(type)")

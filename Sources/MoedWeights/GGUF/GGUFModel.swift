@@ -75,7 +75,10 @@ package struct GGUFModel: Sendable {
         let header = try GGUFHeader(file)
         guard header.metadata[ExactString("split.no")]?.integer == index,
             header.metadata[ExactString("split.count")]?.integer == count
-        else { throw EngineError(.badCheckpoint, "\(path) is not part \(index + 1) of \(count): it belongs to another model") }
+        else {
+            throw EngineError(
+                .badCheckpoint, "\(path) is not part \(index + 1) of \(count): it belongs to another model")
+        }
         return (file, header.tensors)
     }
 

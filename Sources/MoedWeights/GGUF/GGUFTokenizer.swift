@@ -4,7 +4,8 @@ import MoedCore
 struct GGUFTokenizer {
     /// The pattern that `tokenizer.ggml.pre` = `qwen2` stands for.
     private static let pattern =
-        #"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"#
+        #"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}|"#
+        + #" ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"#
     private static let endTexts = ["<|im_end|>", "<|endoftext|>"]
 
     let file: JSONObject
@@ -26,11 +27,13 @@ struct GGUFTokenizer {
             let found = try metadata.string(key) ?? "missing"
             guard found == value else {
                 throw metadata.unsupported(
-                    key, "is \(found.prefix(40)); \(value) is supported. Put the model's tokenizer.json beside the file")
+                    key,
+                    "is \(found.prefix(40)); \(value) is supported. Put the model's tokenizer.json beside the file")
             }
         }
         if metadata["tokenizer.ggml.add_bos_token"] == true {
-            throw metadata.unsupported("tokenizer.ggml.add_bos_token", "is true: prompts begin without a token of their own")
+            throw metadata.unsupported(
+                "tokenizer.ggml.add_bos_token", "is true: prompts begin without a token of their own")
         }
         var texts: [String] = []
         for (index, value) in try metadata.array("tokenizer.ggml.tokens").enumerated() {
@@ -67,11 +70,14 @@ struct GGUFTokenizer {
     private static func kinds(_ metadata: GGUFMetadata, count: Int) throws(EngineError) -> [Kind] {
         let key = "tokenizer.ggml.token_type"
         let values = try metadata.array(key)
-        guard values.count == count else { throw metadata.error(key, "has \(values.count) entries for \(count) tokens") }
+        guard values.count == count else {
+            throw metadata.error(key, "has \(values.count) entries for \(count) tokens")
+        }
         var kinds: [Kind] = []
         for (index, value) in values.enumerated() {
             guard let kind = value.integer.flatMap(Kind.init(rawValue:)) else {
-                throw metadata.unsupported("\(key)[\(index)]", "is \(value.serialized().prefix(20)), which is not supported")
+                throw metadata.unsupported(
+                    "\(key)[\(index)]", "is \(value.serialized().prefix(20)), which is not supported")
             }
             kinds.append(kind)
         }
@@ -86,11 +92,13 @@ struct GGUFTokenizer {
         let bytes: JSONValue = ["type": "ByteLevel", "add_prefix_space": false, "use_regex": false]
         return JSONObject([
             ("added_tokens", .array(added)), ("normalizer", ["type": "NFC"]),
-            ("pre_tokenizer", ["type": "Sequence", "pretokenizers": [split, bytes]]), ("decoder", ["type": "ByteLevel"]),
+            ("pre_tokenizer", ["type": "Sequence", "pretokenizers": [split, bytes]]),
+            ("decoder", ["type": "ByteLevel"]),
             (
                 "model",
                 .object(JSONObject([
-                    ("type", "BPE"), ("ignore_merges", false), ("vocab", .object(vocabulary)), ("merges", .array(merges)),
+                    ("type", "BPE"), ("ignore_merges", false), ("vocab", .object(vocabulary)),
+                    ("merges", .array(merges)),
                 ]))
             ),
         ])
