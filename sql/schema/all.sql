@@ -19,7 +19,6 @@ SET check_function_bodies = off;
 \ir functions/cancel_batch.sql
 \ir functions/cancel_jobs.sql
 \ir functions/cancel_these.sql
-\ir functions/chooses_mode.sql
 \ir functions/clamp_remarks.sql
 \ir functions/decay.sql
 \ir functions/enqueue.sql
@@ -42,6 +41,9 @@ SET check_function_bodies = off;
 \ir functions/json_integers.sql
 \ir functions/json_kind.sql
 \ir functions/json_member.sql
+\ir functions/mode_named.sql
+\ir functions/mode_of_body.sql
+\ir functions/chooses_mode.sql
 \ir functions/json_number.sql
 \ir functions/json_text.sql
 \ir functions/json_texts.sql
