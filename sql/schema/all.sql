@@ -19,6 +19,7 @@ SET check_function_bodies = off;
 \ir functions/cancel_batch.sql
 \ir functions/cancel_jobs.sql
 \ir functions/cancel_these.sql
+\ir functions/chooses_mode.sql
 \ir functions/clamp_remarks.sql
 \ir functions/decay.sql
 \ir functions/enqueue.sql
@@ -41,9 +42,6 @@ SET check_function_bodies = off;
 \ir functions/json_integers.sql
 \ir functions/json_kind.sql
 \ir functions/json_member.sql
-\ir functions/mode_named.sql
-\ir functions/mode_of_body.sql
-\ir functions/chooses_mode.sql
 \ir functions/json_number.sql
 \ir functions/json_text.sql
 \ir functions/json_texts.sql
@@ -52,6 +50,8 @@ SET check_function_bodies = off;
 \ir functions/matching_jobs.sql
 \ir functions/may_touch.sql
 \ir functions/milliseconds.sql
+\ir functions/mode_named.sql
+\ir functions/mode_of_body.sql
 \ir functions/model_key.sql
 \ir functions/model_of.sql
 \ir functions/note_usage.sql
