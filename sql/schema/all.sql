@@ -52,6 +52,8 @@ SET check_function_bodies = off;
 \ir functions/matching_jobs.sql
 \ir functions/may_touch.sql
 \ir functions/milliseconds.sql
+\ir functions/mode_named.sql
+\ir functions/mode_of_body.sql
 \ir functions/model_key.sql
 \ir functions/model_of.sql
 \ir functions/note_usage.sql
