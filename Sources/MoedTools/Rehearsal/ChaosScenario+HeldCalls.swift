@@ -31,10 +31,11 @@ extension ChaosScenario {
         let others = try await OtherTenant.start(in: database)
         var (free, beside) = (OtherTenant.Times(), OtherTenant.Times())
         let each = Duration.seconds(Double(trial.size) / Double(2 * HeldCall.all.count))
-        for call in HeldCall.all {
-            try await others.work(for: each / 2, &free)
-            let held = try await database.hold(call.statement)
-            try await others.work(for: each, &beside)
+        for (index, call) in HeldCall.all.enumerated() {
+            let number = index + count * HeldCall.all.count
+            try await others.work(for: each / 2, "alone \(number)", &free)
+            let held = try await database.hold(call.statement(number))
+            try await others.work(for: each, "\(number)", &beside)
             await held.close()
         }
         for (what, seconds) in beside.longest.sorted(by: { $0.key < $1.key }) {
@@ -75,13 +76,15 @@ private struct OtherTenant {
         }
     }
 
-    /// Names that held transactions use as well, in the opposite order.
-    private static let calls: [SQL] = [
-        "SELECT moed.enqueue('job', tenant => 'free')",
-        "SELECT moed.enqueue('q', tenant => 'newer'), moed.enqueue('q', tenant => 'new')",
-        "SELECT moed.enqueue_many(ARRAY['{\"model\":\"newer\"}']::json[], tenant => 'free-batch')",
-        "SELECT moed.cancel_jobs(tenant => 'free-batch')",
-    ]
+    /// Calls with names that held transactions use as well, in the opposite order.
+    private static func calls(_ name: String) -> [SQL] {
+        [
+            "SELECT moed.enqueue('job', tenant => 'free')",
+            "SELECT moed.enqueue('q', tenant => \(name + " newer")), moed.enqueue('q', tenant => \(name + " new"))",
+            "SELECT moed.enqueue_many(ARRAY['{\"model\":\"newer\"}']::json[], tenant => 'free-batch')",
+            "SELECT moed.cancel_jobs(tenant => 'free-batch')",
+        ]
+    }
 
     private let database: RehearsalDatabase
     private let worker: SimulatedWorker
@@ -90,12 +93,13 @@ private struct OtherTenant {
         OtherTenant(database: database, worker: try await SimulatedWorker.start(in: database))
     }
 
-    func work(for duration: Duration, _ times: inout Times) async throws {
+    /// - Parameter name: begins the names of tenants that the client adds.
+    func work(for duration: Duration, _ name: String, _ times: inout Times) async throws {
         let end = ContinuousClock.now + duration
-        repeat { try await round(&times) } while ContinuousClock.now < end
+        repeat { try await round(name, &times) } while ContinuousClock.now < end
     }
 
-    private func round(_ times: inout Times) async throws {
+    private func round(_ name: String, _ times: inout Times) async throws {
         times.rounds += 1
         try await times.measure("enqueues") { try await database.enqueue(6, tenants: ["free"]) }
         _ = try await times.measure("claims") { try await worker.claimNext(limit: 2) }
@@ -106,7 +110,7 @@ private struct OtherTenant {
         guard isAlive else { throw ConfigurationProblem("the measuring worker was declared dead") }
         _ = try await times.measure("results") { try await worker.completeAll() }
         try await times.measure("maintenance") { try await worker.maintain() }
-        for call in Self.calls { _ = try await times.measure("calls") { try await database.run(call) } }
+        for call in Self.calls(name) { _ = try await times.measure("calls") { try await database.run(call) } }
         _ = try await times.measure("jobs") { try await database.secondsUntilDone(tenant: "free") }
     }
 

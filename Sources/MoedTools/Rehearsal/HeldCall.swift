@@ -4,7 +4,10 @@ import MoedQueue
 struct HeldCall: Sendable {
     /// Functions of schema moed that it calls.
     var functions: Set<String>
-    var statement: String
+    private var statement: String
+
+    /// The call with tenants that no earlier call has added.
+    func statement(_ number: Int) -> String { statement.replacing("'new", with: "'\(number) new") }
 
     private init(_ functions: String..., statement: String) {
         self.functions = Set(functions)
