@@ -48,8 +48,8 @@ package struct SettingKey: Sendable {
     package static let modelPath = SettingKey(
         "model.path", "", example: .set("/var/lib/moed/model"),
         """
-        Directory of a Hugging Face checkpoint (`config.json`, `tokenizer.json`, `*.safetensors`) or of a pack made by \
-        `moed pack`. Required.
+        Directory of a Hugging Face checkpoint (`config.json`, `tokenizer.json`, `*.safetensors`), a GGUF file (of a \
+        split one the first), or the directory of a pack made by `moed pack`. Required.
         """)
     package static let modelName = SettingKey(
         "model.name", "", example: .suggested("qwen3"),
@@ -60,7 +60,7 @@ package struct SettingKey: Sendable {
         "model.experts", "auto",
         """
         Weight format of the experts: `bf16` (as stored), `int8` or `int4`. A format such as `int4/32` names its \
-        own quant group. `auto`: the pack's format; for a checkpoint `bf16`.
+        own quant group. `auto`: the pack's format; for a checkpoint `bf16`, for a quantised one `int8/32`.
         """)
     package static let modelDense = SettingKey(
         "model.dense", "auto",

@@ -10,6 +10,8 @@ package struct TemplateLimits: Sendable {
     package var time = Duration.seconds(2)
     /// Time since any fixed point: the computing time of the calling thread, which a busy machine does not advance.
     package var clock: @Sendable () -> Duration = ThreadTime.now
+    /// Asked when the clock is read; false ends the rendering.
+    package var goesOn: @Sendable () -> Bool = { true }
 
     package init() {}
 }

@@ -4,6 +4,7 @@ import Glibc
 private let targets: [String: @Sendable ([UInt8]) -> Void] = [
     "json": fuzzJSON, "jinja": fuzzTemplate, "tokenizer": fuzzTokenizer, "safetensors": fuzzSafetensors,
     "manifest": fuzzManifest, "request": fuzzRequest, "config": fuzzConfiguration, "tokens": fuzzTokens,
+    "gguf": fuzzGGUF,
 ]
 
 private let target: @Sendable ([UInt8]) -> Void = {

@@ -140,8 +140,9 @@ typedef struct moed_kernels {
     /* x[n] += delta[n] */
     void (*_Nonnull add)(float *_Nonnull x, const float *_Nonnull delta, size_t columns);
 
-    /* Puts key and value [head_dim] of one token at its position (0..<32) in a head's block. */
-    void (*_Nonnull kv_store)(
+    /* Puts key and value [head_dim] of one token at its position (0..<32) in a head's block. Returns the number of
+     * finite elements that the format's range clamped. */
+    size_t (*_Nonnull kv_store)(
         void *_Nonnull block, int32_t format, size_t position, const float *_Nonnull key,
         const float *_Nonnull value, size_t head_dim);
 

@@ -52,6 +52,7 @@ struct JinjaBudget {
         stepsUnclocked += steps
         guard stepsUnclocked >= Self.stepsPerReading else { return nil }
         stepsUnclocked = 0
+        guard limits.goesOn() else { return "the rendering is not wanted" }
         return limits.clock() < end ? nil : "more than \(limits.time) of computing (generation.template_time)"
     }
 }
