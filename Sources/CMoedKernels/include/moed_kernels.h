@@ -167,7 +167,6 @@ size_t moed_kv_head_bytes(int32_t format, size_t head_dim);
 ptrdiff_t moed_pack_bf16(
     uint16_t *_Nonnull panel, const uint16_t *_Nonnull source, size_t rows, size_t columns);
 ptrdiff_t moed_pack_f32(float *_Nonnull panel, const float *_Nonnull source, size_t rows, size_t columns);
-ptrdiff_t moed_pack_f16(float *_Nonnull panel, const uint16_t *_Nonnull source, size_t rows, size_t columns);
 
 /* Bytes of a quantised panel; bits are 4 or 8, the quant group is 32, 64 or 128. */
 size_t moed_panel_bytes(int bits, size_t columns, size_t group);
@@ -208,7 +207,6 @@ double moed_sum_of_exponentials(const float *_Nonnull x, size_t count, float top
 
 /* out[i] = source[i * stride] as f32; stride 16 reads one row out of a panel. */
 void moed_widen_bf16(float *_Nonnull out, const uint16_t *_Nonnull source, size_t stride, size_t count);
-void moed_widen_f16(float *_Nonnull out, const uint16_t *_Nonnull source, size_t stride, size_t count);
 void moed_widen_f32(float *_Nonnull out, const float *_Nonnull source, size_t stride, size_t count);
 
 #endif

@@ -129,7 +129,7 @@ package struct RequestPreparer: Sendable {
 
     /// Rendering and encoding end at the length of the context.
     private var renderer: PromptRenderer {
-        var template = TemplateLimits()
+        var template = options.templateLimits
         template.bytes = templateBytes
         template.goesOn = goesOn
         return PromptRenderer(
