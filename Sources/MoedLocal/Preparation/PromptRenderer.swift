@@ -15,7 +15,7 @@ struct PromptRenderer {
                 .unsupported, param: "messages", "the checkpoint has no chat template: use prompt_ids")
         }
         var marked: MarkedMessages?
-        if options.controlTokens == .text { marked = try MarkedMessages(messages, tokenizer: text.tokenizer) }
+        if controlTokens == .text { marked = try MarkedMessages(messages, tokenizer: text.tokenizer) }
         let prompt: String
         do throws(TextError) {
             prompt = try template.render(
