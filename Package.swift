@@ -43,17 +43,18 @@ let package = Package(
             resources: [.embedInCode("sql"), .embedInCode("Statements")], swiftSettings: swift),
         .target(name: "MoedText", dependencies: ["MoedCore"], swiftSettings: swift),
         .target(name: "MoedWeights", dependencies: ["MoedCore"], swiftSettings: swift),
+        .target(name: "MoedPacks", dependencies: ["MoedCore", "MoedWeights"], swiftSettings: swift),
         .target(name: "MoedSampling", dependencies: ["MoedCore", "CMoedKernels"], swiftSettings: swift),
         .target(
             name: "MoedEngine",
-            dependencies: ["MoedCore", "MoedHost", "MoedWeights", "MoedSampling", "CMoedKernels", "CReadRing"],
+            dependencies: ["MoedCore", "MoedHost", "MoedPacks", "MoedWeights", "MoedSampling", "CMoedKernels", "CReadRing"],
             swiftSettings: swift),
         .target(name: "MoedBatching", dependencies: ["MoedCore"], swiftSettings: swift),
         .target(name: "MoedSystemd", dependencies: ["CSystemd", logging], swiftSettings: swift),
         .target(name: "MoedFront", dependencies: ["MoedHost"], swiftSettings: swift),
         .target(
             name: "MoedLocal",
-            dependencies: ["MoedCore", "MoedHost", "MoedText", "MoedWeights", "MoedEngine", "MoedBatching"],
+            dependencies: ["MoedCore", "MoedHost", "MoedText", "MoedPacks", "MoedWeights", "MoedEngine", "MoedBatching"],
             swiftSettings: swift),
         .target(
             name: "MoedSettings", dependencies: ["MoedCore", "MoedHost", "MoedSystemd", "Yams"], swiftSettings: swift),
@@ -64,13 +65,13 @@ let package = Package(
         .target(
             name: "MoedDaemon",
             dependencies: [
-                "MoedCore", "MoedHost", "MoedQueue", "MoedText", "MoedWeights", "MoedEngine", "MoedBatching",
+                "MoedCore", "MoedHost", "MoedQueue", "MoedText", "MoedPacks", "MoedWeights", "MoedEngine", "MoedBatching",
                 "MoedLocal", "MoedWorker", "MoedFront", "MoedSettings", "MoedSystemd", lifecycle, signals, logging,
             ], swiftSettings: swift),
         .target(
             name: "MoedTools",
             dependencies: [
-                "MoedCore", "MoedHost", "MoedQueue", "MoedPostgres", "MoedText", "MoedWeights", "MoedEngine",
+                "MoedCore", "MoedHost", "MoedQueue", "MoedPostgres", "MoedText", "MoedPacks", "MoedWeights", "MoedEngine",
                 "MoedBatching", "MoedLocal", "MoedWorker", "MoedSystemd", lifecycle, signals, logging,
             ], swiftSettings: swift),
         .executableTarget(
@@ -89,13 +90,13 @@ let package = Package(
             swiftSettings: swift),
         .testTarget(name: "MoedTextTests", dependencies: ["MoedText", "MoedCore", "TestSupport"], swiftSettings: swift),
         .testTarget(
-            name: "MoedWeightsTests", dependencies: ["MoedWeights", "MoedCore", "TestSupport"], swiftSettings: swift),
+            name: "MoedWeightsTests", dependencies: ["MoedPacks", "MoedWeights", "MoedCore", "TestSupport"], swiftSettings: swift),
         .testTarget(
             name: "MoedSamplingTests", dependencies: ["MoedSampling", "MoedCore", "CMoedKernels", "TestSupport"], swiftSettings: swift),
         .testTarget(
             name: "MoedEngineTests",
             dependencies: [
-                "MoedEngine", "MoedBatching", "MoedTools", "MoedWeights", "MoedCore", "CMoedKernels", "COpenBLAS",
+                "MoedEngine", "MoedBatching", "MoedTools", "MoedPacks", "MoedWeights", "MoedCore", "CMoedKernels", "COpenBLAS",
                 "TestSupport",
             ],
             swiftSettings: swift),
@@ -107,7 +108,7 @@ let package = Package(
         .testTarget(
             name: "MoedLocalTests",
             dependencies: [
-                "MoedLocal", "MoedCore", "MoedHost", "MoedText", "MoedBatching", "MoedEngine", "MoedWeights",
+                "MoedLocal", "MoedCore", "MoedHost", "MoedText", "MoedBatching", "MoedEngine", "MoedPacks", "MoedWeights",
                 "TestSupport",
             ],
             swiftSettings: swift),
@@ -122,13 +123,13 @@ let package = Package(
             name: "MoedToolsTests",
             dependencies: [
                 "MoedTools", "MoedLocal", "MoedCore", "MoedHost", "MoedBatching", "MoedEngine", "MoedQueue",
-                "MoedWeights", "TestSupport",
+                "MoedPacks", "MoedWeights", "TestSupport",
             ],
             swiftSettings: swift),
         .testTarget(
             name: "MoedDaemonTests",
             dependencies: [
-                "MoedDaemon", "MoedSettings", "MoedWorker", "MoedLocal", "MoedCore", "MoedHost", "MoedEngine", "MoedWeights",
+                "MoedDaemon", "MoedSettings", "MoedWorker", "MoedLocal", "MoedCore", "MoedHost", "MoedEngine", "MoedPacks", "MoedWeights",
                 "MoedFront", "MoedSystemd", "TestSupport", logging,
             ],
             swiftSettings: swift),
@@ -144,6 +145,6 @@ let package = Package(
 if Context.environment["MOED_FUZZ"] != nil {
     package.targets.append(
         .executableTarget(
-            name: "Fuzz", dependencies: ["MoedCore", "MoedText", "MoedWeights"], path: "Tests/Fuzz",
+            name: "Fuzz", dependencies: ["MoedCore", "MoedText", "MoedPacks", "MoedWeights"], path: "Tests/Fuzz",
             exclude: ["seeds"], swiftSettings: swift))
 }

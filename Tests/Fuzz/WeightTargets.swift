@@ -1,5 +1,6 @@
 import Glibc
 import MoedCore
+import MoedPacks
 import MoedWeights
 
 /// Path of the process's own file, in memory.

@@ -1,6 +1,7 @@
 import Glibc
 import MoedCore
 import MoedEngine
+import MoedPacks
 import MoedWeights
 import TestSupport
 import Testing

@@ -2,6 +2,7 @@ import Foundation
 import MoedCore
 import MoedEngine
 import MoedHost
+import MoedPacks
 import MoedWeights
 import TestSupport
 import Testing

@@ -3,6 +3,7 @@ import MoedCore
 import MoedEngine
 import MoedLocal
 import MoedText
+import MoedPacks
 import MoedWeights
 import TestSupport
 import Testing

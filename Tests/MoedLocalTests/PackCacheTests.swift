@@ -2,6 +2,7 @@ import Foundation
 import MoedCore
 import MoedLocal
 import MoedEngine
+import MoedPacks
 import MoedWeights
 import TestSupport
 import Testing

@@ -1,5 +1,6 @@
 import Foundation
 import MoedCore
+import MoedPacks
 import MoedWeights
 import TestSupport
 import Testing

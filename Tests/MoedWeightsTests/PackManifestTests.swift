@@ -1,4 +1,5 @@
 import MoedCore
+import MoedPacks
 import MoedWeights
 import Testing
 

@@ -1,6 +1,7 @@
 import CMoedKernels
 import MoedCore
 import MoedHost
+import MoedPacks
 import MoedWeights
 
 /// Weights `[outputs, inputs]` in panels of 16 outputs, as the kernels read them.

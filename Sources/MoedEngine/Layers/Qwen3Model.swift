@@ -1,3 +1,4 @@
+import MoedPacks
 package import MoedWeights
 
 /// A loaded Qwen3 or Qwen3-MoE model: configuration and weights, never changed, shared by whoever computes

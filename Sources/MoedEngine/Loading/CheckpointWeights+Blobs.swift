@@ -1,3 +1,4 @@
+import MoedPacks
 import MoedWeights
 
 /// The weights as the manifest of their pack lists them.

@@ -1,4 +1,5 @@
 import MoedCore
+import MoedPacks
 import MoedWeights
 
 /// The places of a checkpoint's weights, in memory and in a pack alike: a pack is loaded to the same bytes that would

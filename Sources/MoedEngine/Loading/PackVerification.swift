@@ -1,6 +1,7 @@
 package import MoedCore
 import MoedHost
-package import MoedWeights
+import MoedPacks
+import MoedWeights
 
 extension Pack {
     /// Reads all of the weight files and compares them with their digests.

@@ -1,4 +1,5 @@
 import MoedCore
+import MoedPacks
 import MoedWeights
 
 /// The places of a pack's weights in memory.

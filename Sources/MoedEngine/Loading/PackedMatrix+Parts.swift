@@ -1,3 +1,4 @@
+import MoedPacks
 import MoedWeights
 
 extension PackedMatrix {

@@ -1,5 +1,6 @@
 package import MoedCore
 package import MoedHost
+package import MoedPacks
 package import MoedWeights
 
 /// Makes a pack of a checkpoint, part by part: only the parts that threads work on are in memory.

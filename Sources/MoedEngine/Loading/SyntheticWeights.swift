@@ -1,5 +1,6 @@
 import CMoedKernels
 package import MoedCore
+import MoedPacks
 package import MoedWeights
 
 extension Qwen3Model {

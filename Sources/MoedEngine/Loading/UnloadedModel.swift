@@ -1,4 +1,5 @@
 package import MoedCore
+package import MoedPacks
 package import MoedWeights
 
 /// A model whose weights have their places and are not read yet, so that its memory needs are known before loading.

@@ -1,5 +1,6 @@
 import MoedCore
 import MoedHost
+import MoedPacks
 import MoedWeights
 
 /// Experts on their way into memory while the first sweeps run: each has its own place there and is read once, those

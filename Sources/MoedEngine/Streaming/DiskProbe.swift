@@ -1,5 +1,6 @@
 import MoedCore
 import MoedHost
+import MoedPacks
 import MoedWeights
 
 /// Finds how many reads at once are best here: some disks are saturated by one, others want many.

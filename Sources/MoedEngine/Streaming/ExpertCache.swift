@@ -1,5 +1,6 @@
 import MoedCore
 import MoedHost
+import MoedPacks
 import MoedWeights
 
 /// The owner of the expert places: it reads experts into them while the model runs, in the order of `ExpertCacheState`.

@@ -1,4 +1,5 @@
-package import MoedWeights
+package import MoedPacks
+import MoedWeights
 
 /// The contents of the expert places and the reads to come: the decisions of a streamed sweep as a value, without file,
 /// thread or clock.

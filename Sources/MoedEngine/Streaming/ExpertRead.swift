@@ -1,5 +1,6 @@
 package import MoedCore
-package import MoedWeights
+package import MoedPacks
+import MoedWeights
 
 /// A read of one expert into one expert place.
 package struct ExpertRead: Sendable, Hashable {

@@ -1,6 +1,7 @@
 package import MoedCore
 import MoedHost
-package import MoedWeights
+package import MoedPacks
+import MoedWeights
 
 /// Reads experts into expert places, several at once: by one thread through io_uring where the kernel allows it, else
 /// by as many threads as reads are under way.

@@ -1,5 +1,6 @@
 import Glibc
 package import MoedCore
+import MoedPacks
 import MoedWeights
 
 /// The place that experts are read from while a model runs. The product reads a pack's file; tests inject faults.

@@ -1,6 +1,7 @@
 import Glibc
 import MoedCore
 import MoedHost
+import MoedPacks
 import MoedWeights
 import Synchronization
 

@@ -1,5 +1,6 @@
 import MoedCore
 import MoedHost
+import MoedPacks
 import MoedWeights
 
 /// The queue of reads between the sweeping thread and the reading threads; all state is under one monitor.

@@ -1,4 +1,5 @@
 import MoedCore
+import MoedPacks
 import MoedWeights
 
 /// The experts of a model that are read while it runs: their table, their file, and how reads are verified.

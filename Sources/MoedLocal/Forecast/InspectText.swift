@@ -1,5 +1,6 @@
 import MoedHost
-package import MoedWeights
+package import MoedPacks
+import MoedWeights
 
 /// Description of a checkpoint or pack for people.
 package struct InspectText {

@@ -1,5 +1,6 @@
 package import MoedCore
 package import MoedEngine
+package import MoedPacks
 package import MoedWeights
 
 /// Weight formats wanted for a model; nil takes the format of the directory.

@@ -1,5 +1,6 @@
 import MoedEngine
 import MoedHost
+import MoedPacks
 import MoedText
 import MoedWeights
 

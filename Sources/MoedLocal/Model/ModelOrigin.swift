@@ -1,5 +1,6 @@
 import MoedCore
 import MoedEngine
+import MoedPacks
 import MoedWeights
 
 /// Contents and formats of a loaded model, on which its tokens depend. Its name and place do not count.

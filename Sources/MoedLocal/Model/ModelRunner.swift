@@ -2,6 +2,7 @@ import MoedBatching
 package import MoedCore
 package import MoedEngine
 import MoedHost
+import MoedPacks
 import MoedText
 import MoedWeights
 

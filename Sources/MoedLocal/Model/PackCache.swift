@@ -2,6 +2,7 @@ import Glibc
 package import MoedCore
 import MoedEngine
 import MoedHost
+package import MoedPacks
 package import MoedWeights
 
 /// Directory of packs that are made on first use. Another checkpoint or other formats get another pack.

@@ -3,6 +3,7 @@ import MoedEngine
 import MoedHost
 import MoedLocal
 import MoedText
+import MoedPacks
 import MoedWeights
 
 /// The measured model: loaded from disk, or made of random weights.

@@ -3,6 +3,7 @@ import MoedEngine
 import MoedHost
 package import MoedLocal
 import MoedText
+import MoedPacks
 import MoedWeights
 
 /// `moed pack` and `moed inspect`.

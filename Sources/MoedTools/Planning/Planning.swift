@@ -2,6 +2,7 @@ import MoedCore
 import MoedEngine
 import MoedHost
 package import MoedLocal
+import MoedPacks
 import MoedWeights
 
 /// `moed plan`: forecasts a model's throughput under a memory budget, on this machine or on a described one.

@@ -1,12 +1,12 @@
 import Glibc
-import MoedCore
+package import MoedCore
 
 /// Describes a path that holds no model.
-enum DirectoryContents {
+package enum DirectoryContents {
     /// Throws for a path that is no directory, with what it is and the way out.
     ///
     /// - Throws: `EngineError(.badCheckpoint)` naming the path.
-    static func requireDirectory(_ path: String) throws(EngineError) {
+    package static func requireDirectory(_ path: String) throws(EngineError) {
         var status = stat()
         guard unsafe stat(path, &status) == 0 else {
             let code = errno

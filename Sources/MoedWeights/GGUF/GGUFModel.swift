@@ -11,7 +11,7 @@ package struct GGUFModel: Sendable {
     let tensors: [[TensorEntry]]
 
     /// True for a regular file that begins as a GGUF file does.
-    static func isGGUF(_ path: String) -> Bool {
+    package static func isGGUF(_ path: String) -> Bool {
         guard let file = try? WeightFile(path), file.byteCount >= 4 else { return false }
         var start = [UInt8](repeating: 0, count: 4)
         guard (try? file.read(4, at: 0, into: &start)) != nil else { return false }

@@ -1,4 +1,5 @@
 package import MoedCore
+package import MoedWeights
 
 /// A model's weights: a Hugging Face checkpoint, a GGUF model or a pack.
 package enum ModelDirectory: Sendable {

@@ -1,5 +1,6 @@
 import Glibc
 package import MoedCore
+import MoedWeights
 
 /// A pack being written: a directory beside its place, renamed to it when everything is on disk.
 ///

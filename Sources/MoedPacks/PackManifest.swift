@@ -1,4 +1,5 @@
 import MoedCore
+package import MoedWeights
 
 /// `manifest.json` of a pack: what it was made of, and where each of its blobs lies.
 ///

@@ -1,3 +1,5 @@
+package import MoedWeights
+
 /// The layout of one expert, in a pack's file and in memory: its matrices one behind the other, each from a cache line.
 package struct ExpertLayout: Sendable {
     package struct Part: Sendable {

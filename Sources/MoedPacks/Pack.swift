@@ -1,4 +1,5 @@
 package import MoedCore
+package import MoedWeights
 
 /// A pack: a model directory whose weights are stored as the kernels read them, so that loading is reading.
 ///

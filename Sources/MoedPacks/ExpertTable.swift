@@ -1,4 +1,5 @@
 package import MoedCore
+import MoedWeights
 
 /// The table of all experts of a pack: where each lies in its file, in the order of (sparse layer, expert).
 package struct ExpertTable: Sendable {

@@ -1,3 +1,5 @@
+package import MoedWeights
+
 /// The errors of packed weights, tensor by tensor.
 package struct PackReport: Sendable {
     package struct Tensor: Sendable, Equatable {

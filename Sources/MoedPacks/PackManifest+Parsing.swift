@@ -1,4 +1,5 @@
 package import MoedCore
+import MoedWeights
 
 extension PackManifest {
     /// Half a million experts would fit.
