@@ -4,6 +4,7 @@ import MoedFront
 import MoedHost
 import MoedLocal
 import MoedQueue
+import MoedRemote
 import MoedWeights
 import MoedWorker
 import Synchronization
@@ -13,19 +14,18 @@ struct DaemonMetrics {
     /// Sources of the figures. Those of the model are there once it is loaded.
     final class Source: Sendable {
         private let report: WorkerReport
-        private let model = Mutex<(sweeps: SweepThread, streaming: StreamingMeter, memory: MemoryPlan?)?>(nil)
+        private let engines = Mutex<Engines?>(nil)
 
         init(_ report: WorkerReport) { self.report = report }
 
-        func add(_ sweeps: SweepThread, _ streaming: StreamingMeter, _ memory: MemoryPlan?) {
-            model.withLock { $0 = (sweeps, streaming, memory) }
-        }
+        func add(_ engines: Engines) { self.engines.withLock { $0 = engines } }
 
         var current: DaemonMetrics {
-            let model = model.withLock { $0 }
+            let engines = engines.withLock { $0 }
             return DaemonMetrics(
-                report: report.current, engine: model?.sweeps.snapshot ?? SweepThread.Snapshot(),
-                streaming: model?.streaming.current ?? StreamingFigures(), memory: model?.memory)
+                report: report.current, engine: engines?.snapshot ?? SweepThread.Snapshot(),
+                streaming: engines?.local?.streaming.current ?? StreamingFigures(), memory: engines?.local?.plan,
+                endpoints: engines?.remote?.snapshot.endpoints ?? [])
         }
     }
 
@@ -34,8 +34,9 @@ struct DaemonMetrics {
     var streaming: StreamingFigures
     /// Memory plan under the budget; nil without a budget.
     var memory: MemoryPlan?
+    var endpoints: [EndpointState] = []
 
-    var all: [Metric] { jobs + queue + sweeps + experts + memoryUse }
+    var all: [Metric] { jobs + queue + sweeps + experts + memoryUse + EndpointMetrics.all(endpoints) }
 
     /// Health of the daemon: healthy while it can claim jobs and write answers.
     var health: Health {

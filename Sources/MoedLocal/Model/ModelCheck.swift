@@ -1,5 +1,6 @@
 import MoedEngine
 import MoedHost
+import MoedPreparation
 import MoedText
 import MoedWeights
 

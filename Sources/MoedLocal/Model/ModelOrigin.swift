@@ -1,5 +1,6 @@
 import MoedCore
 import MoedEngine
+import MoedPreparation
 import MoedWeights
 
 /// Contents and formats of a loaded model, on which its tokens depend. Its name and place do not count.

@@ -2,6 +2,7 @@ import MoedBatching
 package import MoedCore
 package import MoedEngine
 import MoedHost
+package import MoedPreparation
 import MoedText
 import MoedWeights
 

@@ -1,5 +1,6 @@
 import MoedCore
 package import MoedEngine
+package import MoedPreparation
 package import MoedWeights
 
 /// A model whose small files, headers and names are read and found in order; weights are not read. Opening finds all

@@ -1,16 +1,16 @@
-import MoedBatching
-import MoedCore
-import MoedHost
+package import MoedBatching
+package import MoedCore
+package import MoedHost
 
 /// Turns jobs into tasks on its own thread, so that a prompt of megabytes does not delay the lease or signals.
-actor PreparationThread {
+package actor PreparationThread {
     private let executor: ThreadExecutor
     private let preparer: RequestPreparer
 
-    nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe executor.asUnownedSerialExecutor() }
+    package nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe executor.asUnownedSerialExecutor() }
 
     /// - Throws: `HostError` when the system has no thread left.
-    init(_ preparer: RequestPreparer) throws(HostError) {
+    package init(_ preparer: RequestPreparer) throws(HostError) {
         executor = try ThreadExecutor(name: "moed-prepare")
         self.preparer = preparer
     }
@@ -18,7 +18,11 @@ actor PreparationThread {
     /// Parses the body, renders the template and tokenises.
     ///
     /// A job without a seed is seeded with its id: running it again gives the same answer.
-    func prepare(_ job: RunnableJob) -> Result<GenerationTask, RequestError> {
+    ///
+    /// - Parameter contextLength: context of the engine that runs the job; nil is the preparer's.
+    package func prepare(_ job: RunnableJob, contextLength: Int? = nil) -> Result<GenerationTask, RequestError> {
+        var preparer = preparer
+        if let contextLength { preparer.limits.contextLength = min(contextLength, preparer.limits.contextLength) }
         guard let text = job.body else {
             return .failure(preparer.bodyTooLarge)
         }

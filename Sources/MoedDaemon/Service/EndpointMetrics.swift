@@ -1,0 +1,28 @@
+import MoedFront
+import MoedRemote
+
+/// Figures of endpoints as metrics.
+enum EndpointMetrics {
+    static func all(_ endpoints: [EndpointState]) -> [Metric] {
+        guard !endpoints.isEmpty else { return [] }
+        func values(_ value: (EndpointState) -> Int) -> [Metric.Sample] {
+            endpoints.map { .init(Double(value($0)), [("endpoint", $0.endpoint.name)]) }
+        }
+        let errors = endpoints.flatMap { endpoint in
+            Verdict.Kind.allCases.map { kind in
+                Metric.Sample(
+                    Double(endpoint.errors[kind] ?? 0), [("endpoint", endpoint.endpoint.name), ("kind", kind.rawValue)])
+            }
+        }
+        return [
+            Metric(
+                "moed_endpoint_up", .gauge, "1 while the endpoint takes requests.",
+                values { $0.breaker.isClosed ? 1 : 0 }),
+            Metric("moed_endpoint_in_flight", .gauge, "Requests in flight.", values(\.inFlight)),
+            Metric("moed_endpoint_window", .gauge, "Requests that may be in flight.", values(\.window.limit)),
+            Metric("moed_endpoint_requests_total", .counter, "Requests sent.", values(\.requests)),
+            Metric("moed_endpoint_tokens_total", .counter, "Tokens received.", values(\.tokensReceived)),
+            Metric("moed_endpoint_errors_total", .counter, "Requests that failed, by kind.", errors),
+        ]
+    }
+}
