@@ -156,7 +156,8 @@ let package = Package(
         .testTarget(
             name: "MoedDaemonTests",
             dependencies: [
-                "MoedDaemon", "MoedSettings", "MoedWorker", "MoedLocal", "MoedPreparation", "MoedRemote", "MoedCore", "MoedHost", "MoedEngine", "MoedWeights",
+                "MoedDaemon", "MoedSettings", "MoedWorker", "MoedLocal", "MoedPreparation", "MoedRemote", "MoedRemoteHTTP",
+                "MoedCore", "MoedHost", "MoedEngine", "MoedWeights",
                 "MoedFront", "MoedSystemd", "TestSupport", logging,
             ],
             swiftSettings: swift),

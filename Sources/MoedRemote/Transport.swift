@@ -2,7 +2,7 @@
 package struct TransportRequest: Sendable, Equatable {
     /// Index of the endpoint.
     package var endpoint: Int
-    /// Path after the endpoint's base URL, such as `/models`.
+    /// Path after the endpoint's base URL, such as `/models`; `/metrics` is beside a base URL that ends with `/v1`.
     package var path: String
     /// Body of a POST; nil makes a GET.
     package var body: [UInt8]?

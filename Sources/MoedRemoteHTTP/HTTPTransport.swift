@@ -81,7 +81,8 @@ package final class HTTPTransport: Transport {
 
     private func prepared(_ request: TransportRequest) throws -> HTTPClientRequest {
         let endpoint = endpoints[request.endpoint]
-        var outgoing = HTTPClientRequest(url: endpoint.url + request.path)
+        let isBeside = request.path == "/metrics" && endpoint.url.hasSuffix("/v1")
+        var outgoing = HTTPClientRequest(url: endpoint.url.dropLast(isBeside ? 3 : 0) + request.path)
         outgoing.headers.add(name: "Accept", value: "text/event-stream, application/json")
         outgoing.headers.add(name: "User-Agent", value: "moed")
         if let body = request.body {

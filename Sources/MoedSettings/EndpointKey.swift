@@ -44,8 +44,8 @@ package struct EndpointKey: Sendable {
     package static let maxInFlight = EndpointKey(
         "max_in_flight", "auto", example: "64",
         """
-        Maximum number of requests in flight, 1…4096. `auto`: starts with 4, grows while all are in use, and is halved \
-        when the endpoint refuses load.
+        Maximum number of requests in flight, 1…4096. `auto` starts with 4 and grows while all are in use. It is halved \
+        when the endpoint refuses load, and follows `/metrics` of vLLM, SGLang and llama.cpp when requests wait there.
         """)
 
     package static let all: [EndpointKey] = [identifier, url, api, model, credential, authority, maxInFlight]

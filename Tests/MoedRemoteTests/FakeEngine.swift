@@ -26,6 +26,7 @@ struct FakeEngine {
     /// The response to a request; without an end when the engine hangs.
     static func answer(_ request: TransportRequest, _ fault: Fault, tellsCounts: Bool = true, cut: Int = 3) -> [TransportEvent] {
         guard let body = request.body, let value = try? JSONValue(parsing: body) else {
+            if request.path == "/metrics" { return [.head(ResponseHead(status: 404)), .ended] }
             return fault == .refuse ? [.failed(.unreachable("x"))] : models
         }
         switch fault {

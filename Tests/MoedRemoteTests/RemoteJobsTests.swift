@@ -202,6 +202,19 @@ struct RemoteJobsTests {
         #expect(world.requests.count { $0.endpoint == 0 && $0.requestID != nil } <= 1)
     }
 
+    @Test func theWindowGrowsWhileItIsFull() {
+        var world = Self.world(1, maxInFlight: nil)
+        for id in 1...400 {
+            while world.jobs.room == 0 { world.step() }
+            world.submit(FakeTask.make(id))
+        }
+        #expect(world.jobs.endpoints[0].window.limit > 16)
+        world.run()
+        #expect(world.results.count == 400)
+        // The fake engine has no metrics: it is asked once.
+        #expect(world.requests.count { $0.path == "/metrics" } <= 1)
+    }
+
     @Test func aStoppedJobIsClosedAndCounted() {
         var world = Self.world()
         world.submit(FakeTask.make(1))

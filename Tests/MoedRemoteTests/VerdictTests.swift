@@ -131,6 +131,40 @@ struct VerdictTests {
         #expect(verdicts == [false, false, true])
     }
 
+    @Test func aWindowFollowsTheLoad() {
+        var window = Window(most: nil)
+        for _ in 0..<60 { window.succeeded(wasFull: true) }
+        #expect(window.limit == 64)
+        window.observe(LoadReading(running: 32, waiting: 20))
+        // Requests wait there: no more are sent. At the second reading the window shrinks to what runs.
+        for _ in 0..<60 { window.succeeded(wasFull: true) }
+        #expect(window.limit == 64)
+        window.observe(LoadReading(running: 32, waiting: 20))
+        #expect(window.limit == 32)
+        window.observe(LoadReading(running: 32, waiting: 0))
+        for _ in 0..<32 { window.succeeded(wasFull: true) }
+        #expect(window.limit == 33)
+        window.observe(LoadReading(running: 20, waiting: 0, preemptions: 3))
+        #expect(window.limit == 20)
+    }
+
+    @Test func metricsAreRead() {
+        let text = """
+            # HELP vllm:num_requests_running Number of requests
+            # TYPE vllm:num_requests_running gauge
+            vllm:num_requests_running{engine="0",model_name="a b"} 3.0
+            vllm:num_requests_running{engine="1",model_name="a b"} 2.0
+            vllm:num_requests_waiting{engine="0",model_name="a b"} 7.0
+            vllm:num_requests_waiting_by_reason{engine="0",reason="capacity"} 7.0
+            vllm:num_preemptions_total{engine="0"} 4.0
+            nonsense NaN
+            """
+        #expect(LoadReading(Array(text.utf8)) == LoadReading(running: 5, waiting: 7, preemptions: 4))
+        #expect(LoadReading(Array("up 1\n".utf8)) == nil)
+        #expect(LoadReading([]) == nil)
+        #expect(LoadReading(Array("sglang:num_running_reqs 1e300\nsglang:num_queue_reqs 2\n".utf8)) == LoadReading(running: 0, waiting: 2))
+    }
+
     @Test func aWindowFindsItsSize() {
         var fixed = Window(most: 3)
         #expect(fixed.limit == 3)

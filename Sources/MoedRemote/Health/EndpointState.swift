@@ -12,6 +12,8 @@ package struct EndpointFacts: Sendable, Equatable {
 
 /// Health, window and figures of one endpoint.
 package struct EndpointState: Sendable {
+    private static let loadInterval = Duration.seconds(2)
+
     package let endpoint: Endpoint
     package private(set) var breaker = Breaker()
     package private(set) var window: Window
@@ -25,6 +27,9 @@ package struct EndpointState: Sendable {
     /// Number of failed requests by kind.
     package private(set) var errors: [Verdict.Kind: Int] = [:]
     package var requests = 0
+    /// Time of the next reading of the load; nil when the endpoint tells none, or its window is configured.
+    private var loadAt: Duration?
+    private var isReadingLoad = false
     package var tokensReceived = 0
 
     package init(_ endpoint: Endpoint) {
@@ -40,6 +45,20 @@ package struct EndpointState: Sendable {
 
     package func needsProbe(_ now: Duration) -> Bool { !isProbing && breaker.needsProbe(now) }
 
+    /// Begins a reading of the load when one is due.
+    package mutating func takeLoadTurn(_ now: Duration) -> Bool {
+        guard breaker.isClosed, !isReadingLoad, let loadAt, loadAt <= now else { return false }
+        isReadingLoad = true
+        return true
+    }
+
+    /// - Parameter load: nil when the endpoint does not tell; it is asked again after the next probe.
+    package mutating func observed(_ load: LoadReading?, _ now: Duration) {
+        isReadingLoad = false
+        loadAt = load == nil ? nil : now + Self.loadInterval
+        if let load { window.observe(load) }
+    }
+
     package mutating func beginProbe() { isProbing = true }
 
     package mutating func probed(_ facts: EndpointFacts, _ now: Duration) {
@@ -47,6 +66,7 @@ package struct EndpointState: Sendable {
         if wasOut { window.restart() }
         wasOut = false
         self.facts = facts
+        loadAt = endpoint.maxInFlight == nil ? now : nil
         breaker.succeeded(now)
     }
 
@@ -59,7 +79,8 @@ package struct EndpointState: Sendable {
         let wasClosed = breaker.isClosed
         switch verdict.endpoint {
         case .healthy:
-            window.succeeded(wasFull: inFlight >= window.limit)
+            // The request that ended is no longer among those in flight.
+            if !wasProbe { window.succeeded(wasFull: inFlight + 1 >= window.limit) }
             return false
         case .busy(let text):
             window.refused()

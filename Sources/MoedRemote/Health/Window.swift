@@ -1,6 +1,7 @@
 /// Number of requests that an endpoint may have in flight.
 ///
-/// It starts small, doubles while nothing objects, and is halved when the endpoint refuses load.
+/// It starts small, doubles while nothing objects, and is halved when the endpoint refuses load. Where the endpoint tells
+/// its load, requests that wait there are an objection: they wait better in the database.
 package struct Window: Sendable, Equatable {
     /// Start of a window without a configured maximum.
     private static let start = 4
@@ -12,6 +13,11 @@ package struct Window: Sendable, Equatable {
     /// Doubling ends at the first refusal; from there on the window grows by one for each window of successes.
     private var doubles = true
     private var successes = 0
+    /// Readings in a row with too many waiting requests.
+    private var crowded = 0
+    /// True while the last reading objects to more requests.
+    private var isHeld = false
+    private var preemptions: Int?
 
     /// - Parameter most: configured maximum; nil lets the window find it.
     package init(most: Int?) {
@@ -21,11 +27,23 @@ package struct Window: Sendable, Equatable {
 
     /// - Parameter wasFull: true when the window had no room: only then it shows that more would be taken.
     package mutating func succeeded(wasFull: Bool) {
-        guard wasFull, limit < most else { return }
+        guard wasFull, limit < most, !isHeld else { return }
         successes += 1
         guard doubles || successes >= limit else { return }
         successes = 0
         limit += 1
+    }
+
+    /// Takes a reading of the endpoint's load. Two readings in a row with waiting requests beyond an eighth of the window,
+    /// or sequences put back, set the window to the requests that run.
+    package mutating func observe(_ load: LoadReading) {
+        let isPreempted = preemptions.map { load.preemptions > $0 } ?? false
+        preemptions = load.preemptions
+        isHeld = load.waiting > 0
+        crowded = load.waiting > limit / 8 ? crowded + 1 : 0
+        guard isPreempted || crowded >= 2 else { return }
+        (doubles, successes, crowded) = (false, 0, 0)
+        limit = max(1, min(limit, load.running))
     }
 
     package mutating func refused() {

@@ -10,6 +10,13 @@ extension RemoteJobs {
         guard let flight = flights[ticket] else { return [] }
         switch flight.purpose {
         case .probe(let probe): return take(event, probe, ticket, flight, now, unixTime)
+        case .load(var reader):
+            let result = reader.take(event)
+            flights[ticket]?.purpose = .load(reader)
+            guard let load = result else { return [] }
+            flights[ticket] = nil
+            endpoints[flight.endpoint].observed(load, now)
+            return [.close(ticket)] + dispatch(now)
         case .segment(let place, var reader):
             let signals = reader.take(event)
             flights[ticket]?.purpose = .segment(place, reader)

@@ -60,6 +60,7 @@ extension RemoteJobs {
     package mutating func tick(now: Duration, unixTime: Int64) -> [Action] {
         var actions: [Action] = []
         for index in endpoints.indices where endpoints[index].needsProbe(now) { actions.append(probe(index, now)) }
+        for index in endpoints.indices where endpoints[index].takeLoadTurn(now) { actions.append(readLoad(index, now)) }
         for ticket in flights.keys.sorted() {
             guard let flight = flights[ticket], isOverdue(flight, now) else { continue }
             actions += expire(ticket, flight, now, unixTime)
@@ -77,9 +78,15 @@ extension RemoteJobs {
         return .send(ticket, probe.first)
     }
 
+    private mutating func readLoad(_ index: Int, _ now: Duration) -> Action {
+        let ticket = nextTicket()
+        flights[ticket] = Flight(purpose: .load(LoadReading.Reader()), endpoint: index, began: now)
+        return .send(ticket, TransportRequest(endpoint: index, path: "/metrics"))
+    }
+
     private func isOverdue(_ flight: Flight, _ now: Duration) -> Bool {
         switch flight.purpose {
-        case .probe: now - flight.began > rules.probeMax
+        case .probe, .load: now - flight.began > rules.probeMax
         case .segment:
             flight.lastToken.map { now - $0 > rules.idleMax } ?? (now - flight.began > rules.firstTokenMax)
         }
@@ -91,6 +98,10 @@ extension RemoteJobs {
             flights[ticket] = nil
             return [.close(ticket)]
                 + judge(.broken(.stalled(hasBegun: false)), at: flight.endpoint, wasProbe: true, now, unixTime)
+        case .load:
+            flights[ticket] = nil
+            endpoints[flight.endpoint].observed(nil, now)
+            return [.close(ticket)]
         case .segment(let place, var reader):
             let ending = reader.stall()
             return [close(ticket)]

@@ -63,6 +63,7 @@ package struct RemoteJobs: Sendable {
         enum Purpose: Sendable {
             case segment(Place, SegmentReader)
             case probe(Probe)
+            case load(LoadReading.Reader)
         }
         var purpose: Purpose
         var endpoint: Int

@@ -50,6 +50,10 @@ class Engine(BaseHTTPRequestHandler):
         if self.path == "/stats":
             with lock:
                 return self.reply(200, stats)
+        if self.path == "/metrics":
+            with lock:
+                text = "vllm:num_requests_running 0\nvllm:num_requests_waiting 0\n"
+            return self.reply(200, text.encode(), (), "text/plain")
         if not self.is_let_in():
             return self.reply(401, {"error": {"message": "bad key", "type": "Unauthorized", "code": 401}})
         self.reply(200, {"object": "list", "data": [{"id": "fake", "max_model_len": CONTEXT}]})
