@@ -15,14 +15,24 @@ struct EndpointTests {
     /// A folder with a configuration that names endpoints.
     private struct Setting {
         let folder: TemporaryFolder
+        /// Engines live as long as the setting.
+        let engines: [FaultEngine]
         var path: String { folder.path("moed.yaml") }
 
         init(_ engines: [FaultEngine], local: Bool = false, more: String = "") throws {
             folder = try TemporaryFolder()
+            self.engines = engines
             let entries = engines.enumerated().map { index, engine in
                 "  - {name: e\(index), url: \"\(engine.url)\", model: fake, max_in_flight: 4\(more)}\n"
             }
             try Data("engine: {local: \(local)}\nendpoints:\n\(entries.joined())".utf8).write(to: URL(filePath: path))
+        }
+
+        /// Runs the daemon until no job is left.
+        func drain(_ scene: Scene, _ settings: [String: String] = [:]) async throws {
+            let result = try await MoedProgram.run(arguments(scene, settings, drains: true))
+            #expect(result.status == 0, "\(result.errors)")
+            withExtendedLifetime(engines) {}
         }
 
         func arguments(_ scene: Scene, _ settings: [String: String] = [:], drains: Bool = false) -> [String] {
@@ -43,8 +53,7 @@ struct EndpointTests {
         let scene = try await Scene()
         try await enqueue(count, scene, newTokens: newTokens)
         let setting = try Setting([try FaultEngine()])
-        let result = try await MoedProgram.run(setting.arguments(scene, drains: true))
-        #expect(result.status == 0, "\(result.errors)")
+        try await setting.drain(scene)
         #expect(try await scene.accountingFaults() == [])
         return try await scene.texts()
     }
@@ -57,8 +66,7 @@ struct EndpointTests {
         let kinds = "[\"busy_pause\", \"error\", \"page\", \"reset\", \"reset_in_stream\", \"end_in_stream\", \"error_event\", \"done_early\", \"malformed\", \"twice\", \"lost\", \"ok_with_error\", \"abort\"]"
         for engine in engines { try await engine.schedule("{\"rate\": 0.15, \"kinds\": \(kinds)}") }
         let setting = try Setting(engines)
-        let result = try await MoedProgram.run(setting.arguments(scene, drains: true))
-        #expect(result.status == 0, "\(result.errors)")
+        try await setting.drain(scene)
         #expect(try await scene.accountingFaults() == [])
         #expect(try await scene.texts() == Self.undisturbed(30))
         // No request was sent twice under one name.
@@ -82,6 +90,7 @@ struct EndpointTests {
         engine?.kill()
         engine = try FaultEngine(port: port)
         try await engine?.schedule("{\"delay\": 0.02}")
+        // A new engine at the same place: jobs go on where they were.
         let before = try await scene.count("state = 'succeeded'")
         #expect(try await eventually { try await scene.count("state = 'succeeded'") > before })
         #expect(try await scene.bury(daemon))
@@ -94,6 +103,7 @@ struct EndpointTests {
         #expect(try await scene.resumed() > 0)
         #expect(try await scene.texts() == Self.undisturbed(12, newTokens: 200))
         #expect(daemon.logText.contains("endpoints: e0"))
+        withExtendedLifetime(engine) {}
     }
 
     /// Without an engine jobs stay in the queue, and lose no attempt.
@@ -110,6 +120,7 @@ struct EndpointTests {
         #expect(try await eventually { try await scene.count("state = 'succeeded'") == 5 })
         daemon.signal(SIGTERM)
         #expect(try await daemon.exitCode() == 0)
+        withExtendedLifetime(setting) {}
         let attempts: Int64 = try await scene.database.value("SELECT max(attempt)::bigint AS value FROM moed.job") ?? 0
         #expect(attempts == 1)
     }
@@ -119,8 +130,7 @@ struct EndpointTests {
         try await Self.enqueue(60, scene)
         let engine = try FaultEngine()
         let setting = try Setting([engine], local: true)
-        let result = try await MoedProgram.run(setting.arguments(scene, ["engine.slots": "2"], drains: true))
-        #expect(result.status == 0, "\(result.errors)")
+        try await setting.drain(scene, ["engine.slots": "2"])
         #expect(try await scene.count("state = 'succeeded'") == 60)
         #expect(try await scene.accountingFaults() == [])
         #expect(try JSONValue(parsing: try await engine.stats())["requests"]?.integer ?? 0 > 10)
@@ -139,8 +149,7 @@ struct EndpointTests {
         #expect(try await scene.bury(daemon))
         engine.kill()
         let both = try Setting([engine], local: true)
-        let result = try await MoedProgram.run(both.arguments(scene, quick, drains: true))
-        #expect(result.status == 0, "\(result.errors)")
+        try await both.drain(scene, quick)
         #expect(try await scene.count("state = 'succeeded'") == 4)
         #expect(try await scene.resumed() == 4)
         #expect(try await scene.accountingFaults() == [])
@@ -166,6 +175,7 @@ struct EndpointTests {
         let environment = try String(contentsOfFile: "/proc/\(daemon.processID)/environ", encoding: .utf8)
         daemon.signal(SIGTERM)
         #expect(try await daemon.exitCode() == 0)
+        withExtendedLifetime((setting, folder)) {}
         for text in [wrong.output, wrong.errors, right.output, right.errors, daemon.logText, arguments, environment] {
             #expect(!text.contains(Self.key))
         }
@@ -179,5 +189,6 @@ struct EndpointTests {
         let setting = try Setting([engine])
         let result = try await MoedProgram.run(["check", "--config", setting.path, "--database", scene.database.conninfo, "--model", Fixtures.sampleModel.path])
         #expect(result.output.contains("it redirects (HTTP 307): set url to the new address"))
+        withExtendedLifetime(setting) {}
     }
 }

@@ -12,7 +12,7 @@ import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-END, CLOSE, VOCABULARY, CONTEXT = 637, 639, 640, 4096
+TURN, END, OPEN, CLOSE, CONTEXT = 636, 637, 638, 639, 4096
 KINDS = ["busy", "busy_pause", "error", "page", "reset", "reset_in_stream", "end_in_stream", "error_event", "done_early",
          "malformed", "twice", "lost", "ok_with_error", "abort", "redirect"]
 lock = threading.Lock()
@@ -22,12 +22,15 @@ random_faults = random.Random(int(sys.argv[1]) if len(sys.argv) > 1 else 1)
 
 
 def next_token(tokens):
+    if TURN in tokens[-4:]:
+        return OPEN  # the first token of an answer
     value = 17
     for token in tokens:
         value = (value * 31 + token) % (1 << 61)
     value = (value * 0x9E3779B97F4A7C15 + 0x1234567) % (1 << 64)
     draw = (value >> 20) % 400
-    return CLOSE if draw < 8 else END if draw < 14 and CLOSE in tokens else 20 + draw
+    # Tokens from 260 on are words of ASCII: no byte of them is half a character or a NUL.
+    return CLOSE if draw < 8 else END if draw < 14 and CLOSE in tokens else 260 + draw % 370
 
 
 class Engine(BaseHTTPRequestHandler):
