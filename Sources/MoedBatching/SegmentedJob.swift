@@ -10,7 +10,7 @@ package struct SegmentedJob: Sendable {
         package var tokensMax: Int
         /// Number of output tokens of the choice before this segment.
         package var position: Int
-        /// Seed of this segment's random numbers, 0…2⁶³ − 1. The same cut gives the same seed; no two segments share one.
+        /// Seed of this segment's random numbers, 0…2⁶³ − 1. The same cut gives the same seed.
         package var seed: UInt64
     }
 

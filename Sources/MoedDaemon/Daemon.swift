@@ -5,6 +5,7 @@ import MoedEngine
 import MoedHost
 import MoedLocal
 import MoedQueue
+import MoedRemote
 import MoedRemoteHTTP
 import MoedSettings
 import MoedSystemd
@@ -83,11 +84,13 @@ package enum Daemon {
             progress: queueProgress,
             surroundings: surroundings, modelName: settings.served.name)
         metrics.add(engines)
+        var sources = HostService.Sources(
+            engine: { engines.snapshot }, streaming: { engines.local?.streaming.current ?? StreamingFigures() },
+            probe: { await engines.local?.sweeps.answerProbe() },
+            progress: { engines.progress.merging([queueProgress.name: queueProgress.value]) { $1 } })
+        sources.endpoints = { EndpointStatus.outages(engines.remote?.snapshot) }
         let host = HostService(
-            sources: .init(
-                engine: { engines.snapshot }, streaming: { engines.local?.streaming.current ?? StreamingFigures() },
-                probe: { await engines.local?.sweeps.answerProbe() },
-                progress: { engines.progress.merging([queueProgress.name: queueProgress.value]) { $1 } }),
+            sources: sources,
             notifier: notifier, report: report, watchdogInterval: manner.watchdogInterval,
             showsProgress: manner.showsProgress, log: log)
 

@@ -71,8 +71,8 @@ extension Settings {
             let rest = ["http://", "https://"].lazy.compactMap { prefix -> Substring? in
                 url.lowercased().hasPrefix(prefix) ? url.dropFirst(prefix.count) : nil
             }.first
-            guard let rest, let host = rest.split(separator: "/", omittingEmptySubsequences: false).first, !host.isEmpty,
-                url.utf8.allSatisfy({ $0 > 32 && $0 < 127 })
+            guard let rest, let host = rest.split(separator: "/", omittingEmptySubsequences: false).first,
+                !host.isEmpty, url.utf8.allSatisfy({ $0 > 32 && $0 < 127 })
             else {
                 report(.url, "must be like http://host:8000/v1")
                 return nil

@@ -1,4 +1,4 @@
-/// One key of an entry of the list `endpoints`. As for ``SettingKey``, this table is the only place of keys, defaults and
+/// One key of an entry of the list `endpoints`. This table is the only place of these keys, their defaults and
 /// explanations.
 package struct EndpointKey: Sendable {
     package let name: String
@@ -44,8 +44,9 @@ package struct EndpointKey: Sendable {
     package static let maxInFlight = EndpointKey(
         "max_in_flight", "auto", example: "64",
         """
-        Maximum number of requests in flight, 1…4096. `auto` starts with 4 and grows while all are in use. It is halved \
-        when the endpoint refuses load, and follows `/metrics` of vLLM, SGLang and llama.cpp when requests wait there.
+        Maximum number of requests in flight, 1…4096. `auto` starts with 4 and grows while all are in use. It is \
+        halved when the endpoint refuses load, and follows `/metrics` of vLLM, SGLang and llama.cpp when requests \
+        wait there.
         """)
 
     package static let all: [EndpointKey] = [identifier, url, api, model, credential, authority, maxInFlight]

@@ -9,7 +9,10 @@ package enum SettingDocument {
                 + section.keys.map { "| `\($0.path)` | \(fallback($0)) | \($0.explanation) |" }
         }
         let endpoints =
-            ["", "## \(EndpointKey.section)", "", EndpointKey.introduction, "", "| key | default | explanation |", "|---|---|---|"]
+            [
+                "", "## \(EndpointKey.section)", "", EndpointKey.introduction, "",
+                "| key | default | explanation |", "|---|---|---|",
+            ]
             + EndpointKey.all.map { key in
                 "| `\(key.name)` | \(key.fallback.isEmpty ? "" : "`\(key.fallback)`") | \(key.explanation) |"
             }

@@ -95,8 +95,8 @@ package struct SettingKey: Sendable {
     package static let engineLocal = SettingKey(
         "engine.local", "true",
         """
-        Run the model on this machine. `false`: only the endpoints run it. model.path then needs no weights: tokenizer, \
-        template and `config.json` suffice.
+        Run the model on this machine. `false`: only the endpoints run it. model.path then needs no weights: \
+        tokenizer, template and `config.json` suffice.
         """)
     package static let engineThreads = SettingKey(
         "engine.threads", "0", "Compute threads. `0`: one for each physical core.")

@@ -1,5 +1,24 @@
 import MoedFront
+import MoedHost
 import MoedRemote
+
+/// Status text about endpoints.
+enum EndpointStatus {
+    private static let shownMax = 3
+
+    /// Endpoints that take no requests, each with its reason and since when; nil when all take requests.
+    static func outages(_ snapshot: RemoteRunner.Snapshot?) -> String? {
+        guard let snapshot else { return nil }
+        let out = snapshot.endpoints.filter { !$0.breaker.isClosed && $0.breaker.reason != nil }
+        guard !out.isEmpty else { return nil }
+        let shown = out.prefix(shownMax).map { endpoint in
+            let seconds = Int((snapshot.now - endpoint.breaker.since).seconds)
+            return "endpoint \(endpoint.endpoint.name): \(endpoint.breaker.reason ?? "") for \(seconds) s"
+        }
+        let more = out.count > shownMax ? ["\(out.count - shownMax) more endpoints out"] : []
+        return (shown + more).joined(separator: ", ")
+    }
+}
 
 /// Figures of endpoints as metrics.
 enum EndpointMetrics {

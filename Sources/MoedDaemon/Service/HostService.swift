@@ -17,6 +17,8 @@ package struct HostService: Service {
         package var probe: @Sendable () async -> Void
         /// Progress counters of the watched loops, by name.
         package var progress: @Sendable () -> [String: UInt64]
+        /// Status text about endpoints that take no requests; nil when all do.
+        package var endpoints: @Sendable () -> String? = { nil }
 
         package init(
             engine: @escaping @Sendable () -> SweepThread.Snapshot,
@@ -101,8 +103,10 @@ package struct HostService: Service {
             // Damage found after the model is ready also ends the daemon: its jobs wait for a sound model.
             if let damage = read.now.damage { throw ConfigurationProblem("model.path: \(damage)") }
             figures = read.now
+            let parts = [read.status, sources.endpoints()].compactMap { $0 }
             let text = StatusText(
-                report: state, engine: engine, tokensPerSecond: rate, streaming: read.status
+                report: state, engine: engine, tokensPerSecond: rate,
+                streaming: parts.isEmpty ? nil : parts.joined(separator: ", ")
             ).status
             report.update {
                 $0.status = text

@@ -10,7 +10,7 @@ struct StatusText: Equatable {
     var engine: SweepThread.Snapshot
     /// Generated tokens per second since the previous figures.
     var tokensPerSecond: Double
-    /// Status text about expert streaming; nil when no expert was needed.
+    /// Status text about expert streaming and endpoints; nil when there is nothing to tell.
     var streaming: String?
 
     /// Last line of a run that showed its progress: "44 jobs in 2.1 s: 38 done (5 cut off, 2 empty), 6 failed, 1277

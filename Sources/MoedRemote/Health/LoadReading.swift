@@ -6,8 +6,12 @@ package struct LoadReading: Sendable, Equatable {
     package var preemptions = 0
 
     private static let bytesMax = 4 << 20
-    private static let runningNames = ["vllm:num_requests_running", "sglang:num_running_reqs", "llamacpp:requests_processing"]
-    private static let waitingNames = ["vllm:num_requests_waiting", "sglang:num_queue_reqs", "llamacpp:requests_deferred"]
+    private static let runningNames = [
+        "vllm:num_requests_running", "sglang:num_running_reqs", "llamacpp:requests_processing",
+    ]
+    private static let waitingNames = [
+        "vllm:num_requests_waiting", "sglang:num_queue_reqs", "llamacpp:requests_deferred",
+    ]
     private static let preemptionNames = ["vllm:num_preemptions_total"]
 
     /// Reads the text. Nil when it tells neither running nor waiting requests.

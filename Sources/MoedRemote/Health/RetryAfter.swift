@@ -21,7 +21,8 @@ enum RetryAfter {
     private static func date(_ text: Substring) -> Int64? {
         let words = text.split(separator: " ")
         guard words.count == 6, words[5] == "GMT", let day = Int64(words[1]), (1...31).contains(day),
-            let month = months.firstIndex(of: String(words[2])), let year = Int64(words[3]), (1970...9999).contains(year)
+            let month = months.firstIndex(of: String(words[2])), let year = Int64(words[3]),
+            (1970...9999).contains(year)
         else { return nil }
         let time = words[4].split(separator: ":").compactMap { Int64($0) }
         guard time.count == 3, (0...23).contains(time[0]), (0...59).contains(time[1]), (0...60).contains(time[2])

@@ -1,7 +1,7 @@
 /// Number of requests that an endpoint may have in flight.
 ///
-/// It starts small, doubles while nothing objects, and is halved when the endpoint refuses load. Where the endpoint tells
-/// its load, requests that wait there are an objection: they wait better in the database.
+/// It starts small, doubles while nothing objects, and is halved when the endpoint refuses load. Requests that wait at
+/// the endpoint are an objection: they wait better in the database.
 package struct Window: Sendable, Equatable {
     /// Start of a window without a configured maximum.
     private static let start = 4
@@ -34,8 +34,8 @@ package struct Window: Sendable, Equatable {
         limit += 1
     }
 
-    /// Takes a reading of the endpoint's load. Two readings in a row with waiting requests beyond an eighth of the window,
-    /// or sequences put back, set the window to the requests that run.
+    /// Takes a reading of the endpoint's load. The window becomes the number of requests that run when sequences were
+    /// put back, or when two readings in a row show more waiting requests than an eighth of the window.
     package mutating func observe(_ load: LoadReading) {
         let isPreempted = preemptions.map { load.preemptions > $0 } ?? false
         preemptions = load.preemptions

@@ -61,7 +61,8 @@ package struct Verdict: Sendable, Equatable {
         switch status {
         case 200..<300: Verdict(.continuesAtRisk, .suspect, .malformed)
         // Following a redirect would take the credential elsewhere.
-        case 300..<400: Verdict(.continues, .unusable("it redirects (HTTP \(status)): set url to the new address"), .path)
+        case 300..<400:
+            Verdict(.continues, .unusable("it redirects (HTTP \(status)): set url to the new address"), .path)
         case 401, 403: Verdict(.continues, .unusable("it refuses the credential (HTTP \(status))"), .credential)
         case 402: Verdict(.continues, .unusable("it reports no credit (HTTP 402)"), .credit)
         case 404 where isAboutModel(error): Verdict(.continues, .unusable("it does not serve the model"), .model)
@@ -80,8 +81,7 @@ package struct Verdict: Sendable, Equatable {
             Verdict(.continues, .busy(retryAfter: nil), .busy)
         case .serverError: Verdict(.continuesAtRisk, .suspect, .server)
         case .stalled(let hasBegun): Verdict(hasBegun ? .continuesAtRisk : .continues, .down, .stalled)
-        case .contentFilter:
-            Verdict(.refused(RequestError(.contentFilter, "the endpoint's content filter ended the answer")), .healthy, .filter)
+        case .contentFilter: Verdict(.refused(filtered), .healthy, .filter)
         case .foreignFinish: Verdict(.continuesAtRisk, .suspect, .server)
         case .foreignStop: Verdict(.startsSegmentAgain, .unusable("it ends answers at a token of its own"), .tokens)
         case .clamped: Verdict(.continuesAtRisk, .suspect, .clamped)
@@ -91,6 +91,8 @@ package struct Verdict: Sendable, Equatable {
         case .tooLarge: Verdict(.startsSegmentAgain, .suspect, .malformed)
         }
     }
+
+    private static let filtered = RequestError(.contentFilter, "the endpoint's content filter ended the answer")
 
     private static func isAboutModel(_ error: ServerError) -> Bool {
         error.type == "NotFoundError" || error.code == "model_not_found"

@@ -36,8 +36,8 @@ extension RemoteJobs {
         }
     }
 
-    /// Feeds tokens. A choice that has ended, or whose thinking was ended, needs no more of this request. A request that
-    /// ends by itself is read to its end: its last counts prove the tokens.
+    /// Feeds tokens. A choice that has ended, or whose thinking was ended, needs no more of this request. A request
+    /// that ends by itself is read to its end: its last counts prove the tokens.
     private mutating func feed(
         _ tokens: [TokenID], to place: Place, _ ticket: Int, _ flight: Flight, _ reader: SegmentReader
     ) -> [Action] {

@@ -23,6 +23,8 @@ package final class RemoteRunner: JobRunner {
         package var tokensReceived = 0
         package var room = 0
         package var endpoints: [EndpointState] = []
+        /// Time of the snapshot, on the clock of the endpoints' states.
+        package var now = Duration.zero
 
         package init() {}
     }
@@ -69,6 +71,7 @@ package final class RemoteRunner: JobRunner {
             snapshot.tokensReceived = state.jobs.tokensReceived
             snapshot.room = state.jobs.room
             snapshot.endpoints = state.jobs.endpoints
+            snapshot.now = now
             return snapshot
         }
     }
