@@ -1,4 +1,4 @@
-/// How a request ended, as the client saw it.
+/// End of a request, as the client saw it.
 package enum Ending: Sendable, Equatable {
     /// A `finish_reason` of `stop` or `length` arrived, and the counts agree with it.
     case finished(Finish, usage: ReportedUsage?)

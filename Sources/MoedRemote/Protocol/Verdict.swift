@@ -1,6 +1,6 @@
 package import MoedCore
 
-/// What an ending means for the job and for the endpoint. The table of all endings is ``init(_:api:)``.
+/// Consequences of an ending for the job and for the endpoint. The table of all endings is ``init(_:api:)``.
 package struct Verdict: Sendable, Equatable {
     /// Kind of an error, for counts and logs.
     package enum Kind: String, Sendable, CaseIterable {
