@@ -149,7 +149,7 @@ let package = Package(
         .testTarget(
             name: "MoedToolsTests",
             dependencies: [
-                "MoedTools", "MoedLocal", "MoedCore", "MoedHost", "MoedBatching", "MoedEngine", "MoedQueue",
+                "MoedTools", "MoedLocal", "MoedPreparation", "MoedCore", "MoedHost", "MoedBatching", "MoedEngine", "MoedQueue",
                 "MoedWeights", "TestSupport",
             ],
             swiftSettings: swift),

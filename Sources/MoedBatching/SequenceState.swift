@@ -29,7 +29,7 @@ struct SequenceState: Sendable {
         self.choice = choice
         pending = task.prompt[...]
         thinking = ThinkingTracker(task.thinking)
-        text = OutputText(stopStrings: task.stopStrings, makeTextStream: task.makeTextStream)
+        text = OutputText(stops: task.stops, makeTextStream: task.makeTextStream)
         injectIfDue()
         replay(task.saved[choice] ?? [])
     }

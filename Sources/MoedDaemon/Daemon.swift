@@ -86,7 +86,7 @@ package enum Daemon {
         metrics.add(engines)
         var sources = HostService.Sources(
             engine: { engines.snapshot }, streaming: { engines.local?.streaming.current ?? StreamingFigures() },
-            probe: { await engines.local?.sweeps.answerProbe() },
+            clamped: { engines.local?.clamps.count ?? 0 }, probes: engines.probes,
             progress: { engines.progress.merging([queueProgress.name: queueProgress.value]) { $1 } })
         sources.endpoints = { EndpointStatus.outages(engines.remote?.snapshot) }
         let host = HostService(

@@ -18,6 +18,8 @@ struct Engines {
     struct Local {
         var sweeps: SweepThread
         var streaming: StreamingMeter
+        var clamps: KVClamps
+        var runner: LocalRunner
         var plan: MemoryPlan?
         var progress: @Sendable () -> UInt64
     }
@@ -69,6 +71,7 @@ struct Engines {
     ) throws -> (LocalRunner, Local) {
         let (engine, preparer) = (model.engine, model.preparer)
         let (streaming, engineProgress, plan) = (engine.streaming, engine.progress, model.plan)
+        let clamps = engine.kvClamps
         let origin = model.origin(model: settings.served.name)
         let interruption = engine.interruption
         let progress = ProgressCounter(name: "sweep loop")
@@ -84,7 +87,7 @@ struct Engines {
             sweeps: sweeps, preparer: preparer, origin: origin, models: settings.served.names)
         // A sweep may take long, so each of its layers and each set of experts read counts as progress.
         let parts = Local(
-            sweeps: sweeps, streaming: streaming, plan: plan,
+            sweeps: sweeps, streaming: streaming, clamps: clamps, runner: runner, plan: plan,
             progress: { progress.value &+ engineProgress.value })
         return (runner, parts)
     }
@@ -115,9 +118,25 @@ struct Engines {
     /// Progress counters of the watched loops, by name.
     var progress: [String: UInt64] {
         var progress: [String: UInt64] = [:]
-        if let local { progress["sweep loop"] = local.progress() }
-        if remote != nil { progress[remoteProgress.name] = remoteProgress.value }
+        if let local {
+            progress["sweep loop"] = local.progress()
+            progress[local.runner.preparationProgress.name] = local.runner.preparationProgress.value
+        }
+        if let remote {
+            progress[remoteProgress.name] = remoteProgress.value
+            progress["\(remote.preparationProgress.name) for endpoints"] = remote.preparationProgress.value
+        }
         return progress
+    }
+
+    /// Each asks one thread for a sign of life, and waits for its answer.
+    var probes: [@Sendable () async -> Void] {
+        var probes: [@Sendable () async -> Void] = []
+        if let local {
+            probes += [{ await local.sweeps.answerProbe() }, { await local.runner.answerProbe() }]
+        }
+        if let remote { probes.append { await remote.answerProbe() } }
+        return probes
     }
 }
 
@@ -125,7 +144,7 @@ struct Engines {
 /// the local engine and by endpoints alike.
 private enum EndpointOrigin {
     static func origin(_ settings: Settings, _ text: TextSide) throws -> RunnerOrigin {
-        let files = try Checkpoint.smallFileDigests(settings.model.directory).filter { $0.name != "config.json" }
+        let files = try ModelFiles.open(settings.model.directory).digests().filter { $0.name != "config.json" }
         let details = JSONObject([
             ("engines", "any"),
             ("files", .object(JSONObject(files.map { ($0.name, .string("\($0.digest)")) }))),

@@ -81,6 +81,9 @@ package final class Engine: SequenceEngine {
     /// Format of keys and values, for logs.
     package var kvFormat: KVFormat { forward.cache.format }
 
+    /// Keys and values that the format clamped.
+    package var kvClamps: KVClamps { forward.cache.clamps }
+
     /// KV room that is not reserved, in tokens.
     package var kvTokensFree: Int { (blocks.count - blocksReserved) * KVCache.blockTokens }
 

@@ -1,5 +1,6 @@
 package import MoedBatching
 package import MoedCore
+package import MoedHost
 import Synchronization
 
 /// Started jobs of a runner until they are prepared: tenants take turns, stopped jobs leave.
@@ -11,8 +12,8 @@ package final class PreparationDesk: Sendable {
         var preparing: [JobID: Int] = [:]
         /// Those of them whose preparation has not begun.
         var queue = PreparationQueue()
-        /// Bytes of the body that is being prepared.
-        var bytesInPreparation = 0
+        /// The job that is being prepared, and the preparation.
+        var current: (entry: PreparationQueue.Entry, work: PreparationWork)?
         var starts = 0
     }
 
@@ -36,15 +37,19 @@ package final class PreparationDesk: Sendable {
         }
     }
 
+    /// Advances while a job is being prepared and with each answered probe; the watchdog reads it.
+    package let progress = ProgressCounter(name: "preparation")
+    private let thread: PreparationThread
     private let state = Mutex(State())
     private let limits: RequestRoom
     /// Wakes the preparation after a start.
     private let wakes: AsyncStream<Void>
     private let continuation: AsyncStream<Void>.Continuation
 
-    /// - Parameter room: room for request bodies without started jobs.
-    package init(room: RequestRoom) {
-        limits = room
+    /// - Throws: `HostError` when the system has no thread left.
+    package init(_ preparer: any JobPreparer) throws(HostError) {
+        thread = try PreparationThread(preparer)
+        limits = preparer.requestRoom
         (wakes, continuation) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
     }
 
@@ -55,7 +60,7 @@ package final class PreparationDesk: Sendable {
     package func withCount<Value>(_ body: (Int) -> Value) -> Value { state.withLock { body($0.preparing.count) } }
 
     package var requestRoom: RequestRoom {
-        let used = state.withLock { $0.queue.bytes + $0.bytesInPreparation }
+        let used = state.withLock { $0.queue.bytes + ($0.current?.entry.bytes ?? 0) }
         return RequestRoom(bodyMax: limits.bodyMax, bytes: max(0, limits.bytes - used))
     }
 
@@ -78,6 +83,7 @@ package final class PreparationDesk: Sendable {
         state.withLock { state in
             let dropped = ids.filter { state.preparing.removeValue(forKey: $0) != nil }
             state.queue.remove(Set(dropped))
+            if let current = state.current, dropped.contains(current.entry.job.id) { current.work.end() }
             others(ids.filter { !dropped.contains($0) })
             return dropped
         }
@@ -89,6 +95,7 @@ package final class PreparationDesk: Sendable {
             defer {
                 state.preparing = [:]
                 state.queue = PreparationQueue()
+                state.current?.work.end()
             }
             return state.preparing.keys.sorted()
         }
@@ -97,23 +104,25 @@ package final class PreparationDesk: Sendable {
     /// Prepares jobs until the task is cancelled.
     ///
     /// - Parameter contextLength: context of the engine at the moment; nil is the preparer's.
-    package func run(
-        _ thread: PreparationThread, _ receivers: Receivers,
-        contextLength: @Sendable () -> Int? = { nil }
-    ) async {
+    package func run(_ receivers: Receivers, contextLength: @Sendable () -> Int? = { nil }) async {
         for await _ in wakes {
-            while let entry = takeNext() {
-                let result = await thread.prepare(entry.job, contextLength: contextLength())
+            while let (entry, work) = takeNext(contextLength()) {
+                guard let result = await thread.prepare(entry.job, work) else { return }
                 hand(over: result, of: entry, to: receivers)
             }
         }
     }
 
-    private func takeNext() -> PreparationQueue.Entry? {
+    /// Asks the preparing thread for a sign of life; waits for its answer.
+    package func answerProbe() async {
+        await thread.answerProbe()
+        progress.advance()
+    }
+
+    private func takeNext(_ contextLength: Int?) -> (PreparationQueue.Entry, PreparationWork)? {
         state.withLock { state in
-            let entry = state.queue.next()
-            state.bytesInPreparation = entry?.bytes ?? 0
-            return entry
+            state.current = state.queue.next().map { ($0, PreparationWork(progress, contextLength: contextLength)) }
+            return state.current
         }
     }
 
@@ -123,7 +132,7 @@ package final class PreparationDesk: Sendable {
         let id = entry.job.id
         if case .success(let task) = result { receivers.prepared(task) }
         let refusal = state.withLock { state -> RequestError? in
-            state.bytesInPreparation = 0
+            state.current = nil
             // The job was stopped during its preparation, and may have been started again.
             guard state.preparing[id] == entry.start else { return nil }
             state.preparing[id] = nil

@@ -24,7 +24,8 @@ struct DaemonMetrics {
             let engines = engines.withLock { $0 }
             return DaemonMetrics(
                 report: report.current, engine: engines?.snapshot ?? SweepThread.Snapshot(),
-                streaming: engines?.local?.streaming.current ?? StreamingFigures(), memory: engines?.local?.plan,
+                streaming: engines?.local?.streaming.current ?? StreamingFigures(),
+                clamped: engines?.local?.clamps.count ?? 0, memory: engines?.local?.plan,
                 endpoints: engines?.remote?.snapshot.endpoints ?? [])
         }
     }
@@ -32,6 +33,8 @@ struct DaemonMetrics {
     var report: WorkerReport.State
     var engine: SweepThread.Snapshot
     var streaming: StreamingFigures
+    /// Keys and values that the format of the KV cache clamped.
+    var clamped = 0
     /// Memory plan under the budget; nil without a budget.
     var memory: MemoryPlan?
     var endpoints: [EndpointState] = []
@@ -46,6 +49,8 @@ struct DaemonMetrics {
         return switch report.phase {
         case .loading(let percent): Health(isHealthy: false, text: "loading weights, \(percent) %")
         case .stopping: Health(isHealthy: false, text: "stopping")
+        case .running where !report.stuck.isEmpty:
+            Health(isHealthy: false, text: report.stuck.joined(separator: "; "))
         case .running where report.resultsOverdueAt.map({ $0 <= .now }) ?? false:
             Health(isHealthy: false, text: "results unwritten for longer than a lease")
         case .running:
@@ -71,6 +76,8 @@ struct DaemonMetrics {
             Metric(
                 "moed_database_connected", .gauge, "1 while the database answers.",
                 report.outage == nil ? 1 : 0),
+            Metric(
+                "moed_loops_stuck", .gauge, "Loops of the daemon that make no progress.", report.stuck.count),
             Metric(
                 "moed_maintenance_failures_total", .counter, "Steps of maintenance that failed.",
                 MaintenanceStep.allCases.map {
@@ -118,6 +125,9 @@ struct DaemonMetrics {
                 "moed_tokens_prefilled_total", .counter,
                 "Tokens of prompts computed; cached ones are not among them.",
                 engine.prefilledTokens),
+            Metric(
+                "moed_kv_clamped_total", .counter,
+                "Keys and values beyond the range of engine.kv, stored as its largest number.", clamped),
             Metric("moed_sweeps_total", .counter, "Passes through the model.", engine.sweeps),
             Metric("moed_sweep_seconds", .gauge, "Time of the last one.", seconds: engine.lastSweep.duration),
             Metric(

@@ -13,8 +13,10 @@ package struct HostService: Service {
     package struct Sources: Sendable {
         package var engine: @Sendable () -> SweepThread.Snapshot
         package var streaming: @Sendable () -> StreamingFigures
-        /// Asks the sweep thread for a sign of life; waits for its answer.
-        package var probe: @Sendable () async -> Void
+        /// Keys and values that the format of the KV cache clamped.
+        package var clamped: @Sendable () -> Int
+        /// Each asks one thread for a sign of life, and waits for its answer.
+        package var probes: [@Sendable () async -> Void]
         /// Progress counters of the watched loops, by name.
         package var progress: @Sendable () -> [String: UInt64]
         /// Status text about endpoints that take no requests; nil when all do.
@@ -23,12 +25,14 @@ package struct HostService: Service {
         package init(
             engine: @escaping @Sendable () -> SweepThread.Snapshot,
             streaming: @escaping @Sendable () -> StreamingFigures,
-            probe: @escaping @Sendable () async -> Void,
+            clamped: @escaping @Sendable () -> Int = { 0 },
+            probes: [@Sendable () async -> Void],
             progress: @escaping @Sendable () -> [String: UInt64]
         ) {
             self.engine = engine
             self.streaming = streaming
-            self.probe = probe
+            self.clamped = clamped
+            self.probes = probes
             self.progress = progress
         }
     }
@@ -44,7 +48,7 @@ package struct HostService: Service {
     private let log: Logger
 
     /// - Parameters:
-    ///   - watchdogInterval: from the service manager; nil feeds no watchdog.
+    ///   - watchdogInterval: from the service manager; nil feeds no watchdog, and loops are watched all the same.
     ///   - showsProgress: prints the status line and a summary to standard error.
     package init(
         sources: Sources, notifier: ServiceNotifier, report: WorkerReport, watchdogInterval: Duration?,
@@ -65,10 +69,10 @@ package struct HostService: Service {
         try await cancelWhenGracefulShutdown {
             try await withThrowingDiscardingTaskGroup { group in
                 group.addTask { try await showStatus() }
-                group.addTask { await probeSweepThread() }
-                if let watchdogInterval {
-                    group.addTask {
-                        await WatchdogFeeder.feed(every: watchdogInterval, notifier, sources.progress, log)
+                for probe in sources.probes { group.addTask { await keepAsking(probe) } }
+                group.addTask { [report] in
+                    await WatchdogFeeder.feed(every: watchdogInterval, notifier, sources.progress, log) { stuck in
+                        report.update { $0.stuck = stuck.map(\.description) }
                     }
                 }
             }
@@ -83,6 +87,7 @@ package struct HostService: Service {
         let clock = ContinuousClock()
         var last = (time: clock.now, tokens: 0, text: "")
         var figures = sources.streaming()
+        var clamps = ClampWarning()
         while !Task.isCancelled {
             let engine = sources.engine()
             let state = report.current
@@ -103,10 +108,12 @@ package struct HostService: Service {
             // Damage found after the model is ready also ends the daemon: its jobs wait for a sound model.
             if let damage = read.now.damage { throw ConfigurationProblem("model.path: \(damage)") }
             figures = read.now
+            let clamped = sources.clamped()
+            if let warning = clamps.warning(clamped) { log.warning("\(warning)") }
             let parts = [read.status, sources.endpoints()].compactMap { $0 }
             let text = StatusText(
                 report: state, engine: engine, tokensPerSecond: rate,
-                streaming: parts.isEmpty ? nil : parts.joined(separator: ", ")
+                streaming: parts.isEmpty ? nil : parts.joined(separator: ", "), clamped: clamped
             ).status
             report.update {
                 $0.status = text
@@ -126,10 +133,10 @@ package struct HostService: Service {
         if Host.isTerminal(2) { Host.printErrorInPlace(text) } else { Host.printError(text) }
     }
 
-    /// Probes the sweep thread: an idle loop progresses by its answer, a busy one by its layers.
-    private func probeSweepThread() async {
+    /// Probes a thread: idle, it progresses by its answers; busy, by its work.
+    private func keepAsking(_ probe: @Sendable () async -> Void) async {
         while !Task.isCancelled {
-            await sources.probe()
+            await probe()
             // A cancelled sleep returns at once, and the loop ends.
             try? await Task.sleep(for: .seconds(1))
         }

@@ -16,20 +16,24 @@ package final class LocalRunner: JobRunner {
     package let models: [String]
     /// Sweep thread, visible for figures and for the watchdog's probe.
     package let sweeps: SweepThread
-    private let preparation: PreparationThread
     private let desk: PreparationDesk
     private let state = Mutex(State())
 
     /// - Throws: `HostError` when the system has no thread left.
     package init(
-        sweeps: SweepThread, preparer: RequestPreparer, origin: RunnerOrigin, models: [String]
+        sweeps: SweepThread, preparer: any JobPreparer, origin: RunnerOrigin, models: [String]
     ) throws(HostError) {
         self.sweeps = sweeps
         self.origin = origin
         self.models = models
-        preparation = try PreparationThread(preparer)
-        desk = PreparationDesk(room: preparer.requestRoom)
+        desk = try PreparationDesk(preparer)
     }
+
+    /// Advances while a job is being prepared and with each answered probe; the watchdog reads it.
+    package var preparationProgress: ProgressCounter { desk.progress }
+
+    /// Asks the preparing thread for a sign of life; waits for its answer.
+    package func answerProbe() async { await desk.answerProbe() }
 
     package var room: Int { desk.withCount { max(0, sweeps.snapshot.sequencesFree - $0) } }
 
@@ -70,7 +74,6 @@ package final class LocalRunner: JobRunner {
 
     private func prepare(_ events: @escaping @Sendable (RunnerEvent) -> Void) async {
         await desk.run(
-            preparation,
             .init(
                 prepared: { events(.prepared($0.job, $0.jobClass.mode)) },
                 submit: { self.sweeps.submit([$0]) },

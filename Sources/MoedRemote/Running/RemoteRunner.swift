@@ -33,7 +33,6 @@ package final class RemoteRunner: JobRunner {
 
     package let origin: RunnerOrigin?
     package let models: [String]
-    private let preparation: PreparationThread
     private let desk: PreparationDesk
     private let transport: any Transport
     private let progress: ProgressCounter
@@ -47,12 +46,11 @@ package final class RemoteRunner: JobRunner {
     ///   - remark: receives lines for the log, on any thread.
     /// - Throws: `HostError` when the system has no thread left.
     package init(
-        jobs: RemoteJobs, preparer: RequestPreparer, transport: any Transport, served: (RunnerOrigin?, [String]),
+        jobs: RemoteJobs, preparer: any JobPreparer, transport: any Transport, served: (RunnerOrigin?, [String]),
         progress: ProgressCounter, remark: @escaping @Sendable (RemoteJobs.Remark) -> Void
     ) throws(HostError) {
         state = Mutex(State(jobs: jobs))
-        preparation = try PreparationThread(preparer)
-        desk = PreparationDesk(room: preparer.requestRoom)
+        desk = try PreparationDesk(preparer)
         (origin, models) = served
         self.transport = transport
         self.progress = progress
@@ -60,6 +58,12 @@ package final class RemoteRunner: JobRunner {
     }
 
     package var room: Int { desk.withCount { count in max(0, state.withLock { $0.jobs.room } - count) } }
+
+    /// Advances while a job is being prepared and with each answered probe; the watchdog reads it.
+    package var preparationProgress: ProgressCounter { desk.progress }
+
+    /// Asks the preparing thread for a sign of life; waits for its answer.
+    package func answerProbe() async { await desk.answerProbe() }
 
     package var requestRoom: RequestRoom { desk.requestRoom }
 
@@ -119,7 +123,6 @@ package final class RemoteRunner: JobRunner {
 
     private func prepare() async {
         await desk.run(
-            preparation,
             .init(
                 prepared: { task in self.change { _ in [.report(.prepared(task.job, task.jobClass.mode))] } },
                 submit: { task in

@@ -36,6 +36,7 @@ extension JinjaInterpreter {
         case (.dictionary(let left), .dictionary(let right)):
             guard left.members.count == right.members.count else { return false }
             for member in left.members {
+                try charge(reading: member.key.utf8.count * 2)
                 guard let other = right[member.key], try equal(member.value, other) else { return false }
             }
             return true
@@ -93,6 +94,7 @@ extension JinjaInterpreter {
         case .dictionary(let members):
             guard element.isHashable else { throw failure("\(element.kind) cannot be a key") }
             guard case .string(let key) = element else { return false }
+            try charge(reading: key.utf8.count * 2)
             return members[key] != nil
         case .list, .tuple, .generator, .view, .undefined:
             for candidate in try elements(of: container) where try equal(candidate, element) { return true }
