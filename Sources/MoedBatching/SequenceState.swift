@@ -64,6 +64,12 @@ struct SequenceState: Sendable {
         return SequenceStep(sequence: sequence, tokens: Array(chunk), samples: pending.isEmpty)
     }
 
+    /// Number of tokens that may be generated before this choice ends or an injection can be due; at least 1.
+    var tokensBeforeInjection: Int { thinking.tokensBeforeInjection(left: task.newTokensMax - outputIDs.count) }
+
+    /// True when the last accepted token made an injection due: more than that token is pending.
+    var wasInjected: Bool { pending.count > 1 }
+
     /// Resumes the output of an earlier attempt as if this attempt had generated it. All of it is fed again.
     private mutating func replay(_ saved: [TokenID]) {
         guard !saved.isEmpty else { return }

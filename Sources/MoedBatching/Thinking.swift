@@ -113,6 +113,17 @@ struct ThinkingTracker: Equatable {
         return policy.injection.prefix(left)
     }
 
+    /// Number of tokens that may be generated before an injection can be due, 1…`left`.
+    ///
+    /// - Parameter left: number of tokens that the output may still have, at least 1.
+    func tokensBeforeInjection(left: Int) -> Int {
+        guard policy.isEnabled, phase != .answering, closedAfter == nil, injectedFrom == nil else { return left }
+        var most = left
+        if let budget = policy.budget, !policy.injection.isEmpty, budget > tokens { most = min(most, budget - tokens) }
+        if policy.reserve.tokens > 0 { most = min(most, left - policy.reserve.tokens) }
+        return max(1, most)
+    }
+
     mutating func acceptGenerated(_ token: TokenID) -> Role { accept(token) }
 
     mutating func acceptInjected(_ token: TokenID) -> Role {

@@ -1,7 +1,7 @@
 /// Runs jobs, in this process or on a remote server. It owns no lease and knows no SQL.
 ///
-/// A runner answers every started job exactly once, by `refused`, `finished`, `failed` or `stopped`. `prepared` may
-/// come before.
+/// A runner answers every started job exactly once, by `refused`, `finished`, `failed`, `stopped` or `returned`.
+/// `prepared` may come before.
 package protocol JobRunner: AnyObject, Sendable {
     /// Inputs that determine the tokens beside the request.
     ///
@@ -44,6 +44,8 @@ package struct RunnableJob: Sendable, Equatable {
     package var tenant: Int
     /// Text of the request body; nil when it is longer than the runner's `RequestRoom.bodyMax`.
     package var body: String?
+    /// Number of the claim. It is part of the names of requests to other servers.
+    package var claim: Int64 = 0
     /// Time from the moment the job was due until its claim.
     package var waited: Duration
     /// Checkpointed output tokens of an earlier attempt, by choice. The job continues after them.
@@ -75,4 +77,6 @@ package enum RunnerEvent: Sendable, Equatable {
     case failed(JobID, EngineError, wasted: Usage)
     /// Stopped jobs with their wasted tokens.
     case stopped([JobID: Usage])
+    /// Jobs that the runner cannot continue at the moment. All their tokens were reported as `progressed`.
+    case returned([JobID])
 }

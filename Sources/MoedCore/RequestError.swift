@@ -10,6 +10,8 @@ package struct RequestError: Error, Sendable, Equatable, CustomStringConvertible
         case contextLengthExceeded = "context_length_exceeded"
         case templateFailed = "template_error"
         case promptTooLarge = "prompt_too_large"
+        /// An endpoint refuses to answer by a policy of its own.
+        case contentFilter = "content_filter"
     }
 
     package var code: Code

@@ -36,7 +36,7 @@ package enum Administration {
     package static func check(_ sources: SettingSources) async throws {
         let settings = try Settings.read(sources).get()
         var problems: [ConfigurationProblem] = []
-        var warnings = sources.warnings + ModelCheck.warnings(settings.model) + hidden(settings)
+        var warnings = sources.warnings + settings.modelWarnings + hidden(settings)
         if sources.file == nil {
             print("config     no file was read (--config FILE); the unit reads /etc/moed/moed.yaml")
         }
@@ -48,9 +48,15 @@ package enum Administration {
             problems.append(StartupCheck.problem(error))
         }
         do {
-            let model = try ModelCheck.run(settings.model)
-            print("model      ok: \(model.line)")
-            for remark in model.remarks { print("model      note: \(remark)") }
+            if settings.runsLocally {
+                let model = try ModelCheck.run(settings.model)
+                print("model      ok: \(model.line)")
+                for remark in model.remarks { print("model      note: \(remark)") }
+            }
+            for line in try await EndpointCheck.lines(settings) {
+                print("endpoint   \(line.text)")
+                if !line.isGood { warnings.append("endpoint \(line.name): jobs wait until it answers") }
+            }
         } catch {
             problems.append(StartupCheck.problem(model: error))
         }

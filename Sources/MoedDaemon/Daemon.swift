@@ -5,6 +5,8 @@ import MoedEngine
 import MoedHost
 import MoedLocal
 import MoedQueue
+import MoedRemote
+import MoedRemoteHTTP
 import MoedSettings
 import MoedSystemd
 import MoedWorker
@@ -30,7 +32,7 @@ package enum Daemon {
         let log = LogDestination(supervision).logger("moed", threshold)
         let notifier = try ServiceNotifier(socket: supervision.notifySocket)
         log.notice("moed \(Version.text) starting, model \(settings.model.directory)")
-        for warning in configuration.sources.warnings + ModelCheck.warnings(settings.model) {
+        for warning in configuration.sources.warnings + settings.modelWarnings {
             log.warning("\(warning)")
         }
         let report = WorkerReport()
@@ -74,38 +76,27 @@ package enum Daemon {
         _ metrics: DaemonMetrics.Source, _ manner: Manner
     ) async throws {
         let (report, notifier, log) = (surroundings.report, surroundings.notifier, surroundings.log)
-        let model = try loadModel(settings, surroundings)
-        try model.engine.recordRouting(to: manner.routingTrace)
-        let (engineProgress, streaming, clamps) = (model.engine.progress, model.engine.streaming, model.engine.kvClamps)
-        for remark in model.remarks { log.warning("model.path: \(remark)") }
-        let (plan, start) = (model.plan, ["ready: \(model.summary)", model.memory, model.batch.text])
-        let sweepProgress = ProgressCounter(name: "sweep loop")
         let queueProgress = ProgressCounter(name: "database loop")
-        let runner = try localRunner(model, settings, drains: manner.drains, progress: sweepProgress)
+        let engines = try engines(settings, surroundings, manner)
         let inbox = Inbox()
         let queue = QueueService(
-            settings: settings.worker(drains: manner.drains), runner: runner, inbox: inbox,
+            settings: settings.worker(drains: manner.drains), runner: engines.runner, inbox: inbox,
             progress: queueProgress,
             surroundings: surroundings, modelName: settings.served.name)
-        metrics.add(.init(sweeps: runner.sweeps, streaming: streaming, clamps: clamps, memory: plan))
+        metrics.add(engines)
+        var sources = HostService.Sources(
+            engine: { engines.snapshot }, streaming: { engines.local?.streaming.current ?? StreamingFigures() },
+            clamped: { engines.local?.clamps.count ?? 0 }, probes: engines.probes,
+            progress: { engines.progress.merging([queueProgress.name: queueProgress.value]) { $1 } })
+        sources.endpoints = { EndpointStatus.outages(engines.remote?.snapshot) }
         let host = HostService(
-            sources: .init(
-                engine: { runner.sweeps.snapshot }, streaming: { streaming.current }, clamped: { clamps.count },
-                probes: [{ await runner.sweeps.answerProbe() }, { await runner.answerProbe() }],
-                progress: {
-                    // A sweep may take long, so each of its layers and each set of experts read counts as progress.
-                    [
-                        sweepProgress.name: sweepProgress.value &+ engineProgress.value,
-                        queueProgress.name: queueProgress.value,
-                        runner.preparationProgress.name: runner.preparationProgress.value,
-                    ]
-                }),
+            sources: sources,
             notifier: notifier, report: report, watchdogInterval: manner.watchdogInterval,
             showsProgress: manner.showsProgress, log: log)
 
         // Services stop in reverse order: the queue lets its jobs finish before the engine stops.
         var services: [ServiceGroupConfiguration.ServiceConfiguration] = [
-            .init(service: RunnerService(runner: runner, inbox: inbox)),
+            .init(service: RunnerService(runner: engines.runner, inbox: inbox)),
             .init(service: host, failureTerminationBehavior: .gracefullyShutdownGroup),
         ]
         services += [
@@ -121,31 +112,30 @@ package enum Daemon {
         services.append(.init(service: queue, successTerminationBehavior: .gracefullyShutdownGroup))
         report.update { $0.phase = .running }
         notifier.send(.ready, .status("Idle"))
-        for line in start + StreamingText.start(streaming.current) {
-            if let line { log.notice("\(line)") }
-        }
+        let streaming = engines.local.map { StreamingText.start($0.streaming.current) } ?? []
+        for line in engines.start + streaming.compactMap({ $0 }) { log.notice("\(line)") }
         let group = ServiceGroup(
             configuration: .init(
                 services: services, gracefulShutdownSignals: StopSignal.all, logger: log.onlyErrors))
-        try await group.run()
+        do { try await group.run() } catch {
+            await engines.transport?.shutdown()
+            throw error
+        }
+        await engines.transport?.shutdown()
     }
 
-    private static func localRunner(
-        _ model: sending ModelRunner, _ settings: Settings, drains: Bool, progress: ProgressCounter
-    ) throws -> LocalRunner {
-        let (engine, preparer) = (model.engine, model.preparer)
-        let origin = model.origin(model: settings.served.name)
-        let interruption = engine.interruption
-        let loop = GenerationLoop(
-            engine: engine, policy: ClassPolicy(maxWait: settings.queue.maxWait),
-            prefillChunkMax: model.batch.prefillChunk,
-            // The end of a drain's last job matters, not the time between two tokens.
-            sweepTimeMax: drains ? nil : settings.model.sweepTimeMax)
-        let sweeps = try SweepThread(
-            loop: loop, progress: progress, interruption: interruption,
-            checkpoints: settings.queue.checkpoints)
-        return try LocalRunner(
-            sweeps: sweeps, preparer: preparer, origin: origin, models: settings.served.names)
+    /// Loads the model, unless only endpoints run it, and builds the runner.
+    private static func engines(
+        _ settings: Settings, _ surroundings: QueueService.Surroundings, _ manner: Manner
+    ) throws -> Engines {
+        let log = surroundings.log
+        guard settings.runsLocally else {
+            return try Engines(settings, model: nil, drains: manner.drains, log: log)
+        }
+        let model = try loadModel(settings, surroundings)
+        try model.engine.recordRouting(to: manner.routingTrace)
+        for remark in model.remarks { log.warning("model.path: \(remark)") }
+        return try Engines(settings, model: model, drains: manner.drains, log: log)
     }
 
     private static func loadModel(

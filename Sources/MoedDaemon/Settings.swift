@@ -5,6 +5,7 @@ import MoedEngine
 package import MoedFront
 import MoedHost
 package import MoedLocal
+import MoedPreparation
 package import MoedSettings
 import MoedWeights
 package import MoedWorker
@@ -42,6 +43,10 @@ package struct Settings: Sendable, Equatable {
     package var database: Database
     /// Model to run and options of its engine.
     package var model: ModelOptions
+    /// True when this machine runs the model itself.
+    package var runsLocally: Bool
+    /// Engines elsewhere, in order of preference.
+    package var endpoints: [EndpointSettings]
     package var served: Served
     package var queue: Queue
     package var shutdownGrace: Duration
@@ -51,6 +56,9 @@ package struct Settings: Sendable, Equatable {
 }
 
 extension Settings {
+    /// Remarks about a local model's options that are allowed and probably wrong.
+    var modelWarnings: [String] { runsLocally ? ModelCheck.warnings(model) : [] }
+
     /// Settings of the worker that connects queue and runner.
     package func worker(drains: Bool) -> WorkerSettings {
         var worker = WorkerSettings(
@@ -76,8 +84,13 @@ extension Settings {
             reader.report(.modelName, "must be at most 256 characters on one line")
         }
         let model = model(&reader, path: path)
+        var faults: [String] = []
+        let endpoints = Self.endpoints(
+            sources.endpoints, served: name, credentials: sources.credentialsDirectory) { faults.append($0) }
+        faults.forEach { reader.report($0) }
         let settings = Settings(
-            database: .init(url: sources.conninfo), model: model,
+            database: .init(url: sources.conninfo), model: model, runsLocally: reader.boolean(.engineLocal),
+            endpoints: endpoints,
             served: .init(name: name, servesDefault: reader.boolean(.modelServeDefault)),
             queue: queue(&reader),
             shutdownGrace: reader.duration(.shutdownGrace, in: .zero ... .seconds(3600)),
@@ -86,6 +99,9 @@ extension Settings {
                 rawValue: reader.choice(.logLevel, of: Logger.Level.allCases.map(\.rawValue))) ?? .info)
         if model.rowsPerSweep > 0, model.rowsPerSweep < model.sequences {
             reader.report(.engineRowsPerSweep, "must be at least engine.slots (\(model.sequences))")
+        }
+        if !settings.runsLocally, sources.endpoints.isEmpty {
+            reader.report(.engineLocal, "is false, and endpoints lists no engine: nothing would run jobs")
         }
         guard reader.problems.isEmpty else { return .failure(ConfigurationProblems(reader.problems)) }
         return .success(settings)

@@ -8,7 +8,15 @@ package enum SettingDocument {
             ["", "## \(section.name)", "", "| key | default | explanation |", "|---|---|---|"]
                 + section.keys.map { "| `\($0.path)` | \(fallback($0)) | \($0.explanation) |" }
         }
-        return (introduction + tables.joined()).joined(separator: "\n") + "\n"
+        let endpoints =
+            [
+                "", "## \(EndpointKey.section)", "", EndpointKey.introduction, "",
+                "| key | default | explanation |", "|---|---|---|",
+            ]
+            + EndpointKey.all.map { key in
+                "| `\(key.name)` | \(key.fallback.isEmpty ? "" : "`\(key.fallback)`") | \(key.explanation) |"
+            }
+        return (introduction + tables.joined() + endpoints).joined(separator: "\n") + "\n"
     }
 
     /// The file `systemd/moed.yaml.example`.
@@ -16,7 +24,17 @@ package enum SettingDocument {
         let parts = sections.map { section in
             ["", "\(section.name):"] + section.keys.flatMap { comment($0) + [assignment($0)] }
         }
-        return (head + parts.joined()).joined(separator: "\n") + "\n"
+        return (head + parts.joined() + endpoints).joined(separator: "\n") + "\n"
+    }
+
+    /// The list of endpoints, commented out.
+    private static var endpoints: [String] {
+        let keys = EndpointKey.all.enumerated().flatMap { index, key in
+            HumanText.wrapped(key.explanation, width: 112).map { "#    # \($0)" }
+                + ["#  \(index == 0 ? "-" : " ") \(key.name): \(key.example)"]
+        }
+        return [""] + HumanText.wrapped(EndpointKey.introduction, width: 116).map { "# \($0)" }
+            + ["#\(EndpointKey.section):"] + keys
     }
 
     /// Keys by section, in the order of the table.

@@ -92,6 +92,12 @@ package struct SettingKey: Sendable {
         group's limit, whichever is less. Experts that do not fit are read from a pack while the model runs. A budget \
         below the minimum ends the start with exit code 78.
         """)
+    package static let engineLocal = SettingKey(
+        "engine.local", "true",
+        """
+        Run the model on this machine. `false`: only the endpoints run it. model.path then needs no weights: \
+        tokenizer, template and `config.json` suffice.
+        """)
     package static let engineThreads = SettingKey(
         "engine.threads", "0", "Compute threads. `0`: one for each physical core.")
     package static let engineSlots = SettingKey(
@@ -224,7 +230,7 @@ package struct SettingKey: Sendable {
 
     package static let all: [SettingKey] = [
         databaseURL, modelPath, modelName, modelServeDefault, modelExperts, modelDense, modelGroup,
-        modelPackCache, modelVerify, memoryBudget, engineThreads, engineSlots, engineKVTokens, engineKV,
+        modelPackCache, modelVerify, memoryBudget, engineLocal, engineThreads, engineSlots, engineKVTokens, engineKV,
         enginePrefixCache, engineRowsPerSweep, enginePrefillChunk, engineMaxSweepMS, engineCPU,
         generationMaxTokens, generationAnswerReserve, generationReasoning, generationControlTokens,
         generationTemplateTime,

@@ -20,6 +20,9 @@ package struct SettingReader {
         problems.append(ConfigurationProblem("\(origin)\(key.path) \(reason)\(quoted)"))
     }
 
+    /// Reports a problem that names its place itself.
+    package mutating func report(_ problem: String) { problems.append(ConfigurationProblem(problem)) }
+
     package mutating func integer(_ key: SettingKey, in range: ClosedRange<Int>) -> Int {
         let text = text(key)
         guard let value = Int(text), range.contains(value) else {

@@ -19,11 +19,15 @@ package struct SettingSources: Sendable {
     private static let unknownKeysMax = 10
 
     package private(set) var values: [String: Value] = [:]
+    /// Entries of the list `endpoints`, in order.
+    package internal(set) var endpoints: [EndpointText] = []
     package private(set) var problems: [ConfigurationProblem] = []
     /// Remarks about a configuration that is valid.
     package var warnings: [String] = []
     /// Path of the file; nil when none was named.
     package var file: String?
+    /// Directory of the credentials that the service manager hands over; nil outside of a unit.
+    package var credentialsDirectory: String?
     /// Password that the service manager hands over.
     var credential: PasswordCredential?
     /// Number of unknown keys that were passed over in silence.
@@ -32,6 +36,8 @@ package struct SettingSources: Sendable {
     package private(set) var isUnreadable = false
 
     package init() {}
+
+    mutating func report(_ problem: String) { problems.append(ConfigurationProblem(problem)) }
 
     mutating func reportUnreadable(_ problem: String) {
         isUnreadable = true
@@ -68,6 +74,8 @@ package struct SettingSources: Sendable {
     private mutating func addNode(_ node: Node, path: String, file: String) {
         let origin = node.mark.map { "\(file):\($0.line)" } ?? file
         switch node {
+        case _ where path == EndpointKey.section:
+            if node.null == nil { addEndpoints(node, file: file) }
         case .mapping(let mapping):
             for (key, value) in mapping {
                 guard let name = key.string else {

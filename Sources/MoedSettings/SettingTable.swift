@@ -23,6 +23,7 @@ extension SettingSources {
         }
         sources.addEnvironment(environment)
         sources.addFlags(flags)
+        sources.credentialsDirectory = environment["CREDENTIALS_DIRECTORY"].flatMap { $0.isEmpty ? nil : $0 }
         do { sources.credential = try PasswordCredential(environment) } catch {
             sources.reportUnreadable("\(error)")
         }
@@ -39,7 +40,9 @@ extension SettingSources {
 
     /// Paths of the keys whose text differs, in the order of the table.
     package func changedKeys(since old: SettingSources) -> [String] {
-        SettingKey.all.filter { text($0) != old.text($0) }.map(\.path)
+        let lists = [self, old].map { $0.endpoints.map { $0.values.mapValues(\.text) } }
+        return SettingKey.all.filter { text($0) != old.text($0) }.map(\.path)
+            + (lists[0] == lists[1] ? [] : [EndpointKey.section])
     }
 }
 

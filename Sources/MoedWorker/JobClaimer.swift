@@ -113,6 +113,9 @@ package final class JobClaimer {
 extension ClaimedJob {
     /// The job without its lease.
     var runnable: RunnableJob {
-        RunnableJob(id: id, jobClass: jobClass, tenant: tenantID, body: body, waited: waited, saved: saved)
+        var job = RunnableJob(
+            id: id, jobClass: jobClass, tenant: tenantID, body: body, waited: waited, saved: saved)
+        job.claim = lease.token
+        return job
     }
 }

@@ -238,6 +238,7 @@ package actor QueueService: Service {
             try await lease.readFirstToken(store)
         }
         try await outcomes.writeCheckpoints(store)
+        if state.jobs.releaseLeaving(at: state.now) { try await outcomes.write(store) }
         lease.noteState()
     }
 
@@ -284,6 +285,9 @@ package actor QueueService: Service {
         case .stopped(let usages):
             state.jobs.stopped(usages, at: state.now, isInterrupted: interruptedAt != nil)
             return false
+        case .returned(let jobs):
+            state.jobs.returned(jobs)
+            return false
         }
         return true
     }
@@ -308,6 +312,8 @@ package actor QueueService: Service {
         case .failed(let job, let error, _):
             log.error("job failed: \(error)", metadata: ["job_id": "\(job)", "event": "failed"])
             report.update { $0.failed += 1 }
+        case .returned(let jobs):
+            log.notice("\(jobs.count) jobs go back to the queue: no engine can continue them at the moment")
         case .prepared, .progressed, .stopped: break
         }
     }

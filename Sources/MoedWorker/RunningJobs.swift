@@ -25,6 +25,8 @@ package struct RunningJobs {
     package var delayed = DelayedWrites()
     /// Jobs returned by an interrupted runner, held until their checkpoints are written.
     private var returned: Set<JobID> = []
+    /// Jobs that the runner cannot continue. They are released once their checkpoints are written.
+    private var leaving: Set<JobID> = []
     /// Number of outstanding runner answers by dropped job. These answers concern no held job.
     private var abandoned: [JobID: Int] = [:]
     /// Stopped jobs that the runner may still be running.
@@ -46,9 +48,9 @@ package struct RunningJobs {
     /// True while a job is running that must not share its process with another one.
     package private(set) var runsAlone = false
     /// True when the runner has returned every unfinished job.
-    package var areAllReturned: Bool { held.keys.allSatisfy(returned.contains) }
+    package var areAllReturned: Bool { held.keys.allSatisfy { returned.contains($0) || leaving.contains($0) } }
     package var hasWrites: Bool {
-        hasNewWrites || !delayed.isEmpty || !stopping.isEmpty
+        hasNewWrites || !delayed.isEmpty || !stopping.isEmpty || !leaving.isEmpty
     }
     /// True when there are outcomes that no statement has tried to write, or none with a known answer.
     package var hasNewWrites: Bool { !completions.isEmpty || !failures.isEmpty || !releases.isEmpty }
@@ -130,6 +132,30 @@ package struct RunningJobs {
         checkpoints = []
     }
 
+    /// Records that the runner cannot continue these jobs at the moment. No token of theirs is wasted.
+    package mutating func returned(_ jobs: [JobID]) {
+        for job in jobs where !isOwed(job) {
+            if let release = stopping.removeValue(forKey: job) {
+                releases.append(release)
+            } else if held[job] != nil {
+                leaving.insert(job)
+            }
+        }
+    }
+
+    /// Queues the releases of returned jobs that have no checkpoint left to write.
+    ///
+    /// - Returns: true when there are any.
+    package mutating func releaseLeaving(at now: Duration) -> Bool {
+        let unwritten = Set((checkpoints + lockedCheckpoints).map(\.lease.job))
+        let ready = leaving.subtracting(unwritten).sorted()
+        for id in ready {
+            leaving.remove(id)
+            if let job = held.removeValue(forKey: id) { releases.append(release(of: job, at: now)) }
+        }
+        return !ready.isEmpty
+    }
+
     /// Queues the checkpoints of locked jobs for another write.
     package mutating func retryCheckpoints() {
         checkpoints = lockedCheckpoints + checkpoints
@@ -157,6 +183,10 @@ package struct RunningJobs {
     /// - Returns: false when the job is not held any more.
     package mutating func stop(_ job: JobID, at now: Duration) -> Bool {
         guard let job = held.removeValue(forKey: job) else { return false }
+        if leaving.remove(job.lease.job) != nil {
+            releases.append(release(of: job, at: now))
+            return false
+        }
         stopping[job.lease.job] = release(of: job, at: now)
         return true
     }
@@ -206,10 +236,11 @@ package struct RunningJobs {
     ///
     /// - Returns: their leases.
     package mutating func takeLeases() -> [JobLease] {
-        for job in held.keys where !returned.contains(job) { abandoned[job, default: 0] += 1 }
+        for job in held.keys where !returned.contains(job) && !leaving.contains(job) { abandoned[job, default: 0] += 1 }
         defer {
             held = [:]
             returned = []
+            leaving = []
         }
         return leases
     }

@@ -5,6 +5,7 @@ import MoedDaemon
 import MoedSettings
 import MoedEngine
 import MoedLocal
+import MoedPreparation
 import MoedWeights
 import MoedWorker
 import TestSupport

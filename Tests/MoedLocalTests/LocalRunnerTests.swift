@@ -4,6 +4,7 @@ import MoedCore
 import MoedEngine
 import MoedHost
 import MoedLocal
+import MoedPreparation
 import Synchronization
 import TestSupport
 import Testing

@@ -3,6 +3,7 @@ import MoedBatching
 import MoedCore
 import MoedHost
 import MoedLocal
+import MoedPreparation
 import Synchronization
 import TestSupport
 import Testing

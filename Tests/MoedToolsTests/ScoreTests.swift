@@ -1,6 +1,7 @@
 import Foundation
 import MoedCore
 import MoedLocal
+import MoedPreparation
 import MoedTools
 import TestSupport
 import Testing

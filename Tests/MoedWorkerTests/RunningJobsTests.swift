@@ -62,6 +62,44 @@ import Testing
         #expect(!jobs.hasWrites && jobs.owned.isEmpty)
     }
 
+    /// A job that no engine can continue keeps its tokens: they are checkpointed before it goes back.
+    @Test func aReturnedJobIsReleasedAfterItsCheckpoint() {
+        var jobs = RunningJobs(modelName: "m")
+        for id in [1, 2, 3] as [Int64] { jobs.claimed(claimed(id), at: .zero) }
+        jobs.progressed([OutputPiece(job: JobID(1), choice: 0, firstToken: 0, tokens: [5])])
+        jobs.returned([JobID(1), JobID(2)])
+        #expect(jobs.count == 3 && jobs.hasWrites && jobs.checkpointsToWrite.count == 1)
+        // Job 2 has no token to be kept.
+        var released = jobs.releaseLeaving(at: .seconds(1))
+        #expect(released && jobs.releases.map(\.lease.job) == [JobID(2)])
+        jobs.written(releases: 1)
+        // The row of job 1 is locked: its checkpoint is written later.
+        jobs.checkpointsWritten(locked: [JobID(1)])
+        released = jobs.releaseLeaving(at: .seconds(2))
+        #expect(!released && jobs.releases.isEmpty)
+        jobs.retryCheckpoints()
+        jobs.checkpointsWritten()
+        released = jobs.releaseLeaving(at: .seconds(3))
+        #expect(released && jobs.releases.map(\.lease.job) == [JobID(1)])
+        #expect(jobs.releases.map(\.usage) == [Usage()])
+        jobs.written(releases: 1)
+        #expect(jobs.count == 1 && !jobs.hasWrites)
+    }
+
+    /// A cancelled job that the runner has returned already is released at once: no answer is to come.
+    @Test func aReturnedJobCanBeStopped() {
+        var jobs = RunningJobs(modelName: "m")
+        jobs.claimed(claimed(1), at: .zero)
+        jobs.returned([JobID(1)])
+        let isRunning = jobs.stop(JobID(1), at: .seconds(1))
+        #expect(!isRunning && jobs.releases.count == 1 && jobs.count == 0)
+        // The other way round the stop waits for the return.
+        jobs.claimed(claimed(2), at: .zero)
+        _ = jobs.stop(JobID(2), at: .seconds(1))
+        jobs.returned([JobID(2)])
+        #expect(jobs.releases.count == 2)
+    }
+
     @Test func engineFailuresAreRetriedRefusalsAreNot() {
         var jobs = RunningJobs(modelName: "m")
         for id in [1, 2] as [Int64] { jobs.claimed(claimed(id), at: .zero) }

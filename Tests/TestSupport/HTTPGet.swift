@@ -32,6 +32,38 @@ package enum HTTPGet {
         return descriptor
     }
 
+    /// Sends a whole request to a port of this machine and returns all that comes back.
+    ///
+    /// - Throws: `TestFailure` when nobody listens there.
+    package static func exchange(port: Int, request: String) throws -> String {
+        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        defer { close(descriptor) }
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_port = in_port_t(truncatingIfNeeded: port).bigEndian
+        address.sin_addr.s_addr = in_addr_t(0x7F00_0001).bigEndian
+        let result = unsafe withUnsafePointer(to: &address) {
+            unsafe $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                unsafe Foundation.connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+            }
+        }
+        let bytes = Array(request.utf8)
+        guard result == 0, unsafe write(descriptor, bytes, bytes.count) == bytes.count else {
+            throw TestFailure("nobody listens on port \(port)")
+        }
+        return String(decoding: received(descriptor), as: UTF8.self)
+    }
+
+    private static func received(_ descriptor: Int32) -> [UInt8] {
+        var bytes: [UInt8] = []
+        var part = [UInt8](repeating: 0, count: 65_536)
+        while true {
+            let count = unsafe read(descriptor, &part, part.count)
+            guard count > 0 else { return bytes }
+            bytes += part[..<count]
+        }
+    }
+
     package static func hangUp(_ descriptor: Int32) { close(descriptor) }
 
     /// Waits for the answer: not for threads that others need.
@@ -42,14 +74,7 @@ package enum HTTPGet {
         defer { close(descriptor) }
         let request = Array("\(method) \(path) HTTP/1.1\r\nHost: moed\r\nConnection: close\r\n\r\n".utf8)
         guard unsafe write(descriptor, request, request.count) == request.count else { return nil }
-        var bytes: [UInt8] = []
-        var part = [UInt8](repeating: 0, count: 65_536)
-        while true {
-            let count = unsafe read(descriptor, &part, part.count)
-            guard count > 0 else { break }
-            bytes += part[..<count]
-        }
-        let text = String(decoding: bytes, as: UTF8.self)
+        let text = String(decoding: received(descriptor), as: UTF8.self)
         guard let end = text.range(of: "\r\n\r\n"), let status = text.split(separator: " ").dropFirst().first
         else { return nil }
         return Answer(

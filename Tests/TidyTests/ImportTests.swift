@@ -19,19 +19,26 @@ struct ImportTests {
         "MoedBatching": ["MoedCore"],
         "MoedSystemd": ["CSystemd", "Logging"],
         "MoedFront": ["MoedHost"],
-        "MoedLocal": ["MoedCore", "MoedHost", "MoedText", "MoedWeights", "MoedEngine", "MoedBatching"],
+        "MoedPreparation": ["MoedCore", "MoedHost", "MoedText", "MoedWeights", "MoedBatching"],
+        "MoedLocal": [
+            "MoedCore", "MoedHost", "MoedText", "MoedWeights", "MoedEngine", "MoedBatching", "MoedPreparation",
+        ],
+        "MoedRemote": ["MoedCore", "MoedHost", "MoedBatching", "MoedPreparation"],
+        "MoedRemoteHTTP": [
+            "MoedHost", "MoedRemote", "AsyncHTTPClient", "NIOCore", "NIOPosix", "NIOHTTP1", "NIOSSL",
+        ],
         "MoedWorker": ["MoedCore", "MoedHost", "MoedQueue", "MoedSystemd", "ServiceLifecycle", "Logging"],
         "MoedSettings": ["MoedCore", "MoedHost", "MoedSystemd", "Yams"],
         "MoedDaemon": [
             "MoedCore", "MoedHost", "MoedQueue", "MoedText", "MoedWeights", "MoedEngine", "MoedBatching",
             "MoedLocal", "MoedWorker", "MoedFront", "MoedSystemd", "ServiceLifecycle", "UnixSignals",
-            "MoedSettings",
+            "MoedSettings", "MoedPreparation", "MoedRemote", "MoedRemoteHTTP",
             "Logging",
         ],
         "MoedTools": [
             "MoedCore", "MoedHost", "MoedPostgres", "MoedQueue", "MoedText", "MoedWeights", "MoedEngine",
-            "MoedBatching", "MoedLocal", "MoedWorker", "MoedSystemd", "ServiceLifecycle", "UnixSignals",
-            "Logging",
+            "MoedBatching", "MoedPreparation", "MoedLocal", "MoedWorker", "MoedSystemd", "ServiceLifecycle",
+            "UnixSignals", "Logging",
         ],
         "moed": [
             "MoedCore", "MoedDaemon", "MoedHost", "MoedLocal", "MoedSettings", "MoedTools", "ArgumentParser",

@@ -11,7 +11,7 @@ struct WordTests {
         "Sources/MoedHost/Monitor.swift": "pthread mutex and conditions",
         "Sources/MoedHost/Host.swift": "environ, gethostname, write(2)",
         "Sources/MoedLocal/Running/SweepThread.swift": "its executor, unowned by contract",
-        "Sources/MoedLocal/Running/PreparationThread.swift": "its executor, unowned by contract",
+        "Sources/MoedPreparation/PreparationThread.swift": "its executor, unowned by contract",
         "Sources/MoedLocal/Model/PackCache.swift": "mkdir",
         "Sources/MoedLocal/Running/RoutingRecorder.swift": "open(2) and write(2)",
         "Sources/MoedHost/WholeFile.swift": "open(2), read(2) and write(2)",

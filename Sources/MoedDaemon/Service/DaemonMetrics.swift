@@ -4,6 +4,7 @@ import MoedFront
 import MoedHost
 import MoedLocal
 import MoedQueue
+import MoedRemote
 import MoedWeights
 import MoedWorker
 import Synchronization
@@ -13,26 +14,19 @@ struct DaemonMetrics {
     /// Sources of the figures. Those of the model are there once it is loaded.
     final class Source: Sendable {
         private let report: WorkerReport
-        /// Parts of the loaded model that have figures.
-        struct Model {
-            var sweeps: SweepThread
-            var streaming: StreamingMeter
-            var clamps: KVClamps
-            var memory: MemoryPlan?
-        }
-
-        private let model = Mutex<Model?>(nil)
+        private let engines = Mutex<Engines?>(nil)
 
         init(_ report: WorkerReport) { self.report = report }
 
-        func add(_ loaded: Model) { model.withLock { $0 = loaded } }
+        func add(_ engines: Engines) { self.engines.withLock { $0 = engines } }
 
         var current: DaemonMetrics {
-            let model = model.withLock { $0 }
+            let engines = engines.withLock { $0 }
             return DaemonMetrics(
-                report: report.current, engine: model?.sweeps.snapshot ?? SweepThread.Snapshot(),
-                streaming: model?.streaming.current ?? StreamingFigures(), clamped: model?.clamps.count ?? 0,
-                memory: model?.memory)
+                report: report.current, engine: engines?.snapshot ?? SweepThread.Snapshot(),
+                streaming: engines?.local?.streaming.current ?? StreamingFigures(),
+                clamped: engines?.local?.clamps.count ?? 0, memory: engines?.local?.plan,
+                endpoints: engines?.remote?.snapshot.endpoints ?? [])
         }
     }
 
@@ -43,8 +37,9 @@ struct DaemonMetrics {
     var clamped = 0
     /// Memory plan under the budget; nil without a budget.
     var memory: MemoryPlan?
+    var endpoints: [EndpointState] = []
 
-    var all: [Metric] { jobs + queue + sweeps + experts + memoryUse }
+    var all: [Metric] { jobs + queue + sweeps + experts + memoryUse + EndpointMetrics.all(endpoints) }
 
     /// Health of the daemon: healthy while it can claim jobs and write answers.
     var health: Health {

@@ -19,6 +19,8 @@ package struct HostService: Service {
         package var probes: [@Sendable () async -> Void]
         /// Progress counters of the watched loops, by name.
         package var progress: @Sendable () -> [String: UInt64]
+        /// Status text about endpoints that take no requests; nil when all do.
+        package var endpoints: @Sendable () -> String? = { nil }
 
         package init(
             engine: @escaping @Sendable () -> SweepThread.Snapshot,
@@ -108,8 +110,10 @@ package struct HostService: Service {
             figures = read.now
             let clamped = sources.clamped()
             if let warning = clamps.warning(clamped) { log.warning("\(warning)") }
+            let parts = [read.status, sources.endpoints()].compactMap { $0 }
             let text = StatusText(
-                report: state, engine: engine, tokensPerSecond: rate, streaming: read.status, clamped: clamped
+                report: state, engine: engine, tokensPerSecond: rate,
+                streaming: parts.isEmpty ? nil : parts.joined(separator: ", "), clamped: clamped
             ).status
             report.update {
                 $0.status = text

@@ -10,7 +10,7 @@ struct StatusText: Equatable {
     var engine: SweepThread.Snapshot
     /// Generated tokens per second since the previous figures.
     var tokensPerSecond: Double
-    /// Status text about expert streaming; nil when no expert was needed.
+    /// Status text about expert streaming and endpoints; nil when there is nothing to tell.
     var streaming: String?
     /// Keys and values that the format of the KV cache clamped.
     var clamped = 0

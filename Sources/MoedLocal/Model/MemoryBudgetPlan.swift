@@ -1,6 +1,7 @@
 import MoedCore
 package import MoedEngine
 import MoedHost
+import MoedPreparation
 import MoedWeights
 
 /// Divides a memory budget before weights are loaded, and describes the result in words.

@@ -1,6 +1,7 @@
 import MoedEngine
 import MoedHost
 import MoedPacks
+import MoedPreparation
 import MoedText
 import MoedWeights
 

@@ -1,4 +1,5 @@
 package import MoedEngine
+package import MoedPreparation
 import MoedWeights
 
 /// Model to run and all options of a local engine.

@@ -1,6 +1,7 @@
 import MoedCore
 import MoedEngine
 import MoedPacks
+import MoedPreparation
 import MoedWeights
 
 /// Contents and formats of a loaded model, on which its tokens depend. Its name and place do not count.

@@ -3,6 +3,7 @@ package import MoedCore
 package import MoedEngine
 import MoedHost
 import MoedPacks
+package import MoedPreparation
 import MoedText
 import MoedWeights
 

@@ -3,6 +3,7 @@ package import MoedCore
 import MoedEngine
 import MoedHost
 import MoedLocal
+import MoedPreparation
 import MoedText
 import MoedWeights
 

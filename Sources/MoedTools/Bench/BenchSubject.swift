@@ -2,6 +2,7 @@ import MoedCore
 import MoedEngine
 import MoedHost
 import MoedLocal
+import MoedPreparation
 import MoedText
 import MoedPacks
 import MoedWeights

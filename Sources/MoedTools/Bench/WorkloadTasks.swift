@@ -1,6 +1,7 @@
 package import MoedBatching
 package import MoedCore
-package import MoedLocal
+import MoedLocal
+package import MoedPreparation
 
 /// Converts a workload's jobs to tasks for the generation loop.
 package struct WorkloadTasks {

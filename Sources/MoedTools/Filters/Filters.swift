@@ -3,6 +3,7 @@ import MoedCore
 import MoedEngine
 import MoedHost
 package import MoedLocal
+import MoedPreparation
 import MoedText
 
 /// Commands without a database: they read a checkpoint directory and write to standard output.

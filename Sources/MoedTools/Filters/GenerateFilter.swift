@@ -1,6 +1,7 @@
 package import MoedBatching
 import MoedCore
-package import MoedLocal
+import MoedLocal
+package import MoedPreparation
 
 /// `moed generate`: chat-completion bodies in, chat-completion objects out, in the order of the input.
 ///

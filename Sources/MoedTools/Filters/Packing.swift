@@ -2,6 +2,7 @@ import MoedCore
 import MoedEngine
 import MoedHost
 package import MoedLocal
+import MoedPreparation
 import MoedText
 import MoedPacks
 import MoedWeights

@@ -2,6 +2,7 @@ import MoedBatching
 import MoedCore
 import MoedEngine
 import MoedLocal
+import MoedPreparation
 import MoedWeights
 
 extension Planning {

@@ -28,7 +28,7 @@ package struct PreparationOptions: Sendable, Equatable {
     }
 
     /// Part of a runner's origin: choices on which tokens depend.
-    var origin: JSONObject {
+    package var origin: JSONObject {
         JSONObject([
             ("reasoning", .string(mode.rawValue)), ("control_tokens", .string(controlTokens.rawValue)),
             ("answer_reserve", .integer(Int64(answerReserve))),

@@ -15,7 +15,9 @@ package struct TextSide: Sendable {
     /// Sentences about members that have no effect.
     package let remarks: [String]
     /// Upper bound of the token ids that both the tokenizer and the model's embedding have.
-    let vocabularySize: Int
+    package let vocabularySize: Int
+    /// The model's context in tokens.
+    package let contextLength: Int
 
     /// - Throws: `TextError` or `EngineError` naming file, field and reason.
     package init(directory: String) throws {
@@ -34,6 +36,7 @@ package struct TextSide: Sendable {
         if let token = described.endToken, let id = tokenizer.id(of: token) { endIDs.insert(id) }
         let vocabularySize = min(tokenizer.vocabularySize, configuration.vocabulary)
         self.vocabularySize = vocabularySize
+        contextLength = configuration.contextLength
         if !endIDs.contains(where: { Int($0) < vocabularySize }) {
             remarks.append(
                 "no end token is known: neither generation_config.json, config.json nor tokenizer_config.json names "

@@ -1,5 +1,5 @@
 import MoedCore
-import MoedLocal
+import MoedPreparation
 import Testing
 
 /// The order of preparations: tenants take turns.

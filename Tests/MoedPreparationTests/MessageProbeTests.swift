@@ -1,6 +1,6 @@
 import Foundation
 import MoedCore
-import MoedLocal
+import MoedPreparation
 import MoedText
 import TestSupport
 import Testing

@@ -8,7 +8,7 @@ import MoedText
 package struct RequestPreparer: Sendable {
     package let text: TextSide
     /// Longest sequence the engine can hold: the model's context or the KV cache, whichever is smaller.
-    package let limits: EngineLimits
+    package var limits: EngineLimits
     /// Maximum number of new tokens of a request that names no `max_tokens`; nil is the rest of the context.
     let maxTokensDefault: Int?
     package let options: PreparationOptions

@@ -1,16 +1,16 @@
 package import MoedBatching
 package import MoedCore
-import MoedHost
+package import MoedHost
 
 /// Turns jobs into tasks on its own thread, so that a prompt of megabytes does not delay the lease or signals.
-actor PreparationThread {
+package actor PreparationThread {
     private let executor: ThreadExecutor
     private let preparer: any JobPreparer
 
-    nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe executor.asUnownedSerialExecutor() }
+    package nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe executor.asUnownedSerialExecutor() }
 
     /// - Throws: `HostError` when the system has no thread left.
-    init(_ preparer: any JobPreparer) throws(HostError) {
+    package init(_ preparer: any JobPreparer) throws(HostError) {
         executor = try ThreadExecutor(name: "moed-prepare")
         self.preparer = preparer
     }
@@ -20,12 +20,12 @@ actor PreparationThread {
     }
 
     /// Returns when the thread can take a preparation.
-    func answerProbe() {}
+    package func answerProbe() {}
 
     /// Prepares a job. A cancelled task does not wait for the thread.
     ///
     /// - Returns: nil when the task was cancelled.
-    nonisolated func prepare(
+    package nonisolated func prepare(
         _ job: RunnableJob, _ work: PreparationWork
     ) async -> Result<GenerationTask, RequestError>? {
         let answer = FirstAnswer<Result<GenerationTask, RequestError>?>()
@@ -54,6 +54,7 @@ extension RequestPreparer: JobPreparer {
         }
         var preparer = self
         preparer.goesOn = { work.goesOn() }
+        if let length = work.contextLength { preparer.limits.contextLength = min(length, limits.contextLength) }
         return Result { () throws(RequestError) in
             var task = try preparer.prepare(
                 try GenerationRequest(body: body), job: job.id, model: job.jobClass.model,

@@ -7,8 +7,13 @@ import MoedHost
 package final class PreparationWork: Sendable {
     private let progress: ProgressCounter
     private let interruption = Interruption()
+    /// Context of the engine at the moment; nil is the preparer's.
+    package let contextLength: Int?
 
-    package init(_ progress: ProgressCounter) { self.progress = progress }
+    package init(_ progress: ProgressCounter, contextLength: Int? = nil) {
+        self.progress = progress
+        self.contextLength = contextLength
+    }
 
     /// False when nobody wants the result.
     package func goesOn() -> Bool {

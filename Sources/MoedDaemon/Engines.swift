@@ -1,0 +1,158 @@
+import Logging
+import MoedBatching
+import MoedCore
+import MoedEngine
+import MoedHost
+import MoedLocal
+import MoedPreparation
+import MoedRemote
+import MoedRemoteHTTP
+import MoedSettings
+import MoedText
+import MoedWeights
+import MoedWorker
+
+/// The runner of a daemon with its parts: the local engine, endpoints, or both.
+struct Engines {
+    /// The local engine's threads and figures.
+    struct Local {
+        var sweeps: SweepThread
+        var streaming: StreamingMeter
+        var clamps: KVClamps
+        var runner: LocalRunner
+        var plan: MemoryPlan?
+        var progress: @Sendable () -> UInt64
+    }
+
+    let runner: any JobRunner
+    let local: Local?
+    let remote: RemoteRunner?
+    let transport: HTTPTransport?
+    /// Lines for the log once the engines are ready.
+    let start: [String]
+    private let remoteProgress = ProgressCounter(name: "endpoint loop")
+
+    /// - Parameter model: the loaded model; nil when only endpoints run it.
+    init(
+        _ settings: Settings, model: sending ModelRunner?, drains: Bool, log: Logger
+    ) throws {
+        var lines: [String] = []
+        var local: (runner: LocalRunner, parts: Local)?
+        if let model {
+            lines += ["ready: \(model.summary)", model.memory, model.batch.text].compactMap { $0 }
+            local = try Self.local(model, settings, drains: drains)
+        }
+        self.local = local?.parts
+        guard !settings.endpoints.isEmpty else {
+            guard let local else { throw ConfigurationProblem("engine.local is false, and there are no endpoints") }
+            (runner, remote, transport, start) = (local.runner, nil, nil, lines)
+            return
+        }
+        let text = try TextSide(directory: settings.model.directory)
+        let origin = try EndpointOrigin.origin(settings, text)
+        let transport = HTTPTransport(settings.endpoints.map(\.address))
+        let jobs = RemoteJobs(
+            settings.endpoints.map(\.endpoint),
+            rules: .init(
+                vocabularySize: text.vocabularySize, endIDs: text.endIDs,
+                probePrompt: text.tokenizer.encode("1 + 1 =")),
+            checkpoints: settings.queue.checkpoints, seed: .random(in: 0 ... .max))
+        let remote = try RemoteRunner(
+            jobs: jobs, preparer: Self.preparer(settings, text), transport: transport,
+            served: (origin, settings.served.names), progress: remoteProgress
+        ) { remark in log.log(level: remark.isWarning ? .warning : .notice, "\(remark.text)") }
+        lines.append("endpoints: \(settings.endpoints.map(\.endpoint.name).joined(separator: ", "))")
+        (self.remote, self.transport, start) = (remote, transport, lines)
+        if let local { runner = CombinedRunner(local.runner, remote, origin: origin) } else { runner = remote }
+    }
+
+    private static func local(
+        _ model: sending ModelRunner, _ settings: Settings, drains: Bool
+    ) throws -> (LocalRunner, Local) {
+        let (engine, preparer) = (model.engine, model.preparer)
+        let (streaming, engineProgress, plan) = (engine.streaming, engine.progress, model.plan)
+        let clamps = engine.kvClamps
+        let origin = model.origin(model: settings.served.name)
+        let interruption = engine.interruption
+        let progress = ProgressCounter(name: "sweep loop")
+        let loop = GenerationLoop(
+            engine: engine, policy: ClassPolicy(maxWait: settings.queue.maxWait),
+            prefillChunkMax: model.batch.prefillChunk,
+            // The end of a drain's last job matters, not the time between two tokens.
+            sweepTimeMax: drains ? nil : settings.model.sweepTimeMax)
+        let sweeps = try SweepThread(
+            loop: loop, progress: progress, interruption: interruption,
+            checkpoints: settings.queue.checkpoints)
+        let runner = try LocalRunner(
+            sweeps: sweeps, preparer: preparer, origin: origin, models: settings.served.names)
+        // A sweep may take long, so each of its layers and each set of experts read counts as progress.
+        let parts = Local(
+            sweeps: sweeps, streaming: streaming, clamps: clamps, runner: runner, plan: plan,
+            progress: { progress.value &+ engineProgress.value })
+        return (runner, parts)
+    }
+
+    /// Preparer of jobs for endpoints. Their own context lengths lower the limit once they are known.
+    private static func preparer(_ settings: Settings, _ text: TextSide) -> RequestPreparer {
+        RequestPreparer(
+            text: text,
+            limits: EngineLimits(
+                contextLength: text.contextLength, kvTokens: text.contextLength, kvBlockTokens: 1,
+                sequencesMax: 4096, rowsPerSweepMax: 4096),
+            maxTokensDefault: settings.model.maxTokensDefault, options: settings.model.preparation)
+    }
+
+    // MARK: Figures
+
+    /// Figures of all engines together.
+    var snapshot: SweepThread.Snapshot {
+        var snapshot = local?.sweeps.snapshot ?? SweepThread.Snapshot()
+        guard let remote = remote?.snapshot else { return snapshot }
+        snapshot.jobs += remote.jobs
+        snapshot.generatedTokens += remote.tokensReceived
+        snapshot.runningSequences += remote.endpoints.reduce(0) { $0 + $1.inFlight }
+        snapshot.sequencesFree += remote.room
+        return snapshot
+    }
+
+    /// Progress counters of the watched loops, by name.
+    var progress: [String: UInt64] {
+        var progress: [String: UInt64] = [:]
+        if let local {
+            progress["sweep loop"] = local.progress()
+            progress[local.runner.preparationProgress.name] = local.runner.preparationProgress.value
+        }
+        if let remote {
+            progress[remoteProgress.name] = remoteProgress.value
+            progress["\(remote.preparationProgress.name) for endpoints"] = remote.preparationProgress.value
+        }
+        return progress
+    }
+
+    /// Each asks one thread for a sign of life, and waits for its answer.
+    var probes: [@Sendable () async -> Void] {
+        var probes: [@Sendable () async -> Void] = []
+        if let local {
+            probes += [{ await local.sweeps.answerProbe() }, { await local.runner.answerProbe() }]
+        }
+        if let remote { probes.append { await remote.answerProbe() } }
+        return probes
+    }
+}
+
+/// Origin of a worker with endpoints: their weights are unknown, so that only text counts. Checkpoints are continued by
+/// the local engine and by endpoints alike.
+private enum EndpointOrigin {
+    static func origin(_ settings: Settings, _ text: TextSide) throws -> RunnerOrigin {
+        let files = try ModelFiles.open(settings.model.directory).digests().filter { $0.name != "config.json" }
+        let details = JSONObject([
+            ("engines", "any"),
+            ("files", .object(JSONObject(files.map { ($0.name, .string("\($0.digest)")) }))),
+            ("generation", .object(settings.model.preparation.origin)),
+        ])
+        let digest = Digest(Array(JSONValue.object(details).serialized().utf8))
+        return RunnerOrigin(
+            digest: "\(digest)", model: settings.served.name, formats: "local engine and endpoints, or endpoints only",
+            details: details)
+    }
+}

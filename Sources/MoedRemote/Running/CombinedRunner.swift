@@ -1,0 +1,50 @@
+package import MoedCore
+
+/// Two runners of one model as one: the first takes jobs while it has room, the second takes the others.
+package final class CombinedRunner: JobRunner {
+    private let first: any JobRunner
+    private let second: any JobRunner
+    package let origin: RunnerOrigin?
+
+    /// - Parameter origin: what checkpoints of both runners are written under; each continues those of the other one.
+    package init(_ first: any JobRunner, _ second: any JobRunner, origin: RunnerOrigin?) {
+        self.first = first
+        self.second = second
+        self.origin = origin
+    }
+
+    package var models: [String] { first.models }
+
+    package var room: Int { first.room + second.room }
+
+    package var requestRoom: RequestRoom {
+        let rooms = [first, second].filter { $0.room > 0 }.map(\.requestRoom)
+        guard let one = rooms.first else { return first.requestRoom }
+        return rooms.dropFirst().reduce(one) {
+            RequestRoom(bodyMax: min($0.bodyMax, $1.bodyMax), bytes: min($0.bytes, $1.bytes))
+        }
+    }
+
+    package func start(_ jobs: [RunnableJob]) {
+        let count = min(jobs.count, first.room)
+        if count > 0 { first.start(Array(jobs[..<count])) }
+        if count < jobs.count { second.start(Array(jobs[count...])) }
+    }
+
+    package func stop(_ jobs: [JobID]) {
+        first.stop(jobs)
+        second.stop(jobs)
+    }
+
+    package func interrupt() {
+        first.interrupt()
+        second.interrupt()
+    }
+
+    package func run(_ events: @escaping @Sendable (RunnerEvent) -> Void) async {
+        await withTaskGroup(of: Void.self) { [first, second] group in
+            group.addTask { await first.run(events) }
+            group.addTask { await second.run(events) }
+        }
+    }
+}
