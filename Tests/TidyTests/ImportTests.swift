@@ -11,6 +11,7 @@ struct ImportTests {
         "MoedPostgres": ["CLibPQ", "MoedHost"],
         "MoedQueue": ["MoedCore", "MoedPostgres"],
         "MoedText": ["MoedCore"],
+        "MoedGrammar": ["MoedCore"],
         "MoedWeights": ["MoedCore"],
         "MoedSampling": ["MoedCore", "CMoedKernels"],
         "MoedEngine": [

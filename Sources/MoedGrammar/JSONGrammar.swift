@@ -1,0 +1,29 @@
+package import MoedCore
+
+/// A compiled constraint without tokens, for questions about whole texts.
+package struct CompiledGrammar {
+    let machine: StackMachine
+    /// Remarks about what is not enforced.
+    package let warnings: [String]
+
+    /// Compiles a JSON Schema.
+    ///
+    /// - Parameter isStrict: false turns some refusals into warnings.
+    package init(schema: JSONValue, isStrict: Bool = true) throws(GrammarError) {
+        let built = try ProgramBuilder.build(schema, isStrict: isStrict)
+        machine = StackMachine(built.program)
+        warnings = built.warnings
+    }
+
+    /// True when the bytes are a whole allowed text.
+    package func accepts(_ bytes: [UInt8]) -> Bool {
+        var matcher = Matcher(machine)
+        return bytes.allSatisfy { matcher.take($0, machine) } && machine.isAccepting(matcher.configuration)
+    }
+
+    /// Number of leading bytes that some allowed text begins with.
+    package func validPrefix(_ bytes: [UInt8]) -> Int {
+        var matcher = Matcher(machine)
+        return bytes.firstIndex { !matcher.take($0, machine) } ?? bytes.count
+    }
+}

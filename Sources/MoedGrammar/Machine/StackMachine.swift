@@ -1,0 +1,157 @@
+/// The automaton of a program: steps from configuration to configuration, byte by byte.
+///
+/// It remembers every step. One thread at a time may use it.
+final class StackMachine {
+    let program: Program
+    /// The program's objects, and those that already used keys have been taken from.
+    var objects: [ObjectMachine]
+    var table = ConfigurationTable()
+    private var frameCosts: [Int32] = []
+    private var costs: [Int32] = []
+    /// Number of each configuration's row of steps; -1 before its first step.
+    private var rowOf: [Int32] = []
+    private var rows: [Int32] = []
+    var choices: [KeyChoiceID: KeyChoice] = [:]
+    var labelCosts: [LabelID: TextCosts] = [:]
+    var derived: [DerivedKey: Int32] = [:]
+
+    private static let unknownStep: Int32 = -2
+
+    init(_ program: Program) {
+        self.program = program
+        objects = program.objects
+    }
+
+    private(set) lazy var start: Int32 = close([(program.root, ConfigurationTable.bottom)])
+
+    /// Configuration after a byte; `dead` when the byte is not allowed.
+    func step(_ configuration: Int32, _ byte: UInt8) -> Int32 {
+        let index = Int(configuration)
+        if index < rowOf.count, rowOf[index] >= 0 {
+            let known = rows[Int(rowOf[index]) << 8 | Int(byte)]
+            if known != Self.unknownStep { return known }
+        }
+        return makeStep(configuration, byte)
+    }
+
+    private func makeStep(_ configuration: Int32, _ byte: UInt8) -> Int32 {
+        let target = take(configuration, byte)
+        while rowOf.count <= Int(configuration) { rowOf.append(-1) }
+        if rowOf[Int(configuration)] < 0 {
+            rowOf[Int(configuration)] = Int32(rows.count >> 8)
+            rows.append(contentsOf: repeatElement(Self.unknownStep, count: 256))
+        }
+        rows[Int(rowOf[Int(configuration)]) << 8 | Int(byte)] = target
+        return target
+    }
+
+    private func take(_ configuration: Int32, _ byte: UInt8) -> Int32 {
+        var seeds: [(Frame, Int32)] = []
+        for entry in table.entries[Int(configuration)] {
+            let frame = table.frames[Int(entry.frame)]
+            switch frame.kind {
+            case .accept, .value: continue
+            case .unknown: seeds.append((frame, entry.below))
+            case .rule:
+                for edge in program.rules.states[Int(frame.position)].edges where edge.bytes.contains(byte) {
+                    var next = frame
+                    next.position = edge.target
+                    seeds.append((next, entry.below))
+                }
+            default:
+                if let next = step(frame, byte) { seeds.append((next, entry.below)) }
+            }
+        }
+        return seeds.isEmpty ? ConfigurationTable.dead : close(seeds)
+    }
+
+    /// Follows calls and returns until every frame waits for a byte.
+    func close(_ seeds: [(Frame, Int32)]) -> Int32 {
+        var result: [StackEntry] = []
+        var seen: Set<StackEntry> = []
+        var work = seeds
+        func push(_ frame: Frame, _ below: Int32) { work.append((frame, below)) }
+        while let (frame, below) = work.popLast() {
+            if frame.kind == .value {
+                for beginning in program.beginnings[Int(frame.machine)] { push(beginning, below) }
+                continue
+            }
+            let entry = StackEntry(frame: table.number(frame), below: below)
+            guard seen.insert(entry).inserted else { continue }
+            if waits(frame) { result.append(entry) }
+            if isEnd(frame) {
+                for back in table.entries[Int(below)] { push(table.frames[Int(back.frame)], back.below) }
+            }
+            for (callee, back) in calls(frame) {
+                let numbered = StackEntry(frame: table.number(back), below: below)
+                push(callee, table.make([numbered]))
+            }
+            if frame.kind == .rule {
+                for target in program.rules.states[Int(frame.position)].empty {
+                    var next = frame
+                    next.position = target
+                    push(next, below)
+                }
+            }
+        }
+        return table.make(result)
+    }
+
+    // MARK: What a configuration means
+
+    func isAccepting(_ configuration: Int32) -> Bool {
+        // The accepting frame has number 0 and sorts first.
+        table.entries[Int(configuration)].first?.frame == 0
+    }
+
+    /// True when nothing but the end may follow.
+    func isFinished(_ configuration: Int32) -> Bool {
+        isAccepting(configuration) && table.entries[Int(configuration)].count == 1
+    }
+
+    /// True when a level that is not cut off is among the stacks.
+    func isCertain(_ configuration: Int32) -> Bool {
+        table.entries[Int(configuration)].contains { $0.frame != 1 }
+    }
+
+    func isUncertain(_ configuration: Int32) -> Bool {
+        table.entries[Int(configuration)].contains { $0.frame == 1 }
+    }
+
+    /// Bytes to the end on a short way.
+    func cost(_ configuration: Int32) -> Int {
+        let index = Int(configuration)
+        if index < costs.count, costs[index] >= 0 { return Int(costs[index]) }
+        var least = TextCosts.infinite
+        for entry in table.entries[index] { least = min(least, cost(entry)) }
+        while costs.count <= index { costs.append(-1) }
+        costs[index] = Int32(clamping: least)
+        return least
+    }
+
+    private func cost(_ entry: StackEntry) -> Int {
+        if entry.frame <= 1 { return 0 }
+        return Saturating.sum(frameCost(entry.frame), cost(entry.below))
+    }
+
+    private func frameCost(_ id: Int32) -> Int {
+        let index = Int(id)
+        if index < frameCosts.count, frameCosts[index] >= 0 { return Int(frameCosts[index]) }
+        let cost = cost(of: table.frames[index])
+        while frameCosts.count <= index { frameCosts.append(-1) }
+        frameCosts[index] = Int32(clamping: cost)
+        return cost
+    }
+
+    /// The next byte of the short way; nil at the end.
+    func closing(_ configuration: Int32) -> UInt8? {
+        var best: (cost: Int, byte: UInt8)?
+        for entry in table.entries[Int(configuration)] {
+            if entry.frame == 0 { return nil }
+            guard let byte = closing(of: table.frames[Int(entry.frame)]) else { continue }
+            let cost = cost(entry)
+            if best.map({ cost < $0.cost }) ?? true { best = (cost, byte) }
+        }
+        return best?.byte
+    }
+}
