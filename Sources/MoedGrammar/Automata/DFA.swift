@@ -62,8 +62,8 @@ struct DFAParts {
     var next: [Int32] = []
     var labels: [Int32] = []
 
-    /// - Complexity: O(n · classes · rounds); equal states of large automata are not merged.
-    func finished() -> DFA {
+    /// - Parameter merging: true merges equal states where the automaton is not large.
+    func finished(merging: Bool = true) -> DFA {
         let live = liveStates()
         guard !labels.isEmpty, live[0] else { return .nothing }
         var number = [Int32](repeating: DFA.dead, count: labels.count)
@@ -81,6 +81,9 @@ struct DFAParts {
             }
         }
         let whole = DFAParts(classes: classes, classCount: classCount, next: next, labels: order.map { labels[$0] })
+        guard merging else {
+            return DFA(classes: classes, classCount: classCount, next: next, labels: whole.labels)
+        }
         let small = whole.merged()
         return DFA(classes: small.classes, classCount: small.classCount, next: small.next, labels: small.labels)
             .withoutEqualClasses()

@@ -76,7 +76,7 @@ enum DFABuilder {
 
     /// Runs automata side by side. `label` chooses the label of a combination of their labels (-1: not accepted).
     static func product(
-        _ machines: [DFA], statesMax: Int = DFA.statesMax, label: ([Int32]) -> Int32?
+        _ machines: [DFA], statesMax: Int = DFA.statesMax, merging: Bool = true, label: ([Int32]) -> Int32?
     ) throws(GrammarError) -> DFA {
         var ids: [[UInt8]: UInt8] = [:]
         var classes: [UInt8] = []
@@ -134,7 +134,7 @@ enum DFABuilder {
                 throw GrammarError(.tooLarge, "the automaton of a text has more than \(statesMax) states")
             }
         }
-        return parts.finished()
+        return parts.finished(merging: merging)
     }
 
     /// Automaton of a finite list of texts with their labels; an earlier label wins.

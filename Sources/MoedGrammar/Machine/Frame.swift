@@ -39,6 +39,8 @@ struct Frame: Hashable, Sendable {
     var label: Int32 = 0
     /// True when the key that has just ended is not yet taken out of those that may come.
     var isOpen = false
+    /// Number of the key that is taken out when the next one begins; 0 for none.
+    var pending: Int32 = 0
 
     init(_ kind: Kind, machine: Int32 = 0) {
         self.kind = kind

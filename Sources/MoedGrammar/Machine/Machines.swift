@@ -47,6 +47,8 @@ struct ObjectMachine: Sendable {
     var owes: Bool
     /// Number of additional keys that were used and taken out of `dfa`.
     var used = 0
+    /// True when each class of additional keys has no end of them.
+    var isWide = false
 
     var wordsPerState: Int { (keys.count + extras.count + 63) / 64 }
     /// True when the number of members must be known.
@@ -75,11 +77,11 @@ struct ObjectMachine: Sendable {
     }
 
     /// Bytes from behind a member (or the opening brace, with `isFirst`) to the end.
-    func rest(from position: Int, count: Int, owes: Bool, isFirst: Bool) -> Int {
+    func rest(from position: Int, count: Int, owes: Bool, isFirst: Bool, used: Bool) -> Int {
         var total = requiredCosts[position]
         var members = requiredCounts[position]
         if owes {
-            total = Saturating.sum(total, meetingCost + (used > 0 ? 4 : 0))
+            total = Saturating.sum(total, meetingCost + (used ? 4 : 0))
             members += 1
         }
         let missing = max(0, least - count - members)
@@ -91,7 +93,7 @@ struct ObjectMachine: Sendable {
             }
             fill.sort()
             for index in 0..<missing {
-                let another = extraCost < TextCosts.infinite ? extraCost + (index > 0 || used > 0 || owes ? 4 : 0) : extraCost
+                let another = extraCost < TextCosts.infinite ? extraCost + (index > 0 || used || owes ? 4 : 0) : extraCost
                 let cheapest = index < fill.count ? min(fill[index], another) : another
                 total = Saturating.sum(total, cheapest)
                 if total >= TextCosts.infinite { return total }
@@ -101,7 +103,7 @@ struct ObjectMachine: Sendable {
     }
 
     /// Bytes of the shortest object.
-    var cost: Int { Saturating.sum(1, rest(from: 0, count: 0, owes: owes, isFirst: true)) }
+    var cost: Int { Saturating.sum(1, rest(from: 0, count: 0, owes: owes, isFirst: true, used: false)) }
 }
 
 /// An array.

@@ -8,14 +8,22 @@ struct Matcher: Hashable, Sendable {
     /// Takes a byte; false when it is not allowed.
     mutating func take(_ byte: UInt8, _ machine: StackMachine) -> Bool {
         guard configuration >= 0 else { return false }
+        let isInKey = machine.isInKey(configuration)
         configuration = machine.step(configuration, byte)
-        guard configuration >= 0, machine.program.isJSON, let text = tracker.take(byte) else { return configuration >= 0 }
-        configuration = machine.settled(configuration, text: text)
+        guard configuration >= 0 else { return false }
+        guard isInKey else { return true }
+        if let text = tracker.take(byte) {
+            tracker = TextTracker()
+            configuration = machine.settled(configuration, text: text)
+        }
         return configuration >= 0
     }
 }
 
 extension StackMachine {
+    /// True inside the key of a member.
+    func isInKey(_ configuration: Int32) -> Bool { facts(configuration) & Facts.inKey != 0 }
+
     /// Takes a key that has just ended out of those that may come again.
     func settled(_ configuration: Int32, text: [UInt8]) -> Int32 {
         let entries = table.entries[Int(configuration)]

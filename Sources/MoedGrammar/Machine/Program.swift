@@ -16,7 +16,7 @@ struct Program: Sendable {
     /// True when the text is JSON: repeated keys and items are watched.
     var isJSON = false
     /// Longest shortest document that is compiled.
-    static let documentBytesMax = 1 << 20
+    static let documentBytesMax = 1 << 16
 }
 
 /// A grammar's rules as one nondeterministic automaton with calls.

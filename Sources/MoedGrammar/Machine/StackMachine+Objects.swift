@@ -79,6 +79,7 @@ extension StackMachine {
         var back = Frame(.object, machine: frame.machine)
         back.phase = Phase.after
         back.isOpen = frame.isOpen
+        back.pending = frame.pending
         back.least = frame.least
         back.position = Int32(min(label + 1, machine.keys.count))
         back.count = machine.counts ? min(frame.count + 1, Int32(clamping: max(machine.least, (machine.most ?? 0) + 1))) : 0
@@ -147,9 +148,12 @@ extension StackMachine {
         case (Phase.key, _): return stepKey(frame, byte)
         case (Phase.first, UInt8(ascii: "\"")), (Phase.next, UInt8(ascii: "\"")):
             // A key that may repeat the last one must wait for the next token.
-            guard !frame.isOpen, choice(frame).cost < TextCosts.infinite, !objects[Int(frame.machine)].dfa.isEmpty else {
-                return nil
+            guard !frame.isOpen else { return nil }
+            if frame.pending > 0 {
+                next.machine = without(keys[Int(frame.pending) - 1], frame.machine)
+                next.pending = 0
             }
+            guard choice(next).cost < TextCosts.infinite, !objects[Int(next.machine)].dfa.isEmpty else { return nil }
             next.phase = Phase.key
             next.space = 0
         case (Phase.first, UInt8(ascii: "}")), (Phase.after, UInt8(ascii: "}")):
@@ -158,7 +162,9 @@ extension StackMachine {
             next.phase = Phase.done
         case (Phase.colon, UInt8(ascii: ":")): next.phase = Phase.value
         case (Phase.after, UInt8(ascii: ",")):
-            guard frame.space == 0, choice(frame).cost < TextCosts.infinite else { return nil }
+            guard frame.space == 0, choice(frame).cost < TextCosts.infinite,
+                !frame.isOpen || objects[Int(frame.machine)].isWide
+            else { return nil }
             next.phase = Phase.next
         case (Phase.first, _), (Phase.value, _), (Phase.after, _), (Phase.next, _):
             guard let space = Frame.spaced(frame.space, byte), frame.phase != Phase.after || canClose(frame) else {
@@ -191,33 +197,50 @@ extension StackMachine {
     func settled(_ frame: Frame, key: [UInt8]) -> Frame {
         var next = frame
         next.isOpen = false
-        let id = DerivedKey(machine: frame.machine, key: key)
-        if let known = derived[id] {
-            next.machine = known
-            return next
+        let machine = objects[Int(frame.machine)]
+        // Most objects end before another key is asked for.
+        if machine.isWide, machine.used + 1 < Self.additionalMembersMax {
+            next.pending = number(ofKey: key)
+        } else {
+            next.machine = without(key, frame.machine)
         }
-        var machine = objects[Int(frame.machine)]
-        let isLast = machine.used + 1 >= Self.additionalMembersMax
-        let firstExtra = machine.keys.count
+        return next
+    }
+
+    private func number(ofKey key: [UInt8]) -> Int32 {
+        if let known = keyNumbers[key] { return known }
+        keys.append(key)
+        keyNumbers[key] = Int32(keys.count)
+        return Int32(keys.count)
+    }
+
+    /// The machine whose additional keys are all but this one.
+    private func without(_ key: [UInt8], _ id: Int32) -> Int32 {
+        let derivedID = DerivedKey(machine: id, key: key)
+        if let known = derived[derivedID] { return known }
+        var machine = objects[Int(id)]
         machine.used += 1
-        // The product has fewer states than its factors: it cannot be too large.
+        let isLast = machine.used >= Self.additionalMembersMax
+        let firstExtra = machine.keys.count
+        // The product has about as many states as its factors together: it cannot be too large.
         machine.dfa =
-            (try? DFABuilder.product([machine.dfa, DFABuilder.words([(key, 0)])]) { labels in
+            (try? DFABuilder.product([machine.dfa, DFABuilder.words([(key, 0)])], merging: false) { labels in
                 labels[1] >= 0 || isLast && Int(labels[0]) >= firstExtra ? nil : labels[0]
             }) ?? .nothing
         ObjectMachineBuilder.measure(&machine)
         machine.price(program.costs)
-        next.machine = Int32(objects.count)
+        let number = Int32(objects.count)
         objects.append(machine)
-        derived[id] = next.machine
-        return next
+        derived[derivedID] = number
+        return number
     }
 
     func objectCost(_ frame: Frame) -> Int {
         let machine = objects[Int(frame.machine)]
         func rest(isFirst: Bool) -> Int {
             machine.rest(
-                from: Int(frame.position), count: Int(frame.count), owes: frame.least > 0, isFirst: isFirst)
+                from: Int(frame.position), count: Int(frame.count), owes: frame.least > 0, isFirst: isFirst,
+                used: frame.pending > 0 || machine.used > 0)
         }
         switch frame.phase {
         case Phase.before: return Saturating.sum(1, rest(isFirst: true))

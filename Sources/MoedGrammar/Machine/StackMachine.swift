@@ -14,6 +14,11 @@ final class StackMachine {
     var choices: [KeyChoiceID: KeyChoice] = [:]
     var labelCosts: [LabelID: TextCosts] = [:]
     var derived: [DerivedKey: Int32] = [:]
+    /// Additional keys that were written, and their numbers.
+    var keys: [[UInt8]] = []
+    var keyNumbers: [[UInt8]: Int32] = [:]
+    var cutConfigurations: [CutID: Int32] = [:]
+    private var factsOf: [UInt8] = []
 
     private static let unknownStep: Int32 = -2
 
@@ -109,14 +114,32 @@ final class StackMachine {
         isAccepting(configuration) && table.entries[Int(configuration)].count == 1
     }
 
-    /// True when a level that is not cut off is among the stacks.
-    func isCertain(_ configuration: Int32) -> Bool {
-        table.entries[Int(configuration)].contains { $0.frame != 1 }
+    /// What is asked of a configuration most often, as bits.
+    enum Facts {
+        static let isKnown: UInt8 = 1
+        static let certain: UInt8 = 2
+        static let uncertain: UInt8 = 4
+        static let inKey: UInt8 = 8
     }
 
-    func isUncertain(_ configuration: Int32) -> Bool {
-        table.entries[Int(configuration)].contains { $0.frame == 1 }
+    func facts(_ configuration: Int32) -> UInt8 {
+        let index = Int(configuration)
+        if index < factsOf.count, factsOf[index] != 0 { return factsOf[index] }
+        var facts = Facts.isKnown
+        for entry in table.entries[index] {
+            let frame = table.frames[Int(entry.frame)]
+            facts |= frame.kind == .unknown ? Facts.uncertain : Facts.certain
+            if frame.kind == .object, frame.phase == Phase.key { facts |= Facts.inKey }
+        }
+        while factsOf.count <= index { factsOf.append(0) }
+        factsOf[index] = facts
+        return facts
     }
+
+    /// True when a level that is not cut off is among the stacks.
+    func isCertain(_ configuration: Int32) -> Bool { facts(configuration) & Facts.certain != 0 }
+
+    func isUncertain(_ configuration: Int32) -> Bool { facts(configuration) & Facts.uncertain != 0 }
 
     /// Bytes to the end on a short way.
     func cost(_ configuration: Int32) -> Int {
@@ -129,7 +152,7 @@ final class StackMachine {
         return least
     }
 
-    private func cost(_ entry: StackEntry) -> Int {
+    func cost(_ entry: StackEntry) -> Int {
         if entry.frame <= 1 { return 0 }
         return Saturating.sum(frameCost(entry.frame), cost(entry.below))
     }

@@ -1,6 +1,5 @@
-/// Collects the text of the JSON string that is being written.
+/// Collects the text of a JSON string from behind its opening quote on.
 struct TextTracker: Hashable, Sendable {
-    private var isInside = false
     /// Characters of an escape so far, without its backslash; nil outside of one.
     private var escape: [UInt8]?
     private var high: UInt32?
@@ -8,22 +7,13 @@ struct TextTracker: Hashable, Sendable {
 
     /// Takes a byte of the document. Returns the text of the string that ends with it.
     mutating func take(_ byte: UInt8) -> [UInt8]? {
-        guard isInside else {
-            if byte == UInt8(ascii: "\"") {
-                isInside = true
-                text = []
-            }
-            return nil
-        }
         if var escape {
             escape.append(byte)
             self.escape = finish(escape) ? nil : escape
             return nil
         }
         switch byte {
-        case UInt8(ascii: "\""):
-            isInside = false
-            return text
+        case UInt8(ascii: "\""): return text
         case UInt8(ascii: "\\"): escape = []
         default: text.append(byte)
         }

@@ -95,12 +95,35 @@ struct ObjectMachineBuilder {
     /// Fills in what follows from the automaton of the keys.
     static func measure(_ machine: inout ObjectMachine) {
         machine.reach = reach(machine)
+        if machine.used == 0 { machine.isWide = true }
         for index in machine.extras.indices {
             let label = Int32(machine.keys.count + index)
             let costs = TextCosts(machine.dfa, isJSON: true, fewestPoints: false) { $0 == label }
+            if machine.used == 0 { machine.isWide = machine.isWide && isEndless(machine.dfa, costs) }
             machine.extras[index].length =
                 machine.dfa.isEmpty || costs.bytes[0] == Int32.max ? TextCosts.infinite : 2 + Int(costs.bytes[0])
         }
+    }
+
+    /// True when the automaton has a loop on the way to the end that the costs were made for.
+    private static func isEndless(_ dfa: DFA, _ costs: TextCosts) -> Bool {
+        var incoming = [Int](repeating: 0, count: dfa.count)
+        func targets(_ state: Int) -> [Int] {
+            guard costs.bytes[state] < Int32.max else { return [] }
+            return (0..<dfa.classCount).map { Int(dfa.next[state * dfa.classCount + $0]) }
+                .filter { $0 >= 0 && costs.bytes[$0] < Int32.max }
+        }
+        for state in 0..<dfa.count { for target in targets(state) { incoming[target] += 1 } }
+        var work = (0..<dfa.count).filter { incoming[$0] == 0 }
+        var done = 0
+        while let state = work.popLast() {
+            done += 1
+            for target in targets(state) {
+                incoming[target] -= 1
+                if incoming[target] == 0 { work.append(target) }
+            }
+        }
+        return done < dfa.count
     }
 
     /// Labels that can be reached from each state.

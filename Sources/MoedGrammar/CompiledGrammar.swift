@@ -1,8 +1,8 @@
 package import MoedCore
 
-/// A compiled constraint without tokens, for questions about whole texts.
-package struct CompiledGrammar {
-    let machine: StackMachine
+/// A compiled constraint, independent of any vocabulary.
+package struct CompiledGrammar: Sendable {
+    let program: Program
     /// Remarks about what is not enforced.
     package let warnings: [String]
 
@@ -10,10 +10,15 @@ package struct CompiledGrammar {
     ///
     /// - Parameter isStrict: false turns some refusals into warnings.
     package init(schema: JSONValue, isStrict: Bool = true) throws(GrammarError) {
-        let built = try ProgramBuilder.build(schema, isStrict: isStrict)
-        machine = StackMachine(built.program)
-        warnings = built.warnings
+        (program, warnings) = try ProgramBuilder.build(schema, isStrict: isStrict)
     }
+}
+
+/// Answers questions about whole texts. One thread at a time may use it.
+package final class TextAcceptor {
+    private let machine: StackMachine
+
+    package init(_ grammar: CompiledGrammar) { machine = StackMachine(grammar.program) }
 
     /// True when the bytes are a whole allowed text.
     package func accepts(_ bytes: [UInt8]) -> Bool {
