@@ -49,6 +49,8 @@ struct ObjectMachine: Sendable {
     var used = 0
     /// True when each class of additional keys has no end of them.
     var isWide = false
+    /// True when any text may be an additional key, but for the named ones.
+    var isOpen = false
 
     var wordsPerState: Int { (keys.count + extras.count + 63) / 64 }
     /// True when the number of members must be known.

@@ -54,6 +54,28 @@ extension StackMachine {
         return frame.most < 0 ? Int.max : Int(frame.most)
     }
 
+    /// The same inside a key that may be anything.
+    func freeKeyPoints(_ configuration: Int32) -> Int? {
+        guard let frame = freeKey(configuration), objects[Int(frame.machine)].isOpen else { return nil }
+        return allowsExtra(frame) ? Int.max : nil
+    }
+
+    /// The frame of a key, where it is the only one and between two characters.
+    private func freeKey(_ configuration: Int32) -> Frame? {
+        let entries = table.entries[Int(configuration)]
+        guard entries.count == 1, let entry = entries.first else { return nil }
+        let frame = table.frames[Int(entry.frame)]
+        guard frame.kind == .object, frame.phase == Phase.key, frame.text.lexical == .text,
+            objects[Int(frame.machine)].dfa.label(frame.text.state) >= 0 || frame.text.state == DFA.start
+        else { return nil }
+        return frame
+    }
+
+    /// Bytes from an additional key's text to the object's end; 0 outside of keys.
+    func extraKeyCost(_ configuration: Int32) -> Int {
+        freeKey(configuration).map { extraTail($0) + 2 } ?? 0
+    }
+
     /// True inside a string that may end at once.
     func needsNoPoints(_ configuration: Int32) -> Bool {
         table.entries[Int(configuration)].allSatisfy { table.frames[Int($0.frame)].least == 0 }

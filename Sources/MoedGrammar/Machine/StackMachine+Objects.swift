@@ -59,6 +59,14 @@ extension StackMachine {
         return choice
     }
 
+    /// True when an additional key may come.
+    func allowsExtra(_ frame: Frame) -> Bool { extraTail(frame) < TextCosts.infinite }
+
+    /// Bytes behind the cheapest additional key to the object's end.
+    func extraTail(_ frame: Frame) -> Int {
+        choice(frame).tails.dropFirst(objects[Int(frame.machine)].keys.count).min() ?? TextCosts.infinite
+    }
+
     private func extraLength(_ machine: Int32, _ label: Int) -> Int {
         let object = objects[Int(machine)]
         return object.extras[label - object.keys.count].length

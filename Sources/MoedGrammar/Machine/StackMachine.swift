@@ -8,9 +8,8 @@ final class StackMachine {
     var table = ConfigurationTable()
     private var frameCosts: [Int32] = []
     private var costs: [Int32] = []
-    /// Number of each configuration's row of steps; -1 before its first step.
-    private var rowOf: [Int32] = []
-    private var rows: [Int32] = []
+    /// Steps that were taken before.
+    var steps = StepTable()
     var choices: [KeyChoiceID: KeyChoice] = [:]
     var labelCosts: [LabelID: TextCosts] = [:]
     var derived: [DerivedKey: Int32] = [:]
@@ -19,8 +18,6 @@ final class StackMachine {
     var keyNumbers: [[UInt8]: Int32] = [:]
     var cutConfigurations: [CutID: Int32] = [:]
     private var factsOf: [UInt8] = []
-
-    private static let unknownStep: Int32 = -2
 
     init(_ program: Program) {
         self.program = program
@@ -31,22 +28,13 @@ final class StackMachine {
 
     /// Configuration after a byte; `dead` when the byte is not allowed.
     func step(_ configuration: Int32, _ byte: UInt8) -> Int32 {
-        let index = Int(configuration)
-        if index < rowOf.count, rowOf[index] >= 0 {
-            let known = rows[Int(rowOf[index]) << 8 | Int(byte)]
-            if known != Self.unknownStep { return known }
-        }
-        return makeStep(configuration, byte)
+        let known = steps[configuration, byte]
+        return known == StepTable.unknown ? makeStep(configuration, byte) : known
     }
 
-    private func makeStep(_ configuration: Int32, _ byte: UInt8) -> Int32 {
+    func makeStep(_ configuration: Int32, _ byte: UInt8) -> Int32 {
         let target = take(configuration, byte)
-        while rowOf.count <= Int(configuration) { rowOf.append(-1) }
-        if rowOf[Int(configuration)] < 0 {
-            rowOf[Int(configuration)] = Int32(rows.count >> 8)
-            rows.append(contentsOf: repeatElement(Self.unknownStep, count: 256))
-        }
-        rows[Int(rowOf[Int(configuration)]) << 8 | Int(byte)] = target
+        steps.set(configuration, byte, target)
         return target
     }
 
@@ -176,5 +164,30 @@ final class StackMachine {
             if best.map({ cost < $0.cost }) ?? true { best = (cost, byte) }
         }
         return best?.byte
+    }
+}
+
+/// Steps from configurations by bytes, as far as they are known.
+struct StepTable {
+    static let unknown: Int32 = -2
+
+    /// Number of each configuration's row; -1 before its first step.
+    private var rowOf: [Int32] = []
+    private var rows: [Int32] = []
+
+    @inline(__always)
+    subscript(configuration: Int32, byte: UInt8) -> Int32 {
+        let index = Int(configuration)
+        guard index < rowOf.count, rowOf[index] >= 0 else { return Self.unknown }
+        return rows[Int(rowOf[index]) << 8 | Int(byte)]
+    }
+
+    mutating func set(_ configuration: Int32, _ byte: UInt8, _ target: Int32) {
+        while rowOf.count <= Int(configuration) { rowOf.append(-1) }
+        if rowOf[Int(configuration)] < 0 {
+            rowOf[Int(configuration)] = Int32(rows.count >> 8)
+            rows.append(contentsOf: repeatElement(Self.unknown, count: 256))
+        }
+        rows[Int(rowOf[Int(configuration)]) << 8 | Int(byte)] = target
     }
 }

@@ -28,7 +28,9 @@ final class MaskMaker {
     let vocabulary: TokenVocabulary
     private var wholes: [Int32: Whole] = [:]
     private var cuts: [Int32: Cut] = [:]
-    private var path: [Int32]
+    private let path: [Int32]
+    /// Allowed tokens of the last walk.
+    private var found: [(token: TokenID, target: Int32)] = []
     var distances: [Matcher: Int] = [:]
     /// Distances of configurations; -1 where they depend on the text.
     var configurationDistances: [Int32: Int] = [:]
@@ -90,32 +92,47 @@ final class MaskMaker {
         if let known = cuts[short] { return known }
         var cut = Cut(mask: TokenMask(count: vocabulary.count), undecided: vocabulary.long, costMax: 0)
         var trie = vocabulary.trie
-        if let points = machine.freePoints(short), points > 0 {
+        if let points = machine.freePoints(short) ?? machine.freeKeyPoints(short), points > 0 {
             cut.mask = vocabulary.slices[min(points, TokenVocabulary.pointsMax)]
-            cut.costMax = machine.certainCost(short)
+            // A key that equals a named one needs a character more.
+            cut.costMax = machine.certainCost(short) + 1 + machine.extraKeyCost(short)
             trie = vocabulary.restTrie
         }
-        walk(trie, from: short) { token, target in
-            if machine.isCertain(target) {
-                cut.mask.insert(token)
-                cut.costMax = max(cut.costMax, machine.certainCost(target))
-            } else {
-                cut.undecided.append(token)
+        walk(trie, from: short)
+        // Most tokens of a walk lead to few different configurations.
+        var last: (target: Int32, isCertain: Bool) = (-1, false)
+        for (token, target) in found {
+            if target != last.target {
+                last = (target, machine.isCertain(target))
+                if last.isCertain { cut.costMax = max(cut.costMax, machine.certainCost(target)) }
             }
+            if last.isCertain { cut.mask.insert(token) } else { cut.undecided.append(token) }
         }
         if cuts.count >= Self.cutsMax { cuts.removeAll() }
         cuts[short] = cut
         return cut
     }
 
-    /// Calls `visit` for each token of the trie that is allowed, with the configuration behind it.
-    private func walk(_ trie: TokenTrie, from configuration: Int32, _ visit: (TokenID, Int32) -> Void) {
+    /// Puts the tokens of the trie that are allowed into `found`, with the configurations behind them.
+    private func walk(_ trie: TokenTrie, from configuration: Int32) {
+        var found = found
+        self.found = []
+        found.removeAll(keepingCapacity: true)
+        var path = path
+        // The table is taken out of the machine, so that a step is two reads.
+        var steps = StepTable()
+        swap(&steps, &machine.steps)
         path[0] = configuration
         var node = 0
         let count = trie.count
         while node < count {
             let depth = Int(trie.depths[node])
-            let target = machine.step(path[depth], trie.bytes[node])
+            var target = steps[path[depth], trie.bytes[node]]
+            if target == StepTable.unknown {
+                swap(&steps, &machine.steps)
+                target = machine.makeStep(path[depth], trie.bytes[node])
+                swap(&steps, &machine.steps)
+            }
             guard target >= 0 else {
                 node = Int(trie.ends[node])
                 continue
@@ -123,11 +140,13 @@ final class MaskMaker {
             path[depth + 1] = target
             let token = trie.tokens[node]
             if token >= 0 {
-                visit(token, target)
-                if let more = trie.equals[token] { for other in more { visit(other, target) } }
+                found.append((token, target))
+                if let more = trie.equals[token] { for other in more { found.append((other, target)) } }
             }
             node += 1
         }
+        swap(&steps, &machine.steps)
+        self.found = found
     }
 
     // MARK: Little room
@@ -136,8 +155,10 @@ final class MaskMaker {
     private func tight(_ matcher: Matcher, _ mask: TokenMask, room: Int) -> TokenMask {
         var result = TokenMask(count: vocabulary.count)
         let configuration = matcher.configuration
+        var last: (target: Int32, isNear: Bool?) = (-1, nil)
         func consider(_ token: TokenID, _ target: Int32) {
-            if let isNear = isNear(target, room) {
+            if target != last.target { last = (target, isNear(target, room)) }
+            if let isNear = last.isNear {
                 if isNear { result.insert(token) }
                 return
             }
@@ -152,7 +173,8 @@ final class MaskMaker {
             result = vocabulary.slices[min(points, TokenVocabulary.pointsMax)]
             trie = vocabulary.restTrie
         }
-        walk(trie, from: configuration, consider)
+        walk(trie, from: configuration)
+        for (token, target) in found { consider(token, target) }
         for token in vocabulary.long where mask.contains(token) {
             let target = run(configuration, vocabulary.texts[Int(token)])
             if target >= 0 { consider(token, target) }

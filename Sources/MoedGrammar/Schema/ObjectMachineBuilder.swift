@@ -62,6 +62,7 @@ struct ObjectMachineBuilder {
             owes: obligation != nil)
         if obligation != nil, !extras.classes.contains(where: { $0.meeting != ExpressionTable.nothing }) { return nil }
         Self.measure(&machine)
+        machine.isOpen = machine.extras.count == 1 && names.isEmpty && shape.layers.allSatisfy(\.patterns.isEmpty)
         return machine
     }
 
