@@ -54,7 +54,9 @@ let package = Package(
         .target(name: "MoedFront", dependencies: ["MoedHost"], swiftSettings: swift),
         .target(
             name: "MoedLocal",
-            dependencies: ["MoedCore", "MoedHost", "MoedText", "MoedWeights", "MoedEngine", "MoedBatching"],
+            dependencies: [
+                "MoedCore", "MoedHost", "MoedText", "MoedGrammar", "MoedWeights", "MoedEngine", "MoedBatching",
+            ],
             swiftSettings: swift),
         .target(
             name: "MoedSettings", dependencies: ["MoedCore", "MoedHost", "MoedSystemd", "Yams"], swiftSettings: swift),
@@ -89,6 +91,8 @@ let package = Package(
             name: "MoedQueueTests", dependencies: ["MoedQueue", "MoedTools", "MoedCore", "MoedPostgres", "TestSupport"],
             swiftSettings: swift),
         .testTarget(name: "MoedTextTests", dependencies: ["MoedText", "MoedCore", "TestSupport"], swiftSettings: swift),
+        .testTarget(
+            name: "MoedGrammarTests", dependencies: ["MoedGrammar", "MoedCore", "TestSupport"], swiftSettings: swift),
         .testTarget(
             name: "MoedWeightsTests", dependencies: ["MoedWeights", "MoedCore", "TestSupport"], swiftSettings: swift),
         .testTarget(

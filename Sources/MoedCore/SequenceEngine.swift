@@ -95,12 +95,39 @@ package struct SequenceStep: Sendable, Equatable {
     package var tokens: [TokenID]
     /// True when the engine samples the token after the last one.
     package var samples: Bool
+    /// Tokens that may be sampled; nil for all.
+    package var allowed: AllowedTokens?
 
-    package init(sequence: SequenceID, tokens: [TokenID], samples: Bool) {
+    package init(sequence: SequenceID, tokens: [TokenID], samples: Bool, allowed: AllowedTokens? = nil) {
         self.sequence = sequence
         self.tokens = tokens
         self.samples = samples
+        self.allowed = allowed
     }
+}
+
+/// Tokens that may be sampled at one place of a constrained answer. The engine asks for them on the thread that
+/// samples.
+package struct AllowedTokens: Sendable, Equatable {
+    private let constraint: any TokenConstraint
+    /// Tokens that still fit, the next one included.
+    private let room: Int
+    /// A token that the constraint does not know and that may come here: the beginning of a thought.
+    private let other: TokenID?
+
+    package init(_ constraint: any TokenConstraint, room: Int, other: TokenID? = nil) {
+        self.constraint = constraint
+        self.room = room
+        self.other = other
+    }
+
+    package func mask() -> TokenMask {
+        var mask = constraint.mask(room: room)
+        if let other { mask.insert(other) }
+        return mask
+    }
+
+    package static func == (left: AllowedTokens, right: AllowedTokens) -> Bool { left.mask() == right.mask() }
 }
 
 /// Error of loading a model or running a sweep.

@@ -12,6 +12,29 @@ package struct CompiledGrammar: Sendable {
     package init(schema: JSONValue, isStrict: Bool = true) throws(GrammarError) {
         (program, warnings) = try ProgramBuilder.build(schema, isStrict: isStrict)
     }
+
+    /// Compiles a regular expression that the whole answer matches.
+    package init(regex: String) throws(GrammarError) {
+        try self.init(DFABuilder.build(try RegexParser.parse(regex), searches: false))
+    }
+
+    /// An answer that is one of the choices.
+    package init(choices: [String]) throws(GrammarError) {
+        try self.init(DFABuilder.words(choices))
+    }
+
+    private init(_ dfa: DFA) throws(GrammarError) {
+        guard !dfa.isEmpty else { throw GrammarError(.unsatisfiable, "no answer satisfies the constraint") }
+        var program = Program()
+        program.dfas = [dfa]
+        program.byteCosts = [TextCosts(dfa, isJSON: false, fewestPoints: false) { _ in true }]
+        program.root = Frame(.bytes, machine: 0)
+        guard Int(program.byteCosts[0].bytes[0]) <= Program.documentBytesMax else {
+            throw GrammarError(.tooLarge, "the shortest answer has \(program.byteCosts[0].bytes[0]) bytes")
+        }
+        self.program = program
+        warnings = []
+    }
 }
 
 /// Answers questions about whole texts. One thread at a time may use it.

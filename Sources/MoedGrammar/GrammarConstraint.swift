@@ -12,6 +12,9 @@ package final class TokenGrammar: Sendable {
         maker = Mutex(MaskMaker(StackMachine(grammar.program), vocabulary))
     }
 
+    /// True when so much is remembered that a new grammar should take over for new jobs.
+    package var isLarge: Bool { with { $0.machine.isLarge } }
+
     func with<Result>(_ body: (MaskMaker) -> sending Result) -> Result { maker.withLock { body($0) } }
 }
 

@@ -20,7 +20,9 @@ struct ImportTests {
         "MoedBatching": ["MoedCore"],
         "MoedSystemd": ["CSystemd", "Logging"],
         "MoedFront": ["MoedHost"],
-        "MoedLocal": ["MoedCore", "MoedHost", "MoedText", "MoedWeights", "MoedEngine", "MoedBatching"],
+        "MoedLocal": [
+            "MoedCore", "MoedHost", "MoedText", "MoedGrammar", "MoedWeights", "MoedEngine", "MoedBatching",
+        ],
         "MoedWorker": ["MoedCore", "MoedHost", "MoedQueue", "MoedSystemd", "ServiceLifecycle", "Logging"],
         "MoedSettings": ["MoedCore", "MoedHost", "MoedSystemd", "Yams"],
         "MoedDaemon": [

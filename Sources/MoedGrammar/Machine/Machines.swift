@@ -124,7 +124,6 @@ struct ArrayMachine: Sendable {
     var least: Int
     var most: Int?
     var contained: Contained?
-    var isUnique: Bool
 
     var itemCosts: [Int] = []
     var hitCosts: [Int] = []
@@ -132,12 +131,11 @@ struct ArrayMachine: Sendable {
     /// Costs of the first items together, each with its comma.
     var sums: [Int] = []
 
-    init(items: [ExpressionID], least: Int, most: Int?, contained: Contained?, isUnique: Bool) {
+    init(items: [ExpressionID], least: Int, most: Int?, contained: Contained?) {
         self.items = items
         self.least = least
         self.most = most
         self.contained = contained
-        self.isUnique = isUnique
     }
 
     /// Highest number of items that is told apart.

@@ -235,7 +235,7 @@ extension StackMachine {
             (try? DFABuilder.product([machine.dfa, DFABuilder.words([(key, 0)])], merging: false) { labels in
                 labels[1] >= 0 || isLast && Int(labels[0]) >= firstExtra ? nil : labels[0]
             }) ?? .nothing
-        ObjectMachineBuilder.measure(&machine)
+        machine.measure()
         machine.price(program.costs)
         let number = Int32(objects.count)
         objects.append(machine)

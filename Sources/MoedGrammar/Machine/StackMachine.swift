@@ -90,6 +90,9 @@ final class StackMachine {
         return table.make(result)
     }
 
+    /// True when so much is remembered that a new machine should take over.
+    var isLarge: Bool { table.count > 200_000 || objects.count > 20_000 }
+
     // MARK: What a configuration means
 
     func isAccepting(_ configuration: Int32) -> Bool {
@@ -156,14 +159,15 @@ final class StackMachine {
 
     /// The next byte of the short way; nil at the end.
     func closing(_ configuration: Int32) -> UInt8? {
-        var best: (cost: Int, byte: UInt8)?
+        var best: (Int, UInt8)?
         for entry in table.entries[Int(configuration)] {
             if entry.frame == 0 { return nil }
             guard let byte = closing(of: table.frames[Int(entry.frame)]) else { continue }
             let cost = cost(entry)
-            if best.map({ cost < $0.cost }) ?? true { best = (cost, byte) }
+            // Equal costs are decided by the byte: numbers of frames depend on what was asked before.
+            if best.map({ (cost, byte) < $0 }) ?? true { best = (cost, byte) }
         }
-        return best?.byte
+        return best?.1
     }
 }
 

@@ -9,6 +9,7 @@ extension MaskMaker {
     ///
     /// The way from behind the first of these tokens is the rest of this way, so it has one token less.
     func distance(_ matcher: Matcher) -> Int {
+        guard matcher.configuration >= 0 else { return 0 }
         if let known = distance(ofConfiguration: matcher.configuration) { return known }
         return exactDistance(matcher)
     }

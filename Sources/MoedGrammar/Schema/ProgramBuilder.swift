@@ -46,20 +46,29 @@ struct ProgramBuilder {
     private mutating func explore(from root: ExpressionID) throws(GrammarError) {
         schedule(root)
         while let id = work.popLast() {
-            let form = try forms.form(id)
-            var list: [Alternative] = []
-            for (index, has) in [form.hasNull, form.hasTrue, form.hasFalse].enumerated() where has {
-                list.append(.literal(index))
+            do {
+                alternatives[id] = try read(id)
+            } catch {
+                throw error.placed(at: forms.pointer(of: id))
             }
-            for shape in form.numbers { list.append(.bytes(try numberMachine(shape))) }
-            for shape in form.strings { if let machine = try stringMachine(shape) { list.append(.string(machine)) } }
-            for shape in form.arrays { list.append(.array(try arrayMachine(shape))) }
-            for shape in form.objects { list += try objectMachine(shape).map { .object($0) } }
-            alternatives[id] = list
             guard alternatives.count <= SchemaForms.Limit.expressions else {
                 throw GrammarError(.tooLarge, "the schema has too many different values")
             }
         }
+    }
+
+    /// What a value of the expression may be.
+    private mutating func read(_ id: ExpressionID) throws(GrammarError) -> [Alternative] {
+        let form = try forms.form(id)
+        var list: [Alternative] = []
+        for (index, has) in [form.hasNull, form.hasTrue, form.hasFalse].enumerated() where has {
+            list.append(.literal(index))
+        }
+        for shape in form.numbers { list.append(.bytes(try numberMachine(shape))) }
+        for shape in form.strings { if let machine = try stringMachine(shape) { list.append(.string(machine)) } }
+        for shape in form.arrays { list.append(.array(try arrayMachine(shape))) }
+        for shape in form.objects { list += try objectMachine(shape).map { .object($0) } }
+        return list
     }
 
     private mutating func numberMachine(_ shape: NumberShape) throws(GrammarError) -> Int {
@@ -119,14 +128,11 @@ struct ProgramBuilder {
             contained = .init(hits: hits, others: others, least: wanted.least, most: wanted.most)
             (hits + others).forEach { schedule($0) }
         }
-        if shape.isUnique, (shape.most ?? 2) > 1 {
-            throw GrammarError(.unsupported, "uniqueItems is not supported")
-        }
         items.forEach { schedule($0) }
         program.arrays.append(
             ArrayMachine(
                 items: items, least: min(shape.least, limit), most: shape.most.map { min($0, limit) },
-                contained: contained, isUnique: shape.isUnique))
+                contained: contained))
         return program.arrays.count - 1
     }
 

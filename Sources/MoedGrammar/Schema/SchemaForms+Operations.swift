@@ -56,7 +56,6 @@ extension SchemaForms {
         shape.least = max(left.least, right.least)
         shape.most = left.most.map { a in right.most.map { min(a, $0) } ?? a } ?? right.most
         shape.contained += right.contained.filter { !left.contained.contains($0) }
-        shape.isUnique = left.isUnique || right.isUnique
         return shape
     }
 
@@ -123,7 +122,6 @@ extension SchemaForms {
     }
 
     private func complement(_ shape: ArrayShape) throws(GrammarError) -> [ArrayShape] {
-        guard !shape.isUnique else { throw GrammarError(.unsupported, "the negation of uniqueItems") }
         var shapes: [ArrayShape] = []
         if shape.least > 0 { shapes.append(ArrayShape(most: shape.least - 1)) }
         if let most = shape.most { shapes.append(ArrayShape(least: most + 1)) }

@@ -99,6 +99,12 @@ final class SchemaForms {
         return result
     }
 
+    /// Place of the first schema in a conjunction.
+    func pointer(of id: ExpressionID) -> String {
+        let places = expressions.atoms[Int(id)].map { pointer($0 / 2) }
+        return places.first { !$0.isEmpty } ?? "#"
+    }
+
     private func pointer(_ node: Int32) -> String {
         if case .schema(let place) = nodes[Int(node)] { place.pointer } else { "" }
     }

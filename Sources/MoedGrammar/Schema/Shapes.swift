@@ -1,6 +1,3 @@
-/// Number of an interned conjunction of schemas.
-typealias ExpressionID = Int32
-
 /// The values that a conjunction of schemas allows, sorted by type. Each list is a disjunction.
 struct NormalForm: Hashable, Sendable {
     var hasNull = false
@@ -66,7 +63,6 @@ struct ArrayShape: Hashable, Sendable {
     var least = 0
     var most: Int?
     var contained: [Contained] = []
-    var isUnique = false
 
     static let any = ArrayShape()
 }

@@ -6,7 +6,9 @@ enum StringFormat {
     static func dfa(_ name: String) throws(GrammarError) -> DFA? {
         guard let pattern = patterns[name] else { return nil }
         if let known = built.withLock({ $0[name] }) { return known }
-        let dfa = try DFABuilder.build(try RegexParser.parse(pattern), searches: false)
+        var dfa = try DFABuilder.build(try RegexParser.parse(pattern), searches: false)
+        // A host's name has 253 characters at most.
+        if name == "hostname" { dfa = try DFABuilder.intersection(dfa, DFABuilder.lengths(1, 253)) }
         built.withLock { $0[name] = dfa }
         return dfa
     }
@@ -31,8 +33,13 @@ enum StringFormat {
     private static let clock = "(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\\.[0-9]{1,9})?"
     private static let zone = "(?:[zZ]|[+-](?:[01][0-9]|2[0-3]):[0-5][0-9])"
 
-    private static let label = "[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?"
-    private static let hostname = "\(label)(?:\\.\(label)){0,8}"
+    /// A label of a host's name, without two hyphens at its third place: those mark encodings of other alphabets.
+    private static let label: String = {
+        let (l, h) = ("[a-zA-Z0-9]", "[a-zA-Z0-9-]")
+        return "(?:\(l)|\(l)\(l)|\(l)\(h)\(l)|\(l)\(h)(?:\(l)\(l)|-\(l))|"
+            + "\(l)\(h)(?:\(l)\(l)|\(l)-|-\(l))\(h){0,58}\(l))"
+    }()
+    private static let hostname = "\(label)(?:\\.\(label))*"
     private static let byte = "(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
     private static let ipv4 = "(?:\(byte)\\.){3}\(byte)"
     private static let ipv6: String = {
@@ -78,8 +85,8 @@ enum StringFormat {
 
     private static let patterns: [String: String] = [
         "date": date, "time": clock + zone, "date-time": "\(date)[tT]\(clock)\(zone)", "duration": duration,
-        "email": "\(atom)(?:\\.\(atom))*@\(hostname)",
-        "idn-email": "(?:[^\\x00-\\x20@\"(),:;<>\\[\\\\\\]])+@\(hostname)",
+        "email": "\(atom)(?:\\.\(atom))*@\(label)(?:\\.\(label)){0,2}",
+        "idn-email": "(?:[^\\x00-\\x20@\"(),:;<>\\[\\\\\\]])+@\(label)(?:\\.\(label)){0,2}",
         "hostname": hostname, "ipv4": ipv4, "ipv6": ipv6,
         "uuid": "[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}",
         "uri": uri, "uri-reference": uriReference, "uri-template": template,

@@ -131,7 +131,10 @@ struct TypedKeywords {
                 shape.least = max(shape.least, least)
             }
         }
-        shape.isUnique = schema["uniqueItems"] == true
+        if schema["uniqueItems"] == true, (shape.most ?? 2) > 1 {
+            throw GrammarError(
+                .unsupported, at: "\(reader.place.pointer)/uniqueItems", "uniqueItems is not supported")
+        }
         return shape
     }
 

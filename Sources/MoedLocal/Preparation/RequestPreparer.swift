@@ -12,6 +12,7 @@ package struct RequestPreparer: Sendable {
     /// Maximum number of new tokens of a request that names no `max_tokens`; nil is the rest of the context.
     let maxTokensDefault: Int?
     package let options: PreparationOptions
+    let constraints = ConstraintCache()
 
     package init(
         text: TextSide, limits: EngineLimits, maxTokensDefault: Int?,
@@ -52,6 +53,7 @@ package struct RequestPreparer: Sendable {
             choice.warning, budgetWarning(request, task.thinking), newTokens.warning,
             reserveWarning(request, newTokensMax: newTokens.count), Self.emptyPromptWarning(request),
         ].compactMap { $0 }
+        try constrain(&task, request)
         return task
     }
 
