@@ -67,7 +67,7 @@ struct ParameterTests {
             ("enable_thinking", "1", .invalidValue, "enable_thinking must be a boolean, not a number"),
             ("max_output_tokens", "5", .unknownField, "max_tokens"),
             ("custom_id", "\"a\"", .unknownField, "beside the body"),
-            ("guided_json", "{}", .unsupported, "only plain text is generated"),
+            ("audio", "{}", .unsupported, "only plain text is generated"),
             ("params", "[1]", .invalidValue, "params must be an object, not an array"),
             ("params", "\"x\"", .invalidValue, "params must be an object, not a string"),
             ("params", "{}", .unknownField, "put its members into the body"),

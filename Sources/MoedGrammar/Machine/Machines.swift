@@ -79,11 +79,11 @@ struct ObjectMachine: Sendable {
     }
 
     /// Bytes from behind a member (or the opening brace, with `isFirst`) to the end.
-    func rest(from position: Int, count: Int, owes: Bool, isFirst: Bool, used: Bool) -> Int {
+    func rest(from position: Int, count: Int, owes: Bool, isFirst: Bool, used: Int) -> Int {
         var total = requiredCosts[position]
         var members = requiredCounts[position]
         if owes {
-            total = Saturating.sum(total, meetingCost + (used ? 4 : 0))
+            total = Saturating.sum(total, meetingCost + slack(used))
             members += 1
         }
         let missing = max(0, least - count - members)
@@ -95,7 +95,7 @@ struct ObjectMachine: Sendable {
             }
             fill.sort()
             for index in 0..<missing {
-                let another = extraCost < TextCosts.infinite ? extraCost + (index > 0 || used || owes ? 4 : 0) : extraCost
+                let another = extraCost < TextCosts.infinite ? Saturating.sum(extraCost, slack(used + index + (owes ? 1 : 0))) : extraCost
                 let cheapest = index < fill.count ? min(fill[index], another) : another
                 total = Saturating.sum(total, cheapest)
                 if total >= TextCosts.infinite { return total }
@@ -104,8 +104,14 @@ struct ObjectMachine: Sendable {
         return Saturating.sum(total, members + missing > 0 && isFirst ? 0 : 1)
     }
 
+    /// Bytes that a key may have more than the shortest one, because `count` keys are taken.
+    private func slack(_ count: Int) -> Int {
+        // Of any text, two more characters are enough for all keys that an object may have.
+        count == 0 ? 0 : isOpen ? 4 : Saturating.product(count, dfa.count + 1)
+    }
+
     /// Bytes of the shortest object.
-    var cost: Int { Saturating.sum(1, rest(from: 0, count: 0, owes: owes, isFirst: true, used: false)) }
+    var cost: Int { Saturating.sum(1, rest(from: 0, count: 0, owes: owes, isFirst: true, used: 0)) }
 }
 
 /// An array.

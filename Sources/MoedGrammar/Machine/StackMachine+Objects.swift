@@ -248,7 +248,7 @@ extension StackMachine {
         func rest(isFirst: Bool) -> Int {
             machine.rest(
                 from: Int(frame.position), count: Int(frame.count), owes: frame.least > 0, isFirst: isFirst,
-                used: frame.pending > 0 || machine.used > 0)
+                used: machine.used + (frame.pending > 0 || frame.isOpen ? 1 : 0))
         }
         switch frame.phase {
         case Phase.before: return Saturating.sum(1, rest(isFirst: true))

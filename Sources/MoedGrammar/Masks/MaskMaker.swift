@@ -158,13 +158,8 @@ final class MaskMaker {
         var last: (target: Int32, isNear: Bool?) = (-1, nil)
         func consider(_ token: TokenID, _ target: Int32) {
             if target != last.target { last = (target, isNear(target, room)) }
-            if let isNear = last.isNear {
-                if isNear { result.insert(token) }
-                return
-            }
-            var after = matcher
-            guard vocabulary.texts[Int(token)].allSatisfy({ after.take($0, machine) }) else { return }
-            if distance(after) <= room - 2 { result.insert(token) }
+            // Where the distance depends on keys that were written, only the bound of its bytes counts.
+            if last.isNear == true { result.insert(token) }
         }
         var trie = vocabulary.trie
         if let points = machine.freePoints(configuration), points > 0, machine.needsNoPoints(configuration),
@@ -179,6 +174,7 @@ final class MaskMaker {
             let target = run(configuration, vocabulary.texts[Int(token)])
             if target >= 0 { consider(token, target) }
         }
+        if let token = closingToken(matcher)?.token { result.insert(token) }
         return result
     }
 
