@@ -92,8 +92,8 @@ GRANT EXECUTE ON FUNCTION
   moed.milliseconds, moed.decay, moed.caller, moed.own_tenant, moed.tenant_of_caller, moed.call_stamp, moed.wait, moed.why
   TO moed_worker, moed_client, moed_operator, moed_reader;
 
-GRANT SELECT ON moed.migration, moed.tenant, moed.tenants, moed.tenant_usage, moed.usage_delta, moed.control, moed.job_request
-  TO moed_worker;
+GRANT SELECT ON moed.migration, moed.tenant, moed.tenants, moed.tenant_usage, moed.usage_delta, moed.control, moed.job_request,
+  moed.tenant_request TO moed_worker;
 GRANT SELECT, INSERT, UPDATE, DELETE ON moed.job_checkpoint TO moed_worker;
 GRANT SELECT, INSERT, UPDATE ON moed.worker, moed.model, moed.job_attempt TO moed_worker;
 GRANT SELECT, UPDATE, DELETE ON moed.job, moed.cancel_request TO moed_worker;
@@ -102,8 +102,8 @@ GRANT SELECT, INSERT ON moed.origin TO moed_worker;
 GRANT USAGE ON moed.lease_token_seq TO moed_worker;
 -- moed check compares sequences with their tables.
 GRANT SELECT ON ALL SEQUENCES IN SCHEMA moed TO moed_worker, moed_operator, moed_reader;
-GRANT EXECUTE ON FUNCTION moed.wake_idle, moed.fold_usage, moed.prune, moed.expired_message, moed.utc, moed.waste_checkpoints
-  TO moed_worker;
+GRANT EXECUTE ON FUNCTION moed.wake_idle, moed.fold_usage, moed.prune, moed.expired_message, moed.utc, moed.waste_checkpoints,
+  moed.add_requested_tenants TO moed_worker;
 
 GRANT SELECT ON ALL TABLES IN SCHEMA moed TO moed_reader, moed_operator;
 GRANT INSERT, UPDATE ON moed.tenant, moed.model TO moed_operator;
@@ -118,7 +118,7 @@ GRANT EXECUTE ON FUNCTION moed.pause, moed.resume, moed.set_paused, moed.wake_id
 
 GRANT SELECT ON
   moed.tenant, moed.tenant_usage, moed.control, moed.model, moed.price, moed.job, moed.job_request, moed.job_result, moed.job_attempt,
-  moed.token_ledger, moed.origin, moed.batch, moed.batch_line,
+  moed.token_ledger, moed.origin, moed.batch, moed.batch_line, moed.tenant_request,
   moed.jobs, moed.batches, moed.tenants, moed.usage_daily, moed.cost_daily, moed.queue_stats, moed.progress TO moed_client;
 GRANT SELECT (id, host, pid) ON moed.worker TO moed_client;
 GRANT EXECUTE ON FUNCTION
@@ -171,6 +171,7 @@ BEGIN
     ('job_result', 'EXISTS (SELECT FROM moed.job j WHERE j.id = job_id)'),
     ('job_checkpoint', NULL),
     ('cancel_request', NULL),
+    ('tenant_request', NULL),
     ('token_ledger', 'tenant_id = (SELECT moed.own_tenant())'),
     ('batch', 'tenant_id = (SELECT moed.own_tenant())'),
     ('batch_line', 'EXISTS (SELECT FROM moed.batch b WHERE b.id = batch_id)')) AS r(name, client_sees)

@@ -13,7 +13,9 @@ package struct GenerationTask: Sendable {
     /// Ids that end a choice: the model's end tokens and the request's `stop_token_ids`.
     package var stopIDs: Set<TokenID> = []
     /// Texts that end a choice when they appear in the answer; thinking is not searched.
-    package var stopStrings: [String] = []
+    package var stopStrings: [String] = [] { didSet { stops = StopStrings(stopStrings) } }
+    /// The same, ready to be searched; all choices share it.
+    private(set) var stops = StopStrings([])
     package var thinking = ThinkingPolicy.none
     /// True when the result includes the thinking text. Thinking is generated and counted either way.
     package var includesReasoning = true

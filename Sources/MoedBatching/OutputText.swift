@@ -7,16 +7,15 @@ struct OutputText: Sendable {
     private var thinking = ""
     private var answer: [UInt8] = []
     private var hasThinking = false
-    private let stops: [[UInt8]]
-    /// Bytes of the longest stop string. A match that ends in new text cannot begin further back.
-    private let stopBytesMax: Int
+    private let stops: StopStrings
+    private var matched: StopStrings.Matched
     private var cutAt: Int?
 
-    init(stopStrings: [String], makeTextStream: () -> any TokenTextStream) {
+    init(stops: StopStrings, makeTextStream: () -> any TokenTextStream) {
         thinkingStream = makeTextStream()
         answerStream = makeTextStream()
-        stops = stopStrings.map { Array($0.utf8) }
-        stopBytesMax = stops.map(\.count).max() ?? 0
+        self.stops = stops
+        matched = stops.start
     }
 
     /// Adds a token's text. Returns true when a stop string is complete.
@@ -32,6 +31,7 @@ struct OutputText: Sendable {
             appendAnswer(answerStream.finish())
             thinking = String(decoding: answer, as: UTF8.self)
             answer = []
+            matched = stops.start
         case .answer:
             appendAnswer(answerStream.append(token))
         }
@@ -43,15 +43,11 @@ struct OutputText: Sendable {
         // The empty line after the thinking belongs to the format: a stop string must not match it.
         if hasThinking, answer.isEmpty { text = text.drop { $0 == "\n" } }
         guard !text.isEmpty else { return }
-        let searchFrom = max(0, answer.count - stopBytesMax + 1)
-        answer.append(contentsOf: text.utf8)
-        guard !stops.isEmpty else { return }
-        cutAt = stops.compactMap { firstMatch(of: $0, from: searchFrom) }.min()
-    }
-
-    private func firstMatch(of stop: [UInt8], from start: Int) -> Int? {
-        guard answer.count >= start + stop.count else { return nil }
-        return (start...answer.count - stop.count).first { answer[$0..<$0 + stop.count].elementsEqual(stop) }
+        for byte in text.utf8 {
+            answer.append(byte)
+            guard let length = stops.take(byte, &matched) else { continue }
+            cutAt = min(cutAt ?? .max, answer.count - length)
+        }
     }
 
     /// Returns the finished texts. Line feeds around the thinking belong to the format and are removed.

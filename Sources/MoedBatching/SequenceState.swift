@@ -32,7 +32,7 @@ struct SequenceState: Sendable {
         pending = task.prompt[...]
         thinking = ThinkingTracker(task.thinking)
         constraint = task.constraint
-        text = OutputText(stopStrings: task.stopStrings, makeTextStream: task.makeTextStream)
+        text = OutputText(stops: task.stops, makeTextStream: task.makeTextStream)
         injectIfDue()
         replay(task.saved[choice] ?? [])
     }
@@ -69,9 +69,11 @@ struct SequenceState: Sendable {
             allowed: pending.isEmpty ? allowed : nil)
     }
 
-    /// Tokens that may come next; nil for all. Thoughts are free.
+    /// Tokens that may come next; nil for all.
     private var allowed: AllowedTokens? {
-        guard let constraint, !thinking.isThinking else { return nil }
+        guard let constraint else { return nil }
+        // An output that ends within its thought would have no answer.
+        guard !thinking.isThinking else { return AllowedTokens(allBut: task.stopIDs) }
         return AllowedTokens(
             constraint, room: task.newTokensMax - outputIDs.count,
             other: thinking.isUndecided ? task.thinking.openID : nil)

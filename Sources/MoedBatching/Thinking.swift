@@ -114,8 +114,8 @@ struct ThinkingTracker: Equatable {
         if phase == .thinking, left <= reserve.tokens { return reserve.injection[...] }
         guard policy.budget == tokens, !policy.injection.isEmpty else { return nil }
         // Close to the end the budget's text would take the answer's room.
-        if phase == .thinking, reserve.tokens > 0, left < policy.injection.count + max(reserve.tokens / 2, reserve.least)
-        {
+        let kept = max(reserve.tokens / 2, reserve.least)
+        if phase == .thinking, reserve.tokens > 0, left < policy.injection.count + kept {
             return reserve.injection[...]
         }
         return policy.injection.prefix(left)

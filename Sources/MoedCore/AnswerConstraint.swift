@@ -32,14 +32,16 @@ extension RequestedConstraint {
         var others: [RequestedConstraint] = []
         if let value = fields["structured_outputs"] { others += try structured(value).map { [$0] } ?? [] }
         for (name, kind) in [
-            ("guided_json", "json"), ("guided_regex", "regex"), ("guided_choice", "choice"), ("json_schema", "json"),
+            ("guided_json", "json"), ("guided_regex", "regex"), ("guided_choice", "choice"),
+            ("json_schema", "json"),
             ("regex", "regex"),
         ] {
             if let value = fields[name] { others.append(try one(kind, value, name)) }
         }
         if let second = others.dropFirst().first {
             throw RequestError(
-                .invalidValue, param: second.param, "\(others[0].param) and \(second.param) exclude each other")
+                .invalidValue, param: second.param,
+                "\(others[0].param) and \(second.param) exclude each other")
         }
         return found ?? others.first
     }
@@ -80,7 +82,8 @@ extension RequestedConstraint {
         let given = object.members.filter { kinds.contains($0.key) && $0.value != .null }
         guard let member = given.first, given.count == 1 else {
             throw RequestError(
-                .invalidValue, param: name, "\(name) must have exactly one of \(kinds.joined(separator: ", "))")
+                .invalidValue, param: name,
+                "\(name) must have exactly one of \(kinds.joined(separator: ", "))")
         }
         let harmless = ["disable_any_whitespace", "disable_additional_properties", "disable_fallback"]
         for other in object.members where !kinds.contains(other.key) && other.value != .null {
@@ -95,18 +98,24 @@ extension RequestedConstraint {
     private static func one(
         _ kind: String, _ value: JSONValue, _ param: String, isStrict: Bool = true
     ) throws(RequestError) -> RequestedConstraint {
-        func invalid(_ reason: String) -> RequestError { RequestError(.invalidValue, param: param, "\(param) \(reason)") }
+        func invalid(_ reason: String) -> RequestError {
+            RequestError(.invalidValue, param: param, "\(param) \(reason)")
+        }
         switch kind {
         case "json":
             guard let text = value.string else {
-                guard value.object != nil || value.bool != nil else { throw invalid("must be a JSON Schema, not \(value.kind)") }
+                guard value.object != nil || value.bool != nil else {
+                    throw invalid("must be a JSON Schema, not \(value.kind)")
+                }
                 return .init(.schema(value, isStrict: isStrict), param: param)
             }
             do {
                 return .init(.schema(try JSONValue(parsing: text), isStrict: isStrict), param: param)
             } catch { throw invalid("is no JSON: \(error)") }
         case "regex":
-            guard let text = value.string, !text.contains("\0") else { throw invalid("must be a string without NUL") }
+            guard let text = value.string, !text.contains("\0") else {
+                throw invalid("must be a string without NUL")
+            }
             return .init(.regex(text), param: param)
         case "choice":
             let choices = value.array?.compactMap(\.string) ?? []

@@ -109,25 +109,41 @@ package struct SequenceStep: Sendable, Equatable {
 /// Tokens that may be sampled at one place of a constrained answer. The engine asks for them on the thread that
 /// samples.
 package struct AllowedTokens: Sendable, Equatable {
-    private let constraint: any TokenConstraint
+    /// Nil inside of a thought.
+    private let constraint: (any TokenConstraint)?
     /// Tokens that still fit, the next one included.
     private let room: Int
     /// A token that the constraint does not know and that may come here: the beginning of a thought.
     private let other: TokenID?
+    /// Tokens that may not come inside of a thought.
+    private let excluded: Set<TokenID>
 
     package init(_ constraint: any TokenConstraint, room: Int, other: TokenID? = nil) {
         self.constraint = constraint
         self.room = room
         self.other = other
+        excluded = []
     }
 
-    package func mask() -> TokenMask {
+    /// All tokens but those that would end the output.
+    package init(allBut excluded: Set<TokenID>) {
+        constraint = nil
+        room = 0
+        other = nil
+        self.excluded = excluded
+    }
+
+    /// - Parameter count: number of ids that may be sampled.
+    package func mask(count: Int) -> TokenMask {
+        guard let constraint else { return TokenMask(count: count, allBut: excluded) }
         var mask = constraint.mask(room: room)
         if let other { mask.insert(other) }
         return mask
     }
 
-    package static func == (left: AllowedTokens, right: AllowedTokens) -> Bool { left.mask() == right.mask() }
+    package static func == (left: AllowedTokens, right: AllowedTokens) -> Bool {
+        left.mask(count: 64) == right.mask(count: 64) && left.excluded == right.excluded
+    }
 }
 
 /// Error of loading a model or running a sweep.

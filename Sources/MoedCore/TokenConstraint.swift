@@ -29,6 +29,15 @@ package struct TokenMask: Sendable, Equatable {
     /// An empty set.
     package init(count: Int) { words = [UInt64](repeating: 0, count: (max(count, 0) + 63) / 64) }
 
+    /// All ids below `count` but those of `excluded`.
+    package init(count: Int, allBut excluded: Set<TokenID>) {
+        self.init(count: count)
+        for index in words.indices { words[index] = .max }
+        for token in excluded where token >= 0 && Int(token) / 64 < words.count {
+            words[Int(token) / 64] &= ~(1 << UInt64(token % 64))
+        }
+    }
+
     package func contains(_ token: TokenID) -> Bool {
         let index = Int(token)
         guard index >= 0, index / 64 < words.count else { return false }

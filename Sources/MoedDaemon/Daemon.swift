@@ -76,7 +76,7 @@ package enum Daemon {
         let (report, notifier, log) = (surroundings.report, surroundings.notifier, surroundings.log)
         let model = try loadModel(settings, surroundings)
         try model.engine.recordRouting(to: manner.routingTrace)
-        let (engineProgress, streaming) = (model.engine.progress, model.engine.streaming)
+        let (engineProgress, streaming, clamps) = (model.engine.progress, model.engine.streaming, model.engine.kvClamps)
         for remark in model.remarks { log.warning("model.path: \(remark)") }
         let (plan, start) = (model.plan, ["ready: \(model.summary)", model.memory, model.batch.text])
         let sweepProgress = ProgressCounter(name: "sweep loop")
@@ -87,16 +87,17 @@ package enum Daemon {
             settings: settings.worker(drains: manner.drains), runner: runner, inbox: inbox,
             progress: queueProgress,
             surroundings: surroundings, modelName: settings.served.name)
-        metrics.add(runner.sweeps, streaming, plan)
+        metrics.add(.init(sweeps: runner.sweeps, streaming: streaming, clamps: clamps, memory: plan))
         let host = HostService(
             sources: .init(
-                engine: { runner.sweeps.snapshot }, streaming: { streaming.current },
-                probe: { await runner.sweeps.answerProbe() },
+                engine: { runner.sweeps.snapshot }, streaming: { streaming.current }, clamped: { clamps.count },
+                probes: [{ await runner.sweeps.answerProbe() }, { await runner.answerProbe() }],
                 progress: {
                     // A sweep may take long, so each of its layers and each set of experts read counts as progress.
                     [
                         sweepProgress.name: sweepProgress.value &+ engineProgress.value,
                         queueProgress.name: queueProgress.value,
+                        runner.preparationProgress.name: runner.preparationProgress.value,
                     ]
                 }),
             notifier: notifier, report: report, watchdogInterval: manner.watchdogInterval,

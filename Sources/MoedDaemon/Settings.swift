@@ -136,6 +136,8 @@ extension Settings {
             ControlTokens(
                 rawValue: reader.choice(.generationControlTokens, of: ControlTokens.allCases.map(\.rawValue)))
             ?? .text
+        options.templateTime = reader.duration(
+            .generationTemplateTime, in: .milliseconds(10) ... .seconds(60))
         return options
     }
 

@@ -81,6 +81,9 @@ package final class Engine: SequenceEngine {
     /// Format of keys and values, for logs.
     package var kvFormat: KVFormat { forward.cache.format }
 
+    /// Keys and values that the format clamped.
+    package var kvClamps: KVClamps { forward.cache.clamps }
+
     /// KV room that is not reserved, in tokens.
     package var kvTokensFree: Int { (blocks.count - blocksReserved) * KVCache.blockTokens }
 
@@ -156,7 +159,7 @@ package final class Engine: SequenceEngine {
     private func sample(_ row: Int, for sequence: OpenSequence, allowed: AllowedTokens?) -> TokenID? {
         forward.logits.withRow(row, first: vocabularyLimit) { logits in
             guard LogitScan.allFinite(logits.span) else { return nil }
-            if let allowed { Sampler.restrict(&logits, to: allowed.mask()) }
+            if let allowed { Sampler.restrict(&logits, to: allowed.mask(count: logits.count)) }
             return Sampler.sample(
                 &logits, sequence.opening.sampling, history: sequence.history,
                 choice: sequence.opening.choice,

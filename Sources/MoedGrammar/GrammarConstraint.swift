@@ -51,7 +51,9 @@ package struct GrammarConstraint: TokenConstraint {
             var (matcher, leading) = (matcher, leading)
             guard token >= 0, Int(token) < maker.vocabulary.texts.count else { return (matcher, leading) }
             let text = maker.vocabulary.texts[Int(token)]
-            if leading > 0, !text.isEmpty, text.count <= leading, text.allSatisfy({ $0 == UInt8(ascii: "\n") }) {
+            if leading > 0, !text.isEmpty, text.count <= leading,
+                text.allSatisfy({ $0 == UInt8(ascii: "\n") })
+            {
                 leading -= text.count
                 return (matcher, leading)
             }

@@ -23,17 +23,25 @@ extension JobStore {
     /// Maximum number of queued jobs counted per job class, enough to show that a batch can be filled. Counting takes
     /// most of the time of `backlog`.
     package static let backlogCountMax = 256
+    /// Maximum number of priorities of a tenant in a job class that a poll sees, the most urgent ones. A client chooses
+    /// priorities freely, and each costs every worker's poll time.
+    package static let prioritiesMax = 64
+    /// Maximum number of heads of a job class that a poll sees. Of more tenants each poll sees others.
+    package static let headsMax = 2000
 
     /// Reads the job classes of these models that have queued jobs. A class has its number of jobs (up to
     /// `backlogCountMax`) and the age of the oldest one. It also has the first job of each tenant and priority, and the
     /// shares of the tenants.
     ///
-    /// The cost grows with classes, tenants and priorities, not with the number of queued jobs.
+    /// The cost grows with job classes and their heads, up to `headsMax` each, not with the number of queued jobs.
     package func backlog(models: [String]) async throws(QueueError) -> [ClassBacklog] {
         let result = try await query(
             SQL(
                 .backlog,
-                [.value(SQLArray(models.map { $0.withoutNUL })), .value(Self.backlogCountMax)]))
+                [
+                    .value(SQLArray(models.map { $0.withoutNUL })), .value(Self.backlogCountMax),
+                    .value(Self.prioritiesMax), .value(Self.headsMax),
+                ]))
         return try await queueing { () async throws(DatabaseError) in try Self.classes(result.rows) }
     }
 
@@ -80,6 +88,10 @@ extension JobStore {
         return JobClass(model: try row.value("name"), mode: mode, bucket: try row.value("bucket"))
     }
 
+    /// True of a job `j` whose tenant may start jobs. The tenant is looked up by its key: a join would compare each job
+    /// with each tenant.
+    private static let mayStart: SQL = "(SELECT t.may_start FROM moed.tenants t WHERE t.id = j.tenant_id LIMIT 1)"
+
     /// Counts the jobs that a worker of these models may still have to run.
     package func remaining(models: [String]) async throws(QueueError) -> Remaining {
         let result = try await query(
@@ -87,16 +99,16 @@ extension JobStore {
             WITH served AS (
               SELECT id FROM moed.model
                WHERE name = ANY (\(SQLArray(models.map { $0.withoutNUL }))) AND paused_at IS NULL
-            ), open AS (SELECT id FROM moed.tenants WHERE may_start)
+            )
             SELECT (SELECT count(*) FROM (SELECT FROM moed.job j JOIN served s ON s.id = j.model_id
-                      JOIN open t ON t.id = j.tenant_id
-                     WHERE j.state = 'queued' LIMIT \(Self.backlogCountMax)) AS counted) AS queued,
-                   (SELECT count(*) FROM moed.job j JOIN served s ON s.id = j.model_id JOIN open t ON t.id = j.tenant_id
-                     WHERE j.state = 'scheduled' AND j.run_at <= clock_timestamp()) AS due,
+                     WHERE j.state = 'queued' AND \(Self.mayStart) LIMIT \(Self.backlogCountMax)) AS counted) AS queued,
+                   (SELECT count(*) FROM moed.job j JOIN served s ON s.id = j.model_id
+                     WHERE j.state = 'scheduled' AND j.run_at <= clock_timestamp() AND \(Self.mayStart)) AS due,
                    (SELECT count(*) FROM moed.job j JOIN served s ON s.id = j.model_id
                      WHERE j.state = 'running') AS running,
-                   (SELECT count(*) FROM moed.job j JOIN served s ON s.id = j.model_id JOIN open t ON t.id = j.tenant_id
-                     WHERE j.state = 'scheduled' AND j.attempt > 0 AND j.run_at > clock_timestamp()) AS retrying
+                   (SELECT count(*) FROM moed.job j JOIN served s ON s.id = j.model_id
+                     WHERE j.state = 'scheduled' AND j.attempt > 0 AND j.run_at > clock_timestamp()
+                       AND \(Self.mayStart)) AS retrying
             """)
         return try await decodeOne(result) { row throws(DatabaseError) in
             Remaining(

@@ -7,20 +7,7 @@ extension JobStore {
     ///
     /// Jobs of workers that stopped over an hour ago are not checked: a daemon calls `rescue` itself at its start.
     package func dueMaintenance() async throws(QueueError) -> [MaintenanceStep] {
-        let result = try await query(
-            """
-            SELECT EXISTS (SELECT FROM moed.worker WHERE stopped_at IS NULL AND expires_at < clock_timestamp())
-                   OR EXISTS (SELECT FROM moed.worker w CROSS JOIN LATERAL (SELECT \(Self.runningOfWorker) LIMIT 1) j
-                               WHERE w.stopped_at > clock_timestamp() - interval '1 hour') AS rescue,
-                   EXISTS (SELECT FROM moed.job WHERE state = 'scheduled' AND run_at <= clock_timestamp()) AS promote,
-                   EXISTS (SELECT FROM moed.usage_delta) AS usage,
-                   EXISTS (SELECT FROM moed.job WHERE expires_at <= clock_timestamp() AND finished_at IS NULL
-                                                  AND state IN ('queued', 'scheduled')) AS expire,
-                   EXISTS (SELECT FROM (SELECT FROM moed.job q WHERE q.state = 'queued' AND q.model_id = 0
-                             ORDER BY q.model_id, q.mode, q.bucket, q.tenant_id, -q.priority, q.id LIMIT 1) AS first)
-                     AS models,
-                   EXISTS (SELECT FROM moed.cancel_request) AS cancel
-            """)
+        let result = try await query(SQL(.dueMaintenance, [.value(3600)]))
         return try await decodeOne(result) { row throws(DatabaseError) in
             var due: [MaintenanceStep] = []
             for step in MaintenanceStep.allCases where step != .prune {
@@ -38,6 +25,7 @@ extension JobStore {
         case .promote: report.promoted = try await promote()
         case .usage: try await foldUsage()
         case .expire: report.expired = try await expire()
+        case .tenants: try await addTenants()
         case .models: (report.resolved, report.refused) = try await resolveModels()
         case .cancel: report.cancelled = try await cancelRequested()
         case .prune: break
@@ -52,14 +40,10 @@ extension JobStore {
         return report
     }
 
-    /// Jobs `q` that the worker `w` runs, for one subquery per worker. A join may start with the index entries of all
-    /// jobs that ran since the oldest snapshot.
-    private static let runningOfWorker: SQL =
-        "FROM moed.job q WHERE q.state = 'running' AND q.leased_by = w.id AND q.lease_token >= w.first_token"
-
-    /// Maximum number of jobs that a step tries to lock. An open transaction may lock any number, and each costs some
-    /// microseconds.
-    private static let triedMax = 100_000
+    /// Maximum number of jobs that a step tries to lock, shared by the tenants. An open transaction may lock any
+    /// number, and each costs some microseconds.
+    private static let triedMax = 5000
+    private static let limits: [SQL.Bind] = [.value(triedMax), .value(rowsPerStatementMax)]
 
     /// Declares workers dead whose lease has expired, and takes their jobs back.
     ///
@@ -99,18 +83,7 @@ extension JobStore {
     /// Moves scheduled jobs that are due into the state queued.
     /// - Returns: number of jobs moved.
     package func promote() async throws(QueueError) -> Int {
-        let result = try await query(
-            """
-            WITH due AS MATERIALIZED (
-              SELECT n.id FROM (
-                SELECT id FROM moed.job WHERE state = 'scheduled' AND run_at <= clock_timestamp()
-                 ORDER BY run_at LIMIT \(Self.triedMax)) w
-                JOIN moed.job n ON n.id = w.id AND n.state::text = 'scheduled'
-               LIMIT \(Self.rowsPerStatementMax) FOR UPDATE OF n SKIP LOCKED
-            ), moved AS (UPDATE moed.job j SET state = 'queued' FROM due WHERE j.id = due.id RETURNING j.id),
-            woken AS (SELECT moed.wake_idle() FROM moved LIMIT 1)
-            SELECT (SELECT count(*) FROM moved) AS jobs, (SELECT count(*) FROM woken) AS woken
-            """)
+        let result = try await query(SQL(.promote, Self.limits))
         return try await decodeOne(result) { row throws(DatabaseError) in try row.value("jobs") }
     }
 
@@ -118,7 +91,7 @@ extension JobStore {
     /// still unknown.
     /// - Returns: numbers of jobs that got their model, and of failed ones.
     package func resolveModels() async throws(QueueError) -> (found: Int, failed: Int) {
-        let result = try await query(SQL(.resolveModels, [.value(Self.rowsPerStatementMax)]))
+        let result = try await query(SQL(.resolveModels, Self.limits))
         return try await decodeOne(result) { row throws(DatabaseError) in
             (try row.value("found"), try row.value("failed"))
         }
@@ -127,7 +100,7 @@ extension JobStore {
     /// Cancels waiting jobs with a request, and deletes requests of jobs that have ended or are gone.
     /// - Returns: number of cancelled jobs.
     package func cancelRequested() async throws(QueueError) -> Int {
-        let result = try await query(SQL(.cancelWaiting, [.value(Self.rowsPerStatementMax)]))
+        let result = try await query(SQL(.cancelWaiting, Self.limits))
         let cancelled = try await decodeOne(result) { row throws(DatabaseError) -> Int in try row.value("jobs") }
         _ = try await query(
             """
@@ -152,30 +125,18 @@ extension JobStore {
     /// Fails waiting jobs that are past their deadline.
     /// - Returns: number of failed jobs.
     package func expire() async throws(QueueError) -> Int {
-        let result = try await query(
-            """
-            WITH late AS MATERIALIZED (
-              SELECT n.id, n.lease_token, n.expires_at FROM (
-                SELECT id FROM moed.job
-                 WHERE expires_at <= clock_timestamp() AND finished_at IS NULL AND state IN ('queued', 'scheduled')
-                 ORDER BY expires_at LIMIT \(Self.triedMax)) w
-                JOIN moed.job n ON n.id = w.id AND n.state::text IN ('queued', 'scheduled')
-               LIMIT \(Self.rowsPerStatementMax) FOR UPDATE OF n SKIP LOCKED
-            ), moved AS (
-              UPDATE moed.job j SET state = 'failed', finished_at = clock_timestamp()
-                FROM late l WHERE j.id = l.id RETURNING j.id
-            ), result AS (
-              INSERT INTO moed.job_result (job_id, lease_token, error_code, error_message)
-              SELECT l.id, l.lease_token, 'expired', moed.expired_message(l.expires_at) FROM late l
-            ), checkpoint AS (SELECT moed.waste_checkpoints(array_agg(l.id)) AS pieces FROM late l)
-            SELECT count(*) AS jobs FROM moved CROSS JOIN checkpoint
-            """)
+        let result = try await query(SQL(.expire, Self.limits))
         return try await decodeOne(result) { row throws(DatabaseError) in try row.value("jobs") }
     }
 
     /// Updates the usage of tenants: their budgets and shares are as old as the last call.
     package func foldUsage() async throws(QueueError) {
         _ = try await query("SELECT moed.fold_usage()")
+    }
+
+    /// Adds tenants of committed jobs that are missing: another transaction was adding them, and was rolled back.
+    package func addTenants() async throws(QueueError) {
+        _ = try await query("SELECT moed.add_requested_tenants()")
     }
 
     /// Jobs of this worker that it must stop and release: they were cancelled or are past their deadline.

@@ -8,6 +8,8 @@ package enum MaintenanceStep: String, Sendable, CaseIterable {
     case usage
     /// Fail waiting jobs past their deadline.
     case expire
+    /// Add tenants that jobs name and that a transaction was adding when they were enqueued.
+    case tenants
     /// Look up model names that no worker had registered, and fail the jobs of those that are still unknown.
     case models
     /// Cancel waiting jobs with a request, and delete requests of ended jobs.

@@ -175,7 +175,7 @@ package struct Migrator: Sendable {
                            ('tenant', 'SELECT'), ('tenants', 'SELECT'), ('tenant_usage', 'SELECT'),
                            ('usage_delta', 'SELECT, INSERT'), ('control', 'SELECT'),
                            ('job', 'SELECT, UPDATE, DELETE'), ('job_request', 'SELECT'),
-                           ('cancel_request', 'SELECT, UPDATE, DELETE'),
+                           ('cancel_request', 'SELECT, UPDATE, DELETE'), ('tenant_request', 'SELECT'),
                            ('job_checkpoint', 'SELECT, INSERT, UPDATE, DELETE'), ('job_result', 'INSERT'),
                            ('job_attempt', 'SELECT, INSERT, UPDATE'), ('token_ledger', 'INSERT'),
                            ('lease_token_seq', 'USAGE'), ('migration', 'SELECT')) AS w(name, rights)

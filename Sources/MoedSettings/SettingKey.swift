@@ -48,8 +48,8 @@ package struct SettingKey: Sendable {
     package static let modelPath = SettingKey(
         "model.path", "", example: .set("/var/lib/moed/model"),
         """
-        Directory of a Hugging Face checkpoint (`config.json`, `tokenizer.json`, `*.safetensors`) or of a pack made by \
-        `moed pack`. Required.
+        Directory of a Hugging Face checkpoint (`config.json`, `tokenizer.json`, `*.safetensors`), a GGUF file (of a \
+        split one the first), or the directory of a pack made by `moed pack`. Required.
         """)
     package static let modelName = SettingKey(
         "model.name", "", example: .suggested("qwen3"),
@@ -60,7 +60,7 @@ package struct SettingKey: Sendable {
         "model.experts", "auto",
         """
         Weight format of the experts: `bf16` (as stored), `int8` or `int4`. A format such as `int4/32` names its \
-        own quant group. `auto`: the pack's format; for a checkpoint `bf16`.
+        own quant group. `auto`: the pack's format; for a checkpoint `bf16`, for a quantised one `int8/32`.
         """)
     package static let modelDense = SettingKey(
         "model.dense", "auto",
@@ -159,6 +159,11 @@ package struct SettingKey: Sendable {
         Reading of control tokens, such as Qwen's end of a turn, in messages of users and tools. `text`: ordinary \
         text, so that a document cannot open a new turn. `transformers`: control tokens, as in transformers and vLLM.
         """)
+    package static let generationTemplateTime = SettingKey(
+        "generation.template_time", "2s",
+        """
+        Maximum computing time of one rendering of the chat template. A job whose rendering takes longer fails.
+        """)
     package static let queuePollInterval = SettingKey(
         "queue.poll_interval", "2s", "Time between two polls of the queue when no notification arrives.")
     package static let queueListen = SettingKey(
@@ -222,6 +227,7 @@ package struct SettingKey: Sendable {
         modelPackCache, modelVerify, memoryBudget, engineThreads, engineSlots, engineKVTokens, engineKV,
         enginePrefixCache, engineRowsPerSweep, enginePrefillChunk, engineMaxSweepMS, engineCPU,
         generationMaxTokens, generationAnswerReserve, generationReasoning, generationControlTokens,
+        generationTemplateTime,
         queuePollInterval, queueListen, queueLease, queueMaxWait, queueClaimMax,
         queueCheckpointInterval, queueCheckpointTokens, queueRetention, shutdownGrace, statusListen, logLevel,
     ]

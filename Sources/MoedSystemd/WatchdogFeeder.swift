@@ -9,20 +9,23 @@ package struct WatchdogFeeder: Sendable {
 
     private let notifier: ServiceNotifier
     private var policy: WatchdogPolicy
+    private let feeds: Bool
     private let read: @Sendable () -> [String: UInt64]
     private let report: @Sendable (Event) -> Void
     private var isStuck = false
 
     /// - Parameters:
     ///   - policy: policy that already watches its loops.
+    ///   - feeds: false only watches, where no service manager waits for a feed.
     ///   - read: returns the counters' current values by loop name.
     ///   - report: called when the state changes, not at each check.
     package init(
-        notifier: ServiceNotifier, policy: WatchdogPolicy,
+        notifier: ServiceNotifier, policy: WatchdogPolicy, feeds: Bool = true,
         read: @escaping @Sendable () -> [String: UInt64], report: @escaping @Sendable (Event) -> Void
     ) {
         self.notifier = notifier
         self.policy = policy
+        self.feeds = feeds
         self.read = read
         self.report = report
     }
@@ -43,6 +46,7 @@ package struct WatchdogFeeder: Sendable {
         case .feed:
             if isStuck { report(.recovered) }
             isStuck = false
+            guard feeds else { return }
             let outcome = notifier.send(.watchdog)
             if outcome != .sent { report(.notSent(outcome)) }
         case .withhold(let stuck):

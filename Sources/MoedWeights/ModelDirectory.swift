@@ -1,15 +1,16 @@
 package import MoedCore
 
-/// The directory of a model's weights: a Hugging Face checkpoint or a pack.
+/// A model's weights: a Hugging Face checkpoint, a GGUF model or a pack.
 package enum ModelDirectory: Sendable {
     case checkpoint(Checkpoint)
     case pack(Pack)
 
-    /// Opens a directory as what it is.
+    /// Opens a directory or a GGUF file as what it is.
     ///
     /// - Throws: `EngineError(.badCheckpoint)` or `(.unsupportedModel)`, naming file, tensor, blob or field, and
     ///   reason.
     package static func open(_ directory: String) throws(EngineError) -> ModelDirectory {
+        if GGUFModel.isGGUF(directory) { return .checkpoint(try Checkpoint.open(directory)) }
         try DirectoryContents.requireDirectory(directory)
         return Pack.isPack(directory) ? .pack(try Pack.open(directory)) : .checkpoint(try Checkpoint.open(directory))
     }

@@ -10,6 +10,9 @@ package final class JobClaimer {
     private let policy: ClassPolicy
     private var backlog = KnownBacklog()
     private var currentClass: JobClass?
+    /// Job class of the last claim when its bodies filled the runner's room for requests. Other job classes come before
+    /// it, so that long requests of one tenant delay others by no more than one preparation.
+    private var crowdingClass: JobClass?
     private var heldUp = OutageLog()
     /// Job classes that yielded no jobs in this round after a fresh poll.
     private var exhausted: Set<JobClass> = []
@@ -45,7 +48,8 @@ package final class JobClaimer {
         let requests = state.runner.requestRoom
         guard let worker = state.worker, room > 0, requests.bytes > 0 else { return .nothing }
         let open = backlog.classes.filter { !exhausted.contains($0.jobClass) }
-        guard let jobClass = policy.next(after: currentClass, among: open),
+        let others = open.filter { $0.jobClass != crowdingClass && $0.queued > 0 }
+        guard let jobClass = policy.next(after: currentClass, among: others.isEmpty ? open : others),
             let waiting = open.first(where: { $0.jobClass == jobClass })
         else { return .nothing }
         let isQuarantine = jobClass.bucket == JobClass.quarantine
@@ -66,6 +70,7 @@ package final class JobClaimer {
                 metadata: ["job_id": "\(job.id)", "event": "claimed"])
         }
         state.runner.start(claimed.map(\.runnable))
+        crowdingClass = state.runner.requestRoom.bytes > 0 ? nil : jobClass
         log.debug("claimed \(claimed.count) jobs of \(jobClass.mode.rawValue), bucket \(jobClass.bucket)")
         return .claimed(jobClass, claimed.count)
     }

@@ -37,6 +37,8 @@ package final class WorkerReport: Sendable {
         package var outage: DatabaseOutage?
         /// Remark for the status line about a part that does not work; nil when all do.
         package var remark: String?
+        /// Sentences about loops of the daemon that make no progress.
+        package var stuck: [String] = []
         /// Time at which the oldest unwritten result has waited for a whole lease; nil when all are written.
         package var resultsOverdueAt: ContinuousClock.Instant?
         /// Number of failures of maintenance, by step.

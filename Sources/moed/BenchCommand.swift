@@ -37,7 +37,7 @@ struct BenchCommand: AsyncParsableCommand {
               moed bench --queue --database "host=/run/postgresql" --jobs 100000
             """)
 
-    @Option(help: "Directory of a Hugging Face checkpoint or of a pack.")
+    @Option(help: "Hugging Face directory, GGUF file or pack.")
     var model: String?
 
     @Option(help: "Random weights instead of a model: NAME[:layers=N][,vocab=N].")

@@ -120,7 +120,7 @@ struct ScoreCommand: AsyncParsableCommand {
             Input lines are {"text": "…"} or {"ids": […]}. Output lines are {"ids", "logprobs"}. \
             logprobs[i] is the natural logarithm of the probability of ids[i+1] after ids[0…i]. \
             --top K adds top_ids and top_logprobs: the K most probable successors at each position, the last \
-            one included.
+            one included. --trace adds the root mean square of each intermediate result, layer by layer.
 
             Example:
               echo '{"text": "How probable is this?"}' | moed score --model DIR --top 3
@@ -131,9 +131,12 @@ struct ScoreCommand: AsyncParsableCommand {
     @Option(help: "Number of most probable successors to add per position.")
     var top = 0
 
+    @Flag(help: "Add the root mean square of each intermediate result.")
+    var trace = false
+
     func run() async throws {
         try await CommandExit.translate {
-            try Filters.score(options.model, top: top)
+            try Filters.score(options.model, top: top, traces: trace)
         }
     }
 

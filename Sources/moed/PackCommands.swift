@@ -6,7 +6,10 @@ import MoedTools
 /// Options that choose the formats of weights.
 struct FormatOptions: ParsableArguments {
     @Option(
-        help: "Weight format of the experts: bf16 (as stored), int8 or int4. Default: the pack's, or bf16.")
+        help: """
+            Weight format of the experts: bf16 (as stored), int8 or int4. Default: the pack's; for a checkpoint bf16, \
+            for a quantised one int8/32.
+            """)
     var experts: String?
 
     @Option(
@@ -36,14 +39,15 @@ struct PackCommand: AsyncParsableCommand {
         commandName: "pack",
         abstract: "Make a pack of a checkpoint: quantised weights in the layout that the kernels read.",
         discussion: """
-            Reads CHECKPOINT, a Hugging Face directory, and writes the directory PACK. Every command and model.path \
-            take a pack instead of a checkpoint. It holds:
+            Reads CHECKPOINT, a Hugging Face directory or a GGUF file, and writes the directory PACK. Every command \
+            and model.path take a pack instead of a checkpoint. It holds:
               manifest.json   formats, and place and digest of every blob
               dense.bin       embeddings, attention, routers, norms
               experts.bin     the experts; gate, up and down of each in one blob
               config.json, tokenizer.json, …   copies
 
-            bf16, the default, keeps weights as they are stored. int8 and int4 search the scale of each quant group \
+            bf16, the default, keeps weights as they are stored; those of a quantised checkpoint become f32. For such \
+            a checkpoint int8/32 is the default. int8 and int4 search the scale of each quant group \
             for the smallest error. Only a few tensors are in memory at a time. PACK appears when it is complete. \
             Ctrl-C removes what was written. The next run removes what a killed one left (PACK.partial-…).
 
@@ -53,7 +57,7 @@ struct PackCommand: AsyncParsableCommand {
               moed pack DIR PACK --experts int4 --dense int4/32
             """)
 
-    @Argument(help: "Hugging Face checkpoint directory.")
+    @Argument(help: "Hugging Face directory or GGUF file (of a split one the first).")
     var checkpoint: String
 
     @Argument(help: "Directory to create; it must not exist yet.")
@@ -94,7 +98,7 @@ struct InspectCommand: AsyncParsableCommand {
               moed inspect PACK --verify
             """)
 
-    @Argument(help: "Directory of a Hugging Face checkpoint or of a pack.")
+    @Argument(help: "Hugging Face directory, GGUF file or pack.")
     var directory: String
 
     @Flag(help: "Read the whole pack and compare it with its digests.")

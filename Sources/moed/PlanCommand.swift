@@ -24,7 +24,7 @@ struct PlanCommand: AsyncParsableCommand {
                 --disk 7GB/s --cores 32 --memory-bandwidth 240GB/s
             """)
 
-    @Option(help: "Directory of a Hugging Face checkpoint or of a pack.")
+    @Option(help: "Hugging Face directory, GGUF file or pack.")
     var model: String?
 
     @Option(help: "A published shape instead of a model: NAME[:layers=N][,vocab=N].")

@@ -11,7 +11,7 @@ struct SettingOptions: ParsableArguments {
     var database: String?
 
     @Option(
-        name: .customLong("model"), help: "Directory of a Hugging Face checkpoint or of a pack (model.path).")
+        name: .customLong("model"), help: "Hugging Face directory, GGUF file or pack (model.path).")
     var model: String?
 
     @Option(

@@ -4,7 +4,7 @@ import MoedTools
 
 /// The option that names a model directory.
 struct ModelDirectory: ParsableArguments {
-    @Option(help: "Directory of a Hugging Face checkpoint or of a pack.")
+    @Option(help: "Hugging Face directory, GGUF file or pack.")
     var model: String
 }
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Everything that is broken on purpose, at full length: the scenarios of `moed chaos`, real daemons that are killed,
-# a server that is stopped at once, and a million random steps against the queue's model.
+# a server that is stopped at once, a million random steps against the queue's model, and thousands of interleavings.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -10,3 +10,4 @@ Tests/Chaos/client-types.sh
 Tests/Chaos/polling.sh
 Tests/Chaos/kills.sh
 MOED_PROPERTY_STEPS=${MOED_PROPERTY_STEPS:-1000000} swift test --filter RandomScheduleTests
+MOED_INTERLEAVINGS=${MOED_INTERLEAVINGS:-2000} swift test --skip-build --filter ExplorerTests

@@ -8,7 +8,9 @@ moed=${MOED_BINARY:-.build-static/dist/moed}
 log=${DEMO_LOG:-/dev/null}
 model=Tests/Fixtures/sample-model
 source .ci/phase.sh
-title() { printf '\n\033[1m%s\033[0m\n' "$*"; }
+title() {
+  if [[ -t 1 ]]; then printf '\n\033[1m%s\033[0m\n' "$*"; else printf '\n%s\n' "$*"; fi
+}
 
 begin 'A private PostgreSQL is started'
 source Tests/server.sh
@@ -52,7 +54,8 @@ sql -c "
 
 title 'Answers'
 sql -P pager=off -P null= -c "
-  SELECT id, mode, left(prompt, 56) AS question, coalesce(left(content, 60), state || ': ' || left(error, 60)) AS answer,
+  SELECT id, mode, CASE WHEN length(prompt) > 56 THEN left(prompt, 55) || '…' ELSE prompt END AS question,
+         coalesce(content, state || ': ' || CASE WHEN length(error) > 76 THEN left(error, 75) || '…' ELSE error END) AS answer,
          verdict, thinking_tokens AS think, injected_tokens AS inj, answer_tokens AS ans, total_tokens AS total,
          run_ms AS ms
     FROM judged ORDER BY id"
@@ -72,3 +75,4 @@ sql -At -c "
                 count(*) FILTER (WHERE state = 'failed'),
                 count(*) FILTER (WHERE state NOT IN ('succeeded', 'failed'))) FROM judged"
 echo 'On purpose: a model of 2.75 million parameters guesses unless it may think, and six jobs are invalid.'
+echo 'Next: “Your 3,000 prompts” and “Install” in README.md.'

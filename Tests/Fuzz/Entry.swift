@@ -3,7 +3,8 @@ import Glibc
 /// Fuzzed parsers by name. Each reads untrusted input and must return, never trap or hang.
 private let targets: [String: @Sendable ([UInt8]) -> Void] = [
     "json": fuzzJSON, "jinja": fuzzTemplate, "tokenizer": fuzzTokenizer, "safetensors": fuzzSafetensors,
-    "manifest": fuzzManifest,
+    "manifest": fuzzManifest, "request": fuzzRequest, "config": fuzzConfiguration, "tokens": fuzzTokens,
+    "gguf": fuzzGGUF,
 ]
 
 private let target: @Sendable ([UInt8]) -> Void = {

@@ -44,3 +44,38 @@ func fuzzTokenizer(_ bytes: [UInt8]) {
         check(pieces.joined() == tokenizer.decode(ids), "pieces differ from the whole: \(pieces)")
     }
 }
+
+/// A request's body as a tenant sends it. What is accepted renders or refuses, and stays within its documented ranges.
+func fuzzRequest(_ bytes: [UInt8]) {
+    guard let body = try? JSONValue(parsing: bytes), let request = try? GenerationRequest(body: body) else { return }
+    check((request.maxTokens ?? 1) >= 0, "max_tokens \(request.maxTokens ?? 0)")
+    guard case .messages(let messages) = request.prompt, let template = chatTemplate else { return }
+    _ = try? template.render(messages: .array(messages), tools: nil, variables: request.templateVariables)
+}
+
+private let chatTemplate = try? ChatTemplate(
+    source: """
+        {%- for message in messages %}<|im_start|>{{ message.role }}
+        {%- set content = message.content %}{% if content is string %}{{ content.split('</think>')[-1]|trim }}{% endif %}
+        {%- for call in message.tool_calls or [] %}{{ call.function.name }} {{ call.function.arguments|tojson }}{% endfor %}
+        {%- endfor %}{% if add_generation_prompt %}<think>{% if not enable_thinking %}</think>{% endif %}{% endif %}
+        """, file: "fuzz")
+
+/// A `tokenizer_config.json`, beside a tokenizer of two letters.
+func fuzzTokens(_ bytes: [UInt8]) {
+    guard let configuration = try? TokenizerConfiguration(bytes, file: "fuzz"),
+        let tokenizer = try? Tokenizer(
+            tokenizerJSON: Array(smallTokenizer.utf8), file: "small", configuration: configuration)
+    else { return }
+    _ = tokenizer.decode(tokenizer.encode("ab<|im_end|> \u{1F600}"))
+    _ = try? ChatTemplate.load(tokenizerConfigJSON: bytes, chatTemplateFile: nil, file: "fuzz")
+}
+
+private let smallTokenizer = """
+    {"version": "1.0", "truncation": null, "padding": null, "added_tokens": [
+      {"id": 2, "content": "<|im_end|>", "single_word": false, "lstrip": false, "rstrip": false, "normalized": false, "special": true}],
+     "normalizer": {"type": "NFC"}, "pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": false, "use_regex": false},
+     "post_processor": null, "decoder": {"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": false, "use_regex": false},
+     "model": {"type": "BPE", "dropout": null, "unk_token": null, "continuing_subword_prefix": "", "end_of_word_suffix": "",
+      "fuse_unk": false, "byte_fallback": false, "vocab": {"a": 0, "b": 1}, "merges": []}}
+    """

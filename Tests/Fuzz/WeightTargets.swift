@@ -48,3 +48,34 @@ func fuzzManifest(_ bytes: [UInt8]) {
         check(count == blob.byteCount, "the parts of \(blob.name) have \(count) bytes")
     }
 }
+
+/// A `config.json`, read as generation_config.json too. What is accepted has sizes that can be computed with.
+func fuzzConfiguration(_ bytes: [UInt8]) {
+    write(bytes)
+    defer { _ = unsafe unlink(path) }
+    _ = try? GenerationDefaults(path: path)
+    guard let configuration = try? ModelConfiguration(path: path) else { return }
+    let shape = configuration.shape
+    check(shape.layers > 0 && shape.normsPerLayer > 0 && shape.keyValueColumns > 0, "no layers: \(configuration)")
+    let summary = CheckpointSummary(configuration, weightBytes: 1)
+    check(summary.parameters > 0 && summary.activeParameters > 0, "no parameters: \(summary)")
+    check(configuration.contextLength > 0, "a context of \(configuration.contextLength)")
+    let frequencies = configuration.rotary.inverseFrequencies(headDim: configuration.headDim)
+    check(frequencies.allSatisfy(\.isFinite), "\(configuration.rotary): \(frequencies)")
+}
+
+/// A GGUF model that opens gives its small files and the rows of its matrices.
+func fuzzGGUF(_ bytes: [UInt8]) {
+    write(bytes)
+    defer { _ = unsafe unlink(path) }
+    guard let files = try? ModelFiles.open(path) else { return }
+    for name in ModelFiles.names { _ = try? files.contents(name) }
+    guard let checkpoint = try? Checkpoint(files) else { return }
+    for entry in checkpoint.tensors where entry.shape.count == 2 && entry.shape[0] * entry.shape[1] <= 1 << 16 {
+        let shape = MatrixShape(entry.shape[0], entry.shape[1])
+        let name = String(entry.name.prefix(max(0, entry.name.count - ".weight".count)))
+        guard let source = try? checkpoint.naming.matrix(name, shape, in: checkpoint) else { continue }
+        var values = [Float](repeating: 0, count: shape.count)
+        _ = try? source.rows(0..<shape.outputs, into: &values)
+    }
+}

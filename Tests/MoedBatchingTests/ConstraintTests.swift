@@ -40,7 +40,9 @@ struct ConstraintTests {
     }
 
     /// Runs the task on an engine that takes the lowest allowed token, or token 40 where all are allowed.
-    private func run(_ task: GenerationTask, first: TokenID? = nil) throws -> (GenerationResult, [SequenceStep]) {
+    private func run(_ task: GenerationTask, first: TokenID? = nil) throws -> (
+        GenerationResult, [SequenceStep]
+    ) {
         let limits = EngineLimits(
             contextLength: 256, kvTokens: 2048, kvBlockTokens: 32, sequencesMax: 4, rowsPerSweepMax: 16)
         let engine = ScriptedEngine(limits: limits) { produced in produced.isEmpty ? first : 40 }
@@ -72,11 +74,19 @@ struct ConstraintTests {
         #expect(result.choices[0].finishReason == .stop)
     }
 
+    /// An end token within the thought would leave no answer.
+    @Test func thoughtsDoNotEndTheOutput() throws {
+        let (result, steps) = try run(task(thinking: true), first: Self.open)
+        let masks = steps.filter(\.samples).compactMap { $0.allowed?.mask(count: 400) }
+        #expect(masks.contains { $0.contains(40) && !$0.contains(Self.end) })
+        #expect(result.choices[0].content == "fgh")
+    }
+
     /// The first token may begin a thought or the answer.
     @Test func theFirstTokenDecides() throws {
         let (result, steps) = try run(task(thinking: true))
         #expect(result.choices[0].outputIDs == [5, 6, 7])
-        let first = steps.first { $0.samples }?.allowed?.mask()
+        let first = steps.first { $0.samples }?.allowed?.mask(count: 400)
         #expect(first?.tokens == [5, Self.open])
     }
 

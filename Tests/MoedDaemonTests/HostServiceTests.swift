@@ -15,11 +15,13 @@ import Testing
     private func service(
         engine: @escaping @Sendable () -> SweepThread.Snapshot = { SweepThread.Snapshot() },
         streaming: @escaping @Sendable () -> StreamingFigures = { StreamingFigures() },
-        probe: @escaping @Sendable () async -> Void = {}, report: WorkerReport
+        clamped: @escaping @Sendable () -> Int = { 0 },
+        probe: @escaping @Sendable () async -> Void = {}, report: WorkerReport,
+        progress: @escaping @Sendable () -> [String: UInt64] = { [:] }, watchdogInterval: Duration? = nil
     ) throws -> HostService {
         HostService(
-            sources: .init(engine: engine, streaming: streaming, probe: probe, progress: { [:] }),
-            notifier: try ServiceNotifier(socket: nil), report: report, watchdogInterval: nil,
+            sources: .init(engine: engine, streaming: streaming, clamped: clamped, probes: [probe], progress: progress),
+            notifier: try ServiceNotifier(socket: nil), report: report, watchdogInterval: watchdogInterval,
             showsProgress: false, log: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
     }
 
@@ -67,6 +69,42 @@ import Testing
             $0.census?.held = 100
         }
         #expect(report.current.queuedInAll == 120)
+        running.cancel()
+        try await running.value
+    }
+
+    /// A8: a loop that makes no progress is in the status line and in the report, until it moves again.
+    @Test func aStuckLoopIsShown() async throws {
+        let report = WorkerReport()
+        report.update { $0.phase = .running }
+        let moves = Mutex<UInt64?>(nil)
+        let service = try service(
+            report: report,
+            progress: {
+                let value = moves.withLock { moves in
+                    moves = moves.map { $0 + 1 }
+                    return moves
+                }
+                return ["preparation": value ?? 0]
+            }, watchdogInterval: .milliseconds(40))
+        let running = Task { try await service.run() }
+        #expect(try await eventually { report.current.status.hasPrefix("Stuck: preparation has made no progress for") })
+        moves.withLock { $0 = 1 }
+        #expect(try await eventually { report.current.stuck.isEmpty && report.current.status.hasPrefix("Idle") })
+        running.cancel()
+        try await running.value
+    }
+
+    /// B16: a cache format that cannot hold the model's keys or values is said in the status line.
+    @Test func clampedKeysAndValuesAreShown() async throws {
+        let report = WorkerReport()
+        report.update { $0.phase = .running }
+        let service = try service(clamped: { 12 }, report: report)
+        let running = Task { try await service.run() }
+        #expect(
+            try await eventually {
+                report.current.status == "Idle, 0 done, 12 keys and values clamped by engine.kv"
+            })
         running.cancel()
         try await running.value
     }

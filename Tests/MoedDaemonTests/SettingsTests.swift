@@ -46,12 +46,16 @@ import Testing
     }
 
     @Test func generation() throws {
-        let yaml = "model: {path: /m}\ngeneration: {answer_reserve: 0, reasoning: non_thinking, control_tokens: transformers}"
+        #expect(try read(yaml: "model: {path: /m}").get().model.preparation == PreparationOptions())
+        let yaml = """
+            model: {path: /m}
+            generation: {answer_reserve: 0, reasoning: non_thinking, control_tokens: transformers, template_time: 500ms}
+            """
         let options = try read(yaml: yaml).get().model.preparation
         #expect(options.answerReserve == 0 && options.mode == .nonThinking)
-        #expect(options.controlTokens == .transformers)
-        let wrong = "model: {path: /m}\ngeneration: {answer_reserve: -1, reasoning: auto, control_tokens: off}"
-        #expect(problems(read(yaml: wrong)).count == 3)
+        #expect(options.controlTokens == .transformers && options.templateTime == .milliseconds(500))
+        let wrong = "model: {path: /m}\ngeneration: {answer_reserve: -1, reasoning: auto, control_tokens: off, template_time: 0s}"
+        #expect(problems(read(yaml: wrong)).count == 4)
     }
 
     @Test func memory() throws {

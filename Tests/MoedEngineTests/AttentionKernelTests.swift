@@ -114,6 +114,20 @@ import Testing
         }
     }
 
+    /// B16: finite numbers beyond the halves are counted, in keys and in values; what is infinite shows itself later.
+    @Test func clampedHalvesAreCounted() {
+        var key = [Float](repeating: 1, count: 40)
+        (key[0], key[17], key[39], key[3]) = (65520, -1e30, .greatestFiniteMagnitude, .infinity)
+        var value = [Float](repeating: -65504, count: 40)
+        (value[33], value[1]) = (-70000, .nan)
+        for kernels in KernelCalls.all {
+            #expect(kernels.clamped(key: key, value: value, .f16) == 4, "\(kernels)")
+            #expect(kernels.clamped(key: value, value: value, .f16) == 2, "\(kernels)")
+            #expect(kernels.clamped(key: key, value: value, .f32) == 0)
+            #expect(kernels.clamped(key: key, value: value, .int8) == 0)
+        }
+    }
+
     @Test func codesHaveAScaleOfTheirOwn() {
         var numbers = SplitMix(seed: 4)
         for kernels in KernelCalls.all {

@@ -14,7 +14,7 @@ struct GoldenTests {
 
     static func engine(_ golden: GoldenModel) throws -> Engine {
         let checkpoint = try Checkpoint(
-            directory: golden.directory.path, configurationFile: golden.configurationFile)
+            ModelFiles(directory: golden.directory.path, configurationName: golden.configurationFile))
         return try TestEngines.make(checkpoint)
     }
 

@@ -1,6 +1,7 @@
 import Glibc
 import MoedCore
 import MoedEngine
+import MoedWeights
 import TestSupport
 import Testing
 
@@ -31,6 +32,20 @@ import Testing
         for kernels in KernelCalls.all {
             #expect(bits(try Self.logits(kv, kernels: kernels.description)) == expected)
         }
+    }
+
+    /// B16: a model whose values are beyond the halves.
+    @Test(arguments: [(KVFormat.f16, 2), (.f32, 0), (.int8, 0)])
+    func clampedValuesAreCounted(_ kv: KVFormat, perToken: Int) throws {
+        let checkpoint = try TestCheckpoint()
+        try checkpoint.writeConfiguration()
+        try checkpoint.write(
+            "model.safetensors",
+            TestCheckpoint.safetensors { name, index in name.contains("v_proj") ? 1e6 : Float(index + 1) / 8 })
+        let engine = try TestEngines.make(
+            try Checkpoint.open(checkpoint.path), kvTokens: 64, rows: 64, sequences: 1, kv: kv)
+        _ = try engine.logits([1, 2, 3])
+        #expect(engine.kvClamps.count == 3 * perToken)
     }
 
     /// Mean Kullback-Leibler divergence to f32, in nats. A router that chooses another expert makes most of it.

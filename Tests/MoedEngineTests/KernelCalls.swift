@@ -124,6 +124,15 @@ import MoedEngine
         return out
     }
 
+    /// Stores one key and one value; the number of elements that the format clamped.
+    func clamped(key: [Float], value: [Float], _ format: KVFormat) -> Int {
+        var block = [UInt8](repeating: 0, count: moed_kv_head_bytes(format.code, key.count))
+        return unsafe block.withUnsafeMutableBufferPointer { block in
+            guard let start = block.baseAddress else { return 0 }
+            return unsafe table.pointee.kv_store(start, format.code, 5, key, value, key.count)
+        }
+    }
+
     /// Attention of rows at `firstPosition…` with one key/value head; q `[rows, group, headDim]`, keys and
     /// values `[tokens, headDim]`. The cache behind the tokens is filled with the byte `rubbish`.
     func attend(
@@ -142,7 +151,7 @@ import MoedEngine
             let value = Array(values[token * headDim..<(token + 1) * headDim])
             unsafe cache.withUnsafeMutableBufferPointer { cache in
                 guard let start = cache.baseAddress else { return }
-                unsafe table.pointee.kv_store(
+                _ = unsafe table.pointee.kv_store(
                     start + Int(blocks[token / 32]) * stride, format.code, token % 32, key, value, headDim)
             }
         }

@@ -68,7 +68,7 @@ import Testing
     func otherModelsGiveTheSameBits(_ golden: GoldenModel, _ format: WeightFormat) throws {
         let folder = try TemporaryFolder()
         let checkpoint = try Checkpoint(
-            directory: golden.directory.path, configurationFile: golden.configurationFile)
+            ModelFiles(directory: golden.directory.path, configurationName: golden.configurationFile))
         try Self.pack(checkpoint, to: folder.path("pack"), experts: format, dense: format)
         try expectSame(
             try Qwen3Model.load(checkpoint, experts: format, dense: format, threads: 2),

@@ -76,7 +76,7 @@ import Testing
     @Test(arguments: GoldenModel.all)
     func logits(_ golden: GoldenModel) throws {
         let checkpoint = try Checkpoint(
-            directory: golden.directory.path, configurationFile: golden.configurationFile)
+            ModelFiles(directory: golden.directory.path, configurationName: golden.configurationFile))
         let tensors = try golden.tensors()
         let size = golden.vocabulary
         for (formats, limit) in [(TestFormats.int8, 0.12), (.int4Experts, 0.25), (.int4, 0.25)] {
@@ -107,7 +107,7 @@ import Testing
     @Test(arguments: GoldenModel.dense)
     func greedyContinuations(_ golden: GoldenModel) throws {
         let checkpoint = try Checkpoint(
-            directory: golden.directory.path, configurationFile: golden.configurationFile)
+            ModelFiles(directory: golden.directory.path, configurationName: golden.configurationFile))
         let stored = try TestEngines.make(checkpoint)
         let engine = try TestEngines.make(checkpoint, formats: .int8)
         let tensors = try golden.tensors()

@@ -13,24 +13,16 @@ import Testing
     /// Largest difference of log-probabilities that rounding explains.
     private static let tolerance = 3e-4
 
-    /// A Python that has transformers and torch: `.ci/venv` makes one.
-    private static let python: URL? = {
-        let environment = Fixtures.packageRoot.appending(path: ".build-venv")
-        let mark = environment.appending(path: "has-transformers")
-        guard FileManager.default.fileExists(atPath: mark.path) else { return nil }
-        return environment.appending(path: "bin/python")
-    }()
-
     @Test(
         .enabled(
-            if: python != nil,
+            if: TestPython.complete != nil,
             "no transformers: run .ci/venv, which installs it and torch into .build-venv where pip finds a CPU build"),
         .timeLimit(.minutes(10)))
     func sameLogProbabilities() async throws {
         let models = try TemporaryFolder()
         let script = Self.folder.appending(path: "models.py").path
         let arguments = ["-B", script, models.path, "--seed", "20260301", "--count", "\(Self.count)"]
-        let result = try await Command.run(try #require(Self.python), arguments)
+        let result = try await Command.run(try #require(TestPython.complete), arguments)
         try #require(result.status == 0, "\(result.output.suffix(2000))")
         let lines = try result.output.split(separator: "\n").map { try JSONValue(parsing: String($0)) }
         #expect(lines.count == Self.count)

@@ -1,5 +1,6 @@
 import Glibc
 import MoedFront
+import Synchronization
 import TestSupport
 import Testing
 
@@ -71,6 +72,45 @@ import Testing
         }
         for _ in 0..<5 { #expect(try await ask("/healthz")?.body == "ok\n") }
         for client in silent where client >= 0 { HTTPGet.hangUp(client) }
+        running.cancel()
+        await running.value
+    }
+
+    /// A thousand clients are connected at a time: they send nothing, half a request, or read no answer. Others come and go.
+    @Test(.enabled(if: sysconf(Int32(_SC_OPEN_MAX)) >= 2048, "the limit of open files is below 2048 (ulimit -n)"))
+    func aThousandIdleClientsDelayNobody() async throws {
+        // The first answers are larger than a socket's buffer: the server waits for their readers.
+        let long = String(repeating: "x", count: 1 << 20)
+        let isLong = Mutex(true)
+        let server = try StatusServer(
+            .unix(socket), metrics: { [] },
+            health: { Health(isHealthy: true, text: isLong.withLock { $0 } ? long : "ok") })
+        let running = Task { await server.run() }
+        let requests = ["", "GET /heal", "GET /healthz HTTP/1.1\r\n\r\n", "\u{0}\r\n"].map { Array($0.utf8) }
+        var idle: [Int32] = []
+        while idle.count < 1000 {
+            #expect(
+                try await eventually {
+                    guard let client = HTTPGet.connect(to: socket) else { return false }
+                    idle.append(client)
+                    return true
+                })
+            let request = requests[idle.count % requests.count]
+            // The server may have closed the connection for a newer one.
+            _ = unsafe send(idle[idle.count - 1], request, request.count, Int32(MSG_NOSIGNAL))
+        }
+        let coming = Task { [socket] in
+            while !Task.isCancelled {
+                let clients = (0..<50).compactMap { _ in HTTPGet.connect(to: socket) }
+                clients.forEach(HTTPGet.hangUp)
+                await Task.yield()
+            }
+        }
+        isLong.withLock { $0 = false }
+        for _ in 0..<20 { #expect(try await ask("/healthz")?.body == "ok\n") }
+        coming.cancel()
+        await coming.value
+        idle.forEach(HTTPGet.hangUp)
         running.cancel()
         await running.value
     }

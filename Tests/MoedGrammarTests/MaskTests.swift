@@ -7,7 +7,8 @@ import Testing
 struct MaskTests {
     private static let end: TokenID = 256
     private static let words = [
-        "\",\"", "\":\"", "\"},{\"", "\":{", "}}", "]}", "true", "false", "null", "name", " \"", ", ", "\n  ", "\"}", "ab",
+        "\",\"", "\":\"", "\"},{\"", "\":{", "}}", "]}", "true", "false", "null", "name", " \"", ", ", "\n  ",
+        "\"}", "ab",
         "cd", "12", "\\u00", "{\"", "[{", "é", "日本", "            ",
     ]
     static let vocabulary: TokenVocabulary = {
@@ -23,13 +24,24 @@ struct MaskTests {
             "type": "object",
             "properties": [
                 "name": ["type": "string", "minLength": 2, "maxLength": 6],
-                "tags": ["type": "array", "items": ["enum": ["ab", "cd", "abc"]], "minItems": 1, "maxItems": 3],
+                "tags": [
+                    "type": "array", "items": ["enum": ["ab", "cd", "abc"]], "minItems": 1, "maxItems": 3,
+                ],
                 "next": ["anyOf": [["$ref": "#"], ["type": "null"]]],
             ],
-            "required": ["name", "next"], "additionalProperties": ["type": "number", "minimum": 3, "maximum": 99.5],
+            "required": ["name", "next"],
+            "additionalProperties": ["type": "number", "minimum": 3, "maximum": 99.5],
         ],
-        ["type": "array", "items": ["type": "string", "pattern": "^[a-c]+(-[0-9]{2})?$", "maxLength": 9], "minItems": 2],
-        ["oneOf": [["type": "object", "properties": ["a": ["const": 1]], "required": ["a"]], ["type": "string", "format": "date"]]],
+        [
+            "type": "array", "items": ["type": "string", "pattern": "^[a-c]+(-[0-9]{2})?$", "maxLength": 9],
+            "minItems": 2,
+        ],
+        [
+            "oneOf": [
+                ["type": "object", "properties": ["a": ["const": 1]], "required": ["a"]],
+                ["type": "string", "format": "date"],
+            ]
+        ],
         ["type": "object", "minProperties": 3, "additionalProperties": ["type": "boolean"]],
     ]
 
@@ -45,7 +57,8 @@ struct MaskTests {
             let max = constraint.distanceToEnd + 1 + round % 4 * 9
             while tokens.count < max, tokens.last != Self.end {
                 let allowed = constraint.mask(room: max - tokens.count).tokens
-                let token = try #require(allowed.isEmpty ? nil : allowed[Int(random.next() % UInt64(allowed.count))])
+                let token = try #require(
+                    allowed.isEmpty ? nil : allowed[Int(random.next() % UInt64(allowed.count))])
                 tokens.append(token)
                 if token != Self.end { constraint.accept(token) }
             }
@@ -91,7 +104,9 @@ struct MaskTests {
         let fresh = TokenGrammar(try CompiledGrammar(schema: Self.schemas[2]), vocabulary: Self.vocabulary)
         var second = GrammarConstraint(fresh)
         for byte in text { second.accept(TokenID(byte)) }
-        for room in [first.distanceToEnd + 1, 40, 10_000] { #expect(first.mask(room: room) == second.mask(room: room)) }
+        for room in [first.distanceToEnd + 1, 40, 10_000] {
+            #expect(first.mask(room: room) == second.mask(room: room))
+        }
         #expect(first.distanceToEnd == second.distanceToEnd && first.distanceToEnd > 0)
     }
 
@@ -112,7 +127,10 @@ struct MaskTests {
     @Test func lineFeedsBetweenThoughtAndAnswerAreNoPartOfIt() throws {
         let grammar = TokenGrammar(try CompiledGrammar(choices: ["yes", "no"]), vocabulary: Self.vocabulary)
         var constraint = GrammarConstraint(grammar, leadingLineFeeds: 2)
-        #expect(Set(constraint.mask(room: 100).tokens) == [10, TokenID(UInt8(ascii: "n")), TokenID(UInt8(ascii: "y"))])
+        #expect(
+            Set(constraint.mask(room: 100).tokens) == [
+                10, TokenID(UInt8(ascii: "n")), TokenID(UInt8(ascii: "y")),
+            ])
         for byte in "\n\nno".utf8 { constraint.accept(TokenID(byte)) }
         #expect(constraint.isFinished)
     }

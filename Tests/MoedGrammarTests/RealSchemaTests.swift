@@ -42,7 +42,9 @@ struct RealSchemaTests {
             acceptor.accepts(Array(value.serialized(style).utf8))
         }
         for value in (test["invalid"]?.array ?? []) + (test["invalid_format"]?.array ?? []) {
-            #expect(!accepts(value, .compact) && !accepts(value, .spaced), "\(value.serialized().prefix(300)) is invalid")
+            #expect(
+                !accepts(value, .compact) && !accepts(value, .spaced),
+                "\(value.serialized().prefix(300)) is invalid")
         }
         return (test["valid"]?.array ?? []).filter { !accepts($0, .compact) || !accepts($0, .spaced) }
             .map { String($0.serialized().prefix(80)) }

@@ -47,7 +47,9 @@ import Testing
     @Test func theReserveHoldsTheShortestAnswer() throws {
         let task = try prepare(format(Self.person), ("max_tokens", 90))
         let shortest = try #require(task.constraint?.distanceToEnd)
-        #expect(task.thinking.isEnabled && task.thinking.reserve.tokens - task.thinking.reserve.injection.count > shortest)
+        #expect(
+            task.thinking.isEnabled
+                && task.thinking.reserve.tokens - task.thinking.reserve.injection.count > shortest)
         #expect(throws: RequestError.self) { try prepare(format(Self.person), ("max_tokens", 5)) }
     }
 
@@ -56,7 +58,8 @@ import Testing
             try prepare(format(["type": "array", "uniqueItems": true]))
         } throws: { error in
             guard let error = error as? RequestError else { return false }
-            return error.param == "response_format.json_schema.schema" && error.message.contains("uniqueItems")
+            return error.param == "response_format.json_schema.schema"
+                && error.message.contains("uniqueItems")
         }
     }
 

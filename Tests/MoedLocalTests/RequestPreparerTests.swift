@@ -43,6 +43,33 @@ import Testing
         #expect(text.tokenizer.decode(task.thinking.injection).hasSuffix("directly now.\n</think>\n\n"))
     }
 
+    /// Encoding ends at the context, so the length is known from below only.
+    @Test func aPromptBeyondTheContextIsRefused() throws {
+        for content in ["word ", "a", "\u{301}", "漢"].map({ String(repeating: $0, count: 200_000) }) {
+            let error = #expect(throws: RequestError.self) { try prepare(body(content)) }
+            #expect(error?.code == .contextLengthExceeded && error?.param == "messages")
+            #expect(error?.message == "the prompt has more than 256 tokens, the model's context is 256")
+        }
+        let error = #expect(throws: RequestError.self) {
+            try prepare(["prompt_ids": .array([JSONValue](repeating: 5, count: 300))])
+        }
+        #expect(error?.message == "the prompt has 300 tokens, the model's context is 256")
+    }
+
+    /// A body of values costs more memory than its text: their number has a limit.
+    @Test func aBodyOfManyValuesIsRefused() throws {
+        let values = String(repeating: "0,", count: 100_000) + "0"
+        let job = RunnableJob(
+            id: JobID(1), jobClass: JobClass(model: "m", mode: .thinking, bucket: 5),
+            body: #"{"messages":[{"role":"user","content":"Hi"}],"stop_token_ids":[\#(values)]}"#)
+        let result = preparer.prepare(job, PreparationWork(ProgressCounter(name: "test")))
+        guard case .failure(let error) = result else {
+            Issue.record("\(result)")
+            return
+        }
+        #expect(error.code == .promptTooLarge && error.message.contains("more than 65536 JSON values"))
+    }
+
     @Test func theSwitchTurnsThinkingOff() throws {
         for more in [
             ("chat_template_kwargs", ["enable_thinking": false]), ("reasoning_effort", "none"),

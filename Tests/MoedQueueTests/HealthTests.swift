@@ -60,6 +60,25 @@ struct HealthTests {
         await queue.close()
     }
 
+    /// A8: the status line of a worker with a stuck loop, while it lives.
+    @Test func stuckWorkersAreShown() async throws {
+        let queue = try await Queue()
+        func shown() async throws -> String? {
+            try await queue.database.value("SELECT stuck_workers::text AS value FROM moed.health")
+        }
+        let worker = try await queue.worker()
+        try await queue.database.run(script: "UPDATE moed.worker SET status = 'Idle, 3 done'")
+        #expect(try await shown() == "{}")
+        try await queue.database.run(
+            script: "UPDATE moed.worker SET status = 'Stuck: preparation has made no progress for 45 s, Idle'")
+        #expect(
+            try await shown()
+                == #"{"test, process 1: Stuck: preparation has made no progress for 45 s, Idle"}"#)
+        try await queue.expire(worker)
+        #expect(try await shown() == "{}")
+        await queue.close()
+    }
+
     @Test func progressHasRatesAndTimesLeft() async throws {
         let queue = try await Queue()
         let worker = try await queue.worker()

@@ -5,7 +5,7 @@ import Testing
 struct WatchdogFeederTests {
     /// Runs a feeder for `checks` checks, 15 s apart, over one loop. `turn` gives the readings of the loop's counter.
     private func feed(
-        checks: Int, socket: String?, turn: @escaping @Sendable (UInt64) -> UInt64
+        checks: Int, socket: String?, feeds: Bool = true, turn: @escaping @Sendable (UInt64) -> UInt64
     ) async throws -> [WatchdogFeeder.Event] {
         let events = Mutex<[WatchdogFeeder.Event]>([])
         let reads = Atomic<UInt64>(0)
@@ -13,7 +13,7 @@ struct WatchdogFeederTests {
         var policy = WatchdogPolicy(interval: .seconds(60))
         policy.watch("sweep loop", value: turn(0), at: .zero)
         var feeder = WatchdogFeeder(
-            notifier: try ServiceNotifier(socket: socket), policy: policy,
+            notifier: try ServiceNotifier(socket: socket), policy: policy, feeds: feeds,
             read: { ["sweep loop": turn(reads.wrappingAdd(1, ordering: .relaxed).newValue)] },
             report: { event in events.withLock { $0.append(event) } })
         await feeder.run(on: clock, from: clock.now)
@@ -31,6 +31,14 @@ struct WatchdogFeederTests {
         let events = try await feed(checks: 8, socket: manager.name) { $0 }
         #expect(datagrams(manager) == Array(repeating: "WATCHDOG=1", count: 8))
         #expect(events == [])
+    }
+
+    /// Without a service manager's watchdog the loops are watched all the same.
+    @Test func loopsAreWatchedWithoutAFeed() async throws {
+        let manager = try NotifySocket(NotifySocket.path())
+        let events = try await feed(checks: 6, socket: manager.name, feeds: false) { _ in 5 }
+        #expect(datagrams(manager) == ["STATUS=Stuck: sweep loop has made no progress for 45 s"])
+        #expect(events == [.stuck([.init(loop: "sweep loop", silence: .seconds(45))])])
     }
 
     /// Checks are at 0, 15, … s; silence of more than 30 s is too much.

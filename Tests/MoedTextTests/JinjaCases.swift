@@ -67,6 +67,8 @@ enum JinjaCases {
         case (.success(let text), let expected?):
             if text.utf8.elementsEqual(expected.utf8) { return nil }
             return "\(name): \(text.debugDescription), Jinja2: \(expected.debugDescription)"
+        // Jinja2 ran into a limit of the test, which says nothing about the template.
+        case (.success, nil) where ["TimeoutError", "MemoryError", "long"].contains(line["error"]?.string): return nil
         case (.success(let text), nil):
             return "\(name): \(text.debugDescription), Jinja2 refuses: \(line["error"]?.string ?? "")"
         case (.failure, nil): return nil

@@ -36,6 +36,14 @@ import Testing
         #expect(try read(long + [0x0A] + long, lineBytesMax: 1 << 20) == [.line(long), .line(long), .end])
     }
 
+    /// Quadratic code does not end within hours here.
+    @Test func manyShortLinesAndOneLongLineCostTheirBytes() throws {
+        let short = [UInt8](repeating: 0x0A, count: 1 << 20)
+        #expect(try read(short) == [LineReader.Next](repeating: line(""), count: 1 << 20) + [.end])
+        let long = [UInt8](repeating: 0x78, count: 32 << 20)
+        #expect(try read(long, lineBytesMax: 64 << 20) == [.line(long), .end])
+    }
+
     @Test func doesNotWaitWhenAskedNotTo() throws {
         let pipe = Pipe()
         var reader = LineReader(descriptor: pipe.fileHandleForReading.fileDescriptor)

@@ -79,10 +79,6 @@ import Testing
 
     @Test func whatIsNotSupportedIsNamed() throws {
         try refuses(.unsupportedModel, naming: "LlamaForCausalLM", ("architectures", ["LlamaForCausalLM"]))
-        try refuses(
-            .unsupportedModel, naming: "quantization_config",
-            ("quantization_config", ["quant_method": "gptq"]))
-        try refuses(.unsupportedModel, naming: "gptq", ("quantization_config", ["quant_method": "gptq"]))
         try refuses(.unsupportedModel, naming: "attention_bias", ("attention_bias", true))
         try refuses(.unsupportedModel, naming: "use_sliding_window", ("use_sliding_window", true))
         try refuses(.unsupportedModel, naming: "layer_types", ("layer_types", ["sliding_attention"]))
@@ -212,8 +208,7 @@ import Testing
     @Test func membersThatAreNotKnown() throws {
         for (name, value): (String, JSONValue) in [
             ("logit_scale", 0.5), ("n_group", 4), ("use_mrope", true), ("vision_config", ["depth": 1]),
-            ("per_layer_config", ["0": ["head_dim": 4]]), ("norm_topk_prop", true), ("compression_config", ["a": 1]),
-            ("quantization", ["bits": 4]), ("is_encoder_decoder", true), ("use_qk_norm", false),
+            ("per_layer_config", ["0": ["head_dim": 4]]), ("norm_topk_prop", true), ("is_encoder_decoder", true), ("use_qk_norm", false),
             ("rms_norm_ep\u{301}s", 1),
         ] {
             try refuses(.unsupportedModel, naming: name, (name, value))

@@ -2,23 +2,6 @@ import MoedCore
 import MoedWeights
 import Testing
 
-/// A tensor whose bytes are given.
-private struct GivenBytes: TensorBytes {
-    var entry: TensorEntry
-    var bytes: [UInt8]
-
-    init(_ type: ElementType, _ bytes: [UInt8]) {
-        entry = TensorEntry(name: "x.weight", type: type, shape: [], offset: 0, byteCount: bytes.count)
-        self.bytes = bytes
-    }
-
-    func read(_ range: Range<Int>, into target: inout [UInt8]) throws(EngineError) {
-        target.replaceSubrange(0..<range.count, with: bytes[range])
-    }
-
-    func error(_ reason: String) -> EngineError { EngineError(.badCheckpoint, "tensor \(entry.name) \(reason)") }
-}
-
 /// Rows of the encodings bf16, f16 and f32 from bytes.
 @Suite struct RowSourceTests {
     /// Little-endian bytes of 16-bit elements.

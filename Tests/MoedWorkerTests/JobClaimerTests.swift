@@ -50,6 +50,31 @@ import Testing
         #expect(store.now.calls.filter { $0 == "backlog" }.count == 1)
     }
 
+    /// Long requests fill the room for bodies. When there is room again, it is another job class's turn.
+    @Test func longRequestsDoNotKeepOthersWaiting() async throws {
+        let parts = WorkerParts(room: 20)
+        parts.runner.change { $0.bodiesMax = 3 }
+        let store = ScriptedStore {
+            $0.backlogs = [[
+                ClassBacklog(jobClass: WorkerParts.thinking, queued: 20, oldestAge: .seconds(9)),
+                WorkerParts.backlog(WorkerParts.direct, 1),
+            ]]
+            $0.claims[WorkerParts.thinking] = [jobs(1...4, WorkerParts.thinking), jobs(5...8, WorkerParts.thinking)]
+            $0.claims[WorkerParts.direct] = [jobs(9...9)]
+        }
+        try await parts.claimer.claim(store)
+        #expect(parts.runner.now.started.map(\.id) == (1...4).map { JobID($0) })
+        parts.runner.change { $0.bodiesMax = 5 }
+        try await parts.claimer.claim(store)
+        #expect(parts.runner.now.started.map(\.id) == ((1...4).map { JobID($0) } + [JobID(9)]))
+        // Nothing else waits, so the long ones go on.
+        parts.claimer.forgetBacklog()
+        store.change { $0.backlogs = [[WorkerParts.backlog(WorkerParts.thinking, 16)]] }
+        parts.runner.change { $0.bodiesMax = 8 }
+        try await parts.claimer.claim(store)
+        #expect(parts.runner.now.started.count == 9)
+    }
+
     /// A suspect runs alone, before the others and with nobody beside it.
     @Test func aSuspectWaitsForAnEmptyBatchAndTheBatchForIt() async throws {
         let parts = WorkerParts()

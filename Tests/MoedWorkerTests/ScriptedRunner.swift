@@ -5,6 +5,8 @@ import Synchronization
 final class ScriptedRunner: JobRunner {
     struct State {
         var room: Int
+        /// Started jobs whose bodies fill the room for requests.
+        var bodiesMax = Int.max
         var started: [RunnableJob] = []
         var stopped: [JobID] = []
         var isInterrupted = false
@@ -13,7 +15,9 @@ final class ScriptedRunner: JobRunner {
 
     let origin: RunnerOrigin?
     let models = ["default"]
-    let requestRoom = RequestRoom.unlimited
+    var requestRoom: RequestRoom {
+        state.withLock { RequestRoom(bodyMax: 1 << 20, bytes: max(0, $0.bodiesMax - $0.started.count)) }
+    }
     private let state: Mutex<State>
 
     init(room: Int, origin: String? = "test") {
@@ -22,6 +26,8 @@ final class ScriptedRunner: JobRunner {
     }
 
     var now: State { state.withLock { $0 } }
+
+    func change(_ change: (inout State) -> Void) { state.withLock { change(&$0) } }
 
     var room: Int { state.withLock { max(0, $0.room - $0.started.count) } }
     func start(_ jobs: [RunnableJob]) { state.withLock { $0.started += jobs } }

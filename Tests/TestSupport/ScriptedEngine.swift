@@ -61,7 +61,7 @@ package final class ScriptedEngine: SequenceEngine {
             sequences[step.sequence] = (opening, tokens)
             guard step.samples, !withoutFiniteLogits.contains(opening.sampling.seed) else { return nil }
             let scripted = script(Array(tokens.dropFirst(opening.prompt.count)))
-            if obeysMasks, let mask = step.allowed?.mask(), !(scripted.map(mask.contains) ?? false) {
+            if obeysMasks, let mask = step.allowed?.mask(count: 400), !(scripted.map(mask.contains) ?? false) {
                 return mask.tokens.first
             }
             if let scripted { return scripted }

@@ -14,6 +14,8 @@ SET check_function_bodies = off;
 \ir sequences/lease_token_seq.sql
 \ir functions/call_stamp.sql
 \ir domains/acting_role.sql
+\ir functions/add_requested_tenants.sql
+\ir functions/add_tenant.sql
 \ir functions/caller.sql
 \ir functions/cancel.sql
 \ir functions/cancel_batch.sql
@@ -50,6 +52,8 @@ SET check_function_bodies = off;
 \ir functions/matching_jobs.sql
 \ir functions/may_touch.sql
 \ir functions/milliseconds.sql
+\ir functions/mode_named.sql
+\ir functions/mode_of_body.sql
 \ir functions/model_key.sql
 \ir functions/model_of.sql
 \ir functions/note_usage.sql
@@ -72,6 +76,8 @@ SET check_function_bodies = off;
 \ir functions/set_paused.sql
 \ir functions/stored_body.sql
 \ir functions/tenant_for.sql
+\ir functions/tenant_key.sql
+\ir functions/tenant_number.sql
 \ir functions/tenant_of.sql
 \ir functions/tenant_of_caller.sql
 \ir functions/tenant_of_role.sql
@@ -95,6 +101,7 @@ SET check_function_bodies = off;
 \ir tables/origin.sql
 \ir tables/price.sql
 \ir tables/tenant.sql
+\ir tables/tenant_request.sql
 \ir tables/tenant_usage.sql
 \ir tables/token_ledger.sql
 \ir tables/usage_delta.sql

@@ -16,6 +16,12 @@ INLINE u16x16 narrow_halves(f32x16 x) {
     return __builtin_convertvector(half | (bits >> 16 & 0x8000), u16x16);
 }
 
+/* -1 where a finite number is beyond the largest half. */
+INLINE i32x16 beyond_halves(f32x16 x) {
+    i32x16 size = (i32x16)x & 0x7fffffff;
+    return (size > splat_int(0x477fe000)) & (size < splat_int(0x7f800000));
+}
+
 INLINE f32x16 widen_codes(const int8_t *source) {
     i8x16 codes;
     memcpy(&codes, source, sizeof codes);
@@ -45,15 +51,22 @@ INLINE float narrow_codes(int8_t *codes, const float *x, size_t count) {
 
 INLINE size_t padded(size_t head_dim) { return (head_dim + MOED_PANEL - 1) / MOED_PANEL * MOED_PANEL; }
 
-static void store_halves(uint16_t *block, size_t position, const float *key, const float *value, size_t head_dim) {
+/* Returns the number of keys and values that became the largest half. */
+static size_t store_halves(uint16_t *block, size_t position, const float *key, const float *value, size_t head_dim) {
+    i32x16 clamped = splat_int(0);
     uint16_t *values = block + head_dim * MOED_KV_BLOCK + position * padded(head_dim);
     for (size_t d = 0; d < head_dim; d += MOED_PANEL) {
         size_t count = head_dim - d < MOED_PANEL ? head_dim - d : MOED_PANEL;
-        u16x16 keys = narrow_halves(load_part(key + d, count, 0));
+        f32x16 wide_keys = load_part(key + d, count, 0), wide_values = load_part(value + d, count, 0);
+        clamped -= beyond_halves(wide_keys) + beyond_halves(wide_values);
+        u16x16 keys = narrow_halves(wide_keys);
         for (size_t i = 0; i < count; i++) block[(d + i) * MOED_KV_BLOCK + position] = keys[i];
-        u16x16 narrow = narrow_halves(load_part(value + d, count, 0));
+        u16x16 narrow = narrow_halves(wide_values);
         memcpy(values + d, &narrow, sizeof narrow);
     }
+    size_t sum = 0;
+    for (size_t i = 0; i < MOED_PANEL; i++) sum += (size_t)clamped[i];
+    return sum;
 }
 
 static void store_codes(int8_t *block, size_t position, const float *key, const float *value, size_t head_dim) {
@@ -66,13 +79,17 @@ static void store_codes(int8_t *block, size_t position, const float *key, const 
     scales[MOED_KV_BLOCK + position] = narrow_codes(values, value, head_dim);
 }
 
-static void kv_store(
+static size_t kv_store(
     void *block, int32_t format, size_t position, const float *key, const float *value, size_t head_dim) {
     if (format == MOED_KV_F16) return store_halves(block, position, key, value, head_dim);
-    if (format == MOED_KV_INT8) return store_codes(block, position, key, value, head_dim);
+    if (format == MOED_KV_INT8) {
+        store_codes(block, position, key, value, head_dim);
+        return 0;
+    }
     float *floats = block;
     for (size_t d = 0; d < head_dim; d++) floats[d * MOED_KV_BLOCK + position] = key[d];
     memcpy(floats + head_dim * MOED_KV_BLOCK + position * padded(head_dim), value, head_dim * sizeof *value);
+    return 0;
 }
 
 /* One head of a block: K^T [head_dim][32], V [32][width], int8 with scales of both behind them. */

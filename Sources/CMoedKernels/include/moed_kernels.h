@@ -140,8 +140,9 @@ typedef struct moed_kernels {
     /* x[n] += delta[n] */
     void (*_Nonnull add)(float *_Nonnull x, const float *_Nonnull delta, size_t columns);
 
-    /* Puts key and value [head_dim] of one token at its position (0..<32) in a head's block. */
-    void (*_Nonnull kv_store)(
+    /* Puts key and value [head_dim] of one token at its position (0..<32) in a head's block. Returns the number of
+     * finite elements that the format's range clamped. */
+    size_t (*_Nonnull kv_store)(
         void *_Nonnull block, int32_t format, size_t position, const float *_Nonnull key,
         const float *_Nonnull value, size_t head_dim);
 
@@ -166,7 +167,6 @@ size_t moed_kv_head_bytes(int32_t format, size_t head_dim);
 ptrdiff_t moed_pack_bf16(
     uint16_t *_Nonnull panel, const uint16_t *_Nonnull source, size_t rows, size_t columns);
 ptrdiff_t moed_pack_f32(float *_Nonnull panel, const float *_Nonnull source, size_t rows, size_t columns);
-ptrdiff_t moed_pack_f16(float *_Nonnull panel, const uint16_t *_Nonnull source, size_t rows, size_t columns);
 
 /* Bytes of a quantised panel; bits are 4 or 8, the quant group is 32, 64 or 128. */
 size_t moed_panel_bytes(int bits, size_t columns, size_t group);
@@ -207,7 +207,6 @@ double moed_sum_of_exponentials(const float *_Nonnull x, size_t count, float top
 
 /* out[i] = source[i * stride] as f32; stride 16 reads one row out of a panel. */
 void moed_widen_bf16(float *_Nonnull out, const uint16_t *_Nonnull source, size_t stride, size_t count);
-void moed_widen_f16(float *_Nonnull out, const uint16_t *_Nonnull source, size_t stride, size_t count);
 void moed_widen_f32(float *_Nonnull out, const float *_Nonnull source, size_t stride, size_t count);
 
 #endif

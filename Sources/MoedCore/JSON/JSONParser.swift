@@ -3,6 +3,8 @@ package struct JSONError: Error, Sendable, Equatable, CustomStringConvertible {
     package var reason: String
     /// Byte offset into the input at which the parser stopped.
     package var offset: Int
+    /// True when the text may be right, but has more values than its reader takes.
+    package var hasTooManyValues = false
 
     package var description: String { "invalid JSON at byte \(offset): \(reason)" }
 }
@@ -16,12 +18,13 @@ extension JSONValue {
         self = try JSONValue(parsing: bytes.span)
     }
 
-    package init(parsing text: String) throws(JSONError) {
-        self = try JSONValue(parsing: Array(text.utf8).span)
+    /// - Parameter valuesMax: maximum number of values; each takes more memory than its text.
+    package init(parsing text: String, valuesMax: Int = .max) throws(JSONError) {
+        self = try JSONValue(parsing: Array(text.utf8).span, valuesMax: valuesMax)
     }
 
-    package init(parsing bytes: Span<UInt8>) throws(JSONError) {
-        var parser = JSONParser(start: bytes)
+    package init(parsing bytes: Span<UInt8>, valuesMax: Int = .max) throws(JSONError) {
+        var parser = JSONParser(start: bytes, valuesMax: valuesMax)
         self = try parser.document(bytes)
     }
 }
@@ -35,8 +38,11 @@ struct JSONParser {
 
     private var at = 0
     private var depth = 0
+    private let valuesMax: Int
+    private var values = 0
 
-    init(start bytes: Span<UInt8>) {
+    init(start bytes: Span<UInt8>, valuesMax: Int) {
+        self.valuesMax = valuesMax
         let mark: [UInt8] = [0xEF, 0xBB, 0xBF]
         if bytes.count >= 3, bytes[0] == mark[0], bytes[1] == mark[1], bytes[2] == mark[2] { at = 3 }
     }
@@ -62,6 +68,10 @@ struct JSONParser {
     private mutating func value(_ bytes: Span<UInt8>) throws(JSONError) -> JSONValue {
         skipSpace(bytes)
         guard at < bytes.count else { throw error("the text ends where a value should be") }
+        guard values < valuesMax else {
+            throw JSONError(reason: "more than \(valuesMax) values", offset: at, hasTooManyValues: true)
+        }
+        values += 1
         switch bytes[at] {
         case UInt8(ascii: "{"): return try nested(bytes) { (p, b) throws(JSONError) in try p.object(b) }
         case UInt8(ascii: "["): return try nested(bytes) { (p, b) throws(JSONError) in try p.array(b) }

@@ -13,25 +13,34 @@ struct DaemonMetrics {
     /// Sources of the figures. Those of the model are there once it is loaded.
     final class Source: Sendable {
         private let report: WorkerReport
-        private let model = Mutex<(sweeps: SweepThread, streaming: StreamingMeter, memory: MemoryPlan?)?>(nil)
+        /// Parts of the loaded model that have figures.
+        struct Model {
+            var sweeps: SweepThread
+            var streaming: StreamingMeter
+            var clamps: KVClamps
+            var memory: MemoryPlan?
+        }
+
+        private let model = Mutex<Model?>(nil)
 
         init(_ report: WorkerReport) { self.report = report }
 
-        func add(_ sweeps: SweepThread, _ streaming: StreamingMeter, _ memory: MemoryPlan?) {
-            model.withLock { $0 = (sweeps, streaming, memory) }
-        }
+        func add(_ loaded: Model) { model.withLock { $0 = loaded } }
 
         var current: DaemonMetrics {
             let model = model.withLock { $0 }
             return DaemonMetrics(
                 report: report.current, engine: model?.sweeps.snapshot ?? SweepThread.Snapshot(),
-                streaming: model?.streaming.current ?? StreamingFigures(), memory: model?.memory)
+                streaming: model?.streaming.current ?? StreamingFigures(), clamped: model?.clamps.count ?? 0,
+                memory: model?.memory)
         }
     }
 
     var report: WorkerReport.State
     var engine: SweepThread.Snapshot
     var streaming: StreamingFigures
+    /// Keys and values that the format of the KV cache clamped.
+    var clamped = 0
     /// Memory plan under the budget; nil without a budget.
     var memory: MemoryPlan?
 
@@ -45,6 +54,8 @@ struct DaemonMetrics {
         return switch report.phase {
         case .loading(let percent): Health(isHealthy: false, text: "loading weights, \(percent) %")
         case .stopping: Health(isHealthy: false, text: "stopping")
+        case .running where !report.stuck.isEmpty:
+            Health(isHealthy: false, text: report.stuck.joined(separator: "; "))
         case .running where report.resultsOverdueAt.map({ $0 <= .now }) ?? false:
             Health(isHealthy: false, text: "results unwritten for longer than a lease")
         case .running:
@@ -70,6 +81,8 @@ struct DaemonMetrics {
             Metric(
                 "moed_database_connected", .gauge, "1 while the database answers.",
                 report.outage == nil ? 1 : 0),
+            Metric(
+                "moed_loops_stuck", .gauge, "Loops of the daemon that make no progress.", report.stuck.count),
             Metric(
                 "moed_maintenance_failures_total", .counter, "Steps of maintenance that failed.",
                 MaintenanceStep.allCases.map {
@@ -117,6 +130,9 @@ struct DaemonMetrics {
                 "moed_tokens_prefilled_total", .counter,
                 "Tokens of prompts computed; cached ones are not among them.",
                 engine.prefilledTokens),
+            Metric(
+                "moed_kv_clamped_total", .counter,
+                "Keys and values beyond the range of engine.kv, stored as its largest number.", clamped),
             Metric("moed_sweeps_total", .counter, "Passes through the model.", engine.sweeps),
             Metric("moed_sweep_seconds", .gauge, "Time of the last one.", seconds: engine.lastSweep.duration),
             Metric(

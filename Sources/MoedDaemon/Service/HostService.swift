@@ -13,20 +13,24 @@ package struct HostService: Service {
     package struct Sources: Sendable {
         package var engine: @Sendable () -> SweepThread.Snapshot
         package var streaming: @Sendable () -> StreamingFigures
-        /// Asks the sweep thread for a sign of life; waits for its answer.
-        package var probe: @Sendable () async -> Void
+        /// Keys and values that the format of the KV cache clamped.
+        package var clamped: @Sendable () -> Int
+        /// Each asks one thread for a sign of life, and waits for its answer.
+        package var probes: [@Sendable () async -> Void]
         /// Progress counters of the watched loops, by name.
         package var progress: @Sendable () -> [String: UInt64]
 
         package init(
             engine: @escaping @Sendable () -> SweepThread.Snapshot,
             streaming: @escaping @Sendable () -> StreamingFigures,
-            probe: @escaping @Sendable () async -> Void,
+            clamped: @escaping @Sendable () -> Int = { 0 },
+            probes: [@Sendable () async -> Void],
             progress: @escaping @Sendable () -> [String: UInt64]
         ) {
             self.engine = engine
             self.streaming = streaming
-            self.probe = probe
+            self.clamped = clamped
+            self.probes = probes
             self.progress = progress
         }
     }
@@ -42,7 +46,7 @@ package struct HostService: Service {
     private let log: Logger
 
     /// - Parameters:
-    ///   - watchdogInterval: from the service manager; nil feeds no watchdog.
+    ///   - watchdogInterval: from the service manager; nil feeds no watchdog, and loops are watched all the same.
     ///   - showsProgress: prints the status line and a summary to standard error.
     package init(
         sources: Sources, notifier: ServiceNotifier, report: WorkerReport, watchdogInterval: Duration?,
@@ -63,10 +67,10 @@ package struct HostService: Service {
         try await cancelWhenGracefulShutdown {
             try await withThrowingDiscardingTaskGroup { group in
                 group.addTask { try await showStatus() }
-                group.addTask { await probeSweepThread() }
-                if let watchdogInterval {
-                    group.addTask {
-                        await WatchdogFeeder.feed(every: watchdogInterval, notifier, sources.progress, log)
+                for probe in sources.probes { group.addTask { await keepAsking(probe) } }
+                group.addTask { [report] in
+                    await WatchdogFeeder.feed(every: watchdogInterval, notifier, sources.progress, log) { stuck in
+                        report.update { $0.stuck = stuck.map(\.description) }
                     }
                 }
             }
@@ -81,6 +85,7 @@ package struct HostService: Service {
         let clock = ContinuousClock()
         var last = (time: clock.now, tokens: 0, text: "")
         var figures = sources.streaming()
+        var clamps = ClampWarning()
         while !Task.isCancelled {
             let engine = sources.engine()
             let state = report.current
@@ -101,8 +106,10 @@ package struct HostService: Service {
             // Damage found after the model is ready also ends the daemon: its jobs wait for a sound model.
             if let damage = read.now.damage { throw ConfigurationProblem("model.path: \(damage)") }
             figures = read.now
+            let clamped = sources.clamped()
+            if let warning = clamps.warning(clamped) { log.warning("\(warning)") }
             let text = StatusText(
-                report: state, engine: engine, tokensPerSecond: rate, streaming: read.status
+                report: state, engine: engine, tokensPerSecond: rate, streaming: read.status, clamped: clamped
             ).status
             report.update {
                 $0.status = text
@@ -122,10 +129,10 @@ package struct HostService: Service {
         if Host.isTerminal(2) { Host.printErrorInPlace(text) } else { Host.printError(text) }
     }
 
-    /// Probes the sweep thread: an idle loop progresses by its answer, a busy one by its layers.
-    private func probeSweepThread() async {
+    /// Probes a thread: idle, it progresses by its answers; busy, by its work.
+    private func keepAsking(_ probe: @Sendable () async -> Void) async {
         while !Task.isCancelled {
-            await sources.probe()
+            await probe()
             // A cancelled sleep returns at once, and the loop ends.
             try? await Task.sleep(for: .seconds(1))
         }

@@ -12,6 +12,8 @@ struct StatusText: Equatable {
     var tokensPerSecond: Double
     /// Status text about expert streaming; nil when no expert was needed.
     var streaming: String?
+    /// Keys and values that the format of the KV cache clamped.
+    var clamped = 0
 
     /// Last line of a run that showed its progress: "44 jobs in 2.1 s: 38 done (5 cut off, 2 empty), 6 failed, 1277
     /// tokens generated (608/s); left: 7 paused".
@@ -41,6 +43,7 @@ struct StatusText: Equatable {
         case .running: break
         }
         var parts: [String] = []
+        if !report.stuck.isEmpty { parts.append("Stuck: \(report.stuck.joined(separator: "; "))") }
         if let outage = report.outage { parts.append(outage.statusText) }
         if engine.jobs > 0 {
             let jobClass = report.jobClass.map {
@@ -60,6 +63,7 @@ struct StatusText: Equatable {
         if let hindrances = report.census?.hindrances { parts.append(hindrances) }
         parts.append(Self.done(report))
         if report.failed > 0 { parts.append("\(report.failed) failed") }
+        if clamped > 0 { parts.append("\(clamped) keys and values clamped by engine.kv") }
         if let remark = report.remark { parts.append(remark) }
         return parts.joined(separator: ", ")
     }

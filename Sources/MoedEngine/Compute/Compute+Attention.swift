@@ -101,13 +101,15 @@ extension Compute {
             let part = sweep.parts[sweep.partOfRow[row]]
             let position = part.firstPosition + row - part.rows.lowerBound
             let block = Int(shape.blockTable[0, part.blocksStart + position / KVCache.blockTokens])
+            var clamped = 0
             for head in 0..<shape.keyValueHeads {
-                unsafe kernels.table.pointee.kv_store(
+                clamped &+= unsafe kernels.table.pointee.kv_store(
                     kv.cache.head(layer: kv.layer, head, block: block), kv.cache.format.code,
                     position % KVCache.blockTokens,
                     keys.row(row) + head * shape.headDim, values.row(row) + head * shape.headDim,
                     shape.headDim)
             }
+            kv.cache.clamps.add(clamped)
         }
     }
 

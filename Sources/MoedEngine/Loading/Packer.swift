@@ -108,10 +108,7 @@ package struct Packer {
     private func copyFiles(to destination: PackDestination) throws(EngineError) -> [PackManifest.Copy] {
         var copies: [PackManifest.Copy] = []
         for name in Pack.copiedFiles {
-            let path =
-                name == "config.json" ? checkpoint.configurationPath : "\(checkpoint.directory)/\(name)"
-            guard WeightFile.exists(path) else { continue }
-            let bytes = try WeightFile.contents(of: path, limit: Pack.copiedBytesMax)
+            guard let bytes = try checkpoint.modelFiles.contents(name) else { continue }
             try destination.write(name, bytes)
             copies.append(PackManifest.Copy(name: name, byteCount: bytes.count, digest: Digest(bytes)))
         }

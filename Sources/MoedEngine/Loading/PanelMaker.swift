@@ -20,8 +20,8 @@ struct PanelMaker {
         }
     }
 
-    /// Bytes of the checkpoint that are read at once, about.
-    private static let portionBytes = 4 << 20
+    /// Weights that are read at once, about.
+    private static let portionWeights = 2 << 20
 
     /// Makes the panels of a part of a blob.
     ///
@@ -33,7 +33,7 @@ struct PanelMaker {
         var errors: [ErrorSums] = []
         for (matrix, panels) in part.pieces {
             let origin = unsafe start + (matrix.packed.offset - part.range.lowerBound)
-            let step = max(1, Self.portionBytes / (matrix.source.rowByteCount * PackedMatrix.panelOutputs))
+            let step = max(1, Self.portionWeights / (matrix.packed.inputs * PackedMatrix.panelOutputs))
             var sums = ErrorSums()
             for first in stride(from: panels.lowerBound, to: panels.upperBound, by: step) {
                 let portion = first..<min(first + step, panels.upperBound)

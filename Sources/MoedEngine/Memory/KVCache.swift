@@ -11,6 +11,7 @@ final class KVCache {
 
     let blocks: Int
     let format: KVFormat
+    let clamps = KVClamps()
     /// Bytes from one block to the next within a layer.
     let blockStride: Int
     private let headBytes: Int

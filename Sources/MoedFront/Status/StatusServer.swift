@@ -29,7 +29,10 @@ package final class StatusServer: Sendable {
     }
 
     /// Most connections at a time. The oldest one makes room for a new one.
-    private static let connectionsMax = 64
+    private static let connectionsMax = 256
+    /// Most connections accepted before those that are open go on. With more, a request could be closed unread while
+    /// many clients connect at once.
+    private static let acceptedMax = 16
 
     private let socket: ListeningSocket
     private let stop: EventSignal
@@ -91,7 +94,10 @@ package final class StatusServer: Sendable {
         while !stop.clear() {
             // The clients' deadlines are looked at after this time.
             connections.wait(milliseconds: 200, socket.descriptor, stop.descriptor)
-            while let connection = socket.accept(&isShort) { connections.add(connection) }
+            for _ in 0..<Self.acceptedMax {
+                guard let connection = socket.accept(&isShort) else { break }
+                connections.add(connection)
+            }
             if isShort {
                 connections.closeOldest()
                 usleep(10_000)

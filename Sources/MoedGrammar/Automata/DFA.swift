@@ -80,13 +80,16 @@ struct DFAParts {
                 next.append(target < 0 ? DFA.dead : number[Int(target)])
             }
         }
-        let whole = DFAParts(classes: classes, classCount: classCount, next: next, labels: order.map { labels[$0] })
+        let whole = DFAParts(
+            classes: classes, classCount: classCount, next: next, labels: order.map { labels[$0] })
         guard merging else {
             return DFA(classes: classes, classCount: classCount, next: next, labels: whole.labels)
         }
         let small = whole.merged()
-        return DFA(classes: small.classes, classCount: small.classCount, next: small.next, labels: small.labels)
-            .withoutEqualClasses()
+        return DFA(
+            classes: small.classes, classCount: small.classCount, next: small.next, labels: small.labels
+        )
+        .withoutEqualClasses()
     }
 
     private func liveStates() -> [Bool] {
@@ -94,7 +97,9 @@ struct DFAParts {
         for state in labels.indices {
             for index in 0..<classCount {
                 let target = next[state * classCount + index]
-                if target >= 0, sources[Int(target)].last != Int32(state) { sources[Int(target)].append(Int32(state)) }
+                if target >= 0, sources[Int(target)].last != Int32(state) {
+                    sources[Int(target)].append(Int32(state))
+                }
             }
         }
         var live = labels.map { $0 >= 0 }

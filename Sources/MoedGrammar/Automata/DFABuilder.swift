@@ -31,7 +31,8 @@ enum DFABuilder {
             if !begins { ids[subset] = id }
             subsets.append(subset)
             let isAccepting =
-                subset.contains(nfa.accept) || marks.closure(subset, begins: begins, ends: true).contains(nfa.accept)
+                subset.contains(nfa.accept)
+                || marks.closure(subset, begins: begins, ends: true).contains(nfa.accept)
             parts.labels.append(isAccepting ? 0 : -1)
             return id
         }
@@ -43,7 +44,9 @@ enum DFABuilder {
             for sample in samples {
                 var targets: [Int32] = []
                 for source in subset {
-                    for edge in nfa.edges[Int(source)] where edge.bytes.contains(sample) { targets.append(edge.target) }
+                    for edge in nfa.edges[Int(source)] where edge.bytes.contains(sample) {
+                        targets.append(edge.target)
+                    }
                 }
                 let closed = targets.isEmpty ? [] : marks.closure(targets, begins: false, ends: false)
                 parts.next.append(state(closed, begins: false))
@@ -51,7 +54,8 @@ enum DFABuilder {
             }
             done += 1
             guard subsets.count <= statesMax, work <= 40_000_000 else {
-                throw GrammarError(.tooLarge, "regular expression: its automaton has more than \(statesMax) states")
+                throw GrammarError(
+                    .tooLarge, "regular expression: its automaton has more than \(statesMax) states")
             }
         }
         return parts.finished()
@@ -109,7 +113,9 @@ enum DFABuilder {
                 guard index == machines.count - 1 else { continue }
                 count += 1
                 states += state
-                let labels = machines.indices.map { state[$0] == DFA.dead ? -1 : machines[$0].label(state[$0]) }
+                let labels = machines.indices.map {
+                    state[$0] == DFA.dead ? -1 : machines[$0].label(state[$0])
+                }
                 parts.labels.append(label(labels) ?? -1)
             }
             return id

@@ -52,14 +52,18 @@ struct ExactDecimal: Hashable, Sendable {
                 if isFraction { exponent -= 1 }
             case UInt8(ascii: "."): isFraction = true
             case UInt8(ascii: "e"), UInt8(ascii: "E"):
-                guard let power = Int(Substring(rest).drop { $0 == "+" }), abs(power) <= 2_000 else { return nil }
+                guard let power = Int(Substring(rest).drop { $0 == "+" }), abs(power) <= 2_000 else {
+                    return nil
+                }
                 exponent += power
                 rest = rest[rest.endIndex...]
             default: return nil
             }
         }
         self.init(isNegative: isNegative, digits: digits, exponent: exponent)
-        guard self.digits.count <= Self.exponentMax, abs(self.exponent) <= Self.exponentMax else { return nil }
+        guard self.digits.count <= Self.exponentMax, abs(self.exponent) <= Self.exponentMax else {
+            return nil
+        }
     }
 
     /// Digits before the point; `[0]` when the number is below 1.

@@ -12,7 +12,9 @@ struct NumberAutomaton {
     private static let dividedDigitsMax = 18
     private static let modulusMax = 20_000
 
-    private enum Phase: UInt8 { case start, minus, zero, integer, point, fraction, power, powerSign, powerDigits }
+    private enum Phase: UInt8 {
+        case start, minus, zero, integer, point, fraction, power, powerSign, powerDigits
+    }
 
     private struct State: Hashable {
         var phase = Phase.start
@@ -43,7 +45,9 @@ struct NumberAutomaton {
 
     static func dfa(_ shape: NumberShape) throws(GrammarError) -> DFA {
         if let values = shape.values {
-            let texts = values.filter(shape.accepts).flatMap { $0.spellings(fractionOfIntegers: shape.allowsPointZero) }
+            let texts = values.filter(shape.accepts).flatMap {
+                $0.spellings(fractionOfIntegers: shape.allowsPointZero)
+            }
             return DFABuilder.words(texts)
         }
         if let known = built.withLock({ $0[shape] }) { return known }
@@ -67,7 +71,10 @@ struct NumberAutomaton {
             for step in list {
                 guard let (modulus, places) = step.scaled, modulus <= Self.modulusMax,
                     places < Self.dividedDigitsMax
-                else { throw GrammarError(.unsupported, "multipleOf with more than \(Self.modulusMax) remainders") }
+                else {
+                    throw GrammarError(
+                        .unsupported, "multipleOf with more than \(Self.modulusMax) remainders")
+                }
                 divisors.append(Divisor(modulus: modulus, places: places, wanted: wanted))
             }
         }
@@ -145,7 +152,8 @@ struct NumberAutomaton {
     private func addDigit(_ digit: UInt8, to state: inout State) -> Bool {
         switch state.phase {
         case .start, .minus, .integer:
-            guard state.integerCount < (divisors.isEmpty ? Self.integerDigitsMax : Self.dividedDigitsMax) else { return false }
+            guard state.integerCount < (divisors.isEmpty ? Self.integerDigitsMax : Self.dividedDigitsMax)
+            else { return false }
             if state.phase != .integer { state.phase = digit == 0 ? .zero : .integer }
             for (index, value) in compared.enumerated() where state.orders[index] == 0 {
                 if state.integerCount < value.digits.count {
@@ -157,7 +165,8 @@ struct NumberAutomaton {
             state.integerCount += 1
             state.hasNonzero = state.hasNonzero || digit != 0
         case .point, .fraction:
-            guard state.fractionCount < (divisors.isEmpty ? Self.fractionDigitsMax : Self.dividedDigitsMax) else { return false }
+            guard state.fractionCount < (divisors.isEmpty ? Self.fractionDigitsMax : Self.dividedDigitsMax)
+            else { return false }
             if shape.isInteger == true, digit != 0 || state.fractionCount > 0 { return false }
             addFraction(digit, to: &state)
         case .power, .powerSign, .powerDigits:

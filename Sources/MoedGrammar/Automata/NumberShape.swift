@@ -111,13 +111,15 @@ extension ExactDecimal {
 
     /// A whole number plus one.
     var successor: ExactDecimal {
-        isNegative ? ExactDecimal(isNegative: true, digits: Self.minusOne(integerDigits), exponent: 0)
+        isNegative
+            ? ExactDecimal(isNegative: true, digits: Self.minusOne(integerDigits), exponent: 0)
             : ExactDecimal(isNegative: false, digits: Self.plusOne(integerDigits), exponent: 0)
     }
 
     var predecessor: ExactDecimal {
         if isZero { return ExactDecimal(isNegative: true, digits: [1], exponent: 0) }
-        return isNegative ? ExactDecimal(isNegative: true, digits: Self.plusOne(integerDigits), exponent: 0)
+        return isNegative
+            ? ExactDecimal(isNegative: true, digits: Self.plusOne(integerDigits), exponent: 0)
             : ExactDecimal(isNegative: false, digits: Self.minusOne(integerDigits), exponent: 0)
     }
 

@@ -15,7 +15,9 @@ struct ExpressionTable {
 
     mutating func make(_ atoms: [Int32]) -> ExpressionID {
         let sorted = Array(Set(atoms)).sorted()
-        for (first, second) in zip(sorted, sorted.dropFirst()) where first ^ 1 == second { return Self.nothing }
+        for (first, second) in zip(sorted, sorted.dropFirst()) where first ^ 1 == second {
+            return Self.nothing
+        }
         if let id = ids[sorted] { return id }
         let id = ExpressionID(self.atoms.count)
         ids[sorted] = id

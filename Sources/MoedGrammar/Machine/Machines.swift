@@ -71,11 +71,14 @@ struct ObjectMachine: Sendable {
         for index in keys.indices.reversed() {
             let isRequired = keys[index].isRequired
             requiredCounts[index] = requiredCounts[index + 1] + (isRequired ? 1 : 0)
-            requiredCosts[index] = isRequired
+            requiredCosts[index] =
+                isRequired
                 ? Saturating.sum(requiredCosts[index + 1], memberCosts[index]) : requiredCosts[index + 1]
         }
-        extraCost = extras.map { Saturating.sum($0.length + 2, costs[Int($0.value)]) }.min() ?? TextCosts.infinite
-        meetingCost = extras.map { Saturating.sum($0.length + 2, costs[Int($0.meeting)]) }.min() ?? TextCosts.infinite
+        extraCost =
+            extras.map { Saturating.sum($0.length + 2, costs[Int($0.value)]) }.min() ?? TextCosts.infinite
+        meetingCost =
+            extras.map { Saturating.sum($0.length + 2, costs[Int($0.meeting)]) }.min() ?? TextCosts.infinite
     }
 
     /// Bytes from behind a member (or the opening brace, with `isFirst`) to the end.
@@ -90,12 +93,15 @@ struct ObjectMachine: Sendable {
         if let most, count + members + missing > most { return TextCosts.infinite }
         if missing > 0 {
             var fill: [Int] = []
-            for index in position..<keys.count where !keys[index].isRequired && memberCosts[index] < TextCosts.infinite {
+            for index in position..<keys.count
+            where !keys[index].isRequired && memberCosts[index] < TextCosts.infinite {
                 fill.append(memberCosts[index])
             }
             fill.sort()
             for index in 0..<missing {
-                let another = extraCost < TextCosts.infinite ? Saturating.sum(extraCost, slack(used + index + (owes ? 1 : 0))) : extraCost
+                let another =
+                    extraCost < TextCosts.infinite
+                    ? Saturating.sum(extraCost, slack(used + index + (owes ? 1 : 0))) : extraCost
                 let cheapest = index < fill.count ? min(fill[index], another) : another
                 total = Saturating.sum(total, cheapest)
                 if total >= TextCosts.infinite { return total }
@@ -193,7 +199,9 @@ struct ArrayMachine: Sendable {
             guard others > 0 else { return total }
             // Where no more may count, an item that does not is needed.
             var cost = otherCosts[items.count - 1]
-            if contained.most.map({ hits + needed + others <= $0 }) ?? true { cost = min(cost, hitCosts[items.count - 1]) }
+            if contained.most.map({ hits + needed + others <= $0 }) ?? true {
+                cost = min(cost, hitCosts[items.count - 1])
+            }
             guard cost < TextCosts.infinite else { return cost }
             return Saturating.sum(total, Saturating.product(others, cost + 1))
         }

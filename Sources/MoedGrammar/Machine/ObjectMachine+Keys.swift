@@ -41,10 +41,14 @@ extension ObjectMachine {
         var reach = [UInt64](repeating: 0, count: dfa.count * words)
         var sources = [[Int32]](repeating: [], count: dfa.count)
         for state in 0..<dfa.count {
-            if dfa.labels[state] >= 0 { reach[state * words + Int(dfa.labels[state] / 64)] |= 1 << UInt64(dfa.labels[state] % 64) }
+            if dfa.labels[state] >= 0 {
+                reach[state * words + Int(dfa.labels[state] / 64)] |= 1 << UInt64(dfa.labels[state] % 64)
+            }
             for index in 0..<dfa.classCount {
                 let target = dfa.next[state * dfa.classCount + index]
-                if target >= 0, sources[Int(target)].last != Int32(state) { sources[Int(target)].append(Int32(state)) }
+                if target >= 0, sources[Int(target)].last != Int32(state) {
+                    sources[Int(target)].append(Int32(state))
+                }
             }
         }
         var work = Array(0..<Int32(dfa.count))

@@ -22,7 +22,9 @@ extension StackMachine {
         } else {
             calls.append((Frame(.value, machine: machine.items[place]), back(hits: 0)))
         }
-        return calls.filter { cost(of: $0.callee) < TextCosts.infinite && arrayCost($0.back) < TextCosts.infinite }
+        return calls.filter {
+            cost(of: $0.callee) < TextCosts.infinite && arrayCost($0.back) < TextCosts.infinite
+        }
     }
 
     private func canClose(_ frame: Frame) -> Bool {
@@ -44,7 +46,8 @@ extension StackMachine {
             guard frame.space == 0, !itemCalls(frame).isEmpty else { return nil }
             next.phase = Phase.next
         case (Phase.first, _), (Phase.after, _), (Phase.next, _):
-            guard let space = Frame.spaced(frame.space, byte), frame.phase != Phase.after || canClose(frame) else {
+            guard let space = Frame.spaced(frame.space, byte), frame.phase != Phase.after || canClose(frame)
+            else {
                 return nil
             }
             next.space = space

@@ -11,7 +11,8 @@ extension StackMachine {
         if let known = cutConfigurations[id] { return known }
         let entries = table.entries[Int(configuration)].map { entry in
             StackEntry(
-                frame: table.number(limited(table.frames[Int(entry.frame)])), below: cut(entry.below, levels: levels - 1))
+                frame: table.number(limited(table.frames[Int(entry.frame)])),
+                below: cut(entry.below, levels: levels - 1))
         }
         let result = table.make(entries)
         cutConfigurations[id] = result

@@ -144,7 +144,8 @@ extension StackMachine {
     private func stringCost(_ frame: Frame) -> Int {
         let machine = program.strings[Int(frame.machine)]
         switch frame.phase {
-        case Phase.before: return machine.isAnyText ? 2 + Int(frame.least) : machine.cost ?? TextCosts.infinite
+        case Phase.before:
+            return machine.isAnyText ? 2 + Int(frame.least) : machine.cost ?? TextCosts.infinite
         case Phase.done: return 0
         default:
             guard let plan = view(of: frame).plan(frame.text) else { return TextCosts.infinite }
@@ -158,7 +159,9 @@ extension StackMachine {
         if frame.phase == Phase.before { return UInt8(ascii: "\"") }
         let view = view(of: frame)
         if let plan = view.plan(frame.text), let byte = plan.bytes.first { return byte }
-        if let byte = view.closing(frame.text.state) { return JSONText.length(byte) == 1 ? byte : UInt8(ascii: "\\") }
+        if let byte = view.closing(frame.text.state) {
+            return JSONText.length(byte) == 1 ? byte : UInt8(ascii: "\\")
+        }
         return frame.least > 0 ? UInt8(ascii: "a") : UInt8(ascii: "\"")
     }
 }

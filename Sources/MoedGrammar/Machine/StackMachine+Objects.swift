@@ -46,10 +46,13 @@ extension StackMachine {
             // A required key cannot be passed over.
             let end = min(label, machine.keys.count)
             guard machine.requiredCounts[position] == machine.requiredCounts[end] else { break }
-            let tail = memberCalls(after(frame, label: Int32(label))).map { call in
-                Saturating.sum(cost(of: call.callee) + 1, objectCost(call.back))
-            }.min() ?? TextCosts.infinite
-            guard tail < TextCosts.infinite, isExtra || machine.keys[label].length < TextCosts.infinite else { continue }
+            let tail =
+                memberCalls(after(frame, label: Int32(label))).map { call in
+                    Saturating.sum(cost(of: call.callee) + 1, objectCost(call.back))
+                }.min() ?? TextCosts.infinite
+            guard tail < TextCosts.infinite, isExtra || machine.keys[label].length < TextCosts.infinite else {
+                continue
+            }
             choice.tails[label] = tail
             choice.allowed[label / 64] |= 1 << UInt64(label % 64)
             let length = isExtra ? extraLength(frame.machine, label) : machine.keys[label].length
@@ -90,8 +93,12 @@ extension StackMachine {
         back.pending = frame.pending
         back.least = frame.least
         back.position = Int32(min(label + 1, machine.keys.count))
-        back.count = machine.counts ? min(frame.count + 1, Int32(clamping: max(machine.least, (machine.most ?? 0) + 1))) : 0
-        guard label >= machine.keys.count else { return [(Frame(.value, machine: machine.keys[label].value), back)] }
+        back.count =
+            machine.counts
+            ? min(frame.count + 1, Int32(clamping: max(machine.least, (machine.most ?? 0) + 1))) : 0
+        guard label >= machine.keys.count else {
+            return [(Frame(.value, machine: machine.keys[label].value), back)]
+        }
         let extra = machine.extras[label - machine.keys.count]
         var calls = [(callee: Frame(.value, machine: extra.value), back: back)]
         if frame.least > 0, extra.meeting != ExpressionTable.nothing {
@@ -104,7 +111,8 @@ extension StackMachine {
 
     private func canClose(_ frame: Frame) -> Bool {
         let machine = objects[Int(frame.machine)]
-        return frame.least == 0 && machine.requiredCounts[Int(frame.position)] == 0 && Int(frame.count) >= machine.least
+        return frame.least == 0 && machine.requiredCounts[Int(frame.position)] == 0
+            && Int(frame.count) >= machine.least
     }
 
     private func keyView(_ frame: Frame) -> TextView {
@@ -114,7 +122,8 @@ extension StackMachine {
         return TextView(
             dfa: machine.dfa,
             isAlive: { state, _ in
-                for word in 0..<words where machine.reach[Int(state) * words + word] & choice.allowed[word] != 0 {
+                for word in 0..<words
+                where machine.reach[Int(state) * words + word] & choice.allowed[word] != 0 {
                     return true
                 }
                 return false
@@ -136,7 +145,9 @@ extension StackMachine {
                 let costs = costs(ofLabel: LabelID(machine: id, label: Int32(label)))
                 guard costs.bytes[Int(state)] < Int32.max else { continue }
                 let cost = Saturating.sum(Int(costs.bytes[Int(state)]) + 1, choice.tails[label])
-                if cost < best.cost { best = (cost, costs.bytes[Int(state)] > 0 ? costs.closing[Int(state)] : nil) }
+                if cost < best.cost {
+                    best = (cost, costs.bytes[Int(state)] > 0 ? costs.closing[Int(state)] : nil)
+                }
             }
         }
         return best
@@ -144,7 +155,9 @@ extension StackMachine {
 
     private func costs(ofLabel id: LabelID) -> TextCosts {
         if let known = labelCosts[id] { return known }
-        let costs = TextCosts(objects[Int(id.machine)].dfa, isJSON: true, fewestPoints: false) { $0 == id.label }
+        let costs = TextCosts(objects[Int(id.machine)].dfa, isJSON: true, fewestPoints: false) {
+            $0 == id.label
+        }
         labelCosts[id] = costs
         return costs
     }
@@ -161,7 +174,9 @@ extension StackMachine {
                 next.machine = without(keys[Int(frame.pending) - 1], frame.machine)
                 next.pending = 0
             }
-            guard choice(next).cost < TextCosts.infinite, !objects[Int(next.machine)].dfa.isEmpty else { return nil }
+            guard choice(next).cost < TextCosts.infinite, !objects[Int(next.machine)].dfa.isEmpty else {
+                return nil
+            }
             next.phase = Phase.key
             next.space = 0
         case (Phase.first, UInt8(ascii: "}")), (Phase.after, UInt8(ascii: "}")):
@@ -175,7 +190,8 @@ extension StackMachine {
             else { return nil }
             next.phase = Phase.next
         case (Phase.first, _), (Phase.value, _), (Phase.after, _), (Phase.next, _):
-            guard let space = Frame.spaced(frame.space, byte), frame.phase != Phase.after || canClose(frame) else {
+            guard let space = Frame.spaced(frame.space, byte), frame.phase != Phase.after || canClose(frame)
+            else {
                 return nil
             }
             next.space = space
@@ -260,7 +276,8 @@ extension StackMachine {
             guard let plan = view.plan(frame.text) else { return TextCosts.infinite }
             return Saturating.sum(plan.bytes.count, view.cost(plan.state))
         case Phase.colon, Phase.value:
-            let least = memberCalls(frame).map { Saturating.sum(cost(of: $0.callee), objectCost($0.back)) }.min()
+            let least = memberCalls(frame).map { Saturating.sum(cost(of: $0.callee), objectCost($0.back)) }
+                .min()
             return Saturating.sum(least ?? TextCosts.infinite, frame.phase == Phase.colon ? 1 : 0)
         default: return 0
         }

@@ -61,7 +61,8 @@ struct TextCosts: Sendable {
         func order(_ byte: UInt8) -> Int {
             let isLetter = (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte)
             let isDigit = (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
-            return (isJSON ? JSONText.length(byte) : 1) * 1024 + (isLetter ? 0 : isDigit ? 256 : 512) + Int(byte)
+            return (isJSON ? JSONText.length(byte) : 1) * 1024 + (isLetter ? 0 : isDigit ? 256 : 512)
+                + Int(byte)
         }
         for byte in UInt8(0)...255 {
             let index = Int(dfa.classes[Int(byte)])
@@ -131,7 +132,8 @@ enum JSONText {
 
     /// Letters behind a backslash and the bytes that they stand for.
     static let simpleEscapes: [(letter: UInt8, value: UInt8)] = [
-        (UInt8(ascii: "n"), 10), (UInt8(ascii: "t"), 9), (UInt8(ascii: "\""), 0x22), (UInt8(ascii: "\\"), 0x5C),
+        (UInt8(ascii: "n"), 10), (UInt8(ascii: "t"), 9), (UInt8(ascii: "\""), 0x22),
+        (UInt8(ascii: "\\"), 0x5C),
         (UInt8(ascii: "/"), 0x2F), (UInt8(ascii: "b"), 8), (UInt8(ascii: "f"), 12), (UInt8(ascii: "r"), 13),
     ]
 }

@@ -42,11 +42,14 @@ struct TextView {
         case .text: return stepText(text, byte, room)
         case .backslash:
             if byte == UInt8(ascii: "u") { return .next(with(text, .hex0, 0), points: 0) }
-            guard let value = JSONText.simpleEscapes.first(where: { $0.letter == byte })?.value else { return .dead }
+            guard let value = JSONText.simpleEscapes.first(where: { $0.letter == byte })?.value else {
+                return .dead
+            }
             return move(text.state, by: [value])
         case .hex0, .hex1, .hex2, .hex3: return stepHex(text, byte)
         case .high:
-            return byte == UInt8(ascii: "\\") ? .next(with(text, .highBackslash, text.digits), points: 0) : .dead
+            return byte == UInt8(ascii: "\\")
+                ? .next(with(text, .highBackslash, text.digits), points: 0) : .dead
         case .highBackslash:
             return byte == UInt8(ascii: "u") ? .next(with(text, .low0, text.digits << 16), points: 0) : .dead
         case .low0, .low1, .low2, .low3: return stepLow(text, byte)
@@ -90,7 +93,8 @@ struct TextView {
                 return firstPoint(text.state, Self.astral(digits...digits)) == nil
                     ? .dead : .next(with(text, .high, digits), points: 0)
             }
-            return (0xDC00..<0xE000).contains(digits) ? .dead : move(text.state, by: UTF8Sequences.encode(digits))
+            return (0xDC00..<0xE000).contains(digits)
+                ? .dead : move(text.state, by: UTF8Sequences.encode(digits))
         }
         let next = with(text, TextState.Lexical(rawValue: text.lexical.rawValue + 1) ?? .hex3, digits)
         return plan(next) == nil ? .dead : .next(next, points: 0)
@@ -98,7 +102,7 @@ struct TextView {
 
     private func stepLow(_ text: TextState, _ byte: UInt8) -> Step {
         guard let digit = Self.hexValue(byte) else { return .dead }
-        let digits = text.digits & 0xFFFF0000 | (text.digits << 4 | digit) & 0xFFFF
+        let digits = text.digits & 0xFFFF_0000 | (text.digits << 4 | digit) & 0xFFFF
         if text.lexical == .low3 {
             guard let point = Self.point(high: digits >> 16, low: digits & 0xFFFF) else { return .dead }
             return move(text.state, by: UTF8Sequences.encode(point))
@@ -126,8 +130,10 @@ struct TextView {
         case .hex0, .hex1, .hex2, .hex3:
             let missing = 4 - Int(text.lexical.rawValue - TextState.Lexical.hex0.rawValue)
             return planHex(text, missing)
-        case .high: return planLow(text, text.digits << 16, 4).map { (Array("\\u".utf8) + $0.bytes, $0.state) }
-        case .highBackslash: return planLow(text, text.digits << 16, 4).map { (Array("u".utf8) + $0.bytes, $0.state) }
+        case .high:
+            return planLow(text, text.digits << 16, 4).map { (Array("\\u".utf8) + $0.bytes, $0.state) }
+        case .highBackslash:
+            return planLow(text, text.digits << 16, 4).map { (Array("u".utf8) + $0.bytes, $0.state) }
         case .low0, .low1, .low2, .low3:
             let missing = 4 - Int(text.lexical.rawValue - TextState.Lexical.low0.rawValue)
             return planLow(text, text.digits, missing)
@@ -150,12 +156,16 @@ struct TextView {
             return (Self.hex(point, missing), state)
         }
         let (first, last) = (max(low, 0xD800), min(high, 0xDBFF))
-        guard first <= last, let (point, state) = firstPoint(text.state, Self.astral(first...last)) else { return nil }
+        guard first <= last, let (point, state) = firstPoint(text.state, Self.astral(first...last)) else {
+            return nil
+        }
         let (highUnit, lowUnit) = (0xD800 + (point - 0x10000) >> 10, 0xDC00 + (point - 0x10000) & 0x3FF)
         return (Self.hex(highUnit, missing) + Array("\\u".utf8) + Self.hex(lowUnit, 4), state)
     }
 
-    private func planLow(_ text: TextState, _ digits: UInt32, _ missing: Int) -> (bytes: [UInt8], state: Int32)? {
+    private func planLow(_ text: TextState, _ digits: UInt32, _ missing: Int) -> (
+        bytes: [UInt8], state: Int32
+    )? {
         let low = (digits & 0xFFFF) << UInt32(4 * missing)
         let high = low + (1 << UInt32(4 * missing)) - 1
         let (first, last) = (max(low, 0xDC00), min(high, 0xDFFF))
@@ -186,7 +196,9 @@ struct TextView {
             guard Int(dfa.classes[Int(byte)]) != tried else { continue }
             tried = Int(dfa.classes[Int(byte)])
             let target = dfa.step(state, byte)
-            guard target != DFA.dead, let (rest, end) = first(sequence.dropFirst(), from: target) else { continue }
+            guard target != DFA.dead, let (rest, end) = first(sequence.dropFirst(), from: target) else {
+                continue
+            }
             return ([byte] + rest, end)
         }
         return nil

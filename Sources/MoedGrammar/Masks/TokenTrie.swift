@@ -17,7 +17,8 @@ struct TokenTrie: Sendable {
     /// - Parameter tokens: none is empty or longer than 255 bytes.
     init(_ tokens: [(id: TokenID, bytes: [UInt8])]) {
         let sorted = tokens.sorted { left, right in
-            left.bytes.lexicographicallyPrecedes(right.bytes) || left.bytes == right.bytes && left.id < right.id
+            left.bytes.lexicographicallyPrecedes(right.bytes)
+                || left.bytes == right.bytes && left.id < right.id
         }
         var open: [Int] = []
         var previous: [UInt8] = []

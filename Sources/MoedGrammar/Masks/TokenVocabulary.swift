@@ -59,7 +59,9 @@ package final class TokenVocabulary: Sendable {
     /// A byte that no token consists of: texts with it cannot be written; nil when there is none.
     package var missingByte: UInt8? {
         // 0xC0, 0xC1 and from 0xF5 on are in no UTF-8.
-        (UInt8(0)...0xF4).first { $0 != 0xC0 && $0 != 0xC1 && trie.child(of: -1, $0).map { trie.tokens[$0] < 0 } ?? true }
+        (UInt8(0)...0xF4).first {
+            $0 != 0xC0 && $0 != 0xC1 && trie.child(of: -1, $0).map { trie.tokens[$0] < 0 } ?? true
+        }
     }
 
     /// Code points of a text that may stand anywhere in a JSON string; nil for other texts.

@@ -18,7 +18,8 @@ enum RegexClass {
                 continue
             }
             let low = try member(scalars, &at)
-            guard at + 1 < scalars.count, scalars[at] == "-", scalars[at + 1] != "]", let first = single(low) else {
+            guard at + 1 < scalars.count, scalars[at] == "-", scalars[at + 1] != "]", let first = single(low)
+            else {
                 set = set.union(low)
                 continue
             }
@@ -33,7 +34,8 @@ enum RegexClass {
                 continue
             }
             guard first <= last else {
-                throw GrammarError(.malformed, "regular expression: a range is out of order (character \(at))")
+                throw GrammarError(
+                    .malformed, "regular expression: a range is out of order (character \(at))")
             }
             set = set.union(CodePointSet([first...last]))
         }
@@ -47,7 +49,9 @@ enum RegexClass {
         return range.lowerBound
     }
 
-    private static func member(_ scalars: [Unicode.Scalar], _ at: inout Int) throws(GrammarError) -> CodePointSet {
+    private static func member(_ scalars: [Unicode.Scalar], _ at: inout Int) throws(GrammarError)
+        -> CodePointSet
+    {
         guard scalars[at] == "\\" else {
             at += 1
             return .one(scalars[at - 1].value)
@@ -113,11 +117,14 @@ enum RegexClass {
         }
         let isWhole = isBraced ? count > 0 && at < scalars.count && scalars[at] == "}" : count == digits
         guard isWhole else {
-            throw GrammarError(.malformed, "regular expression: a code point has too few digits (character \(at))")
+            throw GrammarError(
+                .malformed, "regular expression: a code point has too few digits (character \(at))")
         }
         if isBraced { at += 1 }
         // A pair of surrogates is one code point.
-        if (0xD800..<0xDC00).contains(value), at + 1 < scalars.count, scalars[at] == "\\", scalars[at + 1] == "u" {
+        if (0xD800..<0xDC00).contains(value), at + 1 < scalars.count, scalars[at] == "\\",
+            scalars[at + 1] == "u"
+        {
             at += 2
             let low = try hex(scalars, &at, digits: 4)
             if let second = low.ranges.first?.lowerBound { return .one(second) }
@@ -125,7 +132,8 @@ enum RegexClass {
         if (0xDC00..<0xE000).contains(value) {
             // Reached behind a high surrogate only: its digits are two characters further back.
             let start = at - 10
-            guard start >= 0, let high = UInt32(String(String.UnicodeScalarView(scalars[start..<start + 4])), radix: 16),
+            guard start >= 0,
+                let high = UInt32(String(String.UnicodeScalarView(scalars[start..<start + 4])), radix: 16),
                 (0xD800..<0xDC00).contains(high)
             else { throw GrammarError(.malformed, "regular expression: a lone surrogate (character \(at))") }
             return .one(0x10000 + (high - 0xD800) << 10 + (value - 0xDC00))
@@ -152,14 +160,19 @@ enum RegexClass {
             at += 1
         }
         var text = String(name)
-        for prefix in ["General_Category=", "gc="] where text.hasPrefix(prefix) { text.removeFirst(prefix.count) }
+        for prefix in ["General_Category=", "gc="] where text.hasPrefix(prefix) {
+            text.removeFirst(prefix.count)
+        }
         guard let set = CodePointSet.category(text) else {
-            throw GrammarError(.unsupported, "regular expression: \\p{\(text)} is not supported (character \(at))")
+            throw GrammarError(
+                .unsupported, "regular expression: \\p{\(text)} is not supported (character \(at))")
         }
         return isNegated ? set.complement : set
     }
 
-    private static func posix(_ scalars: [Unicode.Scalar], _ at: inout Int) throws(GrammarError) -> CodePointSet {
+    private static func posix(_ scalars: [Unicode.Scalar], _ at: inout Int) throws(GrammarError)
+        -> CodePointSet
+    {
         let names: [String: CodePointSet] = [
             "alpha": CodePointSet([0x41...0x5A, 0x61...0x7A]), "digit": .digit,
             "alnum": CodePointSet([0x30...0x39, 0x41...0x5A, 0x61...0x7A]),

@@ -31,7 +31,9 @@ struct RegexParser {
 
     private mutating func take(_ text: String) -> Bool {
         let wanted = Array(text.unicodeScalars)
-        guard at + wanted.count <= scalars.count, Array(scalars[at..<at + wanted.count]) == wanted else { return false }
+        guard at + wanted.count <= scalars.count, Array(scalars[at..<at + wanted.count]) == wanted else {
+            return false
+        }
         at += wanted.count
         return true
     }
@@ -41,11 +43,14 @@ struct RegexParser {
         depth += 1
         defer { depth -= 1 }
         guard depth <= Self.depthMax else {
-            throw GrammarError(.tooLarge, "regular expression: groups are nested deeper than \(Self.depthMax)")
+            throw GrammarError(
+                .tooLarge, "regular expression: groups are nested deeper than \(Self.depthMax)")
         }
         var parts = [try sequence(atStart: atStart)]
         while take("|") {
-            guard !atStart || conditions.isEmpty else { throw unsupported("a look-ahead beside an alternative") }
+            guard !atStart || conditions.isEmpty else {
+                throw unsupported("a look-ahead beside an alternative")
+            }
             parts.append(try sequence(atStart: false))
         }
         return parts.count == 1 ? parts[0] : .alternatives(parts)
@@ -57,7 +62,9 @@ struct RegexParser {
             if scalar == "(", try condition(isFirst: atStart && parts.allSatisfy(\.isAnchored)) { continue }
             let part = try atom()
             parts.append(try repetition(of: part))
-            guard parts.count <= 100_000 else { throw GrammarError(.tooLarge, "regular expression: too long") }
+            guard parts.count <= 100_000 else {
+                throw GrammarError(.tooLarge, "regular expression: too long")
+            }
         }
         return parts.count == 1 ? parts[0] : parts.isEmpty ? .empty : .sequence(parts)
     }

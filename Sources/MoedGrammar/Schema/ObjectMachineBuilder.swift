@@ -18,7 +18,8 @@ struct ObjectMachineBuilder {
         }
         guard rest.existing.isEmpty else {
             if try machine(rest, obligation: wanted)?.owes == true {
-                throw GrammarError(.unsupported, "several negations over additional properties are not supported together")
+                throw GrammarError(
+                    .unsupported, "several negations over additional properties are not supported together")
             }
             return machines
         }
@@ -53,16 +54,20 @@ struct ObjectMachineBuilder {
                 continue
             }
             words.append((Array(text.utf8), Int32(keys.count)))
-            keys.append(.init(text: text, value: value, isRequired: isRequired, length: JSONText.length(text)))
+            keys.append(
+                .init(text: text, value: value, isRequired: isRequired, length: JSONText.length(text)))
         }
         var extras = ExtraClasses(shape: shape, firstLabel: Int32(keys.count))
         let dfa = try keyAutomaton(shape, words, names, obligation, &extras)
         var machine = ObjectMachine(
             keys: keys, extras: extras.classes, dfa: dfa, reach: [], least: shape.least, most: shape.most,
             owes: obligation != nil)
-        if obligation != nil, !extras.classes.contains(where: { $0.meeting != ExpressionTable.nothing }) { return nil }
+        if obligation != nil, !extras.classes.contains(where: { $0.meeting != ExpressionTable.nothing }) {
+            return nil
+        }
         machine.measure()
-        machine.isOpen = machine.extras.count == 1 && names.isEmpty && shape.layers.allSatisfy(\.patterns.isEmpty)
+        machine.isOpen =
+            machine.extras.count == 1 && names.isEmpty && shape.layers.allSatisfy(\.patterns.isEmpty)
         return machine
     }
 
@@ -86,7 +91,9 @@ struct ObjectMachineBuilder {
         if let obligation { machines.append(forms.texts[obligation.dfa]) }
         return try DFABuilder.product(machines) { labels in
             if labels[1] >= 0 { return labels[1] == Int32.max ? nil : labels[1] }
-            guard labels[0] >= 0, names.indices.allSatisfy({ labels[2 + patterns.count + $0] >= 0 }) else { return nil }
+            guard labels[0] >= 0, names.indices.allSatisfy({ labels[2 + patterns.count + $0] >= 0 }) else {
+                return nil
+            }
             let matched = patterns.indices.map { labels[2 + $0] >= 0 }
             let meets = obligation != nil && labels[labels.count - 1] >= 0
             return extras.label(matched, meets: meets, forms, obligation?.value)
@@ -125,7 +132,10 @@ private struct ExtraClasses {
             }
             if !isKnown { value = forms.expressions.conjunction(value, layer.additional) }
         }
-        let meeting = meets ? forms.expressions.conjunction(value, wanted ?? ExpressionTable.nothing) : ExpressionTable.nothing
+        let meeting =
+            meets
+            ? forms.expressions.conjunction(value, wanted ?? ExpressionTable.nothing)
+            : ExpressionTable.nothing
         guard value != ExpressionTable.nothing, !forms.isCertainlyEmpty(value, depth: 1) else {
             known[key] = -1
             return nil

@@ -65,7 +65,9 @@ struct ProgramBuilder {
             list.append(.literal(index))
         }
         for shape in form.numbers { list.append(.bytes(try numberMachine(shape))) }
-        for shape in form.strings { if let machine = try stringMachine(shape) { list.append(.string(machine)) } }
+        for shape in form.strings {
+            if let machine = try stringMachine(shape) { list.append(.string(machine)) }
+        }
         for shape in form.arrays { list.append(.array(try arrayMachine(shape))) }
         for shape in form.objects { list += try objectMachine(shape).map { .object($0) } }
         return list
@@ -93,7 +95,9 @@ struct ProgramBuilder {
         let isAnyText = shape.dfa == DFATable.anyText
         if !isAnyText, !dfa.isEmpty {
             let shortest = TextCosts(dfa, isJSON: true, fewestPoints: true) { _ in true }.points[0]
-            if least > shortest { dfa = try DFABuilder.intersection(dfa, DFABuilder.lengths(shape.least, nil)) }
+            if least > shortest {
+                dfa = try DFABuilder.intersection(dfa, DFABuilder.lengths(shape.least, nil))
+            }
             least = 0
         }
         let costs = TextCosts(dfa, isJSON: true, fewestPoints: most >= 0 && !isAnyText) { _ in true }
@@ -111,7 +115,8 @@ struct ProgramBuilder {
         var contained: ArrayMachine.Contained?
         if let wanted = shape.contained.first {
             guard shape.contained.count == 1 else {
-                throw GrammarError(.unsupported, "several conditions on contained items are not supported together")
+                throw GrammarError(
+                    .unsupported, "several conditions on contained items are not supported together")
             }
             // Places in front of `from` do not count.
             while items.count <= wanted.from, let last = items.last { items.append(last) }
@@ -119,7 +124,8 @@ struct ProgramBuilder {
                 throw GrammarError(.tooLarge, "contains beside more than 200 fixed items")
             }
             let hits = items.enumerated().map { place, item in
-                place < wanted.from ? ExpressionTable.nothing : forms.expressions.conjunction(item, wanted.item)
+                place < wanted.from
+                    ? ExpressionTable.nothing : forms.expressions.conjunction(item, wanted.item)
             }
             let others = items.enumerated().map { place, item in
                 wanted.most == nil || place < wanted.from
@@ -184,7 +190,8 @@ struct ProgramBuilder {
     private func cost(_ alternative: Alternative) -> Int {
         switch alternative {
         case .literal(let index): program.literals[index].count
-        case .bytes(let index): program.dfas[index].isEmpty ? TextCosts.infinite : Int(program.byteCosts[index].bytes[0])
+        case .bytes(let index):
+            program.dfas[index].isEmpty ? TextCosts.infinite : Int(program.byteCosts[index].bytes[0])
         case .string(let index): program.strings[index].cost ?? TextCosts.infinite
         case .object(let index): program.objects[index].cost
         case .array(let index): program.arrays[index].cost

@@ -12,7 +12,11 @@ struct SchemaDocument {
     }
 
     enum Draft: Int, Comparable {
-        case four = 4, six = 6, seven = 7, y2019 = 2019, y2020 = 2020
+        case four = 4
+        case six = 6
+        case seven = 7
+        case y2019 = 2019
+        case y2020 = 2020
         static func < (left: Draft, right: Draft) -> Bool { left.rawValue < right.rawValue }
     }
 
@@ -22,18 +26,22 @@ struct SchemaDocument {
 
     init(_ schema: JSONValue) {
         draft = Self.draft(schema["$schema"]?.string ?? "")
-        root = Place(value: schema, pointer: "", base: Self.identifier(schema).map(Self.withoutFragment) ?? "")
+        root = Place(
+            value: schema, pointer: "", base: Self.identifier(schema).map(Self.withoutFragment) ?? "")
         collect(root)
     }
 
     private static func draft(_ uri: String) -> Draft {
         for (mark, draft) in [
-            ("draft-03", Draft.four), ("draft-04", .four), ("draft-06", .six), ("draft-07", .seven), ("2019-09", .y2019),
+            ("draft-03", Draft.four), ("draft-04", .four), ("draft-06", .six), ("draft-07", .seven),
+            ("2019-09", .y2019),
         ] where uri.contains(mark) { return draft }
         return .y2020
     }
 
-    private static func identifier(_ value: JSONValue) -> String? { value["$id"]?.string ?? value["id"]?.string }
+    private static func identifier(_ value: JSONValue) -> String? {
+        value["$id"]?.string ?? value["id"]?.string
+    }
 
     private mutating func collect(_ place: Place) {
         guard case .object(let object) = place.value else {
@@ -49,7 +57,8 @@ struct SchemaDocument {
             if let anchor = object[name]?.string { identified[place.base + "#" + anchor] = place }
         }
         if let id = Self.identifier(place.value), id.hasPrefix("#") { identified[place.base + id] = place }
-        for member in object.members where member.key != "enum" && member.key != "const" && member.key != "examples" {
+        for member in object.members
+        where member.key != "enum" && member.key != "const" && member.key != "examples" {
             collect(child(of: place, member.key, member.value))
         }
     }
@@ -84,14 +93,17 @@ struct SchemaDocument {
         let parts = uri.split(separator: "#", maxSplits: 1, omittingEmptySubsequences: false)
         let document = String(parts[0])
         let fragment = parts.count > 1 ? Self.decoded(String(parts[1])) : ""
-        let missing = GrammarError(.malformed, at: place.pointer, "$ref \(reference.prefix(200)) has no target")
+        let missing = GrammarError(
+            .malformed, at: place.pointer, "$ref \(reference.prefix(200)) has no target")
         guard let start = identified[document] ?? (document.isEmpty ? root : nil) else {
             throw GrammarError(
-                .unsupported, at: place.pointer, "$ref \(reference.prefix(200)): other documents are not fetched")
+                .unsupported, at: place.pointer,
+                "$ref \(reference.prefix(200)): other documents are not fetched")
         }
         if fragment.isEmpty { return start }
         if fragment.hasPrefix("/") {
-            let keys = fragment.dropFirst().split(separator: "/", omittingEmptySubsequences: false).map { key in
+            let keys = fragment.dropFirst().split(separator: "/", omittingEmptySubsequences: false).map {
+                key in
                 Self.replacing(Self.replacing(String(key), "~1", "/"), "~0", "~")
             }
             guard let found = member(of: start, keys) else { throw missing }

@@ -42,7 +42,8 @@ extension SchemaForms {
         return result
     }
 
-    private func intersection(_ left: StringShape, _ right: StringShape) throws(GrammarError) -> StringShape? {
+    private func intersection(_ left: StringShape, _ right: StringShape) throws(GrammarError) -> StringShape?
+    {
         let dfa = try texts.intersection(left.dfa, right.dfa)
         let least = max(left.least, right.least)
         let most = left.most.map { a in right.most.map { min(a, $0) } ?? a } ?? right.most
@@ -114,7 +115,9 @@ extension SchemaForms {
             let dfa = try texts.complement(shape.dfa)
             if !texts[dfa].isEmpty { shapes.append(StringShape(dfa: dfa, least: 0, most: nil)) }
         }
-        if shape.least > 0 { shapes.append(StringShape(dfa: DFATable.anyText, least: 0, most: shape.least - 1)) }
+        if shape.least > 0 {
+            shapes.append(StringShape(dfa: DFATable.anyText, least: 0, most: shape.least - 1))
+        }
         if let most = shape.most, most < Int.max {
             shapes.append(StringShape(dfa: DFATable.anyText, least: most + 1, most: nil))
         }
@@ -127,7 +130,8 @@ extension SchemaForms {
         if let most = shape.most { shapes.append(ArrayShape(least: most + 1)) }
         for layer in shape.layers {
             for (index, item) in layer.prefix.enumerated() where item != ExpressionTable.anything {
-                let prefix = [ExpressionID](repeating: ExpressionTable.anything, count: index) + [complement(item)]
+                let prefix =
+                    [ExpressionID](repeating: ExpressionTable.anything, count: index) + [complement(item)]
                 let negated = ArrayShape.Layer(prefix: prefix, rest: ExpressionTable.anything)
                 shapes.append(ArrayShape(layers: [negated], least: index + 1))
             }
@@ -173,7 +177,8 @@ extension SchemaForms {
                 add(.init(key: property.key, value: complement(property.value)), isRequired: true)
             }
             for pattern in layer.patterns where pattern.value != ExpressionTable.anything {
-                shapes.append(ObjectShape(existing: [.init(dfa: pattern.dfa, value: complement(pattern.value))]))
+                shapes.append(
+                    ObjectShape(existing: [.init(dfa: pattern.dfa, value: complement(pattern.value))]))
             }
             guard layer.additional != ExpressionTable.anything else { continue }
             let others = try additionalKeys(of: layer)
@@ -190,11 +195,14 @@ extension SchemaForms {
         return shapes
     }
 
-    private func complement(_ dfa: DFA) throws(GrammarError) -> Int32 { texts.add(try DFABuilder.complement(dfa)) }
+    private func complement(_ dfa: DFA) throws(GrammarError) -> Int32 {
+        texts.add(try DFABuilder.complement(dfa))
+    }
 
     /// Keys that neither a property nor a pattern of the layer names.
     private func additionalKeys(of layer: ObjectShape.Layer) throws(GrammarError) -> Int32 {
-        let machines = [.anyText, DFABuilder.words(layer.properties.map(\.key))] + layer.patterns.map { texts[$0.dfa] }
+        let machines =
+            [.anyText, DFABuilder.words(layer.properties.map(\.key))] + layer.patterns.map { texts[$0.dfa] }
         return texts.add(
             try DFABuilder.product(machines) { $0[0] >= 0 && $0.dropFirst().allSatisfy { $0 < 0 } ? 0 : nil })
     }
@@ -209,6 +217,7 @@ extension SchemaForms {
             }
             machines.append(dfa)
         }
-        return try DFABuilder.product(machines) { labels in labels.dropFirst().contains { $0 >= 0 } ? 0 : nil }
+        return try DFABuilder.product(machines) { labels in labels.dropFirst().contains { $0 >= 0 } ? 0 : nil
+        }
     }
 }

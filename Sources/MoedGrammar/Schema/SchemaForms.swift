@@ -114,7 +114,8 @@ final class SchemaForms {
         depth += 1
         defer { depth -= 1 }
         guard depth <= Limit.depth else {
-            throw GrammarError(.tooLarge, at: pointer(node), "subschemas are nested deeper than \(Limit.depth)")
+            throw GrammarError(
+                .tooLarge, at: pointer(node), "subschemas are nested deeper than \(Limit.depth)")
         }
         guard formsInWork.insert(node).inserted else {
             throw GrammarError(.malformed, at: pointer(node), "$ref leads back to itself without an end")
@@ -148,7 +149,8 @@ final class SchemaForms {
             case .string(let text): strings.append(text)
             case .integer, .wideInteger, .double:
                 guard let number = ExactDecimal(value) else {
-                    throw GrammarError(.unsupported, "the number \(value.serialized().prefix(40)) is out of range")
+                    throw GrammarError(
+                        .unsupported, "the number \(value.serialized().prefix(40)) is out of range")
                 }
                 if !numbers.contains(number) { numbers.append(number) }
             case .array(let items):
@@ -163,7 +165,9 @@ final class SchemaForms {
                 form.objects.append(ObjectShape(layers: [layer], required: object.members.map(\.key)))
             }
         }
-        if !strings.isEmpty { form.strings = [StringShape(dfa: texts.add(DFABuilder.words(strings)), least: 0, most: nil)] }
+        if !strings.isEmpty {
+            form.strings = [StringShape(dfa: texts.add(DFABuilder.words(strings)), least: 0, most: nil)]
+        }
         if !numbers.isEmpty {
             form.numbers = [NumberShape(allowsPointZero: document.draft > .four, values: numbers)]
         }
@@ -196,7 +200,9 @@ final class SchemaForms {
         if let most = shape.most, most < shape.least { return true }
         guard shape.least > 0 else { return false }
         let prefix = shape.layers.map(\.prefix.count).max() ?? 0
-        return (0..<min(shape.least, prefix + 1)).contains { isCertainlyEmpty(item(of: shape, at: $0), depth: depth) }
+        return (0..<min(shape.least, prefix + 1)).contains {
+            isCertainlyEmpty(item(of: shape, at: $0), depth: depth)
+        }
     }
 
     func isCertainlyEmpty(_ shape: ObjectShape, depth: Int) -> Bool {
@@ -208,7 +214,8 @@ final class SchemaForms {
     func item(of shape: ArrayShape, at index: Int) -> ExpressionID {
         var result = ExpressionTable.anything
         for layer in shape.layers {
-            result = expressions.conjunction(result, index < layer.prefix.count ? layer.prefix[index] : layer.rest)
+            result = expressions.conjunction(
+                result, index < layer.prefix.count ? layer.prefix[index] : layer.rest)
         }
         return result
     }

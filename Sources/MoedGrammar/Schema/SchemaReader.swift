@@ -24,7 +24,8 @@ struct SchemaReader {
     mutating func form() throws(GrammarError) -> NormalForm {
         guard let schema = place.value.object else {
             throw GrammarError(
-                .malformed, at: place.pointer, "a schema must be an object or a boolean, not \(place.value.kind)")
+                .malformed, at: place.pointer,
+                "a schema must be an object or a boolean, not \(place.value.kind)")
         }
         try refuseUnsupported(schema)
         // Before 2019-09 a reference stands alone.
@@ -39,7 +40,9 @@ struct SchemaReader {
         for part in try list("allOf", schema) { try meet(try forms.form(part)) }
         if schema["anyOf"] != nil {
             var any = NormalForm.none
-            for part in try list("anyOf", schema) { any = any.union(try forms.intersection(result, forms.form(part))) }
+            for part in try list("anyOf", schema) {
+                any = any.union(try forms.intersection(result, forms.form(part)))
+            }
             result = any
         }
         if schema["oneOf"] != nil { try readOneOf(try list("oneOf", schema)) }
@@ -58,7 +61,9 @@ struct SchemaReader {
     }
 
     func child(_ keyword: String, _ schema: JSONObject) throws(GrammarError) -> ExpressionID? {
-        guard schema[keyword] != nil, let member = forms.document.member(of: place, [keyword]) else { return nil }
+        guard schema[keyword] != nil, let member = forms.document.member(of: place, [keyword]) else {
+            return nil
+        }
         return forms.expression(member)
     }
 
@@ -71,12 +76,16 @@ struct SchemaReader {
     }
 
     private func refuseUnsupported(_ schema: JSONObject) throws(GrammarError) {
-        for keyword in ["$dynamicRef", "$recursiveRef"] where schema[keyword] != nil { throw unsupported(keyword) }
+        for keyword in ["$dynamicRef", "$recursiveRef"] where schema[keyword] != nil {
+            throw unsupported(keyword)
+        }
         for keyword in ["unevaluatedProperties", "unevaluatedItems"] {
             guard let value = schema[keyword], value != true, value.object?.isEmpty != true else { continue }
             throw unsupported(keyword)
         }
-        if let reference = schema["$ref"], reference.string == nil { throw malformed("$ref", "must be a string") }
+        if let reference = schema["$ref"], reference.string == nil {
+            throw malformed("$ref", "must be a string")
+        }
     }
 
     // MARK: Combinations

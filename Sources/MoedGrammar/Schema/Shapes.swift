@@ -22,7 +22,8 @@ struct NormalForm: Hashable, Sendable {
         NormalForm(
             hasNull: hasNull || other.hasNull, hasTrue: hasTrue || other.hasTrue,
             hasFalse: hasFalse || other.hasFalse, numbers: Self.joined(numbers, other.numbers, .any),
-            strings: Self.joined(strings, other.strings, .any), arrays: Self.joined(arrays, other.arrays, .any),
+            strings: Self.joined(strings, other.strings, .any),
+            arrays: Self.joined(arrays, other.arrays, .any),
             objects: Self.joined(objects, other.objects, .any))
     }
 

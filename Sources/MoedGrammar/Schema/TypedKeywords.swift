@@ -54,7 +54,9 @@ struct TypedKeywords {
         if let value = try decimal("exclusiveMinimum") { more.lower = .init(value: value, isExclusive: true) }
         if let value = try decimal("exclusiveMaximum") { more.upper = .init(value: value, isExclusive: true) }
         if let value = try decimal("multipleOf") {
-            guard !value.isZero, !value.isNegative else { throw reader.malformed("multipleOf", "must be above 0") }
+            guard !value.isZero, !value.isNegative else {
+                throw reader.malformed("multipleOf", "must be above 0")
+            }
             more.multiples = [value]
             // Every whole number is a multiple of 1 and nothing else is.
             if value == ExactDecimal(isNegative: false, digits: [1], exponent: 0) {
@@ -118,7 +120,9 @@ struct TypedKeywords {
         } else {
             rest = try reader.child("items", schema) ?? rest
         }
-        while rest == ExpressionTable.anything, prefix.last == ExpressionTable.anything { prefix.removeLast() }
+        while rest == ExpressionTable.anything, prefix.last == ExpressionTable.anything {
+            prefix.removeLast()
+        }
         if !prefix.isEmpty || rest != ExpressionTable.anything {
             shape.layers = [.init(prefix: prefix, rest: rest)]
         }
@@ -152,16 +156,23 @@ struct TypedKeywords {
         }
         var layer = ObjectShape.Layer()
         if let properties = schema["properties"] {
-            guard let object = properties.object else { throw reader.malformed("properties", "must be an object") }
+            guard let object = properties.object else {
+                throw reader.malformed("properties", "must be an object")
+            }
             for member in object.members {
-                guard let place = forms.document.member(of: reader.place, ["properties", member.key]) else { continue }
+                guard let place = forms.document.member(of: reader.place, ["properties", member.key]) else {
+                    continue
+                }
                 layer.properties.append(.init(key: member.key, value: forms.expression(place)))
             }
         }
         if let patterns = schema["patternProperties"] {
-            guard let object = patterns.object else { throw reader.malformed("patternProperties", "must be an object") }
+            guard let object = patterns.object else {
+                throw reader.malformed("patternProperties", "must be an object")
+            }
             for member in object.members {
-                guard let place = forms.document.member(of: reader.place, ["patternProperties", member.key]) else {
+                guard let place = forms.document.member(of: reader.place, ["patternProperties", member.key])
+                else {
                     continue
                 }
                 let dfa = try regex(member.key, at: "patternProperties")
@@ -170,7 +181,9 @@ struct TypedKeywords {
         }
         layer.additional = try reader.child("additionalProperties", schema) ?? ExpressionTable.anything
         if layer != ObjectShape.Layer() { shape.layers = [layer] }
-        if draft > .four, let names = try reader.child("propertyNames", schema), names != ExpressionTable.anything {
+        if draft > .four, let names = try reader.child("propertyNames", schema),
+            names != ExpressionTable.anything
+        {
             shape.names = [names]
         }
         return shape

@@ -80,7 +80,8 @@ struct CodePointSet: Hashable, Sendable {
         var start: UInt32?
         for value in UInt32(0)...0x110000 {
             let isMember =
-                Unicode.Scalar(value).map { shortName($0.properties.generalCategory).hasPrefix(short) } ?? false
+                Unicode.Scalar(value).map { shortName($0.properties.generalCategory).hasPrefix(short) }
+                ?? false
             if isMember, start == nil { start = value }
             if !isMember, let first = start {
                 ranges.append(first...value - 1)
@@ -96,8 +97,10 @@ struct CodePointSet: Hashable, Sendable {
         "Separator": "Z", "Space_Separator": "Zs", "Mark": "M", "Other": "C", "Control": "Cc",
     ]
     private static let knownCategories: Set<String> = [
-        "L", "Lu", "Ll", "Lt", "Lm", "Lo", "M", "Mn", "Mc", "Me", "N", "Nd", "Nl", "No", "P", "Pc", "Pd", "Ps",
-        "Pe", "Pi", "Pf", "Po", "S", "Sm", "Sc", "Sk", "So", "Z", "Zs", "Zl", "Zp", "C", "Cc", "Cf", "Co", "Cn",
+        "L", "Lu", "Ll", "Lt", "Lm", "Lo", "M", "Mn", "Mc", "Me", "N", "Nd", "Nl", "No", "P", "Pc", "Pd",
+        "Ps",
+        "Pe", "Pi", "Pf", "Po", "S", "Sm", "Sc", "Sk", "So", "Z", "Zs", "Zl", "Zp", "C", "Cc", "Cf", "Co",
+        "Cn",
     ]
 
     private static func shortName(_ category: Unicode.GeneralCategory) -> String {

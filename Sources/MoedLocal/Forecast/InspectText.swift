@@ -34,7 +34,8 @@ package struct InspectText {
                 (
                     "weights on disk",
                     "\(HumanText.bytes(summary.weightBytes)) in \(checkpoint.tensors.count) tensors"
-                )
+                ),
+                ("formats", Self.formats(of: checkpoint)),
             ]
         case .pack(let pack):
             let manifest = pack.manifest
@@ -53,6 +54,15 @@ package struct InspectText {
                 ("files", files.joined(separator: ", ")),
             ]
         }
+    }
+
+    /// Bytes by type of element or block, the largest first: "Q4_K 15.2 GB, Q6_K 3.1 GB, F32 12 MB".
+    private static func formats(of checkpoint: Checkpoint) -> String {
+        var bytes: [String: Int] = [:]
+        for tensor in checkpoint.tensors { bytes[tensor.typeName, default: 0] += tensor.byteCount }
+        let types = bytes.sorted { ($1.value, $0.key) < ($0.value, $1.key) }
+            .map { "\($0.key) \(HumanText.bytes($0.value))" }.joined(separator: ", ")
+        return checkpoint.quantization.map { "\($0.method): \(types)" } ?? types
     }
 
     /// Rows of label and value.

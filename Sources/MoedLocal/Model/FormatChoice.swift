@@ -34,6 +34,14 @@ package struct FormatChoice: Sendable, Equatable {
     /// Format of keys and values for a word; nil for `auto`, where the weights' format decides.
     package static func kv(_ word: String) -> KVFormat? { KVFormat(rawValue: word) }
 
+    /// The formats. Where none is wanted, a plain checkpoint stays as stored. A quantised one becomes int8 with small
+    /// quant groups, since its exact weights would be f32.
+    package func formats(of source: ModelDirectory) -> (experts: WeightFormat, dense: WeightFormat) {
+        var fallback = WeightFormat.bf16
+        if case .checkpoint(let checkpoint) = source, checkpoint.isQuantised { fallback = .int8(group: 32) }
+        return (experts ?? fallback, dense ?? fallback)
+    }
+
     /// - Throws: `EngineError(.invalidInput)` when a pack has other formats than asked for.
     package func check(_ pack: Pack) throws(EngineError) {
         try check(pack, "experts", asked: experts, actual: pack.manifest.experts)

@@ -15,7 +15,7 @@ package enum ModelCheck {
         if case .checkpoint(let checkpoint) = opened.source, let path = options.packCache {
             // The tensors are those of the checkpoint; the memory is that of the pack.
             let cache = PackCache(directory: path)
-            let (experts, dense) = (options.formats.experts ?? .bf16, options.formats.dense ?? .bf16)
+            let (experts, dense) = options.formats.formats(of: opened.source)
             if let pack = try cache.existing(checkpoint, experts: experts, dense: dense) {
                 try options.formats.check(pack)
                 model = try UnloadedModel(.pack(pack), experts: experts, dense: dense)

@@ -10,7 +10,7 @@ struct ModelOrigin {
 
     /// - Parameters:
     ///   - loaded: the model after its weights were loaded.
-    ///   - textDirectory: directory of tokenizer, template and sampling defaults.
+    ///   - textDirectory: path of tokenizer, template and sampling defaults.
     /// - Throws: `EngineError` when a small file cannot be read.
     init(
         _ source: ModelDirectory, _ loaded: UnloadedModel, textDirectory: String, formats: FormatChoice, kv: KVFormat
@@ -19,11 +19,12 @@ struct ModelOrigin {
             throw EngineError(.invalidInput, "there are shapes only, no weights")
         }
         self.weights = weights
-        files = try Checkpoint.smallFileDigests(textDirectory)
+        files = try ModelFiles.open(textDirectory).digests()
         let (experts, dense) =
             switch source {
             case .pack(let pack): (pack.manifest.experts, pack.manifest.dense)
-            case .checkpoint: ("\(formats.experts ?? .bf16)", "\(formats.dense ?? .bf16)")
+            case .checkpoint:
+                ("\(formats.formats(of: source).experts)", "\(formats.formats(of: source).dense)")
             }
         self.formats = "experts \(experts), dense \(dense), keys and values \(kv.rawValue)"
     }

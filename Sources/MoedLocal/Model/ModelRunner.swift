@@ -43,10 +43,11 @@ package struct ModelRunner {
         let formats = options.formats
         let opened = try OpenedModel.open(options) { source in
             guard case .checkpoint(let checkpoint) = source, let cache = options.packCache else { return source }
+            let (experts, dense) = formats.formats(of: source)
             return .pack(
                 try PackCache(directory: cache).pack(
-                    checkpoint, experts: formats.experts ?? .bf16, dense: formats.dense ?? .bf16,
-                    threads: threads, reading: { progress(.reading, $0, $1) },
+                    checkpoint, experts: experts, dense: dense, threads: threads,
+                    reading: { progress(.reading, $0, $1) },
                     progress: { progress(.packing, $0, $1) }))
         }
         let (text, unloaded) = (opened.text, opened.unloaded)

@@ -23,8 +23,8 @@ package struct OpenedModel {
         let source = try packing(opened)
         let formats = options.formats
         if case .pack(let pack) = source { try formats.check(pack) }
-        let unloaded = try UnloadedModel(
-            source, experts: formats.experts ?? .bf16, dense: formats.dense ?? .bf16)
+        let (experts, dense) = formats.formats(of: source)
+        let unloaded = try UnloadedModel(source, experts: experts, dense: dense)
         return OpenedModel(source: source, text: text, unloaded: unloaded)
     }
 

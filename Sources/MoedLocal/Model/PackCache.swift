@@ -66,7 +66,7 @@ package struct PackCache {
         }
         known.save()
         if let pack = try find(suffix) { return pack }
-        let path = "\(directory)/\(checkpoint.directory.split(separator: "/").last ?? "model")\(suffix)"
+        let path = "\(directory)/\(checkpoint.modelFiles.path.split(separator: "/").last ?? "model")\(suffix)"
         let packer = try Packer(
             checkpoint,
             Packer.Options(experts: experts, dense: dense, threads: threads, tool: "moed \(Version.text)"))

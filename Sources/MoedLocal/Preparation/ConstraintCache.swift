@@ -77,7 +77,8 @@ final class ConstraintCache: Sendable {
         }
         if let byte = vocabulary.missingByte {
             throw RequestError(
-                .unsupported, "the model's vocabulary has no token for the byte \(byte): answers cannot be constrained")
+                .unsupported,
+                "the model's vocabulary has no token for the byte \(byte): answers cannot be constrained")
         }
         return vocabulary
     }

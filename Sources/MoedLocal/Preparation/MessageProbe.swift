@@ -58,11 +58,8 @@ struct MessageProbe {
     /// Contents of white space may be trimmed away. A thought inside of the content stays one.
     private mutating func probe(_ content: String, name: String) -> String {
         let close = "</think>"
-        guard let range = content.utf8.ranges(of: close.utf8).last else {
-            return content.isBlank ? content : number(name)
-        }
-        let answer = content[range.upperBound...]
-        return "<think>\nthought\n\(close)\n\n" + (String(answer).isBlank ? String(answer) : number(name))
+        guard let answer = content.part(behindLast: close) else { return content.isBlank ? content : number(name) }
+        return "<think>\nthought\n\(close)\n\n" + (answer.isBlank ? answer : number(name))
     }
 
     private mutating func probe(_ call: JSONValue, name: String) -> JSONValue {
@@ -85,5 +82,16 @@ struct MessageProbe {
 
 extension String {
     /// True when the text has no character but white space.
-    var isBlank: Bool { allSatisfy(\.isWhitespace) }
+    var isBlank: Bool { unicodeScalars.allSatisfy(\.properties.isWhitespace) }
+
+    /// The rest behind the last occurrence of a mark of a few characters; nil when there is none.
+    fileprivate func part(behindLast mark: String) -> String? {
+        let (bytes, mark) = (Array(utf8), Array(mark.utf8))
+        guard bytes.count >= mark.count else { return nil }
+        for start in (0...bytes.count - mark.count).reversed()
+        where bytes[start] == mark[0] && bytes[start..<start + mark.count].elementsEqual(mark) {
+            return String(decoding: bytes[(start + mark.count)...], as: UTF8.self)
+        }
+        return nil
+    }
 }

@@ -1,4 +1,5 @@
 package import MoedCore
+import MoedText
 
 /// Reading of control tokens, such as `<|im_end|>`, in the content of messages.
 package enum ControlTokens: String, Sendable, CaseIterable {
@@ -15,8 +16,16 @@ package struct PreparationOptions: Sendable, Equatable {
     /// Number of tokens that thinking must leave to the answer; 0 reserves none.
     package var answerReserve = 256
     package var controlTokens = ControlTokens.text
+    /// Computing time of one rendering of the chat template.
+    package var templateTime = TemplateLimits().time
 
     package init() {}
+
+    var templateLimits: TemplateLimits {
+        var limits = TemplateLimits()
+        limits.time = templateTime
+        return limits
+    }
 
     /// Part of a runner's origin: choices on which tokens depend.
     var origin: JSONObject {

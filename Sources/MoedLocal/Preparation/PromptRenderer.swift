@@ -5,6 +5,8 @@ import MoedText
 struct PromptRenderer {
     let text: TextSide
     let controlTokens: ControlTokens
+    let template: TemplateLimits
+    let encoding: EncodingLimits
 
     /// - Throws: `RequestError` when the template refuses the messages or leaves one out of the prompt.
     func tokens(_ messages: [JSONValue], variables: JSONObject) throws(RequestError) -> [TokenID] {
@@ -17,7 +19,7 @@ struct PromptRenderer {
         let prompt: String
         do throws(TextError) {
             prompt = try template.render(
-                messages: .array(marked?.messages ?? messages), tools: nil, variables: variables)
+                messages: .array(marked?.messages ?? messages), tools: nil, variables: variables, limits: self.template)
         } catch {
             // The message names the place, not the file: the job's owner must not see paths of this host.
             let place = error.place.map { "\($0): " } ?? ""
@@ -26,7 +28,23 @@ struct PromptRenderer {
                 "the chat template refuses the messages: \(place)\(error.reason)")
         }
         try checkAllArePrinted(messages, in: prompt, template, variables)
-        return try checked(text.tokenizer.encode(prompt, mark: marked?.mark))
+        return try checked(try ids(of: prompt, mark: marked?.mark))
+    }
+
+    private func ids(of prompt: String, mark: Unicode.Scalar?) throws(RequestError) -> [TokenID] {
+        do throws(EncodingEnd) {
+            return try text.tokenizer.encode(prompt, mark: mark, limits: encoding)
+        } catch {
+            switch error {
+            case .tooManyTokens:
+                throw RequestError(
+                    .contextLengthExceeded, param: "messages",
+                    "the prompt has more than \(encoding.tokensMax) tokens, the model's context is "
+                        + "\(encoding.tokensMax)")
+            case .notWanted:
+                throw RequestError(.templateFailed, param: "messages", "the preparation was stopped")
+            }
+        }
     }
 
     /// Renders the messages again with numbers as contents, and looks for the numbers.
@@ -37,14 +55,11 @@ struct PromptRenderer {
         let missing: [String]
         do throws(TextError) {
             missing = probe.missing(
-                in: try template.render(messages: .array(probe.messages), tools: nil, variables: variables))
+                in: try template.render(
+                    messages: .array(probe.messages), tools: nil, variables: variables, limits: self.template))
         } catch {
             // The template demands certain contents, so only the prompt itself can be searched.
-            missing = messages.indices.filter { index in
-                guard let content = messages[index]["content"]?.string else { return false }
-                let part = content.split(whereSeparator: \.isWhitespace).last ?? ""
-                return !prompt.contains(part)
-            }.map { "messages[\($0)].content" }
+            missing = PromptSearch.firstMissing(messages, in: prompt).map { ["messages[\($0)].content"] } ?? []
         }
         if let name = missing.first {
             throw RequestError(

@@ -8,6 +8,15 @@ extension RequestPreparer {
     /// Memory of one preparation as a multiple of the body: text, parsed values, prompt, normalised bytes, tokens.
     private static let copies = 12
 
+    /// Bytes of all texts that the template makes, as a multiple of the body. Qwen's templates copy a message up to
+    /// seven times.
+    private static let templateCopies = 10
+
+    /// Maximum number of JSON values in a body: each takes memory that its text does not show.
+    var bodyValuesMax: Int { max(1 << 16, 2 * min(limits.contextLength, RequestLimit.bodyBytesMax)) }
+
+    var templateBytes: Int { Self.templateCopies * bodyBytesMax }
+
     private var bodyBytesMax: Int {
         RequestLimit.bodyBytes(context: min(limits.contextLength, limits.kvTokens))
     }
@@ -20,6 +29,14 @@ extension RequestPreparer {
         RequestError(
             .promptTooLarge,
             "the request is longer than \(bodyBytesMax) bytes: no prompt of that size fits the context of "
+                + "\(min(limits.contextLength, limits.kvTokens)) tokens; split it")
+    }
+
+    /// Error of a job whose body has more members, elements or token ids than a prompt needs.
+    var bodyHasTooManyValues: RequestError {
+        RequestError(
+            .promptTooLarge,
+            "the request has more than \(bodyValuesMax) JSON values: no prompt of that size fits the context of "
                 + "\(min(limits.contextLength, limits.kvTokens)) tokens; split it")
     }
 

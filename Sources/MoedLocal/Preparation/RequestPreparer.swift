@@ -13,6 +13,8 @@ package struct RequestPreparer: Sendable {
     let maxTokensDefault: Int?
     package let options: PreparationOptions
     let constraints = ConstraintCache()
+    /// Asked by the tokenizer and the template now and then; false ends the preparation.
+    var goesOn: @Sendable () -> Bool = { true }
 
     package init(
         text: TextSide, limits: EngineLimits, maxTokensDefault: Int?,
@@ -123,9 +125,18 @@ package struct RequestPreparer: Sendable {
             if mode == .nonThinking || variables["enable_thinking"] != nil {
                 variables["enable_thinking"] = .bool(mode == .thinking)
             }
-            return try PromptRenderer(text: text, controlTokens: options.controlTokens)
-                .tokens(messages, variables: variables)
+            return try renderer.tokens(messages, variables: variables)
         }
+    }
+
+    /// Rendering and encoding end at the length of the context.
+    private var renderer: PromptRenderer {
+        var template = options.templateLimits
+        template.bytes = templateBytes
+        template.goesOn = goesOn
+        return PromptRenderer(
+            text: text, controlTokens: options.controlTokens, template: template,
+            encoding: EncodingLimits(tokensMax: limits.contextLength, goesOn: goesOn))
     }
 
     private func newTokens(_ request: GenerationRequest, promptTokens: Int) throws(RequestError)

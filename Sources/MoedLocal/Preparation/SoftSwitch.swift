@@ -11,12 +11,33 @@ enum SoftSwitch {
             guard let role = message["role"]?.string, role == "user" || role == "system",
                 let content = message["content"]?.string
             else { continue }
-            let words = content.split(whereSeparator: \.isWhitespace)
-            for word in words.reversed() {
-                if word == "/no_think" { return .nonThinking }
-                if word == "/think" { return .thinking }
-            }
+            if let mode = lastSwitch(in: content) { return mode }
         }
         return nil
+    }
+
+    /// Reads the words from the end. Only the letters of one word are kept.
+    private static func lastSwitch(in content: String) -> ReasoningMode? {
+        let lettersMax = "/no_think".count
+        var word = String.UnicodeScalarView()
+        var letters = 0
+        func mode() -> ReasoningMode? {
+            switch String(String.UnicodeScalarView(word.reversed())) {
+            case "/no_think": .nonThinking
+            case "/think": .thinking
+            default: nil
+            }
+        }
+        for scalar in content.unicodeScalars.reversed() {
+            if scalar.properties.isWhitespace {
+                if letters <= lettersMax, let mode = mode() { return mode }
+                word.removeAll(keepingCapacity: true)
+                letters = 0
+            } else {
+                letters += 1
+                if letters <= lettersMax { word.append(scalar) }
+            }
+        }
+        return letters <= lettersMax ? mode() : nil
     }
 }

@@ -19,16 +19,16 @@ package struct TextSide: Sendable {
 
     /// - Throws: `TextError` or `EngineError` naming file, field and reason.
     package init(directory: String) throws {
-        let files = CheckpointFiles(directory: directory)
+        let files = try ModelFiles.open(directory)
         let described = try Self.configuration(files)
         tokenizer = try Self.tokenizer(files, described)
         template = try Self.template(directory: directory)
         let tags = ThinkTags(tokenizer)
         kind = try template.map { try TemplateKind.probe($0, tags) } ?? .hybrid
         self.tags = tags
-        let generation = try GenerationDefaults(path: files.path("generation_config.json"))
+        let generation = try GenerationDefaults(files)
         defaults = SamplingDefaults(generation, kind: kind)
-        let configuration = try ModelConfiguration(path: files.path("config.json"))
+        let configuration = try ModelConfiguration(files)
         var endIDs = Set(generation.eosTokenIDs + configuration.eosTokenIDs)
         var remarks: [String] = []
         if let token = described.endToken, let id = tokenizer.id(of: token) { endIDs.insert(id) }
@@ -44,7 +44,7 @@ package struct TextSide: Sendable {
         if let id = tags.earlyStop.first(where: { Int($0) >= vocabularySize }) {
             throw EngineError(
                 .badCheckpoint,
-                "\(files.path("tokenizer.json")): token id \(id) ends thinking, but config.json's vocab_size is "
+                "\(files.path(of: "tokenizer.json")): token id \(id) ends thinking, but config.json's vocab_size is "
                     + "\(configuration.vocabulary)")
         }
     }
@@ -60,29 +60,29 @@ package struct TextSide: Sendable {
 
     /// Loads only the tokenizer, from `tokenizer.json` and `tokenizer_config.json`.
     package static func tokenizer(directory: String) throws -> Tokenizer {
-        let files = CheckpointFiles(directory: directory)
+        let files = try ModelFiles.open(directory)
         return try tokenizer(files, try configuration(files))
     }
 
     private static func tokenizer(
-        _ files: CheckpointFiles, _ configuration: TokenizerConfiguration
+        _ files: ModelFiles, _ configuration: TokenizerConfiguration
     ) throws -> Tokenizer {
         try Tokenizer(
-            tokenizerJSON: try files.require("tokenizer.json"), file: files.path("tokenizer.json"),
+            tokenizerJSON: try files.require("tokenizer.json"), file: files.path(of: "tokenizer.json"),
             configuration: configuration)
     }
 
-    private static func configuration(_ files: CheckpointFiles) throws -> TokenizerConfiguration {
-        guard let bytes = try files.read("tokenizer_config.json") else { return .empty }
-        return try TokenizerConfiguration(bytes, file: files.path("tokenizer_config.json"))
+    private static func configuration(_ files: ModelFiles) throws -> TokenizerConfiguration {
+        guard let bytes = try files.contents("tokenizer_config.json") else { return .empty }
+        return try TokenizerConfiguration(bytes, file: files.path(of: "tokenizer_config.json"))
     }
 
     /// Loads only the chat template, from `chat_template.jinja` or `tokenizer_config.json`; nil when neither has one.
     package static func template(directory: String) throws -> ChatTemplate? {
-        let files = CheckpointFiles(directory: directory)
+        let files = try ModelFiles.open(directory)
         return try ChatTemplate.load(
-            tokenizerConfigJSON: try files.read("tokenizer_config.json") ?? Array("{}".utf8),
-            chatTemplateFile: try files.read("chat_template.jinja"), file: files.path("tokenizer_config.json")
+            tokenizerConfigJSON: try files.contents("tokenizer_config.json") ?? Array("{}".utf8),
+            chatTemplateFile: try files.contents("chat_template.jinja"), file: files.path(of: "tokenizer_config.json")
         )
     }
 }

@@ -10,8 +10,8 @@ package final class LocalRunner: JobRunner {
         var preparing: [JobID: Int] = [:]
         /// Those of them whose preparation has not begun.
         var queue = PreparationQueue()
-        /// Bytes of the body that is being prepared.
-        var bytesInPreparation = 0
+        /// The job that is being prepared, and the preparation.
+        var current: (entry: PreparationQueue.Entry, work: PreparationWork)?
         var starts = 0
         var events: (@Sendable (RunnerEvent) -> Void)?
         /// Events from before the run.
@@ -23,6 +23,8 @@ package final class LocalRunner: JobRunner {
     /// Sweep thread, visible for figures and for the watchdog's probe.
     package let sweeps: SweepThread
     private let preparation: PreparationThread
+    /// Advances while a job is being prepared and with each answered probe; the watchdog reads it.
+    package let preparationProgress = ProgressCounter(name: "preparation")
     private let state = Mutex(State())
     private let requestLimits: RequestRoom
     /// Wakes the preparation after a start.
@@ -31,7 +33,7 @@ package final class LocalRunner: JobRunner {
 
     /// - Throws: `HostError` when the system has no thread left.
     package init(
-        sweeps: SweepThread, preparer: RequestPreparer, origin: RunnerOrigin, models: [String]
+        sweeps: SweepThread, preparer: any JobPreparer, origin: RunnerOrigin, models: [String]
     ) throws(HostError) {
         self.sweeps = sweeps
         self.origin = origin
@@ -44,7 +46,7 @@ package final class LocalRunner: JobRunner {
     package var room: Int { state.withLock { max(0, sweeps.snapshot.sequencesFree - $0.preparing.count) } }
 
     package var requestRoom: RequestRoom {
-        let used = state.withLock { $0.queue.bytes + $0.bytesInPreparation }
+        let used = state.withLock { $0.queue.bytes + ($0.current?.entry.bytes ?? 0) }
         return RequestRoom(bodyMax: requestLimits.bodyMax, bytes: max(0, requestLimits.bytes - used))
     }
 
@@ -64,6 +66,7 @@ package final class LocalRunner: JobRunner {
         let dropped = state.withLock { state in
             let dropped = ids.filter { state.preparing.removeValue(forKey: $0) != nil }
             state.queue.remove(Set(dropped))
+            if let current = state.current, dropped.contains(current.entry.job.id) { current.work.end() }
             sweeps.stop(ids.filter { !dropped.contains($0) })
             return dropped
         }
@@ -75,6 +78,7 @@ package final class LocalRunner: JobRunner {
             defer {
                 state.preparing = [:]
                 state.queue = PreparationQueue()
+                state.current?.work.end()
             }
             return state.preparing.keys.sorted()
         }
@@ -106,26 +110,36 @@ package final class LocalRunner: JobRunner {
         }
     }
 
+    /// Asks the preparing thread for a sign of life; waits for its answer.
+    package func answerProbe() async {
+        await preparation.answerProbe()
+        preparationProgress.advance()
+    }
+
     private func prepare(_ events: @Sendable (RunnerEvent) -> Void) async {
         for await _ in wakes {
-            while let entry = takeNext() { await prepare(entry, events) }
+            while let (entry, work) = takeNext() {
+                guard let result = await preparation.prepare(entry.job, work) else { return }
+                finish(entry, result, events)
+            }
         }
     }
 
-    private func takeNext() -> PreparationQueue.Entry? {
+    private func takeNext() -> (PreparationQueue.Entry, PreparationWork)? {
         state.withLock { state in
-            let entry = state.queue.next()
-            state.bytesInPreparation = entry?.bytes ?? 0
-            return entry
+            state.current = state.queue.next().map { ($0, PreparationWork(preparationProgress)) }
+            return state.current
         }
     }
 
-    private func prepare(_ entry: PreparationQueue.Entry, _ events: @Sendable (RunnerEvent) -> Void) async {
+    private func finish(
+        _ entry: PreparationQueue.Entry, _ result: Result<GenerationTask, RequestError>,
+        _ events: @Sendable (RunnerEvent) -> Void
+    ) {
         let id = entry.job.id
-        let result = await preparation.prepare(entry.job)
         if case .success(let task) = result { events(.prepared(id, task.jobClass.mode)) }
         let refusal = state.withLock { state -> RequestError? in
-            state.bytesInPreparation = 0
+            state.current = nil
             // The job was stopped during its preparation, and may have been started again.
             guard state.preparing[id] == entry.start else { return nil }
             state.preparing[id] = nil

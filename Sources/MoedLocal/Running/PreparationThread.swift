@@ -1,33 +1,59 @@
-import MoedBatching
-import MoedCore
+package import MoedBatching
+package import MoedCore
 import MoedHost
 
 /// Turns jobs into tasks on its own thread, so that a prompt of megabytes does not delay the lease or signals.
 actor PreparationThread {
     private let executor: ThreadExecutor
-    private let preparer: RequestPreparer
+    private let preparer: any JobPreparer
 
     nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe executor.asUnownedSerialExecutor() }
 
     /// - Throws: `HostError` when the system has no thread left.
-    init(_ preparer: RequestPreparer) throws(HostError) {
+    init(_ preparer: any JobPreparer) throws(HostError) {
         executor = try ThreadExecutor(name: "moed-prepare")
         self.preparer = preparer
     }
 
-    /// Parses the body, renders the template and tokenises.
+    private func run(_ job: RunnableJob, _ work: PreparationWork) -> Result<GenerationTask, RequestError> {
+        preparer.prepare(job, work)
+    }
+
+    /// Returns when the thread can take a preparation.
+    func answerProbe() {}
+
+    /// Prepares a job. A cancelled task does not wait for the thread.
     ///
-    /// A job without a seed is seeded with its id: running it again gives the same answer.
-    func prepare(_ job: RunnableJob) -> Result<GenerationTask, RequestError> {
-        guard let text = job.body else {
-            return .failure(preparer.bodyTooLarge)
+    /// - Returns: nil when the task was cancelled.
+    nonisolated func prepare(
+        _ job: RunnableJob, _ work: PreparationWork
+    ) async -> Result<GenerationTask, RequestError>? {
+        let answer = FirstAnswer<Result<GenerationTask, RequestError>?>()
+        Task.detached { answer.give(await self.run(job, work)) }
+        return await withTaskCancellationHandler {
+            await answer.value
+        } onCancel: {
+            work.end()
+            answer.give(nil)
         }
+    }
+}
+
+extension RequestPreparer: JobPreparer {
+    /// A job without a seed is seeded with its id: running it again gives the same answer.
+    package func prepare(_ job: RunnableJob, _ work: PreparationWork) -> Result<GenerationTask, RequestError> {
+        guard let text = job.body else { return .failure(bodyTooLarge) }
         let body: JSONValue
         do throws(JSONError) {
-            body = try JSONValue(parsing: text)
+            body = try JSONValue(parsing: text, valuesMax: bodyValuesMax)
         } catch {
-            return .failure(RequestError(.invalidJSON, error.description))
+            guard error.hasTooManyValues else {
+                return .failure(RequestError(.invalidJSON, error.description))
+            }
+            return .failure(bodyHasTooManyValues)
         }
+        var preparer = self
+        preparer.goesOn = { work.goesOn() }
         return Result { () throws(RequestError) in
             var task = try preparer.prepare(
                 try GenerationRequest(body: body), job: job.id, model: job.jobClass.model,

@@ -8,10 +8,13 @@
 WITH counted AS MATERIALIZED (
   SELECT j.model_id, j.mode, j.bucket, j.tenant_id, count(*) AS jobs
     FROM moed.job j WHERE j.state = 'queued' GROUP BY j.model_id, j.mode, j.bucket, j.tenant_id
-), open AS MATERIALIZED (SELECT t.id FROM moed.tenants t WHERE t.may_start)
+), judged AS MATERIALIZED (
+  -- A tenant is looked up by its key: a join would compare each with each.
+  SELECT c.*, (SELECT t.may_start FROM moed.tenants t WHERE t.id = c.tenant_id LIMIT 1) AS may_start FROM counted c
+)
 SELECT 'queued' AS kind, m.name, c.mode::text AS mode, c.bucket, sum(c.jobs)::bigint AS jobs,
-       coalesce(sum(c.jobs) FILTER (WHERE m.paused_at IS NOT NULL OR o.id IS NULL), 0)::bigint AS held
-  FROM counted c JOIN moed.model m ON m.id = c.model_id LEFT JOIN open o ON o.id = c.tenant_id
+       coalesce(sum(c.jobs) FILTER (WHERE m.paused_at IS NOT NULL OR c.may_start IS NOT true), 0)::bigint AS held
+  FROM judged c JOIN moed.model m ON m.id = c.model_id
  WHERE m.name = ANY ($1) GROUP BY m.name, c.mode, c.bucket
 UNION ALL
 SELECT 'paused', p.name, NULL, NULL, NULL, NULL FROM unnest(moed.pauses()) AS p(name)

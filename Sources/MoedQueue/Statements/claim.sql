@@ -33,20 +33,19 @@ WITH wanted AS MATERIALIZED (
       AS p(tenant_id, urgency, first_id, most, tenant_most, place)
     JOIN moed.tenants t ON t.id = p.tenant_id AND t.may_start
 ), picked AS MATERIALIZED (
-  -- May hold more jobs than are taken when a tenant has several portions. Jobs are found by comparing rows, in the
-  -- order of the claim index. With equalities the order would be that of ids alone, and a plan from old statistics
-  -- would read all jobs in it. An open transaction may lock any number of a tenant's jobs. Each locked one costs time, so
-  -- that at most 10000 jobs of a portion are tried; the tenant's others wait for the end of the transaction.
+  -- May hold more jobs than are taken when a tenant has several portions. The upper bound of the priority ends the scan,
+  -- because equalities come before it: one of whole rows would read the rest of the model's queue. With an equality of the
+  -- priority, too, the order would be that of ids alone, and a plan from old statistics would read all jobs in it. An open
+  -- transaction may lock any number of a tenant's jobs. Each locked one costs time, so that at most 10000 jobs of a portion
+  -- are tried; the tenant's others wait for the end of the transaction.
   SELECT c.id, c.resumes, c.bytes, p.tenant_id, p.tenant, p.allowed,
          row_number() OVER (PARTITION BY p.tenant_id ORDER BY p.place, c.id) AS rank
     FROM wanted g CROSS JOIN portion p CROSS JOIN LATERAL (
       SELECT n.id, n.lease_token > 0 AS resumes, coalesce(r.body_bytes, octet_length(r.body::text)) AS bytes FROM (
         SELECT j.id FROM moed.job j
          WHERE j.state = 'queued' AND (j.expires_at > g.now) IS NOT false
-           AND (j.model_id, j.mode, j.bucket, j.tenant_id, -j.priority, j.id)
-            >= (g.model_id, g.mode, g.bucket, p.tenant_id, p.urgency, p.first_id)
-           AND (j.model_id, j.mode, j.bucket, j.tenant_id, -j.priority)
-            <= (g.model_id, g.mode, g.bucket, p.tenant_id, p.urgency)
+           AND j.model_id = g.model_id AND j.mode = g.mode AND j.bucket = g.bucket AND j.tenant_id = p.tenant_id
+           AND (-j.priority, j.id) >= (p.urgency, p.first_id) AND -j.priority <= p.urgency
          ORDER BY j.model_id, j.mode, j.bucket, j.tenant_id, -j.priority, j.id LIMIT 10000) w
         JOIN moed.job n ON n.id = w.id AND n.state::text = 'queued' AND n.bucket = g.bucket
         JOIN moed.job_request r ON r.job_id = n.id

@@ -3,13 +3,33 @@
 -- A job whose name is registered by now gets its model. Any other one fails. Jobs that another transaction locks are
 -- skipped. Returns the numbers of both.
 --
--- $1 most bigint: maximum number of jobs to look at
-WITH waiting AS MATERIALIZED (
-  -- In the order of the claim index: a plan from old statistics would read all queued jobs. Each locked one costs time.
-  SELECT n.id, n.lease_token, n.model_name FROM (
-    SELECT q.id FROM moed.job q WHERE q.state = 'queued' AND q.model_id = 0
-     ORDER BY q.model_id, q.mode, q.bucket, q.tenant_id, -q.priority, q.id LIMIT 100000) w
-    JOIN moed.job n ON n.id = w.id AND n.state::text = 'queued' AND n.model_id = 0 LIMIT $1 FOR UPDATE OF n SKIP LOCKED
+-- An open transaction may lock any number of a tenant's jobs, and each of them costs time. Of each tenant a share of $1 is
+-- tried, and the tenants take turns: the jobs of one do not keep those of another waiting.
+--
+-- $1 tried bigint: maximum number of jobs to try to lock
+-- $2 most bigint: maximum number of jobs to look up
+WITH RECURSIVE head AS (
+  (SELECT q.mode, q.bucket, q.tenant_id FROM moed.job q WHERE q.state = 'queued' AND q.model_id = 0
+    ORDER BY q.model_id, q.mode, q.bucket, q.tenant_id, -q.priority, q.id LIMIT 1)
+  UNION ALL
+  SELECT n.mode, n.bucket, n.tenant_id FROM head h CROSS JOIN LATERAL (
+    SELECT q.mode, q.bucket, q.tenant_id FROM moed.job q
+     WHERE q.state = 'queued' AND q.model_id = 0 AND (q.mode, q.bucket, q.tenant_id) > (h.mode, h.bucket, h.tenant_id)
+     ORDER BY q.model_id, q.mode, q.bucket, q.tenant_id, -q.priority, q.id LIMIT 1) n
+), tried AS MATERIALIZED (
+  SELECT j.id, j.place FROM head h CROSS JOIN LATERAL (
+    SELECT q.id, row_number() OVER (ORDER BY q.urgency, q.id) AS place FROM (
+      -- Ordered as the claim index is. With an order of ids alone a plan from old statistics would read all queued jobs.
+      SELECT s.id, -s.priority AS urgency FROM moed.job s
+       WHERE s.state = 'queued' AND s.model_id = 0 AND s.mode = h.mode AND s.bucket = h.bucket AND s.tenant_id = h.tenant_id
+       ORDER BY s.model_id, s.mode, s.bucket, s.tenant_id, -s.priority, s.id
+       LIMIT 1 + $1 / (SELECT count(*) FROM head)) q) j
+   ORDER BY j.place, j.id
+), waiting AS MATERIALIZED (
+  -- Each is looked up by its key: a join, planned while there are few jobs, would compare each with each.
+  SELECT d.* FROM tried t CROSS JOIN LATERAL (
+    SELECT n.id, n.lease_token, n.model_name FROM moed.job n
+     WHERE n.id = t.id AND n.state::text = 'queued' AND n.model_id = 0 FOR UPDATE SKIP LOCKED) d LIMIT $2
 ), asked AS MATERIALIZED (
   SELECT w.*, m.id AS model_id
     FROM waiting w LEFT JOIN moed.model m ON m.name = w.model_name AND m.registered_at IS NOT NULL

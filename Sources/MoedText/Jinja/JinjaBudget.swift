@@ -30,14 +30,21 @@ struct JinjaBudget {
     }
 
     /// Takes the steps that reading this many bytes costs.
-    mutating func take(reading bytes: Int) -> String? { take(steps: bytes / Self.bytesPerStep) }
+    mutating func take(reading bytes: Int) -> String? {
+        let reason = take(steps: bytes / Self.bytesPerStep)
+        return reason ?? tooLarge(bytes)
+    }
 
     /// Takes memory; negative amounts count as none.
     mutating func take(bytes: Int) -> String? {
         let bytes = max(0, bytes)
         guard bytes <= bytesLeft else { return "more than \(limits.bytes) bytes of text and lists" }
         bytesLeft -= bytes
-        return late(after: bytes / Self.bytesPerStep)
+        return tooLarge(bytes) ?? late(after: bytes / Self.bytesPerStep)
+    }
+
+    private func tooLarge(_ bytes: Int) -> String? {
+        bytes <= limits.operationBytes ? nil : "more than \(limits.operationBytes) bytes in one operation"
     }
 
     /// Reads the clock from time to time.
@@ -45,6 +52,7 @@ struct JinjaBudget {
         stepsUnclocked += steps
         guard stepsUnclocked >= Self.stepsPerReading else { return nil }
         stepsUnclocked = 0
-        return limits.clock() < end ? nil : "more than \(limits.time.components.seconds) s of computing"
+        guard limits.goesOn() else { return "the rendering is not wanted" }
+        return limits.clock() < end ? nil : "more than \(limits.time) of computing (generation.template_time)"
     }
 }

@@ -24,6 +24,7 @@ extension JinjaInterpreter {
         switch filter {
         case .first:
             if case .generator(let index) = value, !generators[index].isEmpty {
+                try charge(reading: MemoryLayout<JinjaValue>.stride * generators[index].count)
                 return generators[index].removeFirst()
             }
             return try elements(of: value).first ?? .undefined("the first item of an empty sequence")
@@ -89,6 +90,7 @@ extension JinjaInterpreter {
     private func keys(
         of items: [JinjaValue], attribute: JinjaValue?, caseSensitive: JinjaValue?
     ) throws(TextError) -> [JinjaValue] {
+        try charge(elements: items.count)
         var keys: [JinjaValue] = []
         for item in items {
             let key = try member(attribute, of: item)
@@ -149,6 +151,9 @@ extension JinjaInterpreter {
 
     // MARK: Order
 
+    /// Memory of a list of one element, as the allocator rounds it.
+    private static let listBytes = 64
+
     private func sorted(_ value: JinjaValue, _ arguments: JinjaArguments) throws(TextError)
         -> JinjaValue
     {
@@ -159,6 +164,7 @@ extension JinjaInterpreter {
             paths = PythonString.split(path, by: ",", splitsMax: -1, fromEnd: false).map { .string($0) }
         }
         // A list of one value each, or of one for each attribute: equal values have no order that could fail.
+        try charge(bytes: Self.listBytes, times: items.count)
         var keys = Array(repeating: [JinjaValue](), count: items.count)
         for path in paths {
             let parts = try self.keys(of: items, attribute: path, caseSensitive: values[1])

@@ -13,6 +13,7 @@ extension JinjaInterpreter {
         case (.undefined(let what), _): throw failure("\(what) is undefined")
         case (.safeText, _): throw unsupported("'[]' after the filter 'safe'")
         case (.dictionary(let members), .string(let name)):
+            try charge(reading: name.utf8.count * 2)
             if let value = members[name] { return value }
             return try property(name, of: object) ?? missing(name, of: object)
         case (_, .string(let name)):

@@ -136,7 +136,7 @@ extension JinjaInterpreter {
         switch value {
         case .string(let text):
             try charge(bytes: text.utf8.count, times: count)
-            return .string(String(repeating: text, count: text.isEmpty ? 0 : count))
+            return .string(String(decoding: Self.repeated(Array(text.utf8), count), as: UTF8.self))
         case .list(let items): return try list(try repeated(items.elements, count), isPaid: true)
         case .tuple(let items):
             return .tuple(try sequence(try repeated(items.elements, count), isPaid: true))
@@ -146,6 +146,18 @@ extension JinjaInterpreter {
 
     private func repeated(_ elements: [JinjaValue], _ count: Int) throws(TextError) -> [JinjaValue] {
         try charge(bytes: MemoryLayout<JinjaValue>.stride * elements.count, times: count)
-        return elements.isEmpty ? [] : Array(repeatElement(elements, count: count).joined())
+        return Self.repeated(elements, count)
+    }
+
+    /// Doubles pieces: one element at a time, a long result would take seconds.
+    private static func repeated<Element>(_ elements: [Element], _ count: Int) -> [Element] {
+        guard !elements.isEmpty else { return [] }
+        var (result, piece, left) = ([Element](), elements, count)
+        while left > 0 {
+            if !left.isMultiple(of: 2) { result += piece }
+            left /= 2
+            if left > 0 { piece += piece }
+        }
+        return result
     }
 }

@@ -76,6 +76,12 @@ final class JinjaInterpreter {
         try charge(bytes: MemoryLayout<JinjaValue>.stride, times: count)
     }
 
+    /// Pays for a list of strings beside their bytes: a string that is not short has a header of its own.
+    func charge(pieces count: Int) throws(TextError) {
+        try charge(elements: count)
+        try charge(bytes: 32, times: count)
+    }
+
     /// Begins an expression or statement; `leave` ends it.
     func enter(line: Int) throws(TextError) {
         self.line = line

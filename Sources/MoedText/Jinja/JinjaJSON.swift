@@ -89,6 +89,7 @@ extension JinjaInterpreter {
     }
 
     private func write(quoted value: String, to text: inout String, _ layout: JSONLayout) throws(TextError) {
+        try charge(reading: value.utf8.count)
         try charge(bytes: Self.quotedBytesMax(value, escapesNonASCII: layout.escapesNonASCII))
         JSONValue.write(quoted: value, to: &text, escapesNonASCII: layout.escapesNonASCII)
     }

@@ -169,6 +169,7 @@ extension JinjaInterpreter {
     }
 
     private func write(quoted value: String, to text: inout String) throws(TextError) {
+        try charge(reading: value.utf8.count)
         try charge(bytes: PythonText.quotedBytesMax(value))
         text += PythonText.quoted(value)
     }

@@ -57,6 +57,7 @@ extension JinjaInterpreter {
             guard key.isHashable else { throw failure("\(key.kind) cannot be a key") }
             let fallback = values[1] ?? JinjaValue.none
             guard case .string(let key) = key else { return fallback }
+            try charge(reading: key.utf8.count * 2)
             return members[key] ?? fallback
         }
         _ = try bind(arguments, [], required: 0, name)

@@ -5,39 +5,18 @@ enum PythonString {
         matches(of: Array(part.utf8), in: Array(text.utf8), max: 1).first != nil
     }
 
-    /// Byte offsets of the first `max` matches that do not overlap, left to right (Knuth, Morris, Pratt).
+    /// Byte offsets of the first `max` matches that do not overlap, left to right.
     ///
     /// - Parameter part: An empty part matches at 0 only.
     static func matches(of part: [UInt8], in text: [UInt8], max: Int) -> [Int] {
         guard !part.isEmpty else { return max > 0 ? [0] : [] }
         guard max > 0 else { return [] }
         var places: [Int] = []
-        forEachMatch(of: part, in: text) { place in
+        ByteSearch.forEachMatch(of: part, in: text[...]) { place in
             places.append(place)
             return places.count < max
         }
         return places
-    }
-
-    /// Goes through the matches of a part that is not empty until `body` returns false.
-    private static func forEachMatch(of part: [UInt8], in text: [UInt8], _ body: (Int) -> Bool) {
-        guard part.count <= text.count else { return }
-        var borders = [0]
-        var border = 0
-        for byte in part.dropFirst() {
-            while border > 0, part[border] != byte { border = borders[border - 1] }
-            if part[border] == byte { border += 1 }
-            borders.append(border)
-        }
-        var matched = 0
-        for (place, byte) in text.enumerated() {
-            while matched > 0, part[matched] != byte { matched = borders[matched - 1] }
-            if part[matched] == byte { matched += 1 }
-            if matched == part.count {
-                guard body(place + 1 - matched) else { return }
-                matched = 0
-            }
-        }
     }
 
     /// The same from the right: offsets of the last `max` matches, in rising order.
@@ -50,7 +29,7 @@ enum PythonString {
     static func count(_ part: String, in text: String) -> Int {
         guard !part.isEmpty else { return text.unicodeScalars.count + 1 }
         var count = 0
-        forEachMatch(of: Array(part.utf8), in: Array(text.utf8)) { _ in
+        ByteSearch.forEachMatch(of: Array(part.utf8), in: Array(text.utf8)[...]) { _ in
             count += 1
             return true
         }

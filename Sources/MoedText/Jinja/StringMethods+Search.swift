@@ -11,10 +11,10 @@ extension JinjaInterpreter {
         if let separator = try optionalText(values[0], name) {
             guard !separator.isEmpty else { throw failure("'\(name)' with an empty separator") }
             try charge(bytes: MemoryLayout<Int>.stride, times: separator.utf8.count)
-            try charge(elements: PythonString.count(separator, in: text) + 1)
+            try charge(pieces: PythonString.count(separator, in: text) + 1)
             pieces = PythonString.split(text, by: separator, splitsMax: splitsMax, fromEnd: isFromEnd)
         } else {
-            try charge(elements: PythonString.words(text))
+            try charge(pieces: PythonString.words(text))
             pieces = PythonString.split(text, splitsMax: splitsMax, fromEnd: isFromEnd)
         }
         return try list(pieces.map { .string($0) }, isPaid: true)

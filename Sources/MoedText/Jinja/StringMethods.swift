@@ -15,7 +15,7 @@ extension JinjaInterpreter {
         case "splitlines":
             let keepEnds = try bind(arguments, ["keepends"], required: 0, name)[0]?.isTrue ?? false
             try charge(bytes: text.utf8.count)
-            try charge(elements: PythonString.lineBreaks(text) + 1)
+            try charge(pieces: PythonString.lineBreaks(text) + 1)
             return try list(PythonString.lines(text, keepEnds: keepEnds).map { .string($0) }, isPaid: true)
         case "partition", "rpartition": return try partition(text, arguments, name)
         case "startswith", "endswith": return .bool(try hasAffix(text, arguments, name))

@@ -22,89 +22,55 @@ struct AddedToken: Sendable, Equatable {
     }
 }
 
-/// Finds added tokens: leftmost first, and the longest of those that start at one position.
+/// Finds added tokens: leftmost first, and the longest of those that start at one position. Time is linear in the text.
 struct AddedTokenFinder: Sendable {
     enum Piece: Equatable {
         case text(Range<Int>)
         case token(TokenID)
     }
 
-    private var tokens: [AddedToken] = []
-    /// Trie over the bytes of the contents: (node, byte) → node; node 0 is the root.
-    private var edges: [UInt64: Int32] = [:]
-    /// Token that ends at each node; −1 for none.
-    private var ends: [Int32] = [-1]
-    private var starts = [Bool](repeating: false, count: 256)
+    private let tokens: [AddedToken]
+    /// Length in bytes of each token's content.
+    private let lengths: [Int]
+    private let search: StringSearch
 
     var isEmpty: Bool { tokens.isEmpty }
 
-    /// - Parameter contents: byte strings to search, one for each of `tokens`, not empty.
+    /// - Parameter contents: byte strings to search, one for each of `tokens`; empty ones are never found.
     init(_ tokens: [AddedToken], contents: [[UInt8]]) {
-        for (token, content) in zip(tokens, contents) {
-            var node: Int32 = 0
-            for byte in content {
-                let edge = UInt64(UInt32(bitPattern: node)) << 8 | UInt64(byte)
-                if let child = edges[edge] {
-                    node = child
-                } else {
-                    node = Int32(ends.count)
-                    edges[edge] = node
-                    ends.append(-1)
-                }
-            }
-            guard let first = content.first else { continue }
-            starts[Int(first)] = true
-            ends[Int(node)] = Int32(self.tokens.count)
-            self.tokens.append(token)
-        }
+        self.tokens = tokens
+        lengths = contents.map(\.count)
+        search = StringSearch(contents)
     }
 
     /// Splits the text at its added tokens. The pieces are in order and not empty.
-    func pieces(of text: Span<UInt8>) -> [Piece] {
-        guard !isEmpty else { return text.isEmpty ? [] : [.text(0..<text.count)] }
-        var pieces: [Piece] = []
+    ///
+    /// - Parameter body: gets each piece; false ends the splitting.
+    func forEachPiece(of text: Span<UInt8>, _ body: (Piece) -> Bool) {
         var done = 0
         var at = 0
-        while at < text.count {
-            guard starts[Int(text[at])], let (token, matchEnd) = longestMatch(text, at) else {
-                at += 1
-                continue
-            }
-            let matchStart = at
+        let matches = isEmpty ? [] : search.matchesFromEnd(text)
+        for match in matches.reversed() where Int(match.place) >= at {
+            let token = tokens[Int(match.string)]
+            let matchStart = Int(match.place)
+            let matchEnd = matchStart + lengths[Int(match.string)]
             at = matchEnd
             if token.isSingleWord, Self.touchesWord(text, matchStart, matchEnd) { continue }
-            let start = max(done, token.stripsLeft ? Self.spaceStart(text, before: matchStart) : matchStart)
+            let start = token.stripsLeft ? Self.spaceStart(text, before: matchStart, notBefore: done) : matchStart
             let end = token.stripsRight ? Self.spaceEnd(text, after: matchEnd) : matchEnd
-            if done < start { pieces.append(.text(done..<start)) }
-            pieces.append(.token(token.id))
+            if done < start, !body(.text(done..<start)) { return }
+            guard body(.token(token.id)) else { return }
             done = end
             at = max(at, end)
         }
-        if done < text.count { pieces.append(.text(done..<text.count)) }
-        return pieces
+        if done < text.count { _ = body(.text(done..<text.count)) }
     }
 
     /// Places at which a token of at least two characters begins. Tokens of white space do not count.
     func starts(in text: Span<UInt8>) -> [Int] {
         guard !isEmpty else { return [] }
-        var places: [Int] = []
-        for at in 0..<text.count where starts[Int(text[at])] {
-            guard let (token, _) = longestMatch(text, at), token.isBreakable else { continue }
-            places.append(at)
-        }
-        return places
-    }
-
-    private func longestMatch(_ text: Span<UInt8>, _ start: Int) -> (AddedToken, end: Int)? {
-        var node: Int32 = 0
-        var best: (AddedToken, end: Int)?
-        var at = start
-        while at < text.count, let child = edges[UInt64(UInt32(bitPattern: node)) << 8 | UInt64(text[at])] {
-            node = child
-            at += 1
-            if ends[Int(node)] >= 0 { best = (tokens[Int(ends[Int(node)])], at) }
-        }
-        return best
+        let breakable = tokens.map(\.isBreakable)
+        return search.matchesFromEnd(text).reversed().filter { breakable[Int($0.string)] }.map { Int($0.place) }
     }
 
     private static func scalarStart(_ text: Span<UInt8>, before index: Int) -> Int {
@@ -133,9 +99,9 @@ struct AddedTokenFinder: Sendable {
         }
     }
 
-    private static func spaceStart(_ text: Span<UInt8>, before index: Int) -> Int {
+    private static func spaceStart(_ text: Span<UInt8>, before index: Int, notBefore first: Int) -> Int {
         var start = index
-        while start > 0 {
+        while start > first {
             let previous = scalarStart(text, before: start)
             guard scalar(text, at: previous)?.properties.isWhitespace == true else { break }
             start = previous

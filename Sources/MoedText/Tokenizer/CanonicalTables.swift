@@ -11,6 +11,8 @@ struct CanonicalTables: Sendable {
     private(set) var decompositions: [UInt32: [UInt32]] = [:]
     /// (first << 32 | second) → primary composite.
     private(set) var compositions: [UInt64: UInt32] = [:]
+    /// Characters that compose with one before them.
+    private(set) var seconds: Set<UInt32> = []
 
     /// Ranges that contain all characters with tabulated decompositions. Unified ideographs, Hangul and private use are
     /// omitted.
@@ -43,5 +45,6 @@ struct CanonicalTables: Sendable {
         let composed = String(head).precomposedStringWithCanonicalMapping.unicodeScalars.map(\.value)
         guard composed.count == 1 else { return }
         compositions[UInt64(composed[0]) << 32 | UInt64(last)] = value
+        seconds.insert(last)
     }
 }

@@ -1,15 +1,28 @@
-/// Unicode normalisation form C (UAX #15) of UTF-8, in linear time.
+/// Unicode normalisation form C (UAX #15) of UTF-8, in linear time, in memory of about twice the text.
 enum Normalization {
     /// The normalised text; nil when all characters are inert, so that the text is already in form C. Nearly all text
     /// is.
     static func composed(_ text: Span<UInt8>) -> [UInt8]? {
         guard needsWork(text) else { return nil }
-        var scalars: [UInt32] = []
-        var classes: [UInt8] = []
-        decompose(text, into: &scalars, &classes)
-        reorder(&scalars, &classes)
-        return compose(scalars, classes)
+        var output: [UInt8] = []
+        output.reserveCapacity(text.count)
+        var piece = Piece()
+        var at = 0
+        while at < text.count {
+            let (value, length) = UTF8Scalar.decode(text, at: at)
+            if piece.scalars.count >= pieceScalars, startsAnew(value) {
+                piece.append(to: &output)
+                piece.clear()
+            }
+            piece.decompose(value)
+            at += length
+        }
+        piece.append(to: &output)
+        return output
     }
+
+    /// Scalars that are composed at a time. A run of marks longer than this stays in one piece.
+    private static let pieceScalars = 4096
 
     /// Ranges of characters with combining class 0 that are in form C and never compose with a preceding character.
     private static let inert: [ClosedRange<UInt32>] = [
@@ -40,87 +53,104 @@ enum Normalization {
         return false
     }
 
-    private static func decompose(_ text: Span<UInt8>, into scalars: inout [UInt32], _ classes: inout [UInt8])
-    {
-        let decompositions = CanonicalTables.unicode.decompositions
-        scalars.reserveCapacity(text.count)
-        classes.reserveCapacity(text.count)
-        var at = 0
-        while at < text.count {
-            let (value, length) = UTF8Scalar.decode(text, at: at)
-            at += length
+    /// True when nothing before the character reorders or composes with it.
+    private static func startsAnew(_ value: UInt32) -> Bool {
+        if isInert(value) { return true }
+        let tables = CanonicalTables.unicode
+        let first = tables.decompositions[value]?.first ?? value
+        return Piece.combiningClass(first) == 0 && !tables.seconds.contains(first) && !Hangul.continues(first)
+    }
+
+    /// Decomposed scalars with their combining classes.
+    private struct Piece {
+        var scalars: [UInt32] = []
+        var classes: [UInt8] = []
+        private let tables = CanonicalTables.unicode
+
+        mutating func clear() {
+            scalars.removeAll(keepingCapacity: true)
+            classes.removeAll(keepingCapacity: true)
+        }
+
+        mutating func decompose(_ value: UInt32) {
             // Nothing below U+00C0 and no unified ideograph has a decomposition.
             if value < 0xC0 || (0x4E00...0x9FFF).contains(value) {
-                scalars.append(value)
-                classes.append(0)
+                append(value, 0)
             } else if Hangul.syllables.contains(value) {
-                for jamo in Hangul.decompose(value) {
-                    scalars.append(jamo)
-                    classes.append(0)
-                }
+                for jamo in Hangul.decompose(value) { append(jamo, 0) }
+            } else if let parts = tables.decompositions[value] {
+                for part in parts { append(part, Self.combiningClass(part)) }
             } else {
-                for part in decompositions[value] ?? [value] {
-                    scalars.append(part)
-                    classes.append(combiningClass(part))
-                }
+                append(value, Self.combiningClass(value))
             }
         }
-    }
 
-    private static func combiningClass(_ value: UInt32) -> UInt8 {
-        Unicode.Scalar(value)?.properties.canonicalCombiningClass.rawValue ?? 0
-    }
-
-    /// Sorts each run of combining marks by class. The sort is stable; runs may have any length.
-    private static func reorder(_ scalars: inout [UInt32], _ classes: inout [UInt8]) {
-        var at = 0
-        while at < scalars.count {
-            guard classes[at] != 0 else {
-                at += 1
-                continue
-            }
-            var end = at + 1
-            var isSorted = true
-            while end < scalars.count, classes[end] != 0 {
-                if classes[end] < classes[end - 1] { isSorted = false }
-                end += 1
-            }
-            if !isSorted {
-                let order = (at..<end).sorted { (classes[$0], $0) < (classes[$1], $1) }
-                let sorted = order.map { (scalars[$0], classes[$0]) }
-                for (offset, mark) in sorted.enumerated() {
-                    (scalars[at + offset], classes[at + offset]) = mark
-                }
-            }
-            at = end
+        private mutating func append(_ scalar: UInt32, _ combiningClass: UInt8) {
+            scalars.append(scalar)
+            classes.append(combiningClass)
         }
-    }
 
-    /// Composes each starter with the following characters that are not blocked from it.
-    private static func compose(_ scalars: [UInt32], _ classes: [UInt8]) -> [UInt8] {
-        let compositions = CanonicalTables.unicode.compositions
-        var output: [UInt32] = []
-        output.reserveCapacity(scalars.count)
-        var starter: Int?
-        var lastClass: UInt8 = 0
-        for (index, value) in scalars.enumerated() {
-            let isAdjacent = starter == output.count - 1
-            if let starter, isAdjacent || (lastClass < classes[index]) {
-                let first = output[starter]
-                let pair = UInt64(first) << 32 | UInt64(value)
-                if let joined = Hangul.compose(first, value) ?? (value < 0x300 ? nil : compositions[pair]) {
-                    output[starter] = joined
+        static func combiningClass(_ value: UInt32) -> UInt8 {
+            Unicode.Scalar(value)?.properties.canonicalCombiningClass.rawValue ?? 0
+        }
+
+        mutating func append(to output: inout [UInt8]) {
+            reorder()
+            compose(into: &output)
+        }
+
+        /// Sorts each run of combining marks by class. The sort is stable; runs may have any length.
+        private mutating func reorder() {
+            var at = 0
+            while at < scalars.count {
+                guard classes[at] != 0 else {
+                    at += 1
                     continue
                 }
+                var end = at + 1
+                var isSorted = true
+                while end < scalars.count, classes[end] != 0 {
+                    if classes[end] < classes[end - 1] { isSorted = false }
+                    end += 1
+                }
+                if !isSorted { sortMarks(at..<end) }
+                at = end
             }
-            if classes[index] == 0 { starter = output.count }
-            lastClass = classes[index]
-            output.append(value)
         }
-        var bytes: [UInt8] = []
-        bytes.reserveCapacity(output.count)
-        for value in output { UTF8Scalar.append(value, to: &bytes) }
-        return bytes
+
+        private mutating func sortMarks(_ run: Range<Int>) {
+            // Class, place and scalar (21 bits) in one word.
+            var marks = run.map { UInt64(classes[$0]) << 56 | UInt64($0 - run.lowerBound) << 21 | UInt64(scalars[$0]) }
+            marks.sort()
+            for (place, mark) in zip(run, marks) {
+                scalars[place] = UInt32(mark & 0x1F_FFFF)
+                classes[place] = UInt8(mark >> 56)
+            }
+        }
+
+        /// Composes each starter with the following characters that are not blocked from it.
+        private mutating func compose(into bytes: inout [UInt8]) {
+            var count = 0
+            var starter: Int?
+            var lastClass: UInt8 = 0
+            for (index, value) in scalars.enumerated() {
+                let isAdjacent = starter == count - 1
+                if let starter, isAdjacent || (lastClass < classes[index]) {
+                    let first = scalars[starter]
+                    let pair = UInt64(first) << 32 | UInt64(value)
+                    if let joined = Hangul.compose(first, value) ?? (value < 0x300 ? nil : tables.compositions[pair]) {
+                        scalars[starter] = joined
+                        continue
+                    }
+                }
+                if classes[index] == 0 { starter = count }
+                lastClass = classes[index]
+                // The composed text grows over the decomposed one, which is at least as long.
+                scalars[count] = value
+                count += 1
+            }
+            for value in scalars[..<count] { UTF8Scalar.append(value, to: &bytes) }
+        }
     }
 }
 
@@ -130,6 +160,9 @@ private enum Hangul {
     private static let leading: ClosedRange<UInt32> = 0x1100...0x1112
     private static let vowels: ClosedRange<UInt32> = 0x1161...0x1175
     private static let trailing: ClosedRange<UInt32> = 0x11A8...0x11C2
+
+    /// True for a part that may compose with what is before it.
+    static func continues(_ scalar: UInt32) -> Bool { vowels.contains(scalar) || trailing.contains(scalar) }
 
     static func decompose(_ syllable: UInt32) -> [UInt32] {
         let index = syllable - 0xAC00

@@ -14,6 +14,9 @@ package struct Tokenizer: Sendable {
     /// Finds the added tokens that the file marks as `special`, in the raw text.
     private let specialFinder: AddedTokenFinder
 
+    /// Bytes of a very long word that are merged at a time. The tokens do not depend on it.
+    package var wordWindow = BytePairEncoder.windowBytes
+
     /// Reads `tokenizer.json`; `file` is its name in error messages.
     ///
     /// - Parameter configuration: the tokens that `tokenizer_config.json` adds.
@@ -70,27 +73,52 @@ package struct Tokenizer: Sendable {
     ///   words. Nil for text without marks.
     /// - Complexity: O(n log n) for any text, near O(n) for text with words.
     package func encode(_ text: String, mark: Unicode.Scalar? = nil) -> [TokenID] {
-        let bytes = Array(text.utf8)
-        let mark = mark.map { Array(String($0).utf8) } ?? []
-        var output: [TokenID] = []
-        output.reserveCapacity(bytes.count / 4 + 8)
-        for piece in rawFinder.pieces(of: bytes.span) {
-            switch piece {
-            case .token(let id): output.append(id)
-            case .text(let range):
-                encode(bytes.span.extracting(range), recognising: true, mark: mark, into: &output)
-            }
-        }
-        return output
+        var encoding = Encoding(meter: EncodingMeter(EncodingLimits()))
+        encode(text, mark: mark, &encoding)
+        return encoding.tokens
+    }
+
+    /// As `encode(_:mark:)`, with an end.
+    ///
+    /// - Throws: the reason why encoding ended early.
+    package func encode(
+        _ text: String, mark: Unicode.Scalar? = nil, limits: EncodingLimits
+    ) throws(EncodingEnd) -> [TokenID] {
+        var encoding = Encoding(meter: EncodingMeter(limits))
+        encode(text, mark: mark, &encoding)
+        if let end = encoding.meter.end { throw end }
+        return encoding.tokens
     }
 
     /// Token ids of `text` as plain text. Added tokens are not recognised: their spelling is encoded as text.
     package func encodePlain(_ text: String) -> [TokenID] {
         let bytes = Array(text.utf8)
-        var output: [TokenID] = []
-        output.reserveCapacity(bytes.count / 4 + 8)
-        encode(bytes.span, recognising: false, mark: [], into: &output)
-        return output
+        var encoding = Encoding(meter: EncodingMeter(EncodingLimits()))
+        encode(bytes.span, recognising: false, mark: [], into: &encoding)
+        return encoding.tokens
+    }
+
+    private struct Encoding {
+        var tokens: [TokenID] = []
+        var meter: EncodingMeter
+
+        mutating func append(_ token: TokenID) -> Bool {
+            tokens.append(token)
+            return meter.goesOn(after: 1, tokens: tokens.count)
+        }
+    }
+
+    private func encode(_ text: String, mark: Unicode.Scalar?, _ encoding: inout Encoding) {
+        let bytes = Array(text.utf8)
+        let mark = mark.map { Array(String($0).utf8) } ?? []
+        rawFinder.forEachPiece(of: bytes.span) { piece in
+            switch piece {
+            case .token(let id): return encoding.append(id)
+            case .text(let range):
+                encode(bytes.span.extracting(range), recognising: true, mark: mark, into: &encoding)
+                return encoding.meter.end == nil
+            }
+        }
     }
 
     /// The text with `mark` behind the first character of each added token, so that `encode` does not recognise it;
@@ -124,35 +152,37 @@ package struct Tokenizer: Sendable {
     }
 
     private func encode(
-        _ raw: Span<UInt8>, recognising: Bool, mark: [UInt8], into output: inout [TokenID]
+        _ raw: Span<UInt8>, recognising: Bool, mark: [UInt8], into encoding: inout Encoding
     ) {
         guard normalizes, let normalized = Normalization.composed(raw) else {
-            cut(raw, recognising: recognising, mark: mark, into: &output)
+            cut(raw, recognising: recognising, mark: mark, into: &encoding)
             return
         }
-        cut(normalized.span, recognising: recognising, mark: mark, into: &output)
+        cut(normalized.span, recognising: recognising, mark: mark, into: &encoding)
     }
 
-    private func cut(_ text: Span<UInt8>, recognising: Bool, mark: [UInt8], into output: inout [TokenID]) {
+    private func cut(_ text: Span<UInt8>, recognising: Bool, mark: [UInt8], into encoding: inout Encoding) {
         guard recognising, !normalizedFinder.isEmpty else {
-            encodeWords(text, without: mark, into: &output)
+            encodeWords(text, without: mark, into: &encoding)
             return
         }
-        for piece in normalizedFinder.pieces(of: text) {
+        normalizedFinder.forEachPiece(of: text) { piece in
             switch piece {
-            case .token(let id): output.append(id)
-            case .text(let range): encodeWords(text.extracting(range), without: mark, into: &output)
+            case .token(let id): return encoding.append(id)
+            case .text(let range):
+                encodeWords(text.extracting(range), without: mark, into: &encoding)
+                return encoding.meter.end == nil
             }
         }
     }
 
-    private func encodeWords(_ text: Span<UInt8>, without mark: [UInt8], into output: inout [TokenID]) {
+    private func encodeWords(_ text: Span<UInt8>, without mark: [UInt8], into encoding: inout Encoding) {
         guard !mark.isEmpty, let rest = Self.removing(mark, from: text) else {
-            encodeWords(text, into: &output)
+            encodeWords(text, into: &encoding)
             return
         }
         // Characters that the mark separated may compose.
-        encode(rest.span, recognising: false, mark: [], into: &output)
+        encode(rest.span, recognising: false, mark: [], into: &encoding)
     }
 
     /// The text without the mark; nil when it has none.
@@ -174,23 +204,28 @@ package struct Tokenizer: Sendable {
         return rest
     }
 
-    private func encodeWords(_ text: Span<UInt8>, into output: inout [TokenID]) {
+    private func encodeWords(_ text: Span<UInt8>, into encoding: inout Encoding) {
         let classes = ScalarClass.Table()
         var cache = WordCache(textBytes: text.count)
         var scratch = BytePairEncoder.Scratch()
+        var meter = encoding.meter
         var start = 0
-        while start < text.count {
+        while start < text.count, meter.end == nil {
             let end = preTokenizer.wordEnd(in: text, from: start, classes: classes)
-            cache.append(text, start, end, to: &output) { output in
+            cache.append(text, start, end, to: &encoding.tokens) { tokens in
                 let word = text.extracting(start..<end)
                 if ignoresMerges, let id = vocabulary.tokens.find(word) {
-                    output.append(id)
+                    tokens.append(id)
                 } else {
-                    vocabulary.encoder.append(word, to: &output, scratch: &scratch)
+                    vocabulary.encoder.append(word, to: &tokens, scratch: &scratch, window: wordWindow) {
+                        meter.goesOn(after: EncodingMeter.bytesPerCall, tokens: $0)
+                    }
                 }
             }
+            _ = meter.goesOn(after: end - start, tokens: encoding.tokens.count)
             start = end
         }
+        encoding.meter = meter
     }
 
     // MARK: Decoding

@@ -49,6 +49,7 @@ struct BenchSubject {
             if case .pack(let pack) = source { try options.model.formats.check(pack) }
             text = try TextSide(directory: path)
             made = nil
+            let (experts, dense) = options.model.formats.formats(of: source)
             unloaded = try UnloadedModel(source, experts: experts, dense: dense)
             configuration = source.configuration
             fullLayers = configuration.layers

@@ -27,13 +27,14 @@ package enum Filters {
         try LineFilter { try TextFilters.render($0, template) }.run()
     }
 
-    package static func score(_ model: ModelOptions, top: Int) throws {
+    package static func score(_ model: ModelOptions, top: Int, traces: Bool) throws {
         var model = model
         model.sequences = 1
         let runner = try load(model)
         let tokenizer = runner.preparer.text.tokenizer
-        try LineFilter { try ScoreFilter.score($0, engine: runner.engine, tokenizer: tokenizer, top: top) }
-            .run()
+        try LineFilter {
+            try ScoreFilter.score($0, engine: runner.engine, tokenizer: tokenizer, top: top, traces: traces)
+        }.run()
     }
 
     package static func generate(

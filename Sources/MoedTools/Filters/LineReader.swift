@@ -20,7 +20,9 @@ package struct LineReader {
     private let descriptor: Int32
     private let lineBytesMax: Int
     private var buffer: [UInt8] = []
-    /// End of the part of `buffer` that contains no line feed.
+    /// Start of the next line in `buffer`. Lines before it stay until the next chunk, so that each byte moves once.
+    private var start = 0
+    /// End of the part of `buffer` behind `start` that contains no line feed.
     private var searched = 0
     private var isSkipping = false
     private var hasEnded = false
@@ -34,12 +36,13 @@ package struct LineReader {
     package mutating func next(waits: Bool = true) throws(WholeFile.Failure) -> Next {
         while true {
             if let feed = buffer[searched...].firstIndex(of: 0x0A) {
-                let line = Self.withoutReturn(buffer[..<feed])
-                buffer.removeSubrange(...feed)
-                searched = 0
+                let line = buffer[start..<feed]
+                start = feed + 1
+                searched = start
                 defer { isSkipping = false }
-                return isSkipping ? .tooLong : .line(line)
+                return isSkipping ? .tooLong : .line(Self.withoutReturn(line))
             }
+            dropReadLines()
             searched = buffer.count
             if buffer.count > lineBytesMax {
                 isSkipping = true
@@ -57,6 +60,11 @@ package struct LineReader {
             }
             guard try fill(waits: waits) else { return .notYet }
         }
+    }
+
+    private mutating func dropReadLines() {
+        buffer.removeSubrange(..<start)
+        start = 0
     }
 
     /// Reads a chunk. Returns false when no input is available and the caller does not wait.

@@ -12,14 +12,16 @@ package enum Packing {
         checkpoint directory: String, to path: String, formats: FormatChoice, threads: Int, showsReport: Bool
     ) async throws {
         Host.ignoreBrokenPipes()
-        guard case .checkpoint(let checkpoint) = try ModelDirectory.open(directory) else {
+        let source = try ModelDirectory.open(directory)
+        guard case .checkpoint(let checkpoint) = source else {
             throw ConfigurationProblem(
-                "\(directory) is a pack already; packs are made of Hugging Face directories")
+                "\(directory) is a pack already; packs are made of Hugging Face directories and GGUF files")
         }
         // Checks tokenizer and template before packing: packing may take an hour, and a pack without them is useless.
         _ = try TextSide(directory: directory)
+        let (experts, dense) = formats.formats(of: source)
         let options = Packer.Options(
-            experts: formats.experts ?? .bf16, dense: formats.dense ?? .bf16,
+            experts: experts, dense: dense,
             threads: threads > 0 ? threads : Host.physicalCores, measuresErrors: showsReport,
             tool: "moed \(Version.text)")
         let interruption = Interruption()

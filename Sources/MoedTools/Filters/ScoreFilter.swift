@@ -4,12 +4,13 @@ package import MoedText
 
 /// `moed score`: log-probabilities of a text's tokens under a model.
 package enum ScoreFilter {
-    /// `{"ids"}` or `{"text"}` → `{"ids", "logprobs"}`, with `top` > 0 also `{"top_ids", "top_logprobs"}`.
+    /// `{"ids"}` or `{"text"}` → `{"ids", "logprobs"}`, with `top` > 0 also `{"top_ids", "top_logprobs"}`, with
+    /// `traces` also `{"trace"}`.
     ///
     /// `logprobs[i]` is ln P(ids[i+1] | ids[0…i]), so it has one entry less than `ids`. The `top_` lists have one
     /// entry per id, the last included: the most probable successors of ids[0…i].
     package static func score(
-        _ line: JSONValue, engine: Engine, tokenizer: Tokenizer, top: Int
+        _ line: JSONValue, engine: Engine, tokenizer: Tokenizer, top: Int, traces: Bool = false
     ) throws -> JSONValue {
         let ids =
             line["ids"] == nil
@@ -22,6 +23,9 @@ package enum ScoreFilter {
                 .contextLengthExceeded, param: "ids",
                 "\(ids.count) tokens, the model's context is \(engine.limits.contextLength)")
         }
+        let trace = traces ? TraceSummary() : nil
+        if let trace { engine.observeTrace { trace.add($0) } }
+        defer { engine.observeTrace(nil) }
         let scores = try engine.score(ids, top: top)
         if let index = scores.firstIndex(where: { !($0.logprob ?? 0).isFinite }) {
             throw EngineError(
@@ -37,6 +41,7 @@ package enum ScoreFilter {
             result["top_ids"] = .array(scores.map { TextFilters.ids($0.top.map(\.id)) })
             result["top_logprobs"] = .array(scores.map { .array($0.top.map { .double($0.logprob) }) })
         }
+        if let trace { result["trace"] = trace.json }
         return .object(result)
     }
 }

@@ -86,8 +86,8 @@ package enum Planning {
             let path = options.model.directory
             let source = try ModelDirectory.open(path)
             if case .pack(let pack) = source { try formats.check(pack) }
-            let model = try UnloadedModel(
-                source, experts: formats.experts ?? .bf16, dense: formats.dense ?? .bf16)
+            let (experts, dense) = formats.formats(of: source)
+            let model = try UnloadedModel(source, experts: experts, dense: dense)
             return ("\(WholeFile.name(of: path)): \(InspectText(source).oneLine)", model)
         }
         let experts = formats.experts ?? .int4(group: 64)

@@ -6,7 +6,7 @@ import MoedHost
 package enum Chaos {
     package static let scenarios: [ChaosScenario] =
         ChaosScenario.workers + ChaosScenario.connections + ChaosScenario.users + ChaosScenario.load
-        + ChaosScenario.locks
+        + ChaosScenario.locks + [ChaosScenario.heldCalls]
 
     /// Runs the scenarios and prints the verdict of each.
     ///

@@ -76,7 +76,7 @@ extension ChaosScenario {
         try await trial.drain()
     }
 
-    private static func checkNobodyDied(_ trial: ChaosTrial) async {
+    static func checkNobodyDied(_ trial: ChaosTrial) async {
         do {
             let crashes = try await trial.database.crashes()
             await trial.check(crashes == 0, "\(crashes) crashes were booked, and no worker died")

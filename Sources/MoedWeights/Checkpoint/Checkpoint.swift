@@ -1,24 +1,18 @@
 package import MoedCore
 
-/// A Hugging Face model directory: configuration and tensors, headers checked, nothing loaded yet.
+/// A Hugging Face model directory or a GGUF model: configuration and tensors, headers checked, nothing loaded yet.
 package struct Checkpoint: Sendable {
-    package let directory: String
-    package let configurationPath: String
+    package let modelFiles: ModelFiles
     /// `config.json`; `tiedEmbeddings` also says what the tensors are.
     package private(set) var configuration: ModelConfiguration
     package let generationDefaults: GenerationDefaults
+    /// Nil when no file describes one.
+    package let quantization: QuantizationDescription?
     private let files: [WeightFile]
     private let places: [ExactString: Place]
     private let index: ShardIndex?
+    private let prefix: TensorPrefix
     private let use = TensorUse()
-
-    /// The files beside the weights that decide the model's behaviour.
-    package static let smallFiles = [
-        "config.json", "tokenizer.json", "tokenizer_config.json", "chat_template.jinja",
-        "generation_config.json",
-    ]
-    /// The largest real one, a tokenizer.json, has 11 MB.
-    package static let smallFileBytesMax = 256 << 20
 
     private struct Place: Sendable {
         var file: Int
@@ -27,26 +21,51 @@ package struct Checkpoint: Sendable {
         var otherFile: Int?
     }
 
-    /// Reads `config.json`, `generation_config.json` and the headers of `model.safetensors`, or of the shards
-    /// that `model.safetensors.index.json` lists.
+    /// As `init`, for a path.
+    package static func open(_ path: String) throws(EngineError) -> Checkpoint {
+        try Checkpoint(ModelFiles.open(path))
+    }
+
+    /// Reads the configuration and the headers of `model.safetensors`, of the shards that
+    /// `model.safetensors.index.json` lists, or of GGUF files.
     ///
     /// - Throws: `EngineError(.badCheckpoint)` or `(.unsupportedModel)`, naming file, tensor or field, and
     ///   reason.
-    package static func open(_ directory: String) throws(EngineError) -> Checkpoint {
-        try Checkpoint(directory: directory, configurationFile: "config.json")
+    package init(_ modelFiles: ModelFiles) throws(EngineError) {
+        self.modelFiles = modelFiles
+        let fields = try modelFiles.configuration()
+        var configuration = try ModelConfiguration(fields)
+        quantization = try QuantizationDescription.find(fields, directory: modelFiles.path)
+        generationDefaults = try GenerationDefaults(modelFiles)
+        if let gguf = modelFiles.gguf {
+            (index, files, prefix) = (nil, gguf.files, .usual)
+            places = Self.places(gguf.tensors, inner: GGUFNames.huggingFace)
+        } else {
+            index = try ShardIndex(directory: modelFiles.path)
+            files = try Self.files(index, modelFiles.path)
+            var tensors: [[TensorEntry]] = []
+            for file in files { tensors.append(try SafetensorsHeader(of: file).tensors) }
+            let prefix = TensorPrefix.found(in: tensors.flatMap { $0.map(\.name) })
+            self.prefix = prefix
+            places = Self.places(tensors, inner: prefix.inner)
+        }
+        self.configuration = configuration
+        guard configuration.tiedEmbeddings, let ownOutput = try ownOutput() else { return }
+        configuration.tiedEmbeddings = false
+        configuration.remarks.append(
+            "tie_word_embeddings is true, but \(ownOutput) differs from \(prefix.stored(Self.embedding)): "
+                + "the output matrix is \(ownOutput), as in transformers")
+        self.configuration = configuration
     }
 
-    /// As `open`, with a configuration of another name in the same directory.
-    package init(directory: String, configurationFile: String) throws(EngineError) {
-        self.directory = directory
-        configurationPath = "\(directory)/\(configurationFile)"
-        var configuration = try ModelConfiguration(path: configurationPath)
-        generationDefaults = try GenerationDefaults(path: "\(directory)/generation_config.json")
-        index = try ShardIndex(directory: directory)
-        files = try Self.files(index, directory)
+    /// The tensors of all files by the names inside of moed.
+    private static func places(
+        _ tensors: [[TensorEntry]], inner: (String) -> String
+    ) -> [ExactString: Place] {
         var places: [ExactString: Place] = [:]
-        for (number, file) in files.enumerated() {
-            for entry in try SafetensorsHeader(of: file).tensors {
+        for (number, entries) in tensors.enumerated() {
+            for var entry in entries {
+                entry.name = inner(entry.name)
                 let name = ExactString(entry.name)
                 if places[name] != nil {
                     places[name]?.otherFile = number
@@ -55,14 +74,7 @@ package struct Checkpoint: Sendable {
                 }
             }
         }
-        self.places = places
-        self.configuration = configuration
-        guard configuration.tiedEmbeddings, try !outputIsEmbedding() else { return }
-        configuration.tiedEmbeddings = false
-        configuration.remarks.append(
-            "tie_word_embeddings is true, but \(Self.output) differs from \(Self.embedding): "
-                + "the output matrix is \(Self.output), as in transformers")
-        self.configuration = configuration
+        return places
     }
 
     private static func files(_ index: ShardIndex?, _ directory: String) throws(EngineError) -> [WeightFile] {
@@ -91,9 +103,8 @@ package struct Checkpoint: Sendable {
         _ known: inout KnownDigests, progress: (Int, Int) -> Void = { _, _ in }
     ) throws(EngineError) -> Digest {
         var parts: [Digest] = []
-        for (name, digest) in try Self.smallFileDigests(directory, configurationPath: configurationPath) {
-            parts += [Digest(Array(name.utf8)), digest]
-        }
+        // The metadata of a GGUF file are part of its contents.
+        for (name, digest) in try modelFiles.digests() { parts += [Digest(Array(name.utf8)), digest] }
         let total = files.reduce(0) { $0 + $1.byteCount }
         var done = 0
         for file in files {
@@ -106,26 +117,22 @@ package struct Checkpoint: Sendable {
         return Digest(parts: parts)
     }
 
-    /// Digests of the small files that a model directory has, by name.
-    package static func smallFileDigests(
-        _ directory: String, configurationPath: String? = nil
-    ) throws(EngineError) -> [(name: String, digest: Digest)] {
-        var digests: [(name: String, digest: Digest)] = []
-        for name in smallFiles {
-            let other = name == "config.json" ? configurationPath : nil
-            let path = other ?? "\(directory)/\(name)"
-            guard WeightFile.exists(path) else { continue }
-            digests.append((name, Digest(try WeightFile.contents(of: path, limit: smallFileBytesMax))))
-        }
-        return digests
-    }
-
     package var summary: CheckpointSummary { CheckpointSummary(configuration, weightBytes: byteCount) }
 
+    /// With names that begin with `model.` and `lm_head.`, whatever the files have in their place.
     package var tensors: [TensorEntry] { places.values.map(\.entry) }
+
+    /// The name of a tensor in its file.
+    func storedName(_ name: String) -> String { prefix.stored(name) }
 
     /// Bytes of all tensors on disk.
     package var byteCount: Int { places.values.reduce(0) { $0 + $1.entry.byteCount } }
+
+    /// True when some weights are codes with scales.
+    package var isQuantised: Bool {
+        quantization != nil
+            || places.values.contains { $0.entry.blocks != nil || $0.entry.type == .f8e4m3 || $0.entry.type == .i8 }
+    }
 
     /// True when there is a tensor of this name.
     func has(_ name: String) -> Bool { places[ExactString(name)] != nil }
@@ -138,33 +145,39 @@ package struct Checkpoint: Sendable {
     /// - Throws: `EngineError(.badCheckpoint)` when it is missing, of another shape or there twice,
     ///   `(.unsupportedModel)` when its elements are not bf16, f16 or f32.
     package func weight(_ name: String, shape: [Int]) throws(EngineError) -> TensorEntry {
-        guard let place = places[ExactString(name)] else { throw missing(name) }
-        let entry = place.entry
-        if let other = place.otherFile {
-            throw error(entry, "is in \(files[other].path), too: only one of them can be right")
-        }
+        guard let entry = try tensor(name) else { throw missing(name) }
         guard entry.shape == shape else {
             throw error(entry, "has shape \(entry.shape), but the configuration asks for \(shape)")
         }
-        guard entry.type.isWeight else {
-            let quantised =
-                entry.type.byteCount == 1
-                ? ". Quantised checkpoints are not read; take the model's bf16 files, and `moed pack` makes them small"
-                : ""
+        guard entry.isPlainWeight else {
             throw EngineError(
                 .unsupportedModel,
-                "\(files[place.file].path): tensor \(name) is \(entry.type.rawValue); "
-                    + "bf16, f16 and f32 are supported\(quantised)")
+                error(entry, "is \(entry.typeName); bf16, f16 and f32 are supported here").message)
         }
-        use.note(name)
         return entry
     }
 
+    /// The tensor `name`, which counts as used; nil when there is none.
+    ///
+    /// - Throws: `EngineError(.badCheckpoint)` when two files have it.
+    func tensor(_ name: String) throws(EngineError) -> TensorEntry? {
+        guard let place = places[ExactString(name)] else { return nil }
+        if let other = place.otherFile {
+            throw error(place.entry, "is in \(files[other].path), too: only one of them can be right")
+        }
+        use.note(name)
+        return place.entry
+    }
+
+    /// Counts a tensor as used, if there is one.
+    func note(_ name: String) { use.note(name) }
+
     private func missing(_ name: String) -> EngineError {
-        let hint = MissingTensor.hint(name, among: places.keys.map(\.text))
-        let indexed = index?.file[ExactString(name)].map { ". The index has it in \($0), which does not" }
+        let stored = prefix.stored(name)
+        let hint = MissingTensor.hint(stored, among: places.keys.map { prefix.stored($0.text) })
+        let indexed = index?.file[ExactString(stored)].map { ". The index has it in \($0), which does not" }
         return EngineError(
-            .badCheckpoint, "\(directory): tensor \(name) is missing\(hint.isEmpty ? indexed ?? "" : hint)")
+            .badCheckpoint, "\(modelFiles.path): tensor \(stored) is missing\(hint.isEmpty ? indexed ?? "" : hint)")
     }
 
     /// Reads bytes of a tensor of this checkpoint to the front of `buffer`.
@@ -174,15 +187,15 @@ package struct Checkpoint: Sendable {
         guard let place = places[ExactString(entry.name)], place.entry == entry,
             bytes.upperBound <= entry.byteCount
         else {
-            throw EngineError(.badCheckpoint, "\(directory): tensor \(entry.name): read past its end")
+            throw error(entry, "is read past its end")
         }
         try files[place.file].read(bytes.count, at: entry.offset + bytes.lowerBound, into: &buffer)
     }
 
     /// An error about a tensor, naming its file.
     package func error(_ entry: TensorEntry, _ reason: String) -> EngineError {
-        let path = places[ExactString(entry.name)].map { files[$0.file].path } ?? directory
-        return EngineError(.badCheckpoint, "\(path): tensor \(entry.name) \(reason)")
+        let path = places[ExactString(entry.name)].map { files[$0.file].path } ?? modelFiles.path
+        return EngineError(.badCheckpoint, "\(path): tensor \(prefix.stored(entry.name)) \(reason)")
     }
 }
 
@@ -193,12 +206,19 @@ extension Checkpoint {
     static let output = "lm_head.weight"
     private static let comparedBytes = 4 << 20
 
-    /// False when a model of tied embeddings has an output matrix of its own. Equal copies are one matrix.
-    private func outputIsEmbedding() throws(EngineError) -> Bool {
-        guard let first = places[ExactString(Self.embedding)]?.entry,
-            let second = places[ExactString(Self.output)]?.entry
-        else { return true }
-        guard first.type == second.type, first.shape == second.shape else { return false }
+    /// Name of the output matrix of a model of tied embeddings that has one of its own. Equal copies are one matrix.
+    private func ownOutput() throws(EngineError) -> String? {
+        for ending in QuantizedMatrix.packedEndings where has("lm_head.\(ending)") {
+            return prefix.stored("lm_head.\(ending)")
+        }
+        guard let second = places[ExactString(Self.output)]?.entry else { return nil }
+        let name = prefix.stored(Self.output)
+        guard let first = places[ExactString(Self.embedding)]?.entry else {
+            return QuantizedMatrix.packedEndings.contains { has("model.embed_tokens.\($0)") } ? name : nil
+        }
+        // Equal codes may have other scales.
+        let isWhole = first.isPlainWeight || first.blocks != nil
+        guard isWhole, first.typeName == second.typeName, first.shape == second.shape else { return name }
         var (one, other) = (
             [UInt8](repeating: 0, count: min(Self.comparedBytes, first.byteCount)),
             [UInt8](repeating: 0, count: min(Self.comparedBytes, first.byteCount))
@@ -207,9 +227,9 @@ extension Checkpoint {
             let range = start..<min(start + Self.comparedBytes, first.byteCount)
             try read(first, bytes: range, into: &one)
             try read(second, bytes: range, into: &other)
-            guard one == other else { return false }
+            guard one == other else { return name }
         }
         use.note(Self.output)
-        return true
+        return nil
     }
 }

@@ -10,8 +10,8 @@ enum MissingTensor {
         let beside = names.filter { $0.utf8.starts(with: "\(module).".utf8) }.sorted()
         for (ending, kind) in quantised {
             if let found = beside.first(where: { $0.has(suffix: ending) }) {
-                return ". There is \(found): the weights are quantised (\(kind)). Quantised checkpoints are not read; "
-                    + "take the model's bf16 files, and `moed pack` makes them small"
+                return ". There is \(found): the weights are quantised (\(kind)), which is not read. "
+                    + "Take the model's bf16, FP8, GPTQ or AWQ files; `moed pack` makes them small"
             }
         }
         if let found = beside.first(where: { $0.contains(".base_layer.") || $0.contains(".lora_") }) {
@@ -21,24 +21,23 @@ enum MissingTensor {
     }
 
     private static let quantised = [
-        (".qweight", "GPTQ or AWQ"), (".weight_packed", "compressed-tensors"), (".weight.absmax", "bitsandbytes"),
-        (".weight.quant_map", "bitsandbytes"), (".weight_quantized", "quantised"), (".SCB", "bitsandbytes"),
-        (".weight_scale_inv", "FP8"), (".weight_scale", "FP8 or int8"), (".scales", "quantised"),
+        (".weight.absmax", "bitsandbytes"), (".weight.quant_map", "bitsandbytes"), (".SCB", "bitsandbytes"),
+        (".W_q", "HQQ"), (".weight_quantized", "an unknown method"), (".scales", "an unknown method"),
     ]
 
     private static let adapter =
         "an adapter is not merged into the model. Merge it first (PEFT: merge_and_unload(), then save_pretrained())"
 
-    /// Looks for the same tensor behind another prefix, or without its own.
+    private static let headless =
+        ". The model was saved without its output matrix, as embedding models are. Save it with its head "
+        + "(AutoModelForCausalLM, then save_pretrained())"
+
+    /// Looks for the same tensor behind another prefix.
     private static func prefixHint(_ name: String, _ names: [String]) -> String {
         let bare = name.removing(prefix: "model.")
         guard let found = names.filter({ $0.has(suffix: bare) }).min(by: { $0.utf8.count < $1.utf8.count })
-        else { return "" }
+        else { return name.has(suffix: "lm_head.weight") ? headless : "" }
         let prefix = found.removing(suffix: bare)
-        if prefix.isEmpty {
-            return ". There is \(found): the names lack the prefix “model.”. Save the model with its head "
-                + "(AutoModelForCausalLM, then save_pretrained())"
-        }
         guard prefix.has(suffix: ".") else { return "" }
         if prefix.utf8.starts(with: "base_model.".utf8) {
             return ". There is \(found), with the prefix “\(prefix)” in place of “model.”: \(adapter)"

@@ -14,17 +14,22 @@ package protocol TensorNaming: Sendable {
     func vector(_ name: String, count: Int, in checkpoint: Checkpoint) throws(EngineError) -> any RowSource
 }
 
-/// The names of Hugging Face's safetensors files: one tensor a weight, `name.weight`, of bf16, f16 or f32. The experts
-/// of a layer may also lie in two tensors, as transformers writes them with `save_original_format=False`.
+/// The names of Hugging Face's safetensors files, which those of GGUF files are exchanged for: one tensor a weight,
+/// `name.weight`, of bf16, f16 or f32, or several tensors of a quantised one. The experts of a layer may also lie in
+/// two tensors, as transformers writes them with `save_original_format=False`.
 package struct PlainNaming: TensorNaming {
     package init() {}
 
     package func matrix(
         _ name: String, _ shape: MatrixShape, in checkpoint: Checkpoint
     ) throws(EngineError) -> any RowSource {
+        let quantized = QuantizedMatrix(
+            tensors: ModuleTensors(module: name, checkpoint: checkpoint), shape: shape,
+            description: checkpoint.quantization)
+        if let rows = try quantized.rows() { return rows }
         var tensor = "\(name).weight"
         if !checkpoint.has(tensor) {
-            if let fused = try FusedExpert(name, shape, checkpoint) { return try Self.rows(fused, shape) }
+            if let rows = try FusedExpert(name, shape, checkpoint)?.rows() { return rows }
             // Tying goes both ways in transformers: one of the two tensors is enough.
             let isTied = checkpoint.configuration.tiedEmbeddings && tensor == Checkpoint.embedding
             if isTied, checkpoint.has(Checkpoint.output) { tensor = Checkpoint.output }
@@ -44,25 +49,14 @@ package struct PlainNaming: TensorNaming {
     package static func rows(
         _ tensor: any TensorBytes, _ shape: MatrixShape
     ) throws(EngineError) -> any RowSource {
-        switch tensor.entry.type {
+        if let blocks = tensor.entry.blocks { return try BlockRows(tensor, blocks, shape) }
+        return switch tensor.entry.type {
         case .bf16: try BF16Rows(tensor, shape)
         case .f16: try F16Rows(tensor, shape)
         case .f32: try F32Rows(tensor, shape)
-        default: throw tensor.error("is \(tensor.entry.type.rawValue), which holds no weights")
+        default: throw tensor.error("is \(tensor.entry.typeName), which holds no weights")
         }
     }
-}
-
-/// A tensor in the files of a checkpoint.
-private struct CheckpointTensor: TensorBytes {
-    let checkpoint: Checkpoint
-    let entry: TensorEntry
-
-    func read(_ range: Range<Int>, into target: inout [UInt8]) throws(EngineError) {
-        try checkpoint.read(entry, bytes: range, into: &target)
-    }
-
-    func error(_ reason: String) -> EngineError { checkpoint.error(entry, reason) }
 }
 
 extension Checkpoint {

@@ -20,7 +20,7 @@ extension Checkpoint {
         var counts: [ExactString: Int] = [:]
         var order: [ExactString] = []
         for name in tensors.map(\.name).sorted() where !isUsed(name) {
-            let pattern = ExactString(Self.pattern(name))
+            let pattern = ExactString(Self.pattern(storedName(name)))
             if counts.updateValue((counts[pattern] ?? 0) + 1, forKey: pattern) == nil { order.append(pattern) }
         }
         guard !order.isEmpty else { return nil }

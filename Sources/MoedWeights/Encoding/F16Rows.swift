@@ -30,13 +30,6 @@ package struct F16Rows: PlainRows {
     }
 
     package func exactRows(_ range: Range<Int>, into target: inout [UInt8]) throws(EngineError) {
-        var values = [Float](repeating: 0, count: range.count * shape.inputs)
-        try rows(range, into: &values)
-        precondition(values.count * 4 <= target.count)
-        for (index, value) in values.enumerated() {
-            for byte in 0..<4 {
-                target[index * 4 + byte] = UInt8(truncatingIfNeeded: value.bitPattern >> UInt32(8 * byte))
-            }
-        }
+        try elements(range, into: &target)
     }
 }

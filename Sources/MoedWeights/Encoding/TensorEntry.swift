@@ -39,12 +39,23 @@ package struct TensorEntry: Sendable, Equatable {
     /// Byte offset in its file.
     package var offset: Int
     package var byteCount: Int
+    /// Kind of the blocks that hold the weights; nil for single elements.
+    package var blocks: BlockType?
 
-    package init(name: String, type: ElementType, shape: [Int], offset: Int, byteCount: Int) {
+    package init(
+        name: String, type: ElementType, shape: [Int], offset: Int, byteCount: Int, blocks: BlockType? = nil
+    ) {
         self.name = name
         self.type = type
         self.shape = shape
         self.offset = offset
         self.byteCount = byteCount
+        self.blocks = blocks
     }
+
+    /// True when the elements are weights.
+    var isPlainWeight: Bool { blocks == nil && type.isWeight }
+
+    /// The type's name: of the elements, or of the blocks.
+    package var typeName: String { blocks?.rawValue ?? type.rawValue }
 }

@@ -42,8 +42,7 @@ enum DirectoryContents {
                 + "(PEFT: merge_and_unload(), then save_pretrained())"
         }
         if let file = has(".gguf") {
-            return ": the directory holds \(file), and GGUF is not read. Take the model's bf16 safetensors files; "
-                + "`moed pack` makes them small"
+            return ": the directory holds \(file). Name the file itself, and of a split model the first one"
         }
         if let file = has(".bin") ?? has(".pt") ?? has(".pth"), has(".safetensors") == nil {
             return ": the directory holds \(file), and only safetensors files are read. Save the model as safetensors "

@@ -22,7 +22,7 @@ enum FileSignature {
         ),
         (
             Array("GGUF".utf8),
-            "is a GGUF file, which is not read: take the model's bf16 safetensors files; `moed pack` makes them small"
+            "is a GGUF file in another file's place: name the .gguf file itself as the model"
         ),
         (
             Array("PK\u{3}\u{4}".utf8),

@@ -13,8 +13,8 @@ package struct Pack: Sendable {
     private let blobs: [ExactString: PackManifest.Blob]
 
     /// Taken over from the checkpoint if it has them; `config.json` it must have.
-    package static let copiedFiles = Checkpoint.smallFiles
-    package static let copiedBytesMax = Checkpoint.smallFileBytesMax
+    package static let copiedFiles = ModelFiles.names
+    package static let copiedBytesMax = ModelFiles.byteCountMax
     /// A part is held in memory whole while it is written or verified.
     package static let partBytesMax = 1 << 32
     /// Experts begin at multiples of it, in their file and in memory: O_DIRECT and huge mappings need whole pages.

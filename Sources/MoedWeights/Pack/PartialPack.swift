@@ -1,5 +1,7 @@
 import Glibc
 import MoedCore
+// `stat` comes from this module of the toolchain where another file of the target imports it.
+import SwiftOverlayShims
 
 /// The directory of a pack that is being written: `NAME.partial-PID`.
 ///

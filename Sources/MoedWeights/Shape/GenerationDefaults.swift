@@ -17,7 +17,10 @@ package struct GenerationDefaults: Sendable, Equatable {
         guard let object = try WeightFile.object(at: path, limit: ModelConfiguration.byteCountMax) else {
             return
         }
-        let fields = ConfigurationFields(path: path, object: object)
+        try read(ConfigurationFields(path: path, object: object))
+    }
+
+    mutating func read(_ fields: ConfigurationFields) throws(EngineError) {
         samples = try fields.optionalBool("do_sample")
         temperature = try fields.optionalNumber("temperature", in: 0...100)
         topK = try fields.optionalInteger("top_k", in: 0...Int(Int32.max))

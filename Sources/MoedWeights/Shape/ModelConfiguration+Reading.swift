@@ -7,16 +7,20 @@ extension ModelConfiguration {
     ///
     /// - Throws: `EngineError(.badCheckpoint)` for missing, malformed or contradicting fields and
     ///   `EngineError(.unsupportedModel)` for what this engine cannot run; both name the field.
-    package init(path: String) throws(EngineError) {
+    package init(path: String) throws(EngineError) { try self.init(Self.fields(at: path)) }
+
+    /// The members of a `config.json`.
+    static func fields(at path: String) throws(EngineError) -> ConfigurationFields {
         guard let object = try WeightFile.object(at: path, limit: Self.byteCountMax) else {
             let directory = path.split(separator: "/", omittingEmptySubsequences: false).dropLast()
             let hint = DirectoryContents.hint(directory.joined(separator: "/"), missing: "config.json")
             throw EngineError(.badCheckpoint, "\(path) is missing\(hint)")
         }
-        try self.init(ConfigurationFields(path: path, object: object))
+        return ConfigurationFields(path: path, object: object)
     }
 
-    init(_ fields: ConfigurationFields) throws(EngineError) {
+    init(_ file: ConfigurationFields) throws(EngineError) {
+        let fields = try file.textPart ?? file
         architecture = try Self.architecture(fields)
         try Self.refuseUnsupported(fields)
         var defaulted = DefaultedFields(fields)
@@ -64,7 +68,7 @@ extension ModelConfiguration {
         guard let names = value.array, names.count == 1, let name = names[0].string else {
             throw fields.error("architectures", "must be a list of one name")
         }
-        guard let architecture = Architecture(rawValue: name) else {
+        guard let architecture = Architecture(rawValue: name) ?? Architecture(baseName: name) else {
             throw fields.unsupported(
                 "architectures",
                 "names \(name.prefix(80)); Qwen3ForCausalLM and Qwen3MoeForCausalLM are supported")
@@ -111,13 +115,6 @@ extension ModelConfiguration {
 
     /// Features that would change the result and that this engine does not have.
     private static func refuseUnsupported(_ fields: ConfigurationFields) throws(EngineError) {
-        for field in ["quantization_config", "compression_config", "quantization"] where fields[field] != nil {
-            let method = fields[field]?["quant_method"]?.string ?? "unnamed"
-            throw fields.unsupported(
-                field,
-                "(method \(method.prefix(40))): quantised checkpoints are not read. Take the model's bf16 files; "
-                    + "`moed pack` makes them small")
-        }
         if fields["dual_chunk_attention_config"] != nil {
             throw fields.unsupported(
                 "dual_chunk_attention_config",
@@ -180,6 +177,15 @@ extension ModelConfiguration.Architecture {
     /// The architecture's name in `model_type`.
     var modelType: String { self == .dense ? "qwen3" : "qwen3_moe" }
 
+    /// The name of the model without its output matrix.
+    fileprivate init?(baseName: String) {
+        switch baseName {
+        case "Qwen3Model": self = .dense
+        case "Qwen3MoeModel": self = .mixtureOfExperts
+        default: return nil
+        }
+    }
+
     fileprivate init?(modelType: String) {
         switch modelType {
         case "qwen3": self = .dense
@@ -190,6 +196,21 @@ extension ModelConfiguration.Architecture {
 }
 
 extension ConfigurationFields {
+    /// `text_config` of a model with other parts, if its text part is a Qwen3 model; nil otherwise.
+    fileprivate var textPart: ConfigurationFields? {
+        get throws(EngineError) {
+            guard let inner = try optionalFields("text_config"), let type = try inner.optionalString("model_type"),
+                ModelConfiguration.Architecture(modelType: type) != nil
+            else { return nil }
+            var object = inner.object
+            // The whole model's head and end of text.
+            for field in ["tie_word_embeddings", "eos_token_id"] {
+                if let value = self[field] { object[field] = value }
+            }
+            return ConfigurationFields(path: inner.path, object: object)
+        }
+    }
+
     /// One token id or a list of them; absent is empty.
     func tokenIDs(_ field: String) throws(EngineError) -> [TokenID] {
         guard let value = self[field] else { return [] }

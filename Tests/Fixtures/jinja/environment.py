@@ -59,18 +59,18 @@ def limit():
 
     warnings.simplefilter("ignore")
     resource.setrlimit(resource.RLIMIT_AS, (1 << 30, 1 << 30))
-    signal.signal(signal.SIGALRM, late)
+    signal.signal(signal.SIGVTALRM, late)
 
 
 def render(made, source, context):
     """The text, or the kind of error: {"text": …} or {"error": …}."""
     try:
-        signal.setitimer(signal.ITIMER_REAL, 2)
+        signal.setitimer(signal.ITIMER_VIRTUAL, 2)
         try:
             # Some filters change a list of the context.
             text = made.from_string(source).render(**copy.deepcopy(context))
         finally:
-            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.setitimer(signal.ITIMER_VIRTUAL, 0)
     except Exception as error:  # every way to fail is one result: refused
         return {"error": type(error).__name__}
     if len(text) > 1 << 20:

@@ -34,6 +34,30 @@ KEYS = ["0", "-1", "1", "5", "'name'", "'a'", "'role'", "2", "-3", "'items'", "t
 NAMES = ["name", "role", "a", "items", "x", "content", "nothing", "0", "age", "tool_calls", "1", "b"]
 
 
+SAFE = ["v0", "v1", "x", "s", "n", "q", "u", "w", "f", "t", "nil", "xs", "o", "o.name", "d", "ys|join(', ')", "messages[0].content", "messages[-1]['role']",
+        "xs|length", "objs|map(attribute='name')|join", "o|tojson", "think.split('</think>')[-1].strip('\\n')", "s[1:]", "s[::-1]", "'a' ~ n", "n + 1", "not t",
+        "s if t else q", "q if v0", "missing", "v0 is defined", "x == 1", "n > 3 and s", "tools|tojson(indent=2)", "messages|selectattr('role', 'equalto', 'user')|list",
+        "messages|map(attribute='content')|first", "lines.splitlines()", "s.startswith('He')", "'a' in s", "o.get('none', 'd')", "range(n)", "v0|default('none')",
+        "x|string", "[v0, v1]", "{'k': v0}", "d.items()|list", "fs|sum", "s|upper|replace('L', '_')", "ns.a", "ns.c is defined", "xs[1:]|first", "namespace(a=v0).a"]
+LISTS = ["xs", "ys", "fs", "mixed", "nested", "objs", "messages", "none_of_it", "range(3)", "d", "s", "xs|reverse", "objs|map(attribute='name')", "v0|list",
+         "[v0, v1]", "many", "tools", "ys|sort", "messages[1:]", "missing"]
+# Bodies of loops: the variable `loop`, and what chat templates do with a message.
+LOOP = ["{{ loop.index0 }}", "{{ loop.revindex }}{{ loop.revindex0 }}", "{{ loop.first }}{{ loop.last }}", "{{ loop.length }}", "{{ loop.cycle('a', 'b') }}",
+        "{{ loop.previtem }}", "{{ loop.nextitem is defined }}", "{% if not loop.last %}, {% endif %}", "{{ ', ' if not loop.last }}",
+        "{{ loop.depth }}{{ loop.depth0 }}", "{% if loop.index0 is even %}{{ x }}{% endif %}", "{{ loop.previtem == x }}", "{{ loop.nextitem.name }}",
+        "{% if loop.index > 2 %}{% break %}{% endif %}", "{{ loop }}", "{{ x.name if x.name is defined else x }}"]
+CHAT = ["{{ '<|im_start|>' + message.role + '\\n' + message.content + '<|im_end|>' + '\\n' }}", "{{- message['role'] ~ ': ' ~ message.content|trim }}\n",
+        "{% if message.role == 'assistant' and message.tool_calls %}{% for call in message.tool_calls %}{{ call.function|tojson }}{% endfor %}{% endif %}",
+        "{% set content = message.content.split('</think>')[-1].lstrip('\\n') %}{{ content }}",
+        "{%- if loop.index0 > 0 and messages[loop.index0 - 1].role == message.role %}{{ raise_exception('twice') }}{% endif -%}",
+        "{% if message.content is string %}{{ message.content }}{% elif message.content is iterable %}{{ message.content|length }}{% endif %}",
+        "{% set ns.a = message.content %}", "{{ message.content|tojson(indent=2) }}{{ message.get('name', message.role) }}",
+        "{% if loop.last or (not loop.last and not (messages[loop.index0 + 1].role == 'tool')) %}END{% endif %}",
+        "{% if (message.role == 'user') != (loop.index0 % 2 == 0) %}odd{% endif %}", "{{ message | tojson(ensure_ascii=True, sort_keys=True) }}",
+        "{% if 'tool_calls' in message %}{{ message.tool_calls[0].function.arguments.items()|list }}{% endif %}",
+        "{% for k in message %}{{ k }}{% if message[k] is mapping %}{{ message[k].keys()|join(',') }}{% endif %}{% endfor %}"]
+
+
 def part(templates, depth):
     """A list or text from one place to another."""
     bounds = [templates.pick(["", "1", "-1", "2", "0", "9", "none", "-9", "3"]) for _ in range(2)]
@@ -140,38 +164,92 @@ class Templates:
         text = self.expression(depth, kind)
         return text if text.isidentifier() else f"({text})"
 
+    def sign(self):
+        return self.pick(["", "", "-", "+"])
+
+    def value(self, depth):
+        """An expression of a statement. Most have a value: an error ends the whole template."""
+        return self.pick(SAFE) if self.random.random() < 0.85 else self.expression(depth)
+
     def statement(self, depth=0):
-        kind = self.random.randrange(9 if depth < 2 else 3)
-        sign = lambda: self.pick(["", "", "-", "+"])
-        if kind == 0:
-            return self.pick(["text", "\n", "  ", " a\n  ", "{# c #}", "{#- c -#}\n", "{% raw %} {{ x }} {% endraw %}\n"])
-        if kind == 1:
-            return f"{{{{{self.pick(['', '-'])} {self.expression(1)} {self.pick(['', '-'])}}}}}"
-        if kind == 2:
-            return f"{{%{sign()} set v{self.random.randrange(3)} = {self.expression(1)} {self.pick(['', '-'])}%}}"
-        inner = self.statements(depth + 1)
-        if kind == 3:
-            return (f"{{%{sign()} for x in {self.expression(1)} %}}{inner}{{{{ loop.index }}}}{{{{ x }}}}"
-                    f"{self.pick(['', '{% else %}none', '{% break %}', '{% if loop.first %}{% continue %}{% endif %}'])}{{% endfor %}}")
-        if kind == 4:
-            return f"{{%{sign()} if {self.expression(1)} {self.pick(['', '-', '+'])}%}}{inner}{{% else %}}no{{% endif %}}\n"
-        if kind == 5:
-            return f"{{% set v{self.random.randrange(3)} %}}{inner}{{% endset %}}[{{{{ v0 }}}}{{{{ v1 }}}}]"
-        if kind == 6:
-            return f"{{% with v0 = {self.expression(1)} %}}{inner}{{{{ v0 }}}}{{% endwith %}}"
-        if kind == 7:
-            return f"{{% filter {self.pick(['upper', 'trim', 'indent', 'title'])} %}}{inner}{{% endfilter %}}"
-        return (f"{{% set ns = namespace(c=0) %}}{{% for x in {self.pick(['xs', 'ys', 'objs', 'd'])} %}}"
-                f"{{% set ns.c = ns.c + 1 %}}{inner}{{% endfor %}}{{{{ ns.c }}}}{{{{ v1 }}}}")
+        plain = [self.text, self.printed, self.assigned, self.member_set]
+        nested = [self.loop, self.loop_of_pairs, self.filtered_loop, self.chat_loop, self.condition, self.captured, self.scoped, self.filtered,
+                  self.counted, self.numbered, self.called, self.marked]
+        return self.pick(plain + nested if depth < 2 else plain)(depth)
+
+    def text(self, depth):
+        return self.pick(["text", "\n", "  ", " a\n  ", "{# c #}", "{#- c -#}\n", "{% raw %} {{ x }} {% endraw %}\n", "\n\n", "\t", "<|im_end|>\n",
+                          "\r\n", "{%- raw -%} {% x %} {%- endraw -%} ", "{#+ c #}\n ", "  {# c\n #}\n", "}}", "%}", "{ { ", "é\n"])
+
+    def printed(self, depth):
+        return f"{{{{{self.pick(['', '-'])} {self.value(1)} {self.pick(['', '-'])}}}}}"
+
+    def assigned(self, depth):
+        target = self.pick(["v0", "v1", "v2", "v0", "v1", "v0, v1", "x"])
+        value = self.value(1) if "," not in target else f"{self.value(2)}, {self.value(2)}"
+        return f"{{%{self.sign()} set {target} = {value} {self.pick(['', '-'])}%}}"
+
+    def member_set(self, depth):
+        return f"{{%{self.sign()} set ns.{self.pick('abc')} = {self.pick(['ns.a', 'ns.c', 'v0', '1'])} {self.pick(['~', '~', '+', 'or', 'and'])} {self.value(2)} %}}"
+
+    def loop(self, depth):
+        return (f"{{%{self.sign()} for x in {self.value(1)} %}}{self.statements(depth + 1)}{{{{ loop.index }}}}{{{{ x }}}}"
+                f"{self.pick(['', '{% else %}none', '{% break %}', '{% if loop.first %}{% continue %}{% endif %}'])}{{%{self.sign()} endfor %}}")
+
+    def loop_of_pairs(self, depth):
+        pairs = self.pick(["d.items()", "o|items", "many|dictsort", "d|dictsort(reverse=true)", "pairs", "nested", "dict(a=1).items()", "objs[0].items()"])
+        return f"{{%{self.sign()} for k, v0 in {pairs} %}}{{{{ k }}}}={{{{ v0{self.pick(['', '|tojson', '|string'])} }}}}{self.statements(depth + 1)}{{% endfor %}}"
+
+    def filtered_loop(self, depth):
+        condition = self.pick(["x", "not x", "x is string", "x is not none", "x != 1", "x is defined and x", "loop", f"{self.expression(2, 'truth')}"])
+        return (f"{{% for x in {self.of('list', 2)} if {condition} {self.pick(['', '-'])}%}}"
+                f"{self.pick(LOOP)}{self.statements(depth + 1)}{{% else %}}-{{% endfor %}}")
+
+    def chat_loop(self, depth):
+        return (f"{{%{self.sign()} for message in {self.pick(['messages', 'messages[1:]', 'messages[::-1]', 'messages|reverse', 'messages[:-1]'])} %}}"
+                f"{self.pick(CHAT)}{self.statements(depth + 1)}{{%{self.sign()} endfor %}}")
+
+    def condition(self, depth):
+        middle = f"{{%{self.sign()} elif {self.value(2)} %}}{self.statements(depth + 1)}" if self.random.random() < 0.4 else ""
+        return (f"{{%{self.sign()} if {self.value(1)} {self.pick(['', '-', '+'])}%}}{self.statements(depth + 1)}{middle}"
+                f"{self.pick(['{% else %}no', '{%- else -%} no', ''])}{{%{self.sign()} endif %}}{self.pick([chr(10), ''])}")
+
+    def captured(self, depth):
+        filters = self.pick(["", "", "|upper", "|trim|title", "|replace('a', 'b')", "|length", "|list"])
+        return f"{{% set v{self.random.randrange(3)}{filters} %}}{self.statements(depth + 1)}{{% endset %}}[{{{{ v0 }}}}{{{{ v1 }}}}]"
+
+    def scoped(self, depth):
+        return f"{{% with v0 = {self.value(1)}{self.pick(['', ', v1 = v0', ', v2 = 2'])} %}}{self.statements(depth + 1)}{{{{ v0 }}}}{{% endwith %}}"
+
+    def filtered(self, depth):
+        return f"{{% filter {self.pick(['upper', 'trim', 'indent', 'title', 'trim|upper', 'indent(2, true)'])} %}}{self.statements(depth + 1)}{{% endfilter %}}"
+
+    def counted(self, depth):
+        return (f"{{% set ns = namespace(c=0{self.pick(['', ', a=1', ', b=none'])}) %}}{{% for x in {self.pick(['xs', 'ys', 'objs', 'd'])} %}}"
+                f"{{% set ns.c = ns.c + 1 %}}{self.statements(depth + 1)}{{% endfor %}}{{{{ ns.c }}}}{{{{ v1 }}}}")
+
+    def numbered(self, depth):
+        return f"{{% for x in {self.pick(['xs', 'ys', 'objs', 'range(4)', 'mixed', 'many', 's'])} %}}{self.pick(LOOP)}{self.statements(depth + 1)}{{% endfor %}}"
+
+    def called(self, depth):
+        arguments = self.pick(["", f"{self.value(2)}", f"b={self.value(2)}", f"{self.value(2)}, {self.value(2)}",
+                               f"1, b={self.value(2)}", f"a={self.value(2)}, b=2", "1, 2, 3", "c=1"])
+        return f"{{{{ m({arguments}){self.pick(['', '|trim', '|upper', ' ~ v0', '|length', '[0]'])} }}}}"
+
+    def marked(self, depth):
+        return f"{{%{self.sign()} generation {self.pick(['', '-'])}%}}{self.statements(depth + 1)}{{%{self.sign()} endgeneration %}}"
 
     def statements(self, depth=0):
         return "".join(self.statement(depth) for _ in range(self.random.randrange(1, 4)))
 
+    def macro(self):
+        parameters = self.pick(["a, b=" + self.value(2), "a", "a=1, b=a", "a, b", "", "a='x', b={}"])
+        return f"{{%{self.sign()} macro m({parameters}) {self.pick(['', '-'])}%}}{self.statements(1)}{{{{ a }}}}{{{{ b }}}}{{%{self.sign()} endmacro %}}"
+
     def template(self):
-        if self.random.random() < 0.75:
+        if self.random.random() < 0.6:
             return "{{ " + self.expression() + " }}"
-        macro = ""
-        if self.random.random() < 0.2:
-            macro = ("{% macro m(a, b=" + self.expression(2) + ") %}" + self.statements(1) + "{{ a }}{{ b }}{% endmacro %}"
-                     + "{{ m(" + self.expression(2) + ") }}")
-        return macro + self.statements()
+        before = self.macro() if self.random.random() < 0.4 else ""
+        if self.random.random() < 0.8:
+            before += "{% set ns = namespace(a=" + self.value(2) + ") %}"
+        return before + self.statements()

@@ -4,9 +4,12 @@ LANGUAGE plpgsql SET search_path = pg_catalog, moed, pg_temp AS $$
 DECLARE
   role name := moed.role_of(caller);
 BEGIN
+  -- Who holds the row is cancelling it.
   UPDATE moed.batch b SET cancelled_at = coalesce(b.cancelled_at, clock_timestamp())
-   WHERE b.id = cancel_batch.batch AND moed.may_touch(b.tenant_id, role);
-  IF NOT FOUND THEN
+   WHERE b.id = (SELECT c.id FROM moed.batch c WHERE c.id = cancel_batch.batch AND moed.may_touch(c.tenant_id, role)
+                    FOR NO KEY UPDATE SKIP LOCKED);
+  IF NOT FOUND AND NOT EXISTS (
+    SELECT FROM moed.batch b WHERE b.id = cancel_batch.batch AND moed.may_touch(b.tenant_id, role)) THEN
     RAISE EXCEPTION 'there is no batch %', cancel_batch.batch USING ERRCODE = 'undefined_object';
   END IF;
   RETURN moed.cancel_these(ARRAY(

@@ -50,12 +50,7 @@ BEGIN
     asked_model := coalesce(model, moed.json_text(params, 'model'));
     new_tokens := coalesce(
       max_tokens, moed.json_number(params, 'max_completion_tokens'), moed.json_number(params, 'max_tokens'));
-    IF reasoning IS NULL THEN
-      job_mode := CASE coalesce(
-          nullif(moed.json_member(moed.json_member(params, 'chat_template_kwargs'), 'enable_thinking')::text, 'null'),
-          nullif(moed.json_member(params, 'enable_thinking')::text, 'null'), moed.json_text(params, 'reasoning_effort'))
-        WHEN 'false' THEN 'non_thinking' WHEN 'none' THEN 'non_thinking' ELSE 'thinking' END;
-    END IF;
+    IF reasoning IS NULL THEN job_mode := coalesce(moed.mode_of_body(params), 'thinking'); END IF;
   END IF;
   body := moed.request_body(
     messages => chat, reasoning => reasoning, max_tokens => max_tokens, model => model, temperature => temperature,

@@ -20,18 +20,16 @@ BEGIN
            CASE WHEN is_plain THEN m.chat_template_kwargs
                 ELSE moed.json_member(p.body, 'chat_template_kwargs') END AS variables,
            CASE WHEN is_plain THEN m.enable_thinking ELSE moed.json_member(p.body, 'enable_thinking') END AS thinks,
-           CASE WHEN is_plain THEN m.reasoning_effort #>> '{}' ELSE moed.json_text(p.body, 'reasoning_effort') END AS effort,
+           CASE WHEN is_plain THEN m.reasoning ELSE moed.json_member(p.body, 'reasoning') END AS reasoning,
+           CASE WHEN is_plain THEN m.reasoning_effort ELSE moed.json_member(p.body, 'reasoning_effort') END AS effort,
            octet_length(coalesce(m.messages, p.body)::text) AS bytes
       FROM plain p CROSS JOIN LATERAL json_to_record(CASE WHEN is_plain THEN p.body ELSE '{}' END)
         AS m(model json, max_completion_tokens json, max_tokens json, chat_template_kwargs json, enable_thinking json,
-             reasoning_effort json, messages json)
+             reasoning json, reasoning_effort json, messages json)
   ), shaped AS MATERIALIZED (
     SELECT r.body, r.number, r.model, r.bytes,
            CASE WHEN r.new_tokens ~ '^[0-9.]{1,9}$' THEN r.new_tokens::numeric END AS new_tokens,
-           CASE coalesce(CASE WHEN r.variables IS NOT NULL THEN
-                  nullif((moed.json_member(r.variables, 'enable_thinking'))::text, 'null') END,
-                nullif(r.thinks::text, 'null'), r.effort)
-             WHEN 'false' THEN 'non_thinking' WHEN 'none' THEN 'non_thinking' ELSE 'thinking' END::moed.reasoning_mode AS mode
+           coalesce(moed.mode_named(r.variables, r.thinks, r.reasoning, r.effort), 'thinking') AS mode
       FROM read r
   ), named AS MATERIALIZED (
     SELECT d.model, d.key, moed.model_of(d.key) AS id

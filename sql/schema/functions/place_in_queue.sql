@@ -14,10 +14,8 @@ BEGIN
                   j.crashes);
   END IF;
   SELECT count(*) INTO ahead FROM moed.job q
-   WHERE q.state = 'queued' AND (q.model_id, q.mode, q.bucket, q.tenant_id, -q.priority, q.id)
-                              >= (j.model_id, j.mode, j.bucket, j.tenant_id, -32768, 0)
-     AND (q.model_id, q.mode, q.bucket, q.tenant_id, -q.priority, q.id)
-       < (j.model_id, j.mode, j.bucket, j.tenant_id, -j.priority, j.id);
+   WHERE q.state = 'queued' AND q.model_id = j.model_id AND q.mode = j.mode AND q.bucket = j.bucket AND q.tenant_id = j.tenant_id
+     AND (-q.priority, q.id) < (-j.priority, j.id);
   class := format('%s, at most %s tokens', CASE j.mode WHEN 'thinking' THEN 'thinking' ELSE 'non-thinking' END, 1 << j.bucket);
   IF ahead = 0 AND EXISTS (
     SELECT FROM moed.worker w WHERE w.idle AND w.stopped_at IS NULL AND w.expires_at > clock_timestamp()

@@ -7,7 +7,8 @@ DECLARE
   j record;
   reasons text[];
 BEGIN
-  SELECT q.*, t.name AS tenant,
+  SELECT q.*,
+         (SELECT min(r.name) FROM moed.tenant_request r WHERE r.tenant_id = q.tenant_id AND t.id IS NULL) AS new_tenant,
          CASE WHEN is_guest OR w.id IS NULL THEN 'a worker' ELSE 'worker ' || w.host || '/' || w.pid END AS holder,
          w.stopped_at IS NULL AND w.expires_at > clock_timestamp() AS holder_lives,
          coalesce((SELECT min(c.requested_at) FROM moed.cancel_request c WHERE c.job_id = q.id), q.cancel_requested_at)
@@ -16,7 +17,7 @@ BEGIN
          (SELECT a.error_code || ': ' || a.error_message FROM moed.job_attempt a
            WHERE a.job_id = q.id AND a.lease_token = q.lease_token) AS last_error
     INTO j
-    FROM moed.job q JOIN moed.tenant t ON t.id = q.tenant_id LEFT JOIN moed.worker w ON w.id = q.leased_by
+    FROM moed.job q LEFT JOIN moed.tenant t ON t.id = q.tenant_id LEFT JOIN moed.worker w ON w.id = q.leased_by
    WHERE q.id = why.job_id AND (NOT is_guest OR q.tenant_id = moed.tenant_of_role(role));
   IF NOT FOUND THEN
     RETURN format('There is no job %s%s.', why.job_id, CASE WHEN is_guest THEN ' of yours' ELSE '' END);
@@ -39,6 +40,9 @@ BEGIN
   END IF;
   IF j.expires_at <= clock_timestamp() THEN
     RETURN format('Its deadline, %s, has passed: a worker ends it as expired.', moed.utc(j.expires_at));
+  END IF;
+  IF j.new_tenant IS NOT NULL THEN
+    RETURN format('It waits: a transaction that adds its tenant "%s" is open.', j.new_tenant);
   END IF;
   reasons := moed.hindrances(j.tenant_id, j.model_id, j.model_name);
   IF j.state = 'scheduled' AND j.run_at > clock_timestamp() THEN

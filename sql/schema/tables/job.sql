@@ -53,10 +53,11 @@ COMMENT ON COLUMN moed.job.model_name IS 'Name that it asks for while model_id i
 
 -- First the group, then the tenant (loose scan for fairness), then the order within the tenant.
 CREATE INDEX job_claim_idx ON moed.job (model_id, mode, bucket, tenant_id, (-priority), id) WHERE state = 'queued';
-CREATE INDEX job_promote_idx ON moed.job (run_at) WHERE state = 'scheduled';
+-- By tenant: one tenant's due jobs, which a transaction may lock, do not come before another's.
+CREATE INDEX job_promote_idx ON moed.job (tenant_id, run_at) WHERE state = 'scheduled';
 CREATE UNIQUE INDEX job_idempotency_key_idx ON moed.job (tenant_id, idempotency_key) WHERE idempotency_key IS NOT NULL;
 CREATE INDEX job_prune_idx ON moed.job (finished_at) WHERE finished_at IS NOT NULL;
-CREATE INDEX job_expire_idx ON moed.job (expires_at) WHERE expires_at IS NOT NULL AND finished_at IS NULL;
+CREATE INDEX job_expire_idx ON moed.job (tenant_id, expires_at) WHERE expires_at IS NOT NULL AND finished_at IS NULL;
 -- While a transaction holds an old snapshot, the entries of all jobs that ran since stay in this index. Lease tokens only
 -- grow, so a search from the worker's first_token skips the old ones.
 CREATE INDEX job_lease_idx ON moed.job (leased_by, lease_token) INCLUDE (tenant_id) WHERE state = 'running';

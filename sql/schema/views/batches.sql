@@ -1,5 +1,5 @@
 CREATE VIEW moed.batches WITH (security_invoker = true) AS
-SELECT b.id, b.name, t.name AS tenant,
+SELECT b.id, b.name, coalesce(t.name, (SELECT min(n.name) FROM moed.tenant_request n WHERE n.tenant_id = b.tenant_id)) AS tenant,
   CASE WHEN c.unfinished > 0 THEN CASE WHEN b.cancelled_at IS NULL THEN 'in_progress' ELSE 'cancelling' END
        WHEN c.cancelled > 0 THEN 'cancelled'
        WHEN c.completed > 0 OR c.pruned > 0 OR EXISTS (
@@ -10,7 +10,7 @@ SELECT b.id, b.name, t.name AS tenant,
   b.created_at, b.cancelled_at, CASE WHEN c.unfinished = 0 THEN c.last_end END AS finished_at,
   c.truncated, c.empty
 FROM moed.batch b
-JOIN moed.tenant t ON t.id = b.tenant_id
+LEFT JOIN moed.tenant t ON t.id = b.tenant_id
 CROSS JOIN LATERAL (
   SELECT count(*) AS lines,
     count(*) FILTER (WHERE j.id IS NOT NULL AND j.finished_at IS NULL) AS unfinished,

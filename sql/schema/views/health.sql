@@ -14,7 +14,10 @@ SELECT
            AND NOT EXISTS (SELECT FROM moed.worker w WHERE w.stopped_at IS NULL AND w.expires_at > clock_timestamp()
                                                        AND m.id = ANY (w.models))
          ORDER BY m.name) AS unserved_models,
-  h.prepared_transactions, h.replication_slots, h.oldest_snapshot_transactions
+  h.prepared_transactions, h.replication_slots, h.oldest_snapshot_transactions,
+  ARRAY(SELECT concat(w.host, ', process ', w.pid, ': ', w.status) FROM moed.worker w
+         WHERE w.stopped_at IS NULL AND w.expires_at > clock_timestamp() AND starts_with(w.status, 'Stuck:')
+         ORDER BY w.id) AS stuck_workers
 FROM (
   SELECT max(v.age) AS oldest_transaction_age,
     count(*) FILTER (WHERE v.kind = 'prepared transaction') AS prepared_transactions,
@@ -34,3 +37,4 @@ COMMENT ON COLUMN moed.health.unserved_models IS 'Models with queued jobs that n
 COMMENT ON COLUMN moed.health.prepared_transactions IS 'Prepared transactions of this database; each keeps vacuum back until COMMIT PREPARED or ROLLBACK PREPARED.';
 COMMENT ON COLUMN moed.health.replication_slots IS 'Replication slots that keep vacuum back, of tables or of catalogs.';
 COMMENT ON COLUMN moed.health.oldest_snapshot_transactions IS 'Transactions begun since the oldest snapshot that vacuum must respect. moed.vacuum_holders() names the holder.';
+COMMENT ON COLUMN moed.health.stuck_workers IS 'Daemons with a loop that makes no progress, with their status lines: sweeps, database, or preparation of requests.';

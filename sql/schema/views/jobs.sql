@@ -15,7 +15,8 @@ SELECT
   CASE WHEN j.started_at IS NOT NULL AND j.state <> 'queued' THEN
     moed.milliseconds(j.started_at, coalesce(j.finished_at, clock_timestamp())) END AS run_ms,
   j.attempt, j.max_attempts::numeric AS max_attempts, j.priority::numeric AS priority,
-  t.name AS tenant, coalesce(m.name, j.model_name) AS model,
+  coalesce(t.name, (SELECT min(n.name) FROM moed.tenant_request n WHERE n.tenant_id = j.tenant_id)) AS tenant,
+  coalesce(m.name, j.model_name) AS model,
   (SELECT w.host || '/' || w.pid FROM moed.worker w
     WHERE w.id = coalesce(j.leased_by, (SELECT a.worker_id FROM moed.job_attempt a
                                          WHERE a.job_id = j.id AND a.lease_token = j.lease_token))) AS worker,
@@ -40,7 +41,7 @@ SELECT
   j.expires_at,
   o.model || ' (' || o.formats || ') ' || o.digest AS computed_by
 FROM moed.job j
-JOIN moed.tenant t ON t.id = j.tenant_id
+LEFT JOIN moed.tenant t ON t.id = j.tenant_id
 LEFT JOIN moed.model m ON m.id = j.model_id
 LEFT JOIN moed.job_request q ON q.job_id = j.id
 LEFT JOIN moed.job_result r ON r.job_id = j.id

@@ -6,7 +6,7 @@ SELECT p.tenant, p.model, p.batch, b.name AS batch_name, p.waiting, p.running, p
          make_interval(secs => least(1e9, ((p.waiting + p.running) * least(10, greatest(p.minutes, 0.1)) * 60 / p.recent))::float8)
   END AS time_left
 FROM (
-  SELECT t.name AS tenant, coalesce(m.name, j.model_name) AS model, l.batch_id AS batch,
+  SELECT coalesce(t.name, (SELECT min(n.name) FROM moed.tenant_request n WHERE n.tenant_id = j.tenant_id)) AS tenant, coalesce(m.name, j.model_name) AS model, l.batch_id AS batch,
     count(*) FILTER (WHERE j.state IN ('queued', 'scheduled')) AS waiting,
     count(*) FILTER (WHERE j.state = 'running') AS running,
     count(*) FILTER (WHERE j.state = 'succeeded') AS done,
@@ -17,7 +17,7 @@ FROM (
     -- Jobs that started less than ten minutes ago are no measure for ten minutes.
     (extract(epoch FROM clock_timestamp() - min(j.started_at)) / 60)::numeric AS minutes
   FROM moed.job j
-  JOIN moed.tenant t ON t.id = j.tenant_id
+  LEFT JOIN moed.tenant t ON t.id = j.tenant_id
   LEFT JOIN moed.model m ON m.id = j.model_id
   LEFT JOIN moed.batch_line l ON l.job_id = j.id
   GROUP BY 1, 2, 3) AS p
