@@ -50,6 +50,7 @@ let package = Package(
             exclude: ["sql/schema", "sql/example_enqueue.sql"],
             resources: [.embedInCode("sql"), .embedInCode("Statements")], swiftSettings: swift),
         .target(name: "MoedText", dependencies: ["MoedCore"], swiftSettings: swift),
+        .target(name: "MoedGrammar", dependencies: ["MoedCore"], swiftSettings: swift),
         .target(name: "MoedWeights", dependencies: ["MoedCore"], swiftSettings: swift),
         .target(name: "MoedPacks", dependencies: ["MoedCore", "MoedWeights"], swiftSettings: swift),
         .target(name: "MoedSampling", dependencies: ["MoedCore", "CMoedKernels"], swiftSettings: swift),
@@ -61,7 +62,8 @@ let package = Package(
         .target(name: "MoedSystemd", dependencies: ["CSystemd", logging], swiftSettings: swift),
         .target(name: "MoedFront", dependencies: ["MoedHost"], swiftSettings: swift),
         .target(
-            name: "MoedPreparation", dependencies: ["MoedCore", "MoedHost", "MoedText", "MoedWeights", "MoedBatching"],
+            name: "MoedPreparation",
+            dependencies: ["MoedCore", "MoedHost", "MoedText", "MoedGrammar", "MoedWeights", "MoedBatching"],
             swiftSettings: swift),
         .target(
             name: "MoedLocal",
@@ -109,6 +111,8 @@ let package = Package(
             name: "MoedQueueTests", dependencies: ["MoedQueue", "MoedTools", "MoedCore", "MoedPostgres", "TestSupport"],
             swiftSettings: swift),
         .testTarget(name: "MoedTextTests", dependencies: ["MoedText", "MoedCore", "TestSupport"], swiftSettings: swift),
+        .testTarget(
+            name: "MoedGrammarTests", dependencies: ["MoedGrammar", "MoedCore", "TestSupport"], swiftSettings: swift),
         .testTarget(
             name: "MoedWeightsTests", dependencies: ["MoedPacks", "MoedWeights", "MoedCore", "TestSupport"], swiftSettings: swift),
         .testTarget(

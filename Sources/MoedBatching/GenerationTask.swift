@@ -21,6 +21,8 @@ package struct GenerationTask: Sendable {
     package var includesReasoning = true
     /// Waiting time of the job when it was submitted. It is compared with `max_wait`.
     package var waited = Duration.zero
+    /// Condition on each choice's answer, at its beginning; nil for free text.
+    package var constraint: (any TokenConstraint)?
     /// Checkpointed output tokens of an earlier attempt, by choice. The job continues after them.
     package var saved: [Int: [TokenID]] = [:]
     /// Warnings for the job's owner that are known before the job runs.

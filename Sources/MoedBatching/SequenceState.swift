@@ -23,12 +23,15 @@ struct SequenceState: Sendable {
     private var reportedCount = 0
     private var thinking: ThinkingTracker
     private var text: OutputText
+    /// The place of the answer in the job's constraint.
+    private var constraint: (any TokenConstraint)?
 
     init(_ task: GenerationTask, choice: Int) {
         self.task = task
         self.choice = choice
         pending = task.prompt[...]
         thinking = ThinkingTracker(task.thinking)
+        constraint = task.constraint
         text = OutputText(stops: task.stops, makeTextStream: task.makeTextStream)
         injectIfDue()
         replay(task.saved[choice] ?? [])
@@ -61,7 +64,26 @@ struct SequenceState: Sendable {
         let chunk = pending.prefix(rows)
         promptTokensIn = min(promptTokensIn + chunk.count, task.prompt.count)
         pending = pending.dropFirst(chunk.count)
-        return SequenceStep(sequence: sequence, tokens: Array(chunk), samples: pending.isEmpty)
+        return SequenceStep(
+            sequence: sequence, tokens: Array(chunk), samples: pending.isEmpty,
+            allowed: pending.isEmpty ? allowed : nil)
+    }
+
+    /// Tokens that may come next; nil for all.
+    private var allowed: AllowedTokens? {
+        guard let constraint else { return nil }
+        // An output that ends within its thought would have no answer.
+        guard !thinking.isThinking else { return AllowedTokens(allBut: task.stopIDs) }
+        return AllowedTokens(
+            constraint, room: task.newTokensMax - outputIDs.count,
+            other: thinking.isUndecided ? task.thinking.openID : nil)
+    }
+
+    /// Takes a token of the answer. Returns true when the constraint lets nothing follow.
+    private mutating func constrain(_ token: TokenID, _ role: ThinkingTracker.Role) -> Bool {
+        guard role == .answer, constraint != nil else { return false }
+        constraint?.accept(token)
+        return constraint?.isFinished ?? false
     }
 
     /// Number of tokens that may be generated before this choice ends or an injection can be due; at least 1.
@@ -111,7 +133,8 @@ struct SequenceState: Sendable {
             finishReason = .stop
             return
         }
-        if text.append(token, as: role) {
+        let isCut = text.append(token, as: role)
+        if constrain(token, role) || isCut {
             finishReason = .stop
             return
         }
@@ -128,7 +151,9 @@ struct SequenceState: Sendable {
         guard let injection = thinking.injection(left: task.newTokensMax - outputIDs.count) else { return }
         for token in injection {
             outputIDs.append(token)
-            _ = text.append(token, as: thinking.acceptInjected(token))
+            let role = thinking.acceptInjected(token)
+            _ = text.append(token, as: role)
+            _ = constrain(token, role)
         }
         pending += injection
         if outputIDs.count == task.newTokensMax { finishReason = .length }

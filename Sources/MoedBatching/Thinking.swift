@@ -40,19 +40,26 @@ package struct AnswerReserve: Sendable, Equatable {
     /// Tokens injected when only `tokens` are left; fewer than these.
     package var injection: [TokenID]
 
+    /// Tokens that must remain for the answer behind any injection.
+    private(set) var least = 0
+
     package static let none = AnswerReserve(tokens: 0, injection: [])
 
     /// Reserves tokens, unless no injection is shorter than the reserve.
     ///
     /// - Parameters:
     ///   - asked: tokens to reserve; at most a quarter of `newTokensMax` counts.
+    ///   - needed: tokens that the shortest answer has; all of them are reserved.
     ///   - long: text that ends the thinking, where it takes at most half of the reserve.
     ///   - short: text that ends the thinking in a smaller reserve.
-    package init(_ asked: Int, newTokensMax: Int, long: [TokenID], short: [TokenID]) {
-        let tokens = min(asked, Self.most(newTokensMax))
-        let injection = long.count <= tokens / 2 ? long : short
-        self = injection.isEmpty || injection.count >= tokens
-            ? .none : AnswerReserve(tokens: tokens, injection: injection)
+    package init(_ asked: Int, newTokensMax: Int, needed: Int = 0, long: [TokenID], short: [TokenID]) {
+        least = needed > 0 ? needed + 2 : 0
+        let tokens = max(min(asked, Self.most(newTokensMax)), needed > 0 ? least + short.count : 0)
+        let isShort = long.count > tokens / 2 || tokens - long.count < least
+        let injection = isShort ? short : long
+        let fits = !injection.isEmpty && injection.count < tokens
+        self.tokens = fits ? tokens : 0
+        self.injection = fits ? injection : []
     }
 
     /// Largest reserve of a choice with this number of tokens.
@@ -107,7 +114,8 @@ struct ThinkingTracker: Equatable {
         if phase == .thinking, left <= reserve.tokens { return reserve.injection[...] }
         guard policy.budget == tokens, !policy.injection.isEmpty else { return nil }
         // Close to the end the budget's text would take the answer's room.
-        if phase == .thinking, reserve.tokens > 0, left < policy.injection.count + reserve.tokens / 2 {
+        let kept = max(reserve.tokens / 2, reserve.least)
+        if phase == .thinking, reserve.tokens > 0, left < policy.injection.count + kept {
             return reserve.injection[...]
         }
         return policy.injection.prefix(left)
@@ -149,6 +157,9 @@ struct ThinkingTracker: Equatable {
         case .answering: return .answer
         }
     }
+
+    /// True until the first token tells whether the output begins with a thought.
+    var isUndecided: Bool { phase == .undecided }
 
     /// True while the output is inside a thought.
     var isThinking: Bool { phase == .thinking }

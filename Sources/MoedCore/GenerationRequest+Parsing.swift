@@ -38,6 +38,7 @@ extension GenerationRequest {
         choices = try fields.integer("n", in: 1...RequestLimit.choicesMax) ?? 1
         includeReasoning = try fields.bool("include_reasoning") ?? true
         addGenerationPrompt = try fields.bool("add_generation_prompt") ?? true
+        constraint = try RequestedConstraint.read(fields)
         try UnsupportedParameters.refuse(in: fields)
         try fields.refuseOthers(but: UnsupportedParameters.ignored)
     }

@@ -95,11 +95,54 @@ package struct SequenceStep: Sendable, Equatable {
     package var tokens: [TokenID]
     /// True when the engine samples the token after the last one.
     package var samples: Bool
+    /// Tokens that may be sampled; nil for all.
+    package var allowed: AllowedTokens?
 
-    package init(sequence: SequenceID, tokens: [TokenID], samples: Bool) {
+    package init(sequence: SequenceID, tokens: [TokenID], samples: Bool, allowed: AllowedTokens? = nil) {
         self.sequence = sequence
         self.tokens = tokens
         self.samples = samples
+        self.allowed = allowed
+    }
+}
+
+/// Tokens that may be sampled at one place of a constrained answer. The engine asks for them on the thread that
+/// samples.
+package struct AllowedTokens: Sendable, Equatable {
+    /// Nil inside of a thought.
+    private let constraint: (any TokenConstraint)?
+    /// Tokens that still fit, the next one included.
+    private let room: Int
+    /// A token that the constraint does not know and that may come here: the beginning of a thought.
+    private let other: TokenID?
+    /// Tokens that may not come inside of a thought.
+    private let excluded: Set<TokenID>
+
+    package init(_ constraint: any TokenConstraint, room: Int, other: TokenID? = nil) {
+        self.constraint = constraint
+        self.room = room
+        self.other = other
+        excluded = []
+    }
+
+    /// All tokens but those that would end the output.
+    package init(allBut excluded: Set<TokenID>) {
+        constraint = nil
+        room = 0
+        other = nil
+        self.excluded = excluded
+    }
+
+    /// - Parameter count: number of ids that may be sampled.
+    package func mask(count: Int) -> TokenMask {
+        guard let constraint else { return TokenMask(count: count, allBut: excluded) }
+        var mask = constraint.mask(room: room)
+        if let other { mask.insert(other) }
+        return mask
+    }
+
+    package static func == (left: AllowedTokens, right: AllowedTokens) -> Bool {
+        left.mask(count: 64) == right.mask(count: 64) && left.excluded == right.excluded
     }
 }
 

@@ -6,11 +6,12 @@ enum UnsupportedParameters {
     static let ignored: Set<String> = [
         "user", "metadata", "store", "service_tier", "priority", "safety_identifier", "request_id",
         "prompt_cache_key", "prompt_cache_retention", "prediction", "parallel_tool_calls", "stream_options",
-        "cache_salt", "stream_reasoning",
+        "cache_salt", "stream_reasoning", "guided_decoding_backend",
     ]
 
     private static let noTools = "tool calls are not supported"
     private static let plainText = "only plain text is generated"
+    private static let noGrammar = "use a JSON Schema, a regular expression or choices"
     private static let noLogprobs = "use `moed score`"
 
     /// Name, values that change nothing, reason of the refusal.
@@ -18,12 +19,9 @@ enum UnsupportedParameters {
         ("stream", [false], "results are written when complete"),
         ("tools", [[]], noTools), ("functions", [[]], noTools),
         ("tool_choice", ["none", "auto"], noTools), ("function_call", ["none", "auto"], noTools),
-        ("response_format", [["type": "text"]], plainText), ("structured_outputs", [], plainText),
-        ("guided_json", [], plainText), ("guided_regex", [], plainText), ("guided_choice", [], plainText),
-        ("guided_grammar", [], plainText), ("guided_whitespace_pattern", [], plainText),
-        ("guided_decoding_backend", [], plainText), ("structural_tag", [], plainText),
-        ("json_schema", [], plainText), ("grammar", [""], plainText), ("regex", [], plainText),
-        ("ebnf", [], plainText), ("modalities", [["text"]], plainText), ("audio", [], plainText),
+        ("guided_grammar", [], noGrammar), ("guided_whitespace_pattern", [], "white space is bounded already"),
+        ("structural_tag", [], noGrammar), ("grammar", [""], noGrammar), ("ebnf", [], noGrammar),
+        ("modalities", [["text"]], plainText), ("audio", [], plainText),
         ("logprobs", [false], noLogprobs), ("top_logprobs", [0], noLogprobs),
         ("prompt_logprobs", [], noLogprobs),
         ("logit_bias", [[:]], "logit bias is not supported"),

@@ -148,7 +148,7 @@ package final class Engine: SequenceEngine {
             let part = Array(asking[start..<min(start + ForwardPass.logitRowsMax, asking.count)])
             forward.computeLogits(of: part.map { sweep.spans[$0].rows.upperBound - 1 })
             let tokens = forward.compute.pool.map(part.count, cost: part.count * vocabularyLimit) { row in
-                sample(row, for: open[part[row]])
+                sample(row, for: open[part[row]], allowed: steps[part[row]].allowed)
             }
             for (step, token) in zip(part, tokens) { sampled[step] = token }
         }
@@ -156,9 +156,10 @@ package final class Engine: SequenceEngine {
     }
 
     /// Nil when the logits overflowed: no token would be better than another.
-    private func sample(_ row: Int, for sequence: OpenSequence) -> TokenID? {
+    private func sample(_ row: Int, for sequence: OpenSequence, allowed: AllowedTokens?) -> TokenID? {
         forward.logits.withRow(row, first: vocabularyLimit) { logits in
             guard LogitScan.allFinite(logits.span) else { return nil }
+            if let allowed { Sampler.restrict(&logits, to: allowed.mask(count: logits.count)) }
             return Sampler.sample(
                 &logits, sequence.opening.sampling, history: sequence.history,
                 choice: sequence.opening.choice,

@@ -12,6 +12,7 @@ package struct RequestPreparer: Sendable {
     /// Maximum number of new tokens of a request that names no `max_tokens`; nil is the rest of the context.
     let maxTokensDefault: Int?
     package let options: PreparationOptions
+    let constraints = ConstraintCache()
     /// Asked by the tokenizer and the template now and then; false ends the preparation.
     var goesOn: @Sendable () -> Bool = { true }
 
@@ -54,6 +55,7 @@ package struct RequestPreparer: Sendable {
             choice.warning, budgetWarning(request, task.thinking), newTokens.warning,
             reserveWarning(request, newTokensMax: newTokens.count), Self.emptyPromptWarning(request),
         ].compactMap { $0 }
+        try constrain(&task, request)
         return task
     }
 

@@ -17,6 +17,14 @@ package enum Sampler {
         return TokenDraw(parameters, uniform: uniform).token(logits.span)
     }
 
+    /// Takes tokens outside of the mask away from the choice.
+    package static func restrict(_ logits: inout MutableSpan<Float>, to mask: TokenMask) {
+        for index in logits.indices {
+            let isAllowed = index / 64 < mask.words.count && mask.words[index / 64] >> UInt64(index % 64) & 1 == 1
+            if !isAllowed { logits[index] = -Float.infinity }
+        }
+    }
+
     /// The highest logit, ties by lower id; 0 when none is a number.
     package static func greedy(_ logits: Span<Float>) -> TokenID {
         var best = -Float.infinity

@@ -10,6 +10,8 @@ package final class ScriptedEngine: SequenceEngine {
     package var share: (SequenceOpening, Int) -> PrefixShare = { _, _ in .none }
     private var sequences: [SequenceID: (opening: SequenceOpening, tokens: [TokenID])] = [:]
     private var waiting: Set<SequenceID> = []
+    /// True takes the lowest allowed token where the script's is not allowed.
+    package var obeysMasks = false
     package private(set) var sweeps: [[SequenceStep]] = []
     package var failNextSweep: EngineError?
     /// Seeds of the jobs that get no token, as if the model's numbers had overflowed.
@@ -58,7 +60,11 @@ package final class ScriptedEngine: SequenceEngine {
             precondition(tokens.count <= opening.tokensMax, "more tokens than reserved")
             sequences[step.sequence] = (opening, tokens)
             guard step.samples, !withoutFiniteLogits.contains(opening.sampling.seed) else { return nil }
-            if let token = script(Array(tokens.dropFirst(opening.prompt.count))) { return token }
+            let scripted = script(Array(tokens.dropFirst(opening.prompt.count)))
+            if obeysMasks, let mask = step.allowed?.mask(count: 400), !(scripted.map(mask.contains) ?? false) {
+                return mask.tokens.first
+            }
+            if let scripted { return scripted }
             var hash: UInt64 = opening.sampling.seed &+ UInt64(opening.choice) &* 0x9E37_79B9_7F4A_7C15
             for token in tokens { hash = (hash ^ UInt64(bitPattern: Int64(token))) &* 0x100_0000_01B3 }
             return TokenID(hash >> 33 % 200)

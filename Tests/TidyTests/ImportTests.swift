@@ -11,17 +11,19 @@ struct ImportTests {
         "MoedPostgres": ["CLibPQ", "MoedHost"],
         "MoedQueue": ["MoedCore", "MoedPostgres"],
         "MoedText": ["MoedCore"],
+        "MoedGrammar": ["MoedCore"],
         "MoedWeights": ["MoedCore"],
+        "MoedPacks": ["MoedCore", "MoedWeights"],
         "MoedSampling": ["MoedCore", "CMoedKernels"],
         "MoedEngine": [
-            "MoedCore", "MoedHost", "MoedWeights", "MoedSampling", "CMoedKernels", "CReadRing", "COpenBLAS",
+            "MoedCore", "MoedHost", "MoedPacks", "MoedWeights", "MoedSampling", "CMoedKernels", "CReadRing", "COpenBLAS",
         ],
         "MoedBatching": ["MoedCore"],
         "MoedSystemd": ["CSystemd", "Logging"],
         "MoedFront": ["MoedHost"],
-        "MoedPreparation": ["MoedCore", "MoedHost", "MoedText", "MoedWeights", "MoedBatching"],
+        "MoedPreparation": ["MoedCore", "MoedHost", "MoedText", "MoedGrammar", "MoedWeights", "MoedBatching"],
         "MoedLocal": [
-            "MoedCore", "MoedHost", "MoedText", "MoedWeights", "MoedEngine", "MoedBatching", "MoedPreparation",
+            "MoedCore", "MoedHost", "MoedText", "MoedPacks", "MoedWeights", "MoedEngine", "MoedBatching", "MoedPreparation",
         ],
         "MoedRemote": ["MoedCore", "MoedHost", "MoedBatching", "MoedPreparation"],
         "MoedRemoteHTTP": [
@@ -30,13 +32,13 @@ struct ImportTests {
         "MoedWorker": ["MoedCore", "MoedHost", "MoedQueue", "MoedSystemd", "ServiceLifecycle", "Logging"],
         "MoedSettings": ["MoedCore", "MoedHost", "MoedSystemd", "Yams"],
         "MoedDaemon": [
-            "MoedCore", "MoedHost", "MoedQueue", "MoedText", "MoedWeights", "MoedEngine", "MoedBatching",
+            "MoedCore", "MoedHost", "MoedQueue", "MoedText", "MoedPacks", "MoedWeights", "MoedEngine", "MoedBatching",
             "MoedLocal", "MoedWorker", "MoedFront", "MoedSystemd", "ServiceLifecycle", "UnixSignals",
             "MoedSettings", "MoedPreparation", "MoedRemote", "MoedRemoteHTTP",
             "Logging",
         ],
         "MoedTools": [
-            "MoedCore", "MoedHost", "MoedPostgres", "MoedQueue", "MoedText", "MoedWeights", "MoedEngine",
+            "MoedCore", "MoedHost", "MoedPostgres", "MoedQueue", "MoedText", "MoedPacks", "MoedWeights", "MoedEngine",
             "MoedBatching", "MoedPreparation", "MoedLocal", "MoedWorker", "MoedSystemd", "ServiceLifecycle",
             "UnixSignals", "Logging",
         ],

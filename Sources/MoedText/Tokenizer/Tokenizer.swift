@@ -57,6 +57,14 @@ package struct Tokenizer: Sendable {
     /// True when the file marks the token as `special`. `<think>` and `</think>` are not special.
     package func isSpecial(_ id: TokenID) -> Bool { vocabulary.specialIDs.contains(id) }
 
+    /// Bytes of each token that stands for text; empty for added tokens, which are signs and no text.
+    ///
+    /// - Parameter count: number of ids; the others are left out.
+    package func plainTexts(count: Int) -> [[UInt8]] {
+        let added = Set(vocabulary.addedIDs.values)
+        return (0..<max(count, 0)).map { added.contains(TokenID($0)) ? [] : bytes(TokenID($0)) }
+    }
+
     // MARK: Encoding
 
     /// Token ids of `text`. Added tokens are recognised.

@@ -1,0 +1,85 @@
+import MoedCore
+import MoedGrammar
+import MoedText
+import Synchronization
+
+/// Compiled constraints of a worker. Jobs with equal constraints share one.
+final class ConstraintCache: Sendable {
+    private struct State {
+        var vocabulary: TokenVocabulary?
+        var grammars: [Key: TokenGrammar] = [:]
+        /// Keys in the order of their last use.
+        var recent: [Key] = []
+    }
+
+    private enum Key: Hashable {
+        case schema(String, isStrict: Bool)
+        case regex(String)
+        case choices([String])
+    }
+
+    /// Compiled constraints that are kept. Each takes up to some tens of megabytes.
+    private static let grammarsMax = 16
+
+    private let state = Mutex(State())
+
+    /// Compiles a constraint, or finds it. The first one takes a second more, for the vocabulary.
+    ///
+    /// - Throws: `RequestError` naming field, keyword and place.
+    func grammar(_ requested: RequestedConstraint, _ text: TextSide) throws(RequestError) -> TokenGrammar {
+        let key = Self.key(requested.constraint)
+        let found: TokenGrammar? = state.withLock { state in
+            guard let grammar = state.grammars[key], !grammar.isLarge else { return nil }
+            state.recent.removeAll { $0 == key }
+            state.recent.append(key)
+            return grammar
+        }
+        if let found { return found }
+        let vocabulary = try vocabulary(text)
+        let grammar: TokenGrammar
+        do throws(GrammarError) {
+            grammar = TokenGrammar(try Self.compile(requested.constraint), vocabulary: vocabulary)
+        } catch {
+            throw RequestError(.invalidValue, param: requested.param, "\(requested.param): \(error)")
+        }
+        state.withLock { state in
+            state.grammars[key] = grammar
+            state.recent.removeAll { $0 == key }
+            state.recent.append(key)
+            if state.recent.count > Self.grammarsMax { state.grammars[state.recent.removeFirst()] = nil }
+        }
+        return grammar
+    }
+
+    private static func key(_ constraint: AnswerConstraint) -> Key {
+        switch constraint {
+        case .schema(let schema, let isStrict): .schema(schema.serialized(), isStrict: isStrict)
+        case .regex(let text): .regex(text)
+        case .choices(let choices): .choices(choices)
+        }
+    }
+
+    private static func compile(_ constraint: AnswerConstraint) throws(GrammarError) -> CompiledGrammar {
+        switch constraint {
+        case .schema(let schema, let isStrict): try CompiledGrammar(schema: schema, isStrict: isStrict)
+        case .regex(let text): try CompiledGrammar(regex: text)
+        case .choices(let choices): try CompiledGrammar(choices: choices)
+        }
+    }
+
+    private func vocabulary(_ text: TextSide) throws(RequestError) -> TokenVocabulary {
+        let vocabulary = state.withLock { state in
+            if let known = state.vocabulary { return known }
+            let made = TokenVocabulary(
+                texts: text.tokenizer.plainTexts(count: text.vocabularySize), endIDs: text.endIDs)
+            state.vocabulary = made
+            return made
+        }
+        if let byte = vocabulary.missingByte {
+            throw RequestError(
+                .unsupported,
+                "the model's vocabulary has no token for the byte \(byte): answers cannot be constrained")
+        }
+        return vocabulary
+    }
+}
