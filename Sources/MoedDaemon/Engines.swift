@@ -94,12 +94,14 @@ struct Engines {
 
     /// Preparer of jobs for endpoints. Their own context lengths lower the limit once they are known.
     private static func preparer(_ settings: Settings, _ text: TextSide) -> RequestPreparer {
-        RequestPreparer(
+        var options = settings.model.preparation
+        options.enforcesConstraints = false
+        return RequestPreparer(
             text: text,
             limits: EngineLimits(
                 contextLength: text.contextLength, kvTokens: text.contextLength, kvBlockTokens: 1,
                 sequencesMax: 4096, rowsPerSweepMax: 4096),
-            maxTokensDefault: settings.model.maxTokensDefault, options: settings.model.preparation)
+            maxTokensDefault: settings.model.maxTokensDefault, options: options)
     }
 
     // MARK: Figures

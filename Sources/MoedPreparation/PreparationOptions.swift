@@ -19,6 +19,9 @@ package struct PreparationOptions: Sendable, Equatable {
     /// Computing time of one rendering of the chat template.
     package var templateTime = TemplateLimits().time
 
+    /// Constraints of answers are enforced. Engines elsewhere take no masks, so there they are refused.
+    package var enforcesConstraints = true
+
     package init() {}
 
     var templateLimits: TemplateLimits {

@@ -12,6 +12,11 @@ extension RequestPreparer {
     /// - Throws: `RequestError` for a constraint that cannot be enforced, or whose shortest answer does not fit.
     func constrain(_ task: inout GenerationTask, _ request: GenerationRequest) throws(RequestError) {
         guard let requested = request.constraint else { return }
+        guard options.enforcesConstraints else {
+            throw RequestError(
+                .unsupportedParameter, param: requested.param,
+                "\(requested.param) is enforced by the local engine only: run the job on a worker without endpoints")
+        }
         let grammar = try constraints.grammar(requested, text)
         let constraint = GrammarConstraint(
             grammar, leadingLineFeeds: task.thinking.isEnabled ? Self.lineFeeds : 0)

@@ -25,10 +25,17 @@ package final class CombinedRunner: JobRunner {
         }
     }
 
+    /// Members of a body that constrain the answer. Only the first runner enforces them, so it takes such jobs even
+    /// when it has no room: they wait in it.
+    private static let constraints = ["response_format", "structured_outputs", "guided_"]
+
     package func start(_ jobs: [RunnableJob]) {
-        let count = min(jobs.count, first.room)
-        if count > 0 { first.start(Array(jobs[..<count])) }
-        if count < jobs.count { second.start(Array(jobs[count...])) }
+        let bound = jobs.filter { job in Self.constraints.contains { job.body?.contains($0) == true } }
+        let free = jobs.filter { job in !bound.contains { $0.id == job.id } }
+        let count = min(free.count, max(0, first.room - bound.count))
+        let taken = bound + free[..<count]
+        if !taken.isEmpty { first.start(taken) }
+        if count < free.count { second.start(Array(free[count...])) }
     }
 
     package func stop(_ jobs: [JobID]) {

@@ -1,0 +1,44 @@
+import MoedCore
+import MoedRemote
+import Synchronization
+import Testing
+
+/// Two runners of one model.
+@Suite struct CombinedRunnerTests {
+    private final class Listed: JobRunner {
+        let room: Int
+        let started = Mutex<[JobID]>([])
+        var origin: RunnerOrigin? { nil }
+        var models: [String] { ["m"] }
+        var requestRoom: RequestRoom { RequestRoom(bodyMax: 100, bytes: 100) }
+
+        init(room: Int) { self.room = room }
+
+        func start(_ jobs: [RunnableJob]) { started.withLock { $0 += jobs.map(\.id) } }
+        func stop(_ jobs: [JobID]) {}
+        func interrupt() {}
+        func run(_ events: @escaping @Sendable (RunnerEvent) -> Void) async {}
+    }
+
+    private static func job(_ id: Int64, _ body: String? = "{}") -> RunnableJob {
+        RunnableJob(
+            id: JobID(id), jobClass: JobClass(model: "m", mode: .thinking, bucket: 5), body: body, waited: .zero)
+    }
+
+    @Test func theSecondTakesWhatTheFirstHasNoRoomFor() {
+        let (first, second) = (Listed(room: 2), Listed(room: 9))
+        CombinedRunner(first, second, origin: nil).start((1...4).map { Self.job($0) })
+        #expect(first.started.withLock { $0 } == [JobID(1), JobID(2)])
+        #expect(second.started.withLock { $0 } == [JobID(3), JobID(4)])
+    }
+
+    /// An endpoint would refuse them.
+    @Test func constrainedJobsWaitForTheFirst() {
+        let (first, second) = (Listed(room: 1), Listed(room: 9))
+        let constrained = [#"{"response_format":{"type":"json_object"}}"#, #"{"guided_regex":"a"}"#]
+        CombinedRunner(first, second, origin: nil).start(
+            [Self.job(1), Self.job(2, constrained[0]), Self.job(3, constrained[1]), Self.job(4, nil)])
+        #expect(first.started.withLock { $0 } == [JobID(2), JobID(3)])
+        #expect(second.started.withLock { $0 } == [JobID(1), JobID(4)])
+    }
+}
