@@ -79,8 +79,8 @@ struct BigRequestTests {
 
     /// Bodies just below the limit, each of another shape: one word, marks, thoughts, values, messages, keys.
     @Test func requestsOfEveryShapeStayInTheBudget() async throws {
-        let daemon = try await daemon(context: 65536)
-        let bytes = 4_100_000
+        let daemon = try await daemon(context: Self.isFull ? 65536 : 16384)
+        let bytes = Self.isFull ? 4_100_000 : 1_000_000
         func content(_ part: String) -> String {
             """
             SELECT moed.enqueue(prompt => repeat('\(part)', \(bytes) / octet_length('\(part)')), tenant => 'big',
@@ -104,10 +104,10 @@ struct BigRequestTests {
             body("{\(hi),\"metadata\":{\"x\":{}", #","x":{}"#, "}}"),
             body(#"{"prompt_ids":[5"#, ",5", "]}"),
         ]
-        for statement in statements + statements { try await daemon.scene.database.run(script: statement) }
+        for statement in statements { try await daemon.scene.database.run(script: statement) }
         #expect(
             try await eventually { try await daemon.scene.count("state IN ('queued', 'running', 'scheduled')") == 0 })
-        #expect(try await daemon.scene.count("state = 'failed'") == Int64(2 * statements.count))
+        #expect(try await daemon.scene.count("state = 'failed'") == Int64(statements.count))
         let codes: [String] = try await daemon.scene.database.query(
             "SELECT DISTINCT error_code AS code FROM moed.jobs ORDER BY 1"
         ).map { try $0.value("code") }

@@ -21,6 +21,17 @@ extension JinjaInterpreter {
         }
     }
 
+    /// `in` looks an element of `keys()` and `items()` up in their dictionary, so it must be able to be a key there.
+    private func checkKey(_ element: JinjaValue, of view: JinjaView) throws(TextError) {
+        var key = element
+        switch (view.source, element) {
+        case (.keys, _): break
+        case (.items, .tuple(let pair)) where pair.elements.count == 2: key = pair.elements[0]
+        default: return
+        }
+        guard key.isHashable else { throw failure("\(key.kind) cannot be a key") }
+    }
+
     func equal(_ left: JinjaValue, _ right: JinjaValue) throws(TextError) -> Bool {
         try charge(steps: 1)
         if left.isNumber, right.isNumber { return try numericOrder(left, right) == .same }
@@ -97,6 +108,7 @@ extension JinjaInterpreter {
             try charge(reading: key.utf8.count * 2)
             return members[key] != nil
         case .list, .tuple, .generator, .view, .undefined:
+            if case .view(let view) = container { try checkKey(element, of: view) }
             for candidate in try elements(of: container) where try equal(candidate, element) { return true }
             return false
         case .safeText: throw unsupported("'in' after the filter 'safe'")

@@ -299,6 +299,9 @@ GROUPS["filters"] = (
         o|attr('name'), s|attr('upper') is callable, o|attr('keys') is callable, namespace(a=1)|attr('a'), s|attr('__class__')
         o|attr(1)
         o|attr('items')|attr('name')
+        [] in d.keys()
+        ([], 1) in d.items()
+        [([],) in d.items(), [] in d.items(), [] in d.values(), ('b', 1) in d.items(), 'b' in d.keys()]
         'a b-c(d e[f{g<h'|title, 'ǆ éa ß'|title, "they're"|title, 'ABC'|capitalize, 'ǆx'|capitalize, 'ΑΣ ΑΣΑ'|lower, 'ﬁß'|upper
         '<b>&'|safe, ('<b>'|safe)|string, '<b>'|safe is string
         ('<b>'|safe) ~ '<i>'
