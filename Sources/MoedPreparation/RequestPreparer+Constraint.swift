@@ -14,7 +14,7 @@ extension RequestPreparer {
         guard let requested = request.constraint else { return }
         guard options.enforcesConstraints else {
             throw RequestError(
-                .unsupportedParameter, param: requested.param,
+                .unsupported, param: requested.param,
                 "\(requested.param) is enforced by the local engine only: run the job on a worker without endpoints")
         }
         let grammar = try constraints.grammar(requested, text)

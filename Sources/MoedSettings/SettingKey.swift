@@ -48,8 +48,8 @@ package struct SettingKey: Sendable {
     package static let modelPath = SettingKey(
         "model.path", "", example: .set("/var/lib/moed/model"),
         """
-        Directory of a Hugging Face checkpoint (`config.json`, `tokenizer.json`, `*.safetensors`), a GGUF file (of a \
-        split one the first), or the directory of a pack made by `moed pack`. Required.
+        Directory of a Hugging Face checkpoint (`config.json`, `tokenizer.json`, `*.safetensors`) or of a pack made by \
+        `moed pack`. Or a GGUF file, of a split model the first one. Required.
         """)
     package static let modelName = SettingKey(
         "model.name", "", example: .suggested("qwen3"),

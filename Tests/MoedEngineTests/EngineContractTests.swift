@@ -1,5 +1,6 @@
 import MoedCore
 import MoedEngine
+import MoedPacks
 import MoedWeights
 import TestSupport
 import Testing

@@ -1,6 +1,7 @@
 import Foundation
 import MoedCore
 import MoedEngine
+import MoedPacks
 import MoedWeights
 import TestSupport
 import Testing

@@ -2,6 +2,7 @@ import Foundation
 import MoedBatching
 import MoedCore
 import MoedLocal
+import MoedPreparation
 import MoedText
 import TestSupport
 import Testing

@@ -2,6 +2,7 @@ import Foundation
 import MoedCore
 import MoedEngine
 import MoedLocal
+import MoedPacks
 import MoedPreparation
 import MoedWeights
 import TestSupport

@@ -204,7 +204,7 @@ struct ClaimTests {
             script: """
                 INSERT INTO moed.tenant (name) SELECT 't' || i FROM generate_series(1, 20) AS i;
                 INSERT INTO moed.job (tenant_id, model_id, mode, bucket)
-                SELECT 1 + i % 20, 1, CASE i % 2 WHEN 0 THEN 'thinking' ELSE 'non_thinking' END::moed.reasoning_mode, 5 + (i / 2) % 4
+                SELECT (SELECT array_agg(t.id ORDER BY t.id) FROM moed.tenant t)[1 + i % 20], 1, CASE i % 2 WHEN 0 THEN 'thinking' ELSE 'non_thinking' END::moed.reasoning_mode, 5 + (i / 2) % 4
                   FROM generate_series(1, 200000) AS i;
                 INSERT INTO moed.job_request SELECT id, '{}' FROM moed.job;
                 """)

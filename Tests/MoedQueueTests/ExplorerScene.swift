@@ -65,8 +65,10 @@ struct ExplorerScene: Sendable {
         if !lost.isEmpty && !isPruned { problems.append("committed jobs are gone: \(lost.sorted())") }
         problems += try await wrongAccounts()
         _ = try await queue.store.prune(olderThan: .zero, limit: 10_000)
-        let left: Int? = try await queue.database.value("SELECT count(*) AS value FROM moed.job")
-        if left != 0 { problems.append("\(left ?? -1) jobs are left after all have ended") }
+        let left: [String] = try await queue.database.query(
+            "SELECT concat_ws(' ', id, state, tenant_id, batch_id, created_at, finished_at) AS value FROM moed.job"
+        ).map { try $0.value("value") }
+        if !left.isEmpty { problems.append("jobs are left after all have ended: \(left)") }
         return problems
     }
 

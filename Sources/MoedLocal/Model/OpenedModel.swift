@@ -2,7 +2,7 @@ import MoedCore
 package import MoedEngine
 package import MoedPacks
 package import MoedPreparation
-package import MoedWeights
+import MoedWeights
 
 /// A model whose small files, headers and names are read and found in order; weights are not read. Opening finds all
 /// that keeps a model from being loaded, but for damaged weights and too little memory.
