@@ -1,4 +1,4 @@
-/// What an answer must look like, as a request states it.
+/// The form of an answer that a request demands.
 package enum AnswerConstraint: Sendable, Equatable {
     /// A JSON value that satisfies a schema.
     ///

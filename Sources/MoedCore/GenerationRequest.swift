@@ -33,7 +33,7 @@ package struct GenerationRequest: Sendable, Equatable {
     package var stop: [String] = []
     package var stopTokenIDs: [TokenID] = []
     package var ignoreEOS = false
-    /// What the answer must look like; nil for free text.
+    /// The demanded form of the answer; nil for free text.
     package var constraint: RequestedConstraint?
     /// Number of choices (`n`), each sampled with its own random numbers.
     package var choices = 1

@@ -55,6 +55,8 @@ struct ExplorerScene: Sendable {
     func finish(committed: [Int64], isPruned: Bool) async throws -> [String] {
         _ = try await queue.store.complete((first + second).map { JobCompletion($0.lease) })
         for worker in workers.prefix(2) { try await queue.store.unregister(worker) }
+        // A beat of the schedule may have renewed its lease.
+        try await queue.expire(workers[2])
         try await queue.database.run(script: "SELECT moed.resume('tenant', '\(a)'), moed.resume('tenant', '\(b)')")
         let worker = try await queue.worker(models: ["default", Self.model])
         try await drain(worker)
@@ -66,7 +68,7 @@ struct ExplorerScene: Sendable {
         problems += try await wrongAccounts()
         _ = try await queue.store.prune(olderThan: .zero, limit: 10_000)
         let left: [String] = try await queue.database.query(
-            "SELECT concat_ws(' ', id, state, tenant_id, batch_id, created_at, finished_at) AS value FROM moed.job"
+            "SELECT concat_ws(' ', id, state, tenant_id, model_id, model_name, run_at, finished_at) AS value FROM moed.job"
         ).map { try $0.value("value") }
         if !left.isEmpty { problems.append("jobs are left after all have ended: \(left)") }
         return problems

@@ -78,10 +78,8 @@ enum DFABuilder {
         return (classes, samples.count, samples)
     }
 
-    /// Runs automata side by side. `label` chooses the label of a combination of their labels (-1: not accepted).
-    static func product(
-        _ machines: [DFA], statesMax: Int = DFA.statesMax, merging: Bool = true, label: ([Int32]) -> Int32?
-    ) throws(GrammarError) -> DFA {
+    /// Bytes that all automata treat alike as classes, and one byte of each class.
+    private static func byteClasses(of machines: [DFA]) -> (classes: [UInt8], samples: [UInt8]) {
         var ids: [[UInt8]: UInt8] = [:]
         var classes: [UInt8] = []
         var samples: [UInt8] = []
@@ -95,6 +93,14 @@ enum DFABuilder {
                 samples.append(UInt8(byte))
             }
         }
+        return (classes, samples)
+    }
+
+    /// Runs automata side by side. `label` chooses the label of a combination of their labels (-1: not accepted).
+    static func product(
+        _ machines: [DFA], statesMax: Int = DFA.statesMax, merging: Bool = true, label: ([Int32]) -> Int32?
+    ) throws(GrammarError) -> DFA {
+        let (classes, samples) = byteClasses(of: machines)
         var parts = DFAParts(classes: classes, classCount: samples.count)
         // A combination is numbered by the number of all but its last state, and that state.
         var numbers = [[UInt64: Int32]](repeating: [:], count: machines.count)

@@ -112,7 +112,7 @@ struct ObjectMachine: Sendable {
 
     /// Bytes that a key may have more than the shortest one, because `count` keys are taken.
     private func slack(_ count: Int) -> Int {
-        // Of any text, two more characters are enough for all keys that an object may have.
+        // Two more characters of any text are enough for all keys that an object may have.
         count == 0 ? 0 : isOpen ? 4 : Saturating.product(count, dfa.count + 1)
     }
 

@@ -1,4 +1,4 @@
-/// What follows from the automaton of an object's keys.
+/// Consequences of the automaton of an object's keys.
 extension ObjectMachine {
     /// Fills in what follows from the automaton of the keys.
     mutating func measure() {

@@ -1,4 +1,4 @@
-/// What each kind of frame does.
+/// The steps of each kind of frame.
 extension StackMachine {
     /// Phases of objects and arrays.
     enum Phase {

@@ -105,7 +105,7 @@ final class StackMachine {
         isAccepting(configuration) && table.entries[Int(configuration)].count == 1
     }
 
-    /// What is asked of a configuration most often, as bits.
+    /// The commonest questions about a configuration, answered as bits.
     enum Facts {
         static let isKnown: UInt8 = 1
         static let certain: UInt8 = 2

@@ -2,7 +2,7 @@ import MoedCore
 
 /// Compiles a JSON Schema into a program.
 struct ProgramBuilder {
-    /// What a value of one expression may be.
+    /// The values that one expression allows.
     private enum Alternative {
         case literal(Int)
         case bytes(Int)
@@ -57,7 +57,7 @@ struct ProgramBuilder {
         }
     }
 
-    /// What a value of the expression may be.
+    /// The values that the expression allows.
     private mutating func read(_ id: ExpressionID) throws(GrammarError) -> [Alternative] {
         let form = try forms.form(id)
         var list: [Alternative] = []

@@ -67,9 +67,9 @@ struct CodePointSet: Hashable, Sendable {
         0x09...0x0D, 0x20...0x20, 0xA0...0xA0, 0x1680...0x1680, 0x2000...0x200A, 0x2028...0x2029,
         0x202F...0x202F, 0x205F...0x205F, 0x3000...0x3000, 0xFEFF...0xFEFF,
     ])
-    /// What neither ECMAScript nor Python counts as white space.
+    /// Characters that neither ECMAScript nor Python counts as white space.
     static let notSpace = space.union(CodePointSet([0x1C...0x1F, 0x85...0x85])).complement
-    /// What `.` matches: everything but line ends.
+    /// The matches of `.`: everything but line ends.
     static let notLineEnd = CodePointSet([0x0A...0x0A, 0x0D...0x0D, 0x2028...0x2029]).complement
 
     /// Members of a Unicode general category: `L`, `Lu`, `Zs`; nil for other names.
