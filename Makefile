@@ -14,7 +14,7 @@ SHELL := /bin/bash
 
 SWIFT ?= swift
 # Tests that compute keep every core: those that wait for a server or a daemon run apart from them.
-COMPUTE_TESTS = MoedCoreTests|MoedHostTests|MoedTextTests|MoedWeightsTests|MoedSamplingTests|MoedEngineTests|MoedBatchingTests|MoedLocalTests|MoedToolsTests|MoedDaemonTests
+COMPUTE_TESTS = MoedCoreTests|MoedHostTests|MoedTextTests|MoedWeightsTests|MoedSamplingTests|MoedGrammarTests|MoedEngineTests|MoedBatchingTests|MoedLocalTests|MoedToolsTests|MoedDaemonTests
 # What computes is tested a second time, optimised, and so is the whole way of a job.
 RELEASE_TESTS = $(COMPUTE_TESTS)|MoedWorkerTests|EndToEndTests
 # What the test runner printed, for the list of tests that were skipped.
