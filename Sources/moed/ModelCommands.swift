@@ -69,7 +69,7 @@ struct GenerateCommand: AsyncParsableCommand {
 
             Members: max_tokens, seed, temperature, top_p, top_k, min_p, presence_penalty, frequency_penalty, \
             repetition_penalty, stop, stop_token_ids, n, reasoning (thinking or non_thinking), reasoning_effort, \
-            thinking_token_budget, answer_reserve, chat_template_kwargs.
+            thinking_token_budget, answer_reserve, chat_template_kwargs, response_format.
 
             A line without seed gets its line number as seed. The same line gives the same tokens in every batch.
 
