@@ -18,7 +18,7 @@ final class ConstraintCache: Sendable {
         case choices([String])
     }
 
-    /// Compiled constraints that are kept. Each takes up to some tens of megabytes.
+    /// Compiled constraints that are kept. Their masks share `MaskBudget`.
     private static let grammarsMax = 16
 
     private let state = Mutex(State())

@@ -20,7 +20,7 @@ final class MaskMaker {
     }
 
     private static let levels = 2
-    /// Masks that are kept. One of a vocabulary of 151,936 tokens has 19 kB.
+    /// Masks that are kept at most. One of a vocabulary of 151,936 tokens has 19 kB.
     private static let wholesMax = 512
     private static let cutsMax = 1024
 
@@ -28,6 +28,8 @@ final class MaskMaker {
     let vocabulary: TokenVocabulary
     private var wholes: [Int32: Whole] = [:]
     private var cuts: [Int32: Cut] = [:]
+    /// Bytes of both, taken from the vocabulary's budget.
+    private var keptBytes = 0
     private let path: [Int32]
     /// Allowed tokens of the last walk.
     private var found: [(token: TokenID, target: Int32)] = []
@@ -39,6 +41,28 @@ final class MaskMaker {
         self.machine = machine
         self.vocabulary = vocabulary
         path = [Int32](repeating: 0, count: TokenVocabulary.lengthMax + 1)
+    }
+
+    deinit { vocabulary.budget.give(keptBytes) }
+
+    /// Takes bytes for a mask from the budget. Where it lacks them, the kept masks make room.
+    ///
+    /// - Returns: false when the mask cannot be kept.
+    private func keeps(undecided: Int = 0) -> Bool {
+        let bytes = vocabulary.count / 8 + undecided * MemoryLayout<TokenID>.size + 128
+        if !vocabulary.budget.take(bytes) {
+            forget()
+            guard vocabulary.budget.take(bytes) else { return false }
+        }
+        keptBytes += bytes
+        return true
+    }
+
+    private func forget() {
+        wholes.removeAll()
+        cuts.removeAll()
+        vocabulary.budget.give(keptBytes)
+        keptBytes = 0
     }
 
     /// Tokens that may follow.
@@ -71,8 +95,8 @@ final class MaskMaker {
             whole.mask.insert(token)
             whole.costMax = max(whole.costMax, machine.cost(target))
         }
-        if wholes.count >= Self.wholesMax { wholes.removeAll() }
-        wholes[configuration] = whole
+        if wholes.count >= Self.wholesMax { forget() }
+        if keeps() { wholes[configuration] = whole }
         return whole
     }
 
@@ -108,8 +132,8 @@ final class MaskMaker {
             }
             if last.isCertain { cut.mask.insert(token) } else { cut.undecided.append(token) }
         }
-        if cuts.count >= Self.cutsMax { cuts.removeAll() }
-        cuts[short] = cut
+        if cuts.count >= Self.cutsMax { forget() }
+        if keeps(undecided: cut.undecided.count) { cuts[short] = cut }
         return cut
     }
 

@@ -16,6 +16,7 @@ package final class TokenVocabulary: Sendable {
     let long: [TokenID]
     /// Tokens that may stand in any JSON string, by the most code points that they have.
     let slices: [TokenMask]
+    let budget = MaskBudget()
     /// Tokens of line feeds alone.
     let lineFeeds: [(id: TokenID, count: Int)]
 
