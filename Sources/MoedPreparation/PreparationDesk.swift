@@ -115,8 +115,7 @@ package final class PreparationDesk: Sendable {
 
     /// Asks the preparing thread for a sign of life; waits for its answer.
     package func answerProbe() async {
-        await thread.answerProbe()
-        progress.advance()
+        await thread.answerProbe(progress)
     }
 
     private func takeNext(_ contextLength: Int?) -> (PreparationQueue.Entry, PreparationWork)? {

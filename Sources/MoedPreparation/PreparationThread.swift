@@ -19,8 +19,9 @@ package actor PreparationThread {
         preparer.prepare(job, work)
     }
 
-    /// Returns when the thread can take a preparation.
-    package func answerProbe() {}
+    /// Advances the counter when the thread can take a preparation. An optimised build would not visit the thread for a
+    /// function that does nothing.
+    package func answerProbe(_ progress: ProgressCounter) { progress.advance() }
 
     /// Prepares a job. A cancelled task does not wait for the thread.
     ///
