@@ -11,7 +11,8 @@ struct ImportTests {
         "MoedPostgres": ["CLibPQ", "MoedHost"],
         "MoedQueue": ["MoedCore", "MoedPostgres"],
         "MoedText": ["MoedCore"],
-        "MoedGrammar": ["MoedCore"],
+        "MoedAutomata": ["MoedCore"],
+        "MoedGrammar": ["MoedCore", "MoedAutomata"],
         "MoedWeights": ["MoedCore"],
         "MoedPacks": ["MoedCore", "MoedWeights"],
         "MoedSampling": ["MoedCore", "CMoedKernels"],
@@ -21,7 +22,9 @@ struct ImportTests {
         "MoedBatching": ["MoedCore"],
         "MoedSystemd": ["CSystemd", "Logging"],
         "MoedFront": ["MoedHost"],
-        "MoedPreparation": ["MoedCore", "MoedHost", "MoedText", "MoedGrammar", "MoedWeights", "MoedBatching"],
+        "MoedPreparation": [
+            "MoedCore", "MoedHost", "MoedText", "MoedAutomata", "MoedGrammar", "MoedWeights", "MoedBatching",
+        ],
         "MoedLocal": [
             "MoedCore", "MoedHost", "MoedText", "MoedPacks", "MoedWeights", "MoedEngine", "MoedBatching", "MoedPreparation",
         ],
