@@ -1,4 +1,5 @@
 import MoedCore
+import MoedEndpoints
 import MoedEngine
 import MoedFront
 import MoedHost
