@@ -17,6 +17,7 @@ struct PromptRenderer {
         var marked: MarkedMessages?
         if controlTokens == .text { marked = try MarkedMessages(messages, tokenizer: text.tokenizer) }
         let prompt: String
+        let start = self.template.clock()
         do throws(TextError) {
             prompt = try template.render(
                 messages: .array(marked?.messages ?? messages), tools: nil, variables: variables, limits: self.template)
@@ -27,7 +28,9 @@ struct PromptRenderer {
                 .templateFailed, param: "messages",
                 "the chat template refuses the messages: \(place)\(error.reason)")
         }
-        try checkAllArePrinted(messages, in: prompt, template, variables)
+        var rest = self.template
+        rest.time -= rest.clock() - start
+        try checkAllArePrinted(messages, in: prompt, template, variables, limits: rest)
         return try checked(try ids(of: prompt, mark: marked?.mark))
     }
 
@@ -49,16 +52,17 @@ struct PromptRenderer {
 
     /// Renders the messages again with numbers as contents, and looks for the numbers.
     private func checkAllArePrinted(
-        _ messages: [JSONValue], in prompt: String, _ template: ChatTemplate, _ variables: JSONObject
+        _ messages: [JSONValue], in prompt: String, _ template: ChatTemplate, _ variables: JSONObject,
+        limits: TemplateLimits
     ) throws(RequestError) {
         let probe = MessageProbe(messages)
         let missing: [String]
         do throws(TextError) {
             missing = probe.missing(
                 in: try template.render(
-                    messages: .array(probe.messages), tools: nil, variables: variables, limits: self.template))
+                    messages: .array(probe.messages), tools: nil, variables: variables, limits: limits))
         } catch {
-            // The template demands certain contents, so only the prompt itself can be searched.
+            // The template demands certain contents, or too little of its time is left: the prompt itself is searched.
             missing = PromptSearch.firstMissing(messages, in: prompt).map { ["messages[\($0)].content"] } ?? []
         }
         if let name = missing.first {
