@@ -94,6 +94,10 @@ jobs=$((3 * prompts))
 [[ $(sql remote "SELECT count(*) FROM moed.token_ledger WHERE kind = 'final'") == "$jobs" ]] || fail 'not one final row a job'
 [[ $(sql remote "SELECT count(*) FROM moed.token_ledger WHERE kind = 'wasted'") == 0 ]] || fail 'tokens were wasted'
 [[ $(sql remote "SELECT count(*) FROM moed.job WHERE attempt > 1") == 0 ]] || fail 'a job lost an attempt to the engine'
+[[ $(sql remote "SELECT count(*) FROM moed.endpoint_request WHERE ended_at IS NULL") == 0 ]] || fail 'a request has no end'
+[[ $(sql remote "SELECT count(*) FROM moed.token_ledger l JOIN (SELECT job_id, sum(kept_tokens) AS kept FROM moed.endpoint_request
+  GROUP BY job_id) k USING (job_id) WHERE l.kind = 'final' AND k.kept <> l.thinking_tokens + l.answer_tokens") == 0 ]] ||
+  fail 'the account of requests differs from the ledger'
 for name in remote local; do
   sql "$name" "SELECT json_build_array(id, finish_reason, reasoning, content, prompt_tokens, thinking_tokens, injected_tokens,
     answer_tokens) FROM moed.jobs ORDER BY id" >"$home/$name.txt"
