@@ -48,7 +48,7 @@ package enum ChatCompletion {
         ]
     }
 
-    /// What the endpoint did not tell is null.
+    /// Counts that the endpoint did not tell are null.
     private static func usage(_ told: ToldUsage) -> JSONValue {
         func count(_ value: Int?) -> JSONValue { value.map { .integer(Int64($0)) } ?? .null }
         return [

@@ -89,7 +89,7 @@ package struct EngineSpending: Sendable, Equatable {
     package var prompt: Int?
     package var cached: Int?
     package var completion: Int?
-    /// Of the completion, the tokens that the job went on with.
+    /// Tokens of the completion that the job went on with.
     package var kept: Int?
     /// Cost that the endpoint told, as decimal text.
     package var cost: String?

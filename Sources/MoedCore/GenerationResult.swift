@@ -27,7 +27,7 @@ package struct ToldUsage: Sendable, Equatable {
     package var prompt: Int?
     package var cached: Int?
     package var completion: Int?
-    /// Of the completion, thinking tokens.
+    /// Thinking tokens of the completion.
     package var reasoning: Int?
 
     package init(prompt: Int? = nil, cached: Int? = nil, completion: Int? = nil, reasoning: Int? = nil) {

@@ -159,7 +159,8 @@ private enum EndpointOrigin {
         ])
         let digest = Digest(Array(JSONValue.object(details).serialized().utf8))
         return RunnerOrigin(
-            digest: "\(digest)", model: settings.served.name, formats: isOnlyText ? "endpoints by chat" : "local engine and endpoints, or endpoints only",
+            digest: "\(digest)", model: settings.served.name,
+            formats: isOnlyText ? "endpoints by chat" : "local engine and endpoints, or endpoints only",
             details: details)
     }
 }

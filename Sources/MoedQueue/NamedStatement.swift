@@ -54,13 +54,14 @@ extension NamedStatement {
     static let loseRequests = NamedStatement("lose_requests", PackageResources.lose_requests_sql)
     static let openRequests = NamedStatement("open_requests", PackageResources.open_requests_sql)
     static let promote = NamedStatement("promote", PackageResources.promote_sql)
+    static let reportEndpoints = NamedStatement("report_endpoints", PackageResources.report_endpoints_sql)
     static let resolveModels = NamedStatement("resolve_models", PackageResources.resolve_models_sql)
     static let takeBack = NamedStatement("take_back", PackageResources.take_back_sql)
 
     /// The statements of all files.
     package static let all = [
         backlog, cancelWaiting, census, checkpoint, claim, closeRequests, complete, dueMaintenance, endAttempt, expire,
-        leftover, loseRequests, openRequests, promote, resolveModels, takeBack,
+        leftover, loseRequests, openRequests, promote, reportEndpoints, resolveModels, takeBack,
     ]
 
     private static let types: [String: UInt32] = [

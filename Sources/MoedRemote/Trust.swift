@@ -1,4 +1,4 @@
-/// Whose jobs an endpoint may run.
+/// Tenants whose jobs an endpoint may run.
 package enum Trust: Sendable, Equatable {
     /// It is in the house: all tenants'.
     case house

@@ -237,9 +237,9 @@ package struct SettingKey: Sendable {
     package static let routingPolicy = SettingKey(
         "routing.policy", "failover",
         """
-        Choice among endpoints that can take a request. `failover`: the first of the list. `cheapest`: the lowest expected \
-        cost by the prices; without prices it costs nothing. `fastest`: the most tokens per second, as measured. A job \
-        stays at its endpoint while that takes requests.
+        Choice among endpoints that can take a request. `failover`: the first of the list. `cheapest`: the lowest \
+        expected cost by the prices; without prices it costs nothing. `fastest`: the most tokens per second, as measured. \
+        A job stays at its endpoint while that takes requests.
         """)
 
     package static let all: [SettingKey] = [
