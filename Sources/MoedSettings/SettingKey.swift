@@ -238,8 +238,8 @@ package struct SettingKey: Sendable {
         "routing.policy", "failover",
         """
         Choice among endpoints that can take a request. `failover`: the first of the list. `cheapest`: the lowest \
-        expected cost by the prices; without prices it costs nothing. `fastest`: the most tokens per second, as measured. \
-        A job stays at its endpoint while that takes requests.
+        expected cost by the prices; without prices it costs nothing. `fastest`: the most tokens per second, as \
+        measured. A job stays at its endpoint while that takes requests.
         """)
 
     package static let all: [SettingKey] = [
@@ -249,6 +249,7 @@ package struct SettingKey: Sendable {
         generationMaxTokens, generationAnswerReserve, generationReasoning, generationControlTokens,
         generationTemplateTime,
         queuePollInterval, queueListen, queueLease, queueMaxWait, queueClaimMax,
-        queueCheckpointInterval, queueCheckpointTokens, queueRetention, routingPolicy, shutdownGrace, statusListen, logLevel,
+        queueCheckpointInterval, queueCheckpointTokens, queueRetention, routingPolicy, shutdownGrace,
+        statusListen, logLevel,
     ]
 }
