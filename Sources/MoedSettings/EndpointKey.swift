@@ -69,7 +69,8 @@ package struct EndpointKey: Sendable {
     package static let promptPrice = EndpointKey(
         "price_prompt", "", example: "0.30",
         """
-        Price per million prompt tokens, for the account of requests. Empty: a cost is known only if the endpoint tells it.
+        Price per million prompt tokens, for the account of requests. Empty: a cost is known only if the endpoint \
+        tells it.
         """)
     package static let cachedPrice = EndpointKey(
         "price_cached", "", example: "0.03",
