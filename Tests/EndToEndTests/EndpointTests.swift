@@ -242,7 +242,7 @@ struct EndpointTests {
         try await engine.schedule("{\"usage\": \"counts\", \"cost\": 0.0125}")
         try await scene.database.run(script: "SELECT moed.enqueue(prompt => 'b', max_tokens => 50)")
         try await setting.drain(scene)
-        #expect(try await scene.spent("cost = 0.0125 AND completion_tokens = 14 AND cached_tokens IS NULL") == 1)
+        #expect(try await scene.spent("cost = 0.0125 AND completion_tokens = 16 AND cached_tokens IS NULL") == 1)
         // A budget has no parameter there.
         try await scene.database.run(script: "SELECT moed.enqueue(prompt => 'c', max_tokens => 50, thinking_token_budget => 9)")
         try await setting.drain(scene)

@@ -32,6 +32,8 @@ struct RemoteJobsTests {
         var records = true
         var remarks: [String] = []
 
+        /// Number of the claim of submitted jobs.
+        var claim: Int64 = 7
         /// Endpoints whose responses arrive at every other step.
         var slow: Set<Int> = []
         private var steps = 0
@@ -79,7 +81,7 @@ struct RemoteJobsTests {
         }
 
         mutating func submit(_ task: GenerationTask, owner: RemoteJobs.Owner = .init()) {
-            perform(jobs.submit(task, attempt: 7, owner: owner, now: now))
+            perform(jobs.submit(task, attempt: claim, owner: owner, now: now))
         }
 
         /// Lets the network deliver one part of each response, then lets time pass.
@@ -278,12 +280,13 @@ struct RemoteJobsTests {
         var next = 1
         var todo: [Int] = []
         var ended = 0
-        while ended < 1500, world.now < .seconds(200_000) {
+        while ended < 6500, world.now < .seconds(200_000) {
             world.cut = Int(world.now / .milliseconds(100)) % 7
-            while world.jobs.room > 0, todo.count > 0 || next <= 1500 {
+            while world.jobs.room > 0, todo.count > 0 || next <= 6500 {
                 let id = todo.popLast() ?? next
                 if id == next { next += 1 }
-                world.submit(FakeTask.make(id, newTokens: 20 + id % 20, budget: id % 3 == 0 ? 8 : nil))
+                world.claim += 1
+                world.submit(FakeTask.make(id, newTokens: 4 + id % 6, budget: id % 3 == 0 ? 2 : nil))
             }
             world.step()
             // A job that went back or failed is claimed again by the queue.
@@ -292,16 +295,16 @@ struct RemoteJobsTests {
             (world.returned, world.failures) = ([], [:])
             ended = world.results.count
         }
-        #expect(world.results.count == 1500)
+        #expect(world.results.count == 6500)
         #expect(world.answers.values.allSatisfy { $0 == 1 })
         #expect(world.refusals.isEmpty)
         for (job, result) in world.results {
             let id = Int(job.rawValue)
-            let task = FakeTask.make(id, newTokens: 20 + id % 20, budget: id % 3 == 0 ? 8 : nil)
+            let task = FakeTask.make(id, newTokens: 4 + id % 6, budget: id % 3 == 0 ? 2 : nil)
             #expect(result.choices == FakeTask.expected(task)?.choices)
         }
         #expect(world.jobs.requestsInFlight == 0)
-        #expect(world.requests.count { $0.requestID != nil } > 3000)
+        #expect(world.requests.count { $0.requestID != nil } >= 10_000)
         #expect(Set(world.opened.map(\.key)).count == world.opened.count)
         #expect(Set(world.spent.map(\.key)) == Set(world.opened.map(\.key)))
         #expect(world.spent.count == world.opened.count)

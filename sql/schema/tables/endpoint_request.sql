@@ -24,8 +24,8 @@ CREATE TABLE moed.endpoint_request (
   completion_price  numeric CHECK (completion_price >= 0),
   told_cost         numeric CHECK (told_cost >= 0),
   cost              numeric GENERATED ALWAYS AS (coalesce(told_cost, 0.000001 * (
-                      (prompt_tokens - coalesce(least(cached_tokens, prompt_tokens), 0)) * prompt_price
-                      + coalesce(least(cached_tokens, prompt_tokens), 0) * cached_price
+                      (prompt_tokens - least(coalesce(cached_tokens, 0), prompt_tokens)) * prompt_price
+                      + least(coalesce(cached_tokens, 0), prompt_tokens) * cached_price
                       + completion_tokens * completion_price))) STORED,
   reserved          numeric NOT NULL DEFAULT 0,
   PRIMARY KEY (job_id, lease_token, segment),
