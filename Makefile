@@ -58,6 +58,7 @@ test: deps-test packages venv
 
 test-engines: build
 	MOED_BINARY=$(BINARY) Tests/Engines/engines.sh
+	MOED_BINARY=$(BINARY) Tests/Engines/litellm.sh
 
 chaos: build
 	MOED_BINARY=$(BINARY) Tests/Chaos/chaos.sh

@@ -101,10 +101,15 @@ let package = Package(
             dependencies: ["MoedCore", "MoedHost", "MoedQueue", "MoedSystemd", lifecycle, logging],
             swiftSettings: swift),
         .target(
+            name: "MoedEndpoints",
+            dependencies: [
+                "MoedCore", "MoedHost", "MoedText", "MoedPreparation", "MoedRemote", "MoedRemoteHTTP", "MoedFront", "MoedSettings",
+            ], swiftSettings: swift),
+        .target(
             name: "MoedDaemon",
             dependencies: [
                 "MoedCore", "MoedHost", "MoedQueue", "MoedText", "MoedPacks", "MoedWeights", "MoedCaching", "MoedEngine",
-                "MoedBatching", "MoedPreparation", "MoedLocal", "MoedRemote", "MoedRemoteHTTP", "MoedWorker", "MoedFront", "MoedSettings",
+                "MoedBatching", "MoedPreparation", "MoedLocal", "MoedRemote", "MoedRemoteHTTP", "MoedEndpoints", "MoedWorker", "MoedFront", "MoedSettings",
                 "MoedSystemd", lifecycle, signals, logging,
             ], swiftSettings: swift),
         .target(
@@ -178,7 +183,7 @@ let package = Package(
         .testTarget(
             name: "MoedDaemonTests",
             dependencies: [
-                "MoedDaemon", "MoedSettings", "MoedWorker", "MoedLocal", "MoedPreparation", "MoedRemote", "MoedRemoteHTTP",
+                "MoedDaemon", "MoedEndpoints", "MoedSettings", "MoedWorker", "MoedLocal", "MoedPreparation", "MoedRemote", "MoedRemoteHTTP",
                 "MoedCore", "MoedHost", "MoedEngine", "MoedPacks", "MoedWeights",
                 "MoedFront", "MoedSystemd", "TestSupport", logging,
             ],

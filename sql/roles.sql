@@ -94,8 +94,9 @@ GRANT EXECUTE ON FUNCTION
 
 GRANT SELECT ON moed.migration, moed.tenant, moed.tenants, moed.tenant_usage, moed.usage_delta, moed.control, moed.job_request,
   moed.tenant_request TO moed_worker;
-GRANT SELECT, INSERT, UPDATE, DELETE ON moed.job_checkpoint TO moed_worker;
-GRANT SELECT, INSERT, UPDATE ON moed.worker, moed.model, moed.job_attempt TO moed_worker;
+GRANT SELECT, INSERT, UPDATE, DELETE ON moed.job_checkpoint, moed.endpoint_state TO moed_worker;
+GRANT SELECT ON moed.cooldown_end TO moed_worker;
+GRANT SELECT, INSERT, UPDATE ON moed.worker, moed.model, moed.job_attempt, moed.endpoint_request TO moed_worker;
 GRANT SELECT, UPDATE, DELETE ON moed.job, moed.cancel_request TO moed_worker;
 GRANT INSERT ON moed.job_result, moed.token_ledger, moed.usage_delta TO moed_worker;
 GRANT SELECT, INSERT ON moed.origin TO moed_worker;
@@ -108,13 +109,14 @@ GRANT EXECUTE ON FUNCTION moed.wake_idle, moed.fold_usage, moed.prune, moed.expi
 GRANT SELECT ON ALL TABLES IN SCHEMA moed TO moed_reader, moed_operator;
 GRANT INSERT, UPDATE ON moed.tenant, moed.model TO moed_operator;
 GRANT UPDATE ON moed.control TO moed_operator;
+GRANT INSERT, UPDATE ON moed.cooldown_end TO moed_operator;
 GRANT INSERT, UPDATE, DELETE ON moed.price TO moed_operator;
 GRANT DELETE ON moed.batch TO moed_operator;
 -- An UPDATE or DELETE of the view raises an error that names the functions to use.
 GRANT INSERT, UPDATE, DELETE ON moed.jobs TO moed_operator, moed_client;
 GRANT EXECUTE ON FUNCTION moed.pauses, moed.vacuum_holders TO moed_operator, moed_reader, moed_worker;
 GRANT EXECUTE ON FUNCTION moed.pause, moed.resume, moed.set_paused, moed.wake_idle, moed.prune, moed.redrive, moed.redrive_jobs,
-  moed.register_model TO moed_operator;
+  moed.register_model, moed.clear_cooldown TO moed_operator;
 
 GRANT SELECT ON
   moed.tenant, moed.tenant_usage, moed.control, moed.model, moed.price, moed.job, moed.job_request, moed.job_result, moed.job_attempt,
@@ -172,6 +174,10 @@ BEGIN
     ('job_checkpoint', NULL),
     ('cancel_request', NULL),
     ('tenant_request', NULL),
+    -- What a job costs the house is not its tenant's business.
+    ('endpoint_request', NULL),
+    ('endpoint_state', NULL),
+    ('cooldown_end', NULL),
     ('token_ledger', 'tenant_id = (SELECT moed.own_tenant())'),
     ('batch', 'tenant_id = (SELECT moed.own_tenant())'),
     ('batch_line', 'EXISTS (SELECT FROM moed.batch b WHERE b.id = batch_id)')) AS r(name, client_sees)

@@ -19,6 +19,8 @@ package struct GenerationTask: Sendable {
     package var thinking = ThinkingPolicy.none
     /// True when the result includes the thinking text. Thinking is generated and counted either way.
     package var includesReasoning = true
+    /// The request's messages, for endpoints at the level of chats; nil where there are none.
+    package var chat: ChatInput?
     /// Waiting time of the job when it was submitted. It is compared with `max_wait`.
     package var waited = Duration.zero
     /// Condition on each choice's answer, at its beginning; nil for free text.

@@ -11,7 +11,7 @@ package enum ChatCompletion {
                 ("id", .string(id)), ("object", "chat.completion"), ("created", .integer(created)),
                 ("model", .string(model)),
                 ("choices", .array(result.choices.map { choice($0, showsIDs) })),
-                ("usage", usage(result.usage)),
+                ("usage", result.told.map(usage) ?? usage(result.usage)),
                 ("seed", .integer(Int64(bitPattern: result.seed))),
             ]))
     }
@@ -44,6 +44,20 @@ package enum ChatCompletion {
             "completion_tokens_details": [
                 "reasoning_tokens": count(usage.reasoning), "thinking_tokens": count(usage.thinking),
                 "injected_tokens": count(usage.injected), "answer_tokens": count(usage.answer),
+            ],
+        ]
+    }
+
+    /// Counts that the endpoint did not tell are null.
+    private static func usage(_ told: ToldUsage) -> JSONValue {
+        func count(_ value: Int?) -> JSONValue { value.map { .integer(Int64($0)) } ?? .null }
+        return [
+            "prompt_tokens": count(told.prompt), "completion_tokens": count(told.completion),
+            "total_tokens": count(told.total),
+            "prompt_tokens_details": ["cached_tokens": count(told.cachedPrompt)],
+            "completion_tokens_details": [
+                "reasoning_tokens": count(told.reasoning), "thinking_tokens": count(told.thinking),
+                "injected_tokens": .null, "answer_tokens": count(told.answer),
             ],
         ]
     }

@@ -22,6 +22,26 @@ package struct Usage: Sendable, Equatable {
     package var total: Int { prompt + completion }
 }
 
+/// Token counts of an answer as an endpoint tells them; nil what it does not tell.
+package struct ToldUsage: Sendable, Equatable {
+    package var prompt: Int?
+    package var cached: Int?
+    package var completion: Int?
+    /// Thinking tokens of the completion.
+    package var reasoning: Int?
+
+    package init(prompt: Int? = nil, cached: Int? = nil, completion: Int? = nil, reasoning: Int? = nil) {
+        (self.prompt, self.cached, self.completion, self.reasoning) = (prompt, cached, completion, reasoning)
+    }
+
+    /// Thinking tokens, where the division is known.
+    package var thinking: Int? { completion.flatMap { all in reasoning.flatMap { $0 <= all ? $0 : nil } } }
+    package var answer: Int? { completion.flatMap { all in thinking.map { all - $0 } } }
+    package var total: Int? { completion.flatMap { completion in prompt.map { $0 + completion } } }
+    /// Cached tokens, where they do not contradict the prompt's.
+    package var cachedPrompt: Int? { cached.flatMap { $0 <= prompt ?? .max ? $0 : nil } }
+}
+
 /// Reason for the end of a sequence. The raw values are OpenAI's `finish_reason`.
 package enum FinishReason: String, Sendable {
     /// End token, stop token or stop string.
@@ -63,6 +83,8 @@ extension GenerationChoice {
 package struct GenerationResult: Sendable, Equatable {
     package var choices: [GenerationChoice]
     package var usage: Usage
+    /// Counts of an endpoint that told no token ids; `usage` is empty then.
+    package var told: ToldUsage?
     /// Seed of the random numbers. The same request with this seed gives the same tokens.
     package var seed: UInt64
     /// Warnings for the job's owner, e.g. about a mode that the model does not support.

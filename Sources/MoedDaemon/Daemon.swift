@@ -1,6 +1,7 @@
 import Logging
 import MoedBatching
 import MoedCore
+import MoedEndpoints
 import MoedEngine
 import MoedHost
 import MoedLocal

@@ -1,11 +1,13 @@
 package import Logging
 package import MoedBatching
 package import MoedCore
+package import MoedEndpoints
 import MoedEngine
 package import MoedFront
 import MoedHost
 package import MoedLocal
 import MoedPreparation
+package import MoedRemote
 package import MoedSettings
 import MoedWeights
 package import MoedWorker
@@ -47,6 +49,7 @@ package struct Settings: Sendable, Equatable {
     package var runsLocally: Bool
     /// Engines elsewhere, in order of preference.
     package var endpoints: [EndpointSettings]
+    package var routing: RoutingPolicy
     package var served: Served
     package var queue: Queue
     package var shutdownGrace: Duration
@@ -85,12 +88,14 @@ extension Settings {
         }
         let model = model(&reader, path: path)
         var faults: [String] = []
-        let endpoints = Self.endpoints(
+        let endpoints = EndpointSettings.read(
             sources.endpoints, served: name, credentials: sources.credentialsDirectory) { faults.append($0) }
         faults.forEach { reader.report($0) }
         let settings = Settings(
             database: .init(url: sources.conninfo), model: model, runsLocally: reader.boolean(.engineLocal),
             endpoints: endpoints,
+            routing: RoutingPolicy(
+                rawValue: reader.choice(.routingPolicy, of: RoutingPolicy.allCases.map(\.rawValue))) ?? .failover,
             served: .init(name: name, servesDefault: reader.boolean(.modelServeDefault)),
             queue: queue(&reader),
             shutdownGrace: reader.duration(.shutdownGrace, in: .zero ... .seconds(3600)),

@@ -22,6 +22,9 @@ package struct PreparationOptions: Sendable, Equatable {
     /// Constraints of answers are enforced. Engines elsewhere take no masks, so there they are refused.
     package var enforcesConstraints = true
 
+    /// Tasks keep the request's messages, for endpoints at the level of chats.
+    package var keepsMessages = false
+
     package init() {}
 
     var templateLimits: TemplateLimits {

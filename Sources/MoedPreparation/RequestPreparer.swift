@@ -49,6 +49,7 @@ package struct RequestPreparer: Sendable {
         task.stopIDs = (request.ignoreEOS ? [] : text.endIDs).union(request.stopTokenIDs)
         task.stopStrings = request.stop
         task.thinking = thinking(request, prompt, mode, newTokensMax: newTokens.count)
+        task.chat = options.keepsMessages ? Self.chat(request, mode) : nil
         task.waited = waited
         task.includesReasoning = request.includeReasoning
         task.warnings = [
@@ -57,6 +58,18 @@ package struct RequestPreparer: Sendable {
         ].compactMap { $0 }
         try constrain(&task, request)
         return task
+    }
+
+    private static func chat(_ request: GenerationRequest, _ mode: ReasoningMode) -> ChatInput? {
+        guard case .messages(let messages) = request.prompt else { return nil }
+        let variables = request.templateVariables.members.map(\.key).filter { $0 != "enable_thinking" }
+        let ownField: String? =
+            if !request.stopTokenIDs.isEmpty { "stop_token_ids" } else if request.ignoreEOS { "ignore_eos" } else if
+                !request.addGenerationPrompt { "add_generation_prompt" } else {
+                variables.first.map { "chat_template_kwargs.\($0)" }
+            }
+        return ChatInput(
+            messages: messages, thinks: mode == .thinking, budget: request.thinkingTokenBudget, ownField: ownField)
     }
 
     private func thinking(

@@ -51,6 +51,7 @@ extension JobStore {
     /// where it runs alone. A crash there ends it once its attempts are used up. Two workers may rescue at once: each
     /// skips the rows that the other one holds.
     package func rescue() async throws(QueueError) -> RescueReport {
+        let lose = SQL(.loseRequests, [.value(10 * Self.rowsPerStatementMax)])
         let takeBack = SQL(.takeBack, [.value(10 * Self.rowsPerStatementMax)])
         do {
             return try await connection.transaction { connection in
@@ -62,6 +63,7 @@ extension JobStore {
                         WHERE d.stopped_at IS NULL AND d.expires_at < clock_timestamp() FOR UPDATE SKIP LOCKED))
                     """)
                 var report = RescueReport(workers: workers.affected)
+                try connection.query(lose)
                 for row in try connection.query(takeBack).rows {
                     let jobs: Int = try row.value("jobs")
                     switch try row.value("state", as: String.self) {

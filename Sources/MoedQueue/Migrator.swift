@@ -176,6 +176,8 @@ package struct Migrator: Sendable {
                            ('usage_delta', 'SELECT, INSERT'), ('control', 'SELECT'),
                            ('job', 'SELECT, UPDATE, DELETE'), ('job_request', 'SELECT'),
                            ('cancel_request', 'SELECT, UPDATE, DELETE'), ('tenant_request', 'SELECT'),
+                           ('cooldown_end', 'SELECT'), ('endpoint_request', 'SELECT, INSERT, UPDATE'),
+                           ('endpoint_state', 'SELECT, INSERT, UPDATE, DELETE'),
                            ('job_checkpoint', 'SELECT, INSERT, UPDATE, DELETE'), ('job_result', 'INSERT'),
                            ('job_attempt', 'SELECT, INSERT, UPDATE'), ('token_ledger', 'INSERT'),
                            ('lease_token_seq', 'USAGE'), ('migration', 'SELECT'),

@@ -234,6 +234,14 @@ package struct SettingKey: Sendable {
     package static let reloadable = Set(
         [queuePollInterval, queueClaimMax, queueRetention, shutdownGrace, logLevel].map(\.path))
 
+    package static let routingPolicy = SettingKey(
+        "routing.policy", "failover",
+        """
+        Choice among endpoints that can take a request. `failover`: the first of the list. `cheapest`: the lowest \
+        expected cost by the prices; without prices it costs nothing. `fastest`: the most tokens per second, as \
+        measured. A job stays at its endpoint while that takes requests.
+        """)
+
     package static let all: [SettingKey] = [
         databaseURL, modelPath, modelName, modelServeDefault, modelExperts, modelDense, modelGroup,
         modelPackCache, modelVerify, memoryBudget, engineLocal, engineThreads, engineSlots, engineKVTokens, engineKV,
@@ -241,6 +249,7 @@ package struct SettingKey: Sendable {
         generationMaxTokens, generationAnswerReserve, generationReasoning, generationControlTokens,
         generationTemplateTime,
         queuePollInterval, queueListen, queueLease, queueMaxWait, queueClaimMax,
-        queueCheckpointInterval, queueCheckpointTokens, queueRetention, shutdownGrace, statusListen, logLevel,
+        queueCheckpointInterval, queueCheckpointTokens, queueRetention, routingPolicy, shutdownGrace,
+        statusListen, logLevel,
     ]
 }

@@ -54,6 +54,7 @@ package struct RunningJobs {
     }
     /// True when there are outcomes that no statement has tried to write, or none with a known answer.
     package var hasNewWrites: Bool { !completions.isEmpty || !failures.isEmpty || !releases.isEmpty }
+    package func isHeld(_ lease: JobLease) -> Bool { held[lease.job]?.lease == lease }
     var leases: [JobLease] { held.values.map(\.lease).sorted { $0.job < $1.job } }
 
     /// Leases of all attempts that this worker must end, with or without a pending write.
@@ -68,10 +69,17 @@ package struct RunningJobs {
         runsAlone = job.jobClass.bucket == JobClass.quarantine
     }
 
-    package mutating func refused(_ job: JobID, _ error: RequestError) {
+    /// - Parameter wasted: tokens that an engine generated for the refused request.
+    package mutating func refused(
+        _ job: JobID, _ error: RequestError, wasted: Usage = Usage(), at now: Duration = .zero
+    ) {
         if isOwed(job) { return }
-        guard let lease = held.removeValue(forKey: job)?.lease else { return }
-        failures.append(JobFailure(lease: lease, error))
+        guard let job = held.removeValue(forKey: job) else { return }
+        var failure = JobFailure(lease: job.lease, error)
+        if wasted != Usage() {
+            (failure.usage, failure.computation, failure.wall) = (wasted, computation(of: job), now - job.claimedAt)
+        }
+        failures.append(failure)
     }
 
     /// - Parameter unixTime: the current time, for the stored object's `created`.
@@ -83,6 +91,7 @@ package struct RunningJobs {
         var completion = JobCompletion(
             lease: job.lease, content: first.content, reasoning: first.reasoning,
             finishReason: first.finishReason, body: body.serialized(), seed: result.seed, usage: result.usage)
+        completion.told = result.told
         completion.warnings = result.warnings
         completion.isTruncated = result.choices.contains(where: \.isTruncated)
         completion.isEmpty = result.choices.contains(where: \.isWithoutAnswer)

@@ -6,6 +6,7 @@ package final class WorkerState {
     package var settings: WorkerSettings
     package let runner: any JobRunner
     package var jobs: RunningJobs
+    package var requests = RequestAccount()
     /// Id of this worker's row; nil while the worker is not registered.
     package var worker: WorkerID?
     package let clock: @Sendable () -> Duration
@@ -24,6 +25,9 @@ package final class WorkerState {
     }
 
     package var now: Duration { clock() }
+
+    /// True while something is to be written.
+    package var hasWrites: Bool { jobs.hasWrites || !requests.isEmpty }
 
     /// Time since this call, on the machine's monotonic clock.
     package static func monotonic() -> @Sendable () -> Duration {

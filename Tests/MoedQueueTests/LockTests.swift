@@ -34,6 +34,12 @@ struct LockTests {
         "SELECT moed.insert_job(prompt => 'x', tenant => 'a')",
         "UPDATE moed.tenant SET weight = 2; UPDATE moed.model SET paused_at = NULL; UPDATE moed.control SET paused_at = NULL",
         "INSERT INTO moed.price (model, prompt, cached, completion) VALUES ('served', 1, 1, 1)",
+        """
+        INSERT INTO moed.endpoint_state (worker_id, endpoint, place, api, model, state, since, in_flight, max_in_flight,
+          tokens_per_second, requests, tokens, errors)
+        SELECT w.id, 'gpu', 0, 'tokens', 'm', 'out', now(), 0, 1, 0, 0, 0, '{}' FROM moed.worker w;
+        SELECT moed.clear_cooldown('gpu')
+        """,
         "SELECT count(*) FROM moed.jobs; SELECT * FROM moed.batches; SELECT * FROM moed.queue_stats",
         "SELECT pg_advisory_lock(x'6d726573'::bigint), pg_advisory_lock(x'6d6f6564'::bigint)",
     ]

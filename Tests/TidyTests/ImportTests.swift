@@ -37,10 +37,13 @@ struct ImportTests {
         ],
         "MoedWorker": ["MoedCore", "MoedHost", "MoedQueue", "MoedSystemd", "ServiceLifecycle", "Logging"],
         "MoedSettings": ["MoedCore", "MoedHost", "MoedSystemd", "Yams"],
+        "MoedEndpoints": [
+            "MoedCore", "MoedHost", "MoedText", "MoedPreparation", "MoedRemote", "MoedRemoteHTTP", "MoedFront", "MoedSettings",
+        ],
         "MoedDaemon": [
             "MoedCore", "MoedHost", "MoedQueue", "MoedText", "MoedPacks", "MoedWeights", "MoedEngine", "MoedBatching",
             "MoedLocal", "MoedWorker", "MoedFront", "MoedSystemd", "ServiceLifecycle", "UnixSignals", "MoedCaching",
-            "MoedSettings", "MoedPreparation", "MoedRemote", "MoedRemoteHTTP",
+            "MoedSettings", "MoedPreparation", "MoedRemote", "MoedRemoteHTTP", "MoedEndpoints",
             "Logging",
         ],
         "MoedTools": [

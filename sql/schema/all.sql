@@ -23,6 +23,7 @@ SET check_function_bodies = off;
 \ir functions/cancel_these.sql
 \ir functions/chooses_mode.sql
 \ir functions/clamp_remarks.sql
+\ir functions/clear_cooldown.sql
 \ir functions/decay.sql
 \ir functions/enqueue.sql
 \ir functions/enqueue_many.sql
@@ -91,6 +92,9 @@ SET check_function_bodies = off;
 \ir tables/batch_line.sql
 \ir tables/cancel_request.sql
 \ir tables/control.sql
+\ir tables/cooldown_end.sql
+\ir tables/endpoint_request.sql
+\ir tables/endpoint_state.sql
 \ir tables/job.sql
 \ir tables/job_attempt.sql
 \ir tables/job_checkpoint.sql
@@ -109,9 +113,11 @@ SET check_function_bodies = off;
 \ir views/tenants.sql
 \ir views/batches.sql
 \ir views/cost_daily.sql
+\ir views/endpoints.sql
 \ir views/health.sql
 \ir views/jobs.sql
 \ir views/progress.sql
 \ir views/queue_stats.sql
+\ir views/spent_daily.sql
 \ir views/usage_daily.sql
 \ir views/workers.sql

@@ -1,5 +1,6 @@
 import MoedCaching
 import MoedCore
+import MoedEndpoints
 import MoedEngine
 import MoedFront
 import MoedHost

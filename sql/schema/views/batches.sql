@@ -20,7 +20,8 @@ CROSS JOIN LATERAL (
     count(*) FILTER (WHERE l.job_id IS NULL) AS line_errors,
     count(*) FILTER (WHERE l.job_id IS NOT NULL AND j.id IS NULL) AS pruned,
     coalesce(sum(g.prompt_tokens), 0) AS prompt_tokens, coalesce(sum(g.cached_tokens), 0) AS cached_tokens,
-    coalesce(sum(g.completion_tokens), 0) AS completion_tokens, coalesce(sum(g.total_tokens), 0) AS total_tokens,
+    coalesce(sum(coalesce(g.completion_tokens, g.told_completion_tokens)), 0) AS completion_tokens,
+    coalesce(sum(coalesce(g.total_tokens, g.prompt_tokens + g.told_completion_tokens)), 0) AS total_tokens,
     max(j.finished_at) AS last_end,
     count(*) FILTER (WHERE g.truncated) AS truncated, count(*) FILTER (WHERE g.empty) AS empty
   FROM moed.batch_line l

@@ -8,7 +8,8 @@ SELECT
   r.error_code,
   nullif(array_to_string(q.warnings || r.warnings, '; '), '') AS warning,
   l.prompt_tokens, l.cached_tokens, l.thinking_tokens, l.injected_tokens, l.answer_tokens,
-  l.completion_tokens, l.total_tokens,
+  coalesce(l.completion_tokens, l.told_completion_tokens) AS completion_tokens,
+  coalesce(l.total_tokens, l.prompt_tokens + l.told_completion_tokens) AS total_tokens,
   j.created_at, j.run_at, j.started_at, j.finished_at,
   CASE WHEN j.state <> 'scheduled' THEN
     moed.milliseconds(greatest(j.created_at, j.run_at), coalesce(j.started_at, j.finished_at, clock_timestamp())) END AS queued_ms,

@@ -1,29 +1,28 @@
 import MoedCore
-import MoedLocal
 import MoedPreparation
 import MoedRemote
 import MoedRemoteHTTP
-import MoedSettings
 import MoedText
 
 /// Probes endpoints for `moed check`: what they serve, and what follows from it.
-enum EndpointCheck {
-    struct Line: Sendable {
-        var name: String
-        var isGood: Bool
-        var text: String
+package enum EndpointCheck {
+    package struct Line: Sendable {
+        package var name: String
+        package var isGood: Bool
+        package var text: String
     }
 
     private static let patience = Duration.seconds(30)
 
+    /// - Parameter directory: the model's, with its tokenizer.
     /// - Throws: `EngineError` or `TextError` when the tokenizer cannot be read.
-    static func lines(_ settings: Settings) async throws -> [Line] {
-        guard !settings.endpoints.isEmpty else { return [] }
-        let text = try TextSide(directory: settings.model.directory)
+    package static func lines(_ endpoints: [EndpointSettings], directory: String) async throws -> [Line] {
+        guard !endpoints.isEmpty else { return [] }
+        let text = try TextSide(directory: directory)
         let prompt = text.tokenizer.encode("1 + 1 =")
-        let transport = HTTPTransport(settings.endpoints.map(\.address))
+        let transport = HTTPTransport(endpoints.map(\.address))
         var lines: [Line] = []
-        for (index, endpoint) in settings.endpoints.map(\.endpoint).enumerated() {
+        for (index, endpoint) in endpoints.map(\.endpoint).enumerated() {
             let probe = Probe(endpoint, index: index, prompt: prompt, vocabularySize: text.vocabularySize)
             lines.append(line(endpoint, await result(of: probe, transport), context: text.contextLength))
         }
@@ -66,6 +65,16 @@ enum EndpointCheck {
         guard case .good(let facts) = step else {
             guard case .failed(let ending) = step else { return Line(name: endpoint.name, isGood: false, text: "") }
             return Line(name: endpoint.name, isGood: false, text: "\(endpoint.name): \(reason(ending, endpoint))")
+        }
+        if endpoint.api == .chat {
+            let budget = endpoint.thinkingBudget.map { "a thinking budget goes to \($0.joined(separator: "."))" }
+            let parts = [
+                facts.contextLength.map { "context \($0)" } ?? "context unknown",
+                "text and the provider's counts: no checkpoints",
+                budget ?? "jobs with a thinking budget do not run there",
+            ]
+            return Line(
+                name: endpoint.name, isGood: true, text: "\(endpoint.name): ok: \(parts.joined(separator: ", "))")
         }
         let length = facts.contextLength.map { "context \($0)\($0 < context ? " (the model's is \(context))" : "")" }
         let parts = [

@@ -1,13 +1,13 @@
-import MoedFront
+package import MoedFront
 import MoedHost
-import MoedRemote
+package import MoedRemote
 
 /// Status text about endpoints.
-enum EndpointStatus {
+package enum EndpointStatus {
     private static let shownMax = 3
 
     /// Endpoints that take no requests, each with its reason and since when; nil when all take requests.
-    static func outages(_ snapshot: RemoteRunner.Snapshot?) -> String? {
+    package static func outages(_ snapshot: RemoteRunner.Snapshot?) -> String? {
         guard let snapshot else { return nil }
         let out = snapshot.endpoints.filter { !$0.breaker.isClosed && $0.breaker.reason != nil }
         guard !out.isEmpty else { return nil }
@@ -21,8 +21,8 @@ enum EndpointStatus {
 }
 
 /// Figures of endpoints as metrics.
-enum EndpointMetrics {
-    static func all(_ endpoints: [EndpointState]) -> [Metric] {
+package enum EndpointMetrics {
+    package static func all(_ endpoints: [EndpointState]) -> [Metric] {
         guard !endpoints.isEmpty else { return [] }
         func values(_ value: (EndpointState) -> Int) -> [Metric.Sample] {
             endpoints.map { .init(Double(value($0)), [("endpoint", $0.endpoint.name)]) }
@@ -41,6 +41,9 @@ enum EndpointMetrics {
             Metric("moed_endpoint_window", .gauge, "Requests that may be in flight.", values(\.window.limit)),
             Metric("moed_endpoint_requests_total", .counter, "Requests sent.", values(\.requests)),
             Metric("moed_endpoint_tokens_total", .counter, "Tokens received.", values(\.tokensReceived)),
+            Metric(
+                "moed_endpoint_spent_total", .counter, "Known cost of ended requests; moed.spent_daily is exact.",
+                endpoints.map { .init($0.spent, [("endpoint", $0.endpoint.name)]) }),
             Metric("moed_endpoint_errors_total", .counter, "Requests that failed, by kind.", errors),
         ]
     }
