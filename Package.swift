@@ -15,10 +15,15 @@ let swift: [SwiftSetting] = [
 let c: [CSetting] = [.define("_FORTIFY_SOURCE", to: "2", .when(configuration: .release))]
 
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+
+/// The libraries below take half of the time of a first build. `make demo` leaves them out with the trait.
+let withHTTP = TargetDependencyCondition.when(traits: ["HTTP"])
 let httpClient: [Target.Dependency] = [
-    .product(name: "AsyncHTTPClient", package: "async-http-client"),
-    .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOPosix", package: "swift-nio"),
-    .product(name: "NIOHTTP1", package: "swift-nio"), .product(name: "NIOSSL", package: "swift-nio-ssl"),
+    .product(name: "AsyncHTTPClient", package: "async-http-client", condition: withHTTP),
+    .product(name: "NIOCore", package: "swift-nio", condition: withHTTP),
+    .product(name: "NIOPosix", package: "swift-nio", condition: withHTTP),
+    .product(name: "NIOHTTP1", package: "swift-nio", condition: withHTTP),
+    .product(name: "NIOSSL", package: "swift-nio-ssl", condition: withHTTP),
 ]
 let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let signals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
@@ -26,6 +31,10 @@ let signals = Target.Dependency.product(name: "UnixSignals", package: "swift-ser
 // Who may import whom is explained in Sources/ARCHITECTURE.md and checked by TidyTests.
 let package = Package(
     name: "moed",
+    traits: [
+        .trait(name: "HTTP", description: "Endpoints: engines elsewhere, over HTTP."),
+        .default(enabledTraits: ["HTTP"]),
+    ],
     // Versions and checksums of all packages, also of indirect ones: .ci/packages.txt.
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
@@ -50,25 +59,33 @@ let package = Package(
             exclude: ["sql/schema", "sql/example_enqueue.sql"],
             resources: [.embedInCode("sql"), .embedInCode("Statements")], swiftSettings: swift),
         .target(name: "MoedText", dependencies: ["MoedCore"], swiftSettings: swift),
-        .target(name: "MoedGrammar", dependencies: ["MoedCore"], swiftSettings: swift),
+        .target(name: "MoedAutomata", dependencies: ["MoedCore"], swiftSettings: swift),
+        .target(name: "MoedGrammar", dependencies: ["MoedCore", "MoedAutomata"], swiftSettings: swift),
         .target(name: "MoedWeights", dependencies: ["MoedCore"], swiftSettings: swift),
         .target(name: "MoedPacks", dependencies: ["MoedCore", "MoedWeights"], swiftSettings: swift),
+        .target(name: "MoedCaching", dependencies: ["MoedPacks", "MoedWeights"], swiftSettings: swift),
         .target(name: "MoedSampling", dependencies: ["MoedCore", "CMoedKernels"], swiftSettings: swift),
         .target(
             name: "MoedEngine",
-            dependencies: ["MoedCore", "MoedHost", "MoedPacks", "MoedWeights", "MoedSampling", "CMoedKernels", "CReadRing"],
+            dependencies: [
+                "MoedCore", "MoedHost", "MoedPacks", "MoedWeights", "MoedSampling", "MoedCaching", "CMoedKernels",
+                "CReadRing",
+            ],
             swiftSettings: swift),
         .target(name: "MoedBatching", dependencies: ["MoedCore"], swiftSettings: swift),
         .target(name: "MoedSystemd", dependencies: ["CSystemd", logging], swiftSettings: swift),
         .target(name: "MoedFront", dependencies: ["MoedHost"], swiftSettings: swift),
         .target(
             name: "MoedPreparation",
-            dependencies: ["MoedCore", "MoedHost", "MoedText", "MoedGrammar", "MoedWeights", "MoedBatching"],
+            dependencies: [
+                "MoedCore", "MoedHost", "MoedText", "MoedAutomata", "MoedGrammar", "MoedWeights", "MoedBatching",
+            ],
             swiftSettings: swift),
         .target(
             name: "MoedLocal",
             dependencies: [
-                "MoedCore", "MoedHost", "MoedText", "MoedPacks", "MoedWeights", "MoedEngine", "MoedBatching", "MoedPreparation",
+                "MoedCore", "MoedHost", "MoedText", "MoedPacks", "MoedWeights", "MoedCaching", "MoedEngine",
+                "MoedBatching", "MoedPreparation",
             ],
             swiftSettings: swift),
         .target(
@@ -86,15 +103,15 @@ let package = Package(
         .target(
             name: "MoedDaemon",
             dependencies: [
-                "MoedCore", "MoedHost", "MoedQueue", "MoedText", "MoedPacks", "MoedWeights", "MoedEngine", "MoedBatching",
-                "MoedPreparation", "MoedLocal", "MoedRemote", "MoedRemoteHTTP", "MoedWorker", "MoedFront", "MoedSettings",
+                "MoedCore", "MoedHost", "MoedQueue", "MoedText", "MoedPacks", "MoedWeights", "MoedCaching", "MoedEngine",
+                "MoedBatching", "MoedPreparation", "MoedLocal", "MoedRemote", "MoedRemoteHTTP", "MoedWorker", "MoedFront", "MoedSettings",
                 "MoedSystemd", lifecycle, signals, logging,
             ], swiftSettings: swift),
         .target(
             name: "MoedTools",
             dependencies: [
-                "MoedCore", "MoedHost", "MoedQueue", "MoedPostgres", "MoedText", "MoedPacks", "MoedWeights", "MoedEngine",
-                "MoedBatching", "MoedPreparation", "MoedLocal", "MoedWorker", "MoedSystemd", lifecycle, signals, logging,
+                "MoedCore", "MoedHost", "MoedQueue", "MoedPostgres", "MoedText", "MoedPacks", "MoedWeights",
+                "MoedCaching", "MoedEngine", "MoedBatching", "MoedPreparation", "MoedLocal", "MoedWorker", "MoedSystemd", lifecycle, signals, logging,
             ], swiftSettings: swift),
         .executableTarget(
             name: "moed",
@@ -112,7 +129,7 @@ let package = Package(
             swiftSettings: swift),
         .testTarget(name: "MoedTextTests", dependencies: ["MoedText", "MoedCore", "TestSupport"], swiftSettings: swift),
         .testTarget(
-            name: "MoedGrammarTests", dependencies: ["MoedGrammar", "MoedCore", "TestSupport"], swiftSettings: swift),
+            name: "MoedGrammarTests", dependencies: ["MoedAutomata", "MoedGrammar", "MoedCore", "TestSupport"], swiftSettings: swift),
         .testTarget(
             name: "MoedWeightsTests", dependencies: ["MoedPacks", "MoedWeights", "MoedCore", "TestSupport"], swiftSettings: swift),
         .testTarget(
@@ -120,8 +137,8 @@ let package = Package(
         .testTarget(
             name: "MoedEngineTests",
             dependencies: [
-                "MoedEngine", "MoedBatching", "MoedTools", "MoedPacks", "MoedWeights", "MoedCore", "CMoedKernels", "COpenBLAS",
-                "TestSupport",
+                "MoedEngine", "MoedCaching", "MoedBatching", "MoedTools", "MoedPacks", "MoedWeights", "MoedCore",
+                "CMoedKernels", "COpenBLAS", "TestSupport",
             ],
             swiftSettings: swift),
         .testTarget(
@@ -140,8 +157,8 @@ let package = Package(
         .testTarget(
             name: "MoedLocalTests",
             dependencies: [
-                "MoedLocal", "MoedPreparation", "MoedCore", "MoedHost", "MoedText", "MoedBatching", "MoedEngine", "MoedPacks", "MoedWeights",
-                "TestSupport",
+                "MoedLocal", "MoedPreparation", "MoedCore", "MoedHost", "MoedText", "MoedBatching", "MoedEngine", "MoedPacks",
+                "MoedWeights", "MoedCaching", "TestSupport",
             ],
             swiftSettings: swift),
         .testTarget(
@@ -155,7 +172,7 @@ let package = Package(
             name: "MoedToolsTests",
             dependencies: [
                 "MoedTools", "MoedLocal", "MoedPreparation", "MoedCore", "MoedHost", "MoedBatching", "MoedEngine", "MoedQueue",
-                "MoedPacks", "MoedWeights", "TestSupport",
+                "MoedCaching", "MoedPacks", "MoedWeights", "TestSupport",
             ],
             swiftSettings: swift),
         .testTarget(

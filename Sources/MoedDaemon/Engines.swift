@@ -39,7 +39,8 @@ struct Engines {
         var lines: [String] = []
         var local: (runner: LocalRunner, parts: Local)?
         if let model {
-            lines += ["ready: \(model.summary)", model.memory, model.batch.text].compactMap { $0 }
+            let kernels = "kernels \(model.engine.kernelsName), \(model.engine.fetchText)"
+            lines += ["ready: \(model.summary)", model.memory, model.batch.text, kernels].compactMap { $0 }
             local = try Self.local(model, settings, drains: drains)
         }
         self.local = local?.parts

@@ -134,6 +134,8 @@ extension Settings {
         model.sweepTimeMax = sweepMilliseconds == 0 ? nil : .milliseconds(sweepMilliseconds)
         model.kernels = ModelOptions.kernels(
             named: reader.choice(.engineCPU, of: ["auto", "scalar", "avx2", "avx512"]))
+        model.fetch = ModelOptions.fetch(
+            named: reader.choice(.engineFetch, of: ["auto"] + FetchTuning.allCases.map(\.rawValue)))
         let maxTokens = reader.integer(.generationMaxTokens, in: 0...1_000_000)
         model.maxTokensDefault = maxTokens == 0 ? nil : maxTokens
         model.preparation = preparation(&reader)

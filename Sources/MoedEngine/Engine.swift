@@ -1,3 +1,4 @@
+import MoedCaching
 package import MoedCore
 package import MoedHost
 import MoedWeights
@@ -17,6 +18,8 @@ package final class Engine: SequenceEngine {
     package let model: Qwen3Model
     /// The kernels in use, for logs.
     package let kernelsName: String
+    /// Trials of ways to fetch weights; empty when none were made.
+    package private(set) var contest = FetchContest()
     let forward: ForwardPass
     let vocabularyLimit: Int
     private var sequences: [SequenceID: OpenSequence] = [:]
@@ -33,7 +36,13 @@ package final class Engine: SequenceEngine {
         try settings.check()
         let blockCount = KVCache.blocks(for: settings.kvTokens)
         let kernels = try KernelSet(named: settings.kernels)
-        let compute = Compute(kernels: kernels, pool: try WorkerPool(threads: settings.threads))
+        var compute = Compute(kernels: kernels, pool: try WorkerPool(threads: settings.threads))
+        if let fetch = settings.fetch {
+            compute.fetch = fetch
+        } else if let trials = try FetchTrials(model, compute) {
+            contest = trials.contest(time: settings.tuningTime)
+            compute.fetch = contest.winner
+        }
         self.model = model
         kernelsName = kernels.name
         vocabularyLimit = min(settings.vocabularyLimit ?? .max, model.configuration.vocabulary)
@@ -80,6 +89,12 @@ package final class Engine: SequenceEngine {
 
     /// Format of keys and values, for logs.
     package var kvFormat: KVFormat { forward.cache.format }
+
+    /// The way to fetch weights and its trials, for logs.
+    package var fetchText: String {
+        let name = forward.compute.fetch.rawValue
+        return contest.text.isEmpty ? "weights fetched \(name)" : "weights fetched \(name) (\(contest.text))"
+    }
 
     /// Keys and values that the format clamped.
     package var kvClamps: KVClamps { forward.cache.clamps }

@@ -1,3 +1,4 @@
+package import MoedCaching
 package import MoedCore
 import MoedWeights
 
@@ -16,6 +17,10 @@ package struct EngineSettings: Sendable, Equatable {
     package var vocabularyLimit: Int?
     /// Kernel variant by name; nil takes the fastest.
     package var kernels: String?
+    /// The way to fetch weights; nil tries several at the start.
+    package var fetch: FetchTuning?
+    /// Time of these trials.
+    package var tuningTime = Duration.milliseconds(600)
     /// Expert places of a model whose experts are read while it runs; at least `ExpertCacheState.least`.
     package var expertPlaces = 0
     /// Policy for the experts that stay in memory.

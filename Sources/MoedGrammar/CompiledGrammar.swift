@@ -1,3 +1,4 @@
+package import MoedAutomata
 package import MoedCore
 
 /// A compiled constraint, independent of any vocabulary.

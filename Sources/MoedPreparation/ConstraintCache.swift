@@ -1,4 +1,5 @@
 import MoedCore
+import MoedAutomata
 import MoedGrammar
 import MoedText
 import Synchronization

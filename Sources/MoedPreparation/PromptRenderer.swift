@@ -24,6 +24,7 @@ struct PromptRenderer {
         if controlTokens == .text { marked = try MarkedMessages(messages, tools: tools, tokenizer: text.tokenizer) }
         let shownTools = marked?.tools ?? tools
         var prompt: String
+        let start = self.template.clock()
         do throws(TextError) {
             prompt = try template.render(
                 messages: .array(marked?.messages ?? messages), tools: shownTools.isEmpty ? nil : .array(shownTools),
@@ -35,7 +36,9 @@ struct PromptRenderer {
                 .templateFailed, param: "messages",
                 "the chat template refuses the messages: \(place)\(error.reason)")
         }
-        try checkAllArePrinted(messages, tools, in: prompt, template, variables)
+        var rest = self.template
+        rest.time -= rest.clock() - start
+        try checkAllArePrinted(messages, tools, in: prompt, template, variables, limits: rest)
         if let index = PromptSearch.firstMissing(tools: shownTools, in: prompt) {
             throw RequestError(
                 .templateFailed, param: "tools[\(index)]",
@@ -80,7 +83,7 @@ struct PromptRenderer {
     /// Renders the messages again with numbers as contents, and looks for the numbers.
     private func checkAllArePrinted(
         _ messages: [JSONValue], _ tools: [JSONValue], in prompt: String, _ template: ChatTemplate,
-        _ variables: JSONObject
+        _ variables: JSONObject, limits: TemplateLimits
     ) throws(RequestError) {
         let probe = MessageProbe(messages)
         let missing: [String]
@@ -88,9 +91,9 @@ struct PromptRenderer {
             missing = probe.missing(
                 in: try template.render(
                     messages: .array(probe.messages), tools: tools.isEmpty ? nil : .array(tools), variables: variables,
-                    limits: self.template))
+                    limits: limits))
         } catch {
-            // The template demands certain contents, so only the prompt itself can be searched.
+            // The template demands certain contents, or too little of its time is left: the prompt itself is searched.
             missing = PromptSearch.firstMissing(messages, in: prompt).map { ["messages[\($0)].content"] } ?? []
         }
         if let name = missing.first {

@@ -6,7 +6,8 @@ extension RequestPreparer {
     package static let waitingBytes = 16 << 20
 
     /// Memory of one preparation as a multiple of the body: text, parsed values, prompt, normalised bytes, tokens.
-    private static let copies = 12
+    /// A body of combining marks takes the most: 17 times its bytes.
+    private static let copies = 18
 
     /// Bytes of all texts that the template makes, as a multiple of the body. Qwen's templates copy a message up to
     /// seven times.

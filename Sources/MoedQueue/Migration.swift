@@ -36,6 +36,7 @@ package struct Migration: Sendable, Equatable {
         Migration(version: 17, name: "m0017_accounts", PackageResources.m0017_accounts_sql, worksSince: 11),
         Migration(version: 18, name: "m0018_names", PackageResources.m0018_names_sql, worksSince: 11),
         Migration(version: 19, name: "m0019_modes", PackageResources.m0019_modes_sql, worksSince: 11),
+        Migration(version: 20, name: "m0020_lines", PackageResources.m0020_lines_sql, worksSince: 11),
         Migration(version: 23, name: "m0023_one_line", PackageResources.m0023_one_line_sql, worksSince: 11),
     ]
 

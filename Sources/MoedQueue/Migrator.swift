@@ -178,7 +178,8 @@ package struct Migrator: Sendable {
                            ('cancel_request', 'SELECT, UPDATE, DELETE'), ('tenant_request', 'SELECT'),
                            ('job_checkpoint', 'SELECT, INSERT, UPDATE, DELETE'), ('job_result', 'INSERT'),
                            ('job_attempt', 'SELECT, INSERT, UPDATE'), ('token_ledger', 'INSERT'),
-                           ('lease_token_seq', 'USAGE'), ('migration', 'SELECT')) AS w(name, rights)
+                           ('lease_token_seq', 'USAGE'), ('migration', 'SELECT'),
+                           ('origin', 'SELECT, INSERT')) AS w(name, rights)
               JOIN pg_namespace n ON n.nspname = 'moed'
               JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = w.name
               JOIN pg_class j ON j.relnamespace = n.oid AND j.relname = 'job'

@@ -1,3 +1,4 @@
+#if HTTP
 import AsyncHTTPClient
 import Glibc
 import MoedHost
@@ -6,22 +7,6 @@ import NIOCore
 import NIOHTTP1
 import NIOPosix
 import NIOSSL
-
-/// Address and credential of an endpoint. Only this target reads the credential.
-package struct HTTPEndpoint: Sendable, Equatable {
-    /// Base URL without a slash at its end, such as `http://host:8000/v1`.
-    package var url: String
-    /// File that holds the credential; nil sends none.
-    package var credentialFile: String?
-    /// File of certificates (PEM) that sign the server's; nil takes those of the system.
-    package var authorityFile: String?
-
-    package init(url: String, credentialFile: String? = nil, authorityFile: String? = nil) {
-        self.url = url
-        self.credentialFile = credentialFile
-        self.authorityFile = authorityFile
-    }
-}
 
 /// Sends requests by AsyncHTTPClient over HTTP/1.1. It retries nothing, follows no redirect and uses no proxy.
 package final class HTTPTransport: Transport {
@@ -125,3 +110,4 @@ package final class HTTPTransport: Transport {
 
     private static let unreachable: Set<CInt> = [ECONNREFUSED, EHOSTUNREACH, ENETUNREACH, ETIMEDOUT, ECONNABORTED]
 }
+#endif

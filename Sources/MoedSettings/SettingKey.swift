@@ -145,6 +145,12 @@ package struct SettingKey: Sendable {
         Kernel variant: `auto`, `scalar`, `avx2` or `avx512`. The tokens are the same. The variable MOED_CPU sets \
         this key too.
         """)
+    package static let engineFetch = SettingKey(
+        "engine.fetch", "auto",
+        """
+        The way to fetch quantised weights ahead of their use: `auto`, `l2`, `l2-short`, `l2-long`, `l1` or `none`. \
+        `auto` tries them at the start, in at most 0.6 seconds. The tokens are the same.
+        """)
     package static let generationMaxTokens = SettingKey(
         "generation.max_tokens", "4096",
         "Maximum number of new tokens of a job that names no max_tokens. `0`: the rest of the context.")
@@ -243,7 +249,7 @@ package struct SettingKey: Sendable {
     package static let all: [SettingKey] = [
         databaseURL, modelPath, modelName, modelServeDefault, modelExperts, modelDense, modelGroup,
         modelPackCache, modelVerify, memoryBudget, engineLocal, engineThreads, engineSlots, engineKVTokens, engineKV,
-        enginePrefixCache, engineRowsPerSweep, enginePrefillChunk, engineMaxSweepMS, engineCPU,
+        enginePrefixCache, engineRowsPerSweep, enginePrefillChunk, engineMaxSweepMS, engineCPU, engineFetch,
         generationMaxTokens, generationAnswerReserve, generationEffortMinimal, generationEffortLow,
         generationEffortMedium, generationEffortHigh, generationReasoning, generationControlTokens,
         generationTemplateTime,

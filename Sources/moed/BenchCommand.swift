@@ -131,6 +131,7 @@ struct BenchCommand: AsyncParsableCommand {
         model.threads = threads
         model.prefillChunk = prefillChunk
         model.kernels = ModelOptions.kernels(named: Host.environment["MOED_CPU"])
+        model.fetch = ModelOptions.fetch(named: Host.environment["MOED_ENGINE_FETCH"])
         return BenchOptions(
             model: model, synthetic: try synthetic.map { try SyntheticShape($0) },
             prefill: try BenchOptions.numbers(prefill, option: "--prefill", max: 1 << 20),

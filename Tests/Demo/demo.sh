@@ -4,7 +4,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
-moed=${MOED_BINARY:-.build-static/dist/moed}
+moed=${MOED_BINARY:-.build-demo/dist/moed}
 log=${DEMO_LOG:-/dev/null}
 model=Tests/Fixtures/sample-model
 source .ci/phase.sh

@@ -1,3 +1,4 @@
+import MoedCaching
 import Glibc
 import MoedCore
 import MoedEngine

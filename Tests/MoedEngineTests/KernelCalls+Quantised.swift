@@ -1,6 +1,8 @@
 import CMoedKernels
 import MoedWeights
 
+@testable import MoedEngine
+
 /// A weight matrix in quantised panels.
 struct QuantisedMatrix {
     let format: WeightFormat
@@ -86,7 +88,8 @@ extension KernelCalls {
     /// x `[rows, inputs]` times the matrix; row `from[r]` is read and row `to[r]` written; places not written
     /// stay NaN.
     func multiply(
-        _ x: [Float], _ matrix: QuantisedMatrix, from: [Int32], to: [Int32], panels: Range<Int>? = nil
+        _ x: [Float], _ matrix: QuantisedMatrix, from: [Int32], to: [Int32], panels: Range<Int>? = nil,
+        fetch: FetchTuning = .standard
     ) -> [Float] {
         let panels = panels ?? 0..<(matrix.outputs + 15) / 16
         let rowBytes = moed_activation_bytes(matrix.inputs, matrix.group)
@@ -108,7 +111,8 @@ extension KernelCalls {
                                 out: out, out_stride: matrix.outputs, out_rows: to.baseAddress, x: x,
                                 x_stride: rowBytes, x_rows: from.baseAddress, rows: from.count, weights: w,
                                 inputs: matrix.inputs, outputs: matrix.outputs, quant_group: matrix.group,
-                                panel_begin: panels.lowerBound, panel_end: panels.upperBound)
+                                panel_begin: panels.lowerBound, panel_end: panels.upperBound,
+                                fetch: fetch.distances(bits: matrix.format.bits))
                             if matrix.format.bits == 8 {
                                 unsafe table.pointee.matmul_int8(&job)
                             } else {
@@ -122,8 +126,10 @@ extension KernelCalls {
         return out
     }
 
-    func multiply(_ x: [Float], _ matrix: QuantisedMatrix, rows: Int) -> [Float] {
+    func multiply(
+        _ x: [Float], _ matrix: QuantisedMatrix, rows: Int, fetch: FetchTuning = .standard
+    ) -> [Float] {
         let identity = (0..<Int32(rows)).map { $0 }
-        return multiply(x, matrix, from: identity, to: identity)
+        return multiply(x, matrix, from: identity, to: identity, fetch: fetch)
     }
 }

@@ -1,6 +1,7 @@
 import MoedCore
 import CMoedKernels
 import MoedWeights
+import MoedEngine
 import TestSupport
 import Testing
 
@@ -49,6 +50,24 @@ import Testing
                     #expect(
                         part.map(\.bitPattern) == Array(expected.prefix(rows * outputs)),
                         "\(kernels), \(rows) rows, \(outputs) outputs")
+                }
+            }
+        }
+    }
+
+    /// Fetching changes times alone: all tunings give the same bits.
+    @Test(arguments: formats) func fetchingChangesNoBit(_ format: WeightFormat) throws {
+        var numbers = SplitMix(seed: 9)
+        let (inputs, outputs) = (300, 70)
+        let matrix = QuantisedMatrix(
+            numbers.floats(outputs * inputs), outputs: outputs, inputs: inputs, format)
+        let x = numbers.floats(13 * inputs)
+        for kernels in KernelCalls.all where kernels.description != "scalar" {
+            for rows in [1, 2, 3, 8, 13] {
+                let part = Array(x.prefix(rows * inputs))
+                let expected = kernels.multiply(part, matrix, rows: rows).map(\.bitPattern)
+                for fetch in FetchTuning.allCases {
+                    #expect(kernels.multiply(part, matrix, rows: rows, fetch: fetch).map(\.bitPattern) == expected)
                 }
             }
         }

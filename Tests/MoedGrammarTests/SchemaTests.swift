@@ -1,3 +1,4 @@
+import MoedAutomata
 import MoedCore
 import MoedGrammar
 import Testing

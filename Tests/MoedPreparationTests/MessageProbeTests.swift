@@ -1,9 +1,11 @@
 import Foundation
 import MoedCore
-import MoedPreparation
 import MoedText
+import Synchronization
 import TestSupport
 import Testing
+
+@testable import MoedPreparation
 
 /// Templates that leave a message out of the prompt: the job fails and names the message.
 struct MessageProbeTests {
@@ -19,6 +21,32 @@ struct MessageProbeTests {
         ],
         ["role": "tool", "content": "t"],
     ]
+
+    /// Each reading of the clock is half a second later; the template takes three of its four.
+    @Test func bothRenderingsShareTheTime() throws {
+        let text = try TemplatedText.text(
+            template: "{% for i in range(400) %}{% set x = i + 1 %}{% endfor %}{{ messages[0].content }}")
+        let readings = Clock()
+        var limits = TemplateLimits()
+        limits.clock = { readings.next() }
+        let renderer = PromptRenderer(
+            text: text, controlTokens: .text, template: limits, encoding: EncodingLimits())
+        #expect(try !renderer.tokens([["role": "user", "content": "u"]], variables: JSONObject()).isEmpty)
+        #expect(readings.count * 500 <= 3500, "\(readings.count) readings")
+    }
+
+    private final class Clock: Sendable {
+        private let readings = Mutex(0)
+
+        var count: Int { readings.withLock { $0 } }
+
+        func next() -> Duration {
+            readings.withLock { count in
+                count += 1
+                return .milliseconds(500 * count)
+            }
+        }
+    }
 
     /// Template, and the content that it drops.
     @Test(arguments: [

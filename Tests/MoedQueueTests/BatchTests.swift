@@ -64,6 +64,24 @@ struct BatchTests {
         await queue.close()
     }
 
+    /// A line with an escape that PostgreSQL cannot read is searched for its body: other members may look like it.
+    @Test(arguments: [
+        #"{"x":{"m":1},"body" : {"m":1},"z":{"m":1},"q":"\u0000"}"#, #"{"x":[{},{},{}],"body":{},"q":"\u0000"}"#,
+        #"{"body":{},"q":"{} \u0000","body": {}}"#, #"{"q":"\u0000","x":"é{}{}","z":{"body":{}},"body":{}}"#,
+    ])
+    func theBodyIsFoundAmongItsDoubles(line: String) async throws {
+        let queue = try await Queue()
+        let places = try await queue.database.query(
+            """
+            SELECT overlay(r.readable PLACING '"here"' FROM p.place FOR length(r.readable::json ->> 'body'))::json
+                     ->> 'body' AS found
+              FROM (SELECT moed.readable_json(\(line)) AS readable) r,
+                   moed.place_of_body(r.readable, r.readable::json ->> 'body') AS p(place)
+            """)
+        #expect(try places.map { try $0.value("found", as: String.self) } == ["here"])
+        await queue.close()
+    }
+
     @Test func anEmptyFileIsRefused() async throws {
         let queue = try await Queue()
         for text in ["", "\n\r\n"] {

@@ -153,6 +153,37 @@ struct MigratorTests {
         await database.close()
     }
 
+    /// What `roles.sql` grants to workers is what a start asks for.
+    @Test func everyRightOfAWorkerIsAskedFor() async throws {
+        // Without row security each right is named, not the membership that brings them all.
+        let (database, secured) = (try await QueueDatabase.create(), try await QueueDatabase.create())
+        try await secured.run(script: Migration.roles.sql)
+        try await database.run(
+            script: """
+                DO $$ BEGIN CREATE ROLE moed_bare; EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$;
+                GRANT USAGE ON SCHEMA moed TO moed_bare;
+                GRANT SELECT ON moed.migration TO moed_bare
+                """)
+        let migrator = try await Migrator.connect(
+            conninfo: database.conninfo + " options='-c role=moed_bare'")
+        let message = try await #require(throws: QueueError.self) { try await migrator.verify() }.message
+        let granted = try await secured.query(
+            """
+            SELECT string_agg(g.privilege_type, ', '
+                     ORDER BY array_position('{SELECT,INSERT,UPDATE,DELETE}', g.privilege_type::text))
+                     || ' on moed.' || g.table_name AS right
+              FROM information_schema.role_table_grants g
+             WHERE g.grantee = 'moed_worker' AND g.table_schema = 'moed' AND g.table_name <> 'migration'
+             GROUP BY g.table_name
+            """
+        ).map { try $0.value("right", as: String.self) }
+        #expect(granted.count > 10)
+        for right in granted { #expect(message.contains(right), "\(right)") }
+        await migrator.close()
+        await database.close()
+        await secured.close()
+    }
+
     @Test func aFailingMigrationLeavesNothing() async throws {
         let database = try await TestDatabase.create()
         let connection = try await database.connect()

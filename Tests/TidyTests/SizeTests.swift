@@ -7,8 +7,8 @@ struct SizeTests {
     private static let parametersMax = 7
     private static let medianMax = 90
     private static let targetLinesMax = 5000
-    /// The tokenizer and the template language are two rooms in one target; so are automata and schemas.
-    private static let largerTargets = ["MoedText", "MoedGrammar"]
+    /// The tokenizer and the template language are two rooms in one target.
+    private static let largerTargets = ["MoedText"]
     private static let lineCharactersMax = 120
 
     private static let code = SourceTree.everything.filter { file in

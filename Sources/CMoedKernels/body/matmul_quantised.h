@@ -7,10 +7,8 @@
 enum {
     /* The least group: int4 weights are summed in such parts. */
     FEW_INPUTS = 32,
-    /* How far ahead a stream of weights is fetched, in bytes: so much, and for each row. Measured. */
-    FETCH_AHEAD = 2560,
-    FETCH_AHEAD_ROW_INT8 = 512,
-    FETCH_AHEAD_ROW_INT4 = 320,
+    /* Rows of a tile that waits for the memory alone. */
+    FETCH_ROWS_FEW = 2,
 };
 
 INLINE u32x16 load_codes(const uint8_t *source) {
@@ -122,6 +120,14 @@ INLINE size_t fetch(const uint8_t *from, size_t line, size_t end) {
     return line;
 }
 
+/* As fetch, of `bytes` bytes into the cache of that level. */
+INLINE void fetch_stream(const uint8_t *from, size_t bytes, int level) {
+    if (level == 2)
+        for (size_t line = 0; line < bytes; line += 64) __builtin_prefetch(from + line, 0, 2);
+    else if (level == 1)
+        for (size_t line = 0; line < bytes; line += 64) __builtin_prefetch(from + line, 0, 3);
+}
+
 /* All groups of P panels for R rows, block by block. A single panel is part of one stream with those behind it, of
  * which what comes `ahead` later is fetched; of several the next P panels, of which each of the `turns` tiles that
  * share these fetches its part (`turn`), as much with each group. */
@@ -132,7 +138,9 @@ INLINE void quantised_tile(
     const size_t panel_bytes = moed_panel_bytes(bits, K, group);
     const size_t together = moed_block_groups(bits), code_bytes = moed_codes_bytes(bits, group);
     const size_t number_bytes = moed_numbers_bytes(bits);
-    const size_t ahead = FETCH_AHEAD + (size_t)R * (bits == 8 ? FETCH_AHEAD_ROW_INT8 : FETCH_AHEAD_ROW_INT4);
+    const int level = R <= FETCH_ROWS_FEW ? job->fetch.few_level : job->fetch.many_level;
+    const size_t ahead =
+        (size_t)(R <= FETCH_ROWS_FEW ? job->fetch.few_bytes : job->fetch.many_bytes + R * job->fetch.row_bytes);
     const uint8_t *units = (const uint8_t *)job->weights + panel * panel_bytes, *codes = units + MOED_UNITS_BYTES;
     const uint8_t *x[QUANTISED_STREAM_ROWS];
     f32x16 sum[QUANTISED_PANELS][QUANTISED_STREAM_ROWS];
@@ -145,9 +153,9 @@ INLINE void quantised_tile(
     for (size_t g = 0, at = 0, fetched = 0; g < groups;) {
         const size_t here = groups - g < together ? groups - g : together;
         const uint8_t *numbers = codes + here * code_bytes;
-        if (P == 1) fetch(numbers + ahead, 0, 64);
+        if (P == 1) fetch_stream(numbers + ahead, 64, level);
         for (size_t i = 0; i < here; i++, g++) {
-            if (P == 1) fetch(codes + ahead, 0, code_bytes);
+            if (P == 1) fetch_stream(codes + ahead, code_bytes, level);
             else fetched = fetch(next, fetched, (g + 1) * step);
             add_group(P, R, bits, group, sum, codes, numbers, panel_bytes, x, at);
             codes += code_bytes;

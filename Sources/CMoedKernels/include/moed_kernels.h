@@ -56,6 +56,16 @@ typedef struct moed_matmul {
     size_t panel_end;
 } moed_matmul;
 
+/* How a stream of quantised weights is fetched ahead of its use. It changes times, never results.
+ * Tiles of one or two rows wait for the memory alone; wider ones compute while it is read. */
+typedef struct moed_fetch {
+    int32_t few_level;  /* cache level, 1 or 2, that tiles of one or two rows fetch into; 0: none */
+    int32_t few_bytes;  /* and how far ahead */
+    int32_t many_level; /* the same for wider tiles */
+    int32_t many_bytes;
+    int32_t row_bytes;  /* added to many_bytes for each row of a wider tile */
+} moed_fetch;
+
 /* As moed_matmul, of quantised weights and activation rows. Within each quant group the products of codes are summed
  * as integers; each output is then one fma chain over the groups, in ascending order:
  * int8: out = fma(scale of w * sum, scale of x, out), sum = sum over k of x[k] * (w[k] - 128);
@@ -75,6 +85,7 @@ typedef struct moed_matmul_quantised {
     size_t quant_group;           /* 32, 64 or 128; of weights and x */
     size_t panel_begin;
     size_t panel_end;
+    moed_fetch fetch;
 } moed_matmul_quantised;
 
 /* Formats of keys and values. A head's place in a block holds K^T [head_dim][32], then V [32][head_dim rounded

@@ -8,6 +8,7 @@ import MoedWeights
 struct Compute {
     let kernels: KernelSet
     let pool: WorkerPool
+    var fetch = FetchTuning.standard
 
     /// Rows of a buffer to read or write: row r is row `first + r`, or the one that `index` names at `first + r`.
     struct RowPlaces {
@@ -114,7 +115,7 @@ struct Compute {
                 x: UnsafeRawPointer(codes.row(source.base)), x_stride: codes.stride, x_rows: source.start,
                 rows: rows, weights: UnsafeRawPointer(weights.start), inputs: weights.inputs,
                 outputs: weights.outputs, quant_group: group, panel_begin: panels.lowerBound,
-                panel_end: panels.upperBound)
+                panel_end: panels.upperBound, fetch: fetch.distances(bits: weights.format.bits))
             if weights.format.bits == 8 {
                 unsafe kernels.table.pointee.matmul_int8(&job)
             } else {

@@ -1,3 +1,5 @@
+import MoedAutomata
+
 /// A JSON string with its text automaton and its length.
 struct StringMachine: Sendable {
     let dfa: DFA

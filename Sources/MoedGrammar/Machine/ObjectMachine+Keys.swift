@@ -1,3 +1,5 @@
+import MoedAutomata
+
 /// Consequences of the automaton of an object's keys.
 extension ObjectMachine {
     /// Fills in what follows from the automaton of the keys.

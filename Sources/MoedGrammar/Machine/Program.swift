@@ -1,3 +1,5 @@
+import MoedAutomata
+
 /// A compiled constraint: immutable tables that frames refer to.
 struct Program: Sendable {
     var dfas: [DFA] = []

@@ -1,3 +1,5 @@
+import MoedAutomata
+
 /// Configurations that are cut off below their upper levels.
 extension StackMachine {
     /// Counters above this are taken for it: no token is as long.

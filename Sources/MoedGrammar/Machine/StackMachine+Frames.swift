@@ -1,3 +1,5 @@
+import MoedAutomata
+
 /// The steps of each kind of frame.
 extension StackMachine {
     /// Phases of objects and arrays.

@@ -1,3 +1,5 @@
+import MoedAutomata
+
 /// Position in an object that decides which keys may come.
 struct KeyChoiceID: Hashable {
     var machine: Int32
@@ -246,9 +248,12 @@ extension StackMachine {
         machine.used += 1
         let isLast = machine.used >= Self.additionalMembersMax
         let firstExtra = machine.keys.count
-        // The product has about as many states as its factors together: it cannot be too large.
+        // The product has about as many states as its factors together, so it needs no limit.
+        // A product throws only at its limit: the alternative is never taken.
         machine.dfa =
-            (try? DFABuilder.product([machine.dfa, DFABuilder.words([(key, 0)])], merging: false) { labels in
+            (try? DFABuilder.product(
+                [machine.dfa, DFABuilder.words([(key, 0)])], statesMax: .max, merging: false
+            ) { labels in
                 labels[1] >= 0 || isLast && Int(labels[0]) >= firstExtra ? nil : labels[0]
             }) ?? .nothing
         machine.measure()

@@ -1,3 +1,5 @@
+import MoedAutomata
+
 /// Shortest ways from the states of a text automaton to the end of an accepted text.
 struct TextCosts: Sendable {
     static let infinite = Int(Int32.max)

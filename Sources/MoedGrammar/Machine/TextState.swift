@@ -1,3 +1,5 @@
+import MoedAutomata
+
 /// Position inside a JSON string: a state of the text's automaton, and an escape in progress.
 struct TextState: Hashable, Sendable {
     enum Lexical: UInt8 {

@@ -1,3 +1,5 @@
+import MoedAutomata
+
 /// Collects the text of a JSON string from behind its opening quote on.
 struct TextTracker: Hashable, Sendable {
     /// Characters of an escape so far, without its backslash; nil outside of one.

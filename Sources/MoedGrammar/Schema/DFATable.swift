@@ -1,3 +1,5 @@
+import MoedAutomata
+
 /// Interned automata of texts, with their combinations.
 struct DFATable {
     static let anyText: Int32 = 0

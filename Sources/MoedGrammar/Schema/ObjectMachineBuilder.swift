@@ -1,3 +1,5 @@
+import MoedAutomata
+
 /// Turns the shape of an object into machines.
 struct ObjectMachineBuilder {
     let forms: SchemaForms
@@ -82,7 +84,7 @@ struct ObjectMachineBuilder {
             let allowed = words.filter { $0.label != Int32.max }
             if isClosed { return DFABuilder.words(allowed) }
             let rest = extras.label([], meets: false, forms, nil) ?? 0
-            let all = DFABuilder.words(words, rest: rest)
+            let all = try DFABuilder.words(words, rest: rest)
             guard allowed.count < words.count else { return all }
             return try DFABuilder.product([all]) { $0[0] == Int32.max ? nil : $0[0] }
         }

@@ -1,3 +1,4 @@
+import MoedAutomata
 import MoedCore
 
 /// Compiles a JSON Schema into a program.

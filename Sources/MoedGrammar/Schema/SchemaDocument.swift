@@ -1,3 +1,4 @@
+import MoedAutomata
 import MoedCore
 
 /// A JSON Schema with its identifiers: finds the targets of references.

@@ -1,3 +1,5 @@
+import MoedAutomata
+
 /// Conjunction and complement of normal forms.
 extension SchemaForms {
     func intersection(_ left: NormalForm, _ right: NormalForm) throws(GrammarError) -> NormalForm {

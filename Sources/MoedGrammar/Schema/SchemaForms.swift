@@ -1,3 +1,4 @@
+import MoedAutomata
 import MoedCore
 
 /// Turns schemas into normal forms, with every conjunction of schemas worked out once.

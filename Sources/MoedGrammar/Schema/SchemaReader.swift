@@ -1,3 +1,4 @@
+import MoedAutomata
 import MoedCore
 
 /// Reads one schema object into a normal form.

@@ -1,3 +1,5 @@
+import MoedAutomata
+
 /// The values that a conjunction of schemas allows, sorted by type. Each list is a disjunction.
 struct NormalForm: Hashable, Sendable {
     var hasNull = false

@@ -1,3 +1,4 @@
+import MoedAutomata
 import Synchronization
 
 /// Automata of the formats of JSON Schema.

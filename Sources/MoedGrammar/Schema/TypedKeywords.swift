@@ -1,3 +1,4 @@
+import MoedAutomata
 import MoedCore
 
 /// Keywords that concern one type of values.

@@ -84,6 +84,7 @@ package struct EngineLayout {
             rowsPerSweepMax: batch.rowsPerSweep,
             vocabularyLimit: vocabulary)
         settings.kernels = options.kernels
+        settings.fetch = options.fetch
         memory = try options.budget.map {
             try MemoryBudgetPlan(
                 model, settings, kvTokens: kvTokens, isFixed: options.kvTokens > 0,

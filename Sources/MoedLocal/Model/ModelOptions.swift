@@ -34,6 +34,8 @@ package struct ModelOptions: Sendable, Equatable {
     package var sweepTimeMax: Duration?
     /// Kernel variant by name: `scalar`, `avx2`, `avx512`; nil takes the fastest.
     package var kernels: String?
+    /// The way to fetch weights; nil tries several at the start.
+    package var fetch: FetchTuning?
     /// Maximum number of new tokens of a request that names no `max_tokens`; nil is the rest of the context.
     package var maxTokensDefault: Int?
     /// Choices for requests that leave them open.
@@ -42,6 +44,9 @@ package struct ModelOptions: Sendable, Equatable {
     package var isReadyEarly = false
 
     package init(directory: String) { self.directory = directory }
+
+    /// The way to fetch weights for a word of the settings; nil for `auto` and unknown words.
+    package static func fetch(named word: String?) -> FetchTuning? { word.flatMap(FetchTuning.init(rawValue:)) }
 
     /// Kernel variant for a word of the settings; nil for `auto`.
     package static func kernels(named word: String?) -> String? { word == "auto" ? nil : word }

@@ -58,7 +58,7 @@ package enum Bench {
         let report = BenchReport(
             model: [subject.name, memory].compactMap(\.self).joined(separator: "\n"),
             layers: subject.configuration.layers, fullLayers: subject.fullLayers,
-            threads: threads, kernels: engine.kernelsName,
+            threads: threads, kernels: "\(engine.kernelsName), \(engine.fetchText)",
             peaks: .better(peaks, .measure(probe)), measurements: measurements,
             disk: engine.streaming.current.disk)
         return (report.lines, report.json)

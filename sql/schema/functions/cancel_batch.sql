@@ -4,7 +4,7 @@ LANGUAGE plpgsql SET search_path = pg_catalog, moed, pg_temp AS $$
 DECLARE
   role name := moed.role_of(caller);
 BEGIN
-  -- Who holds the row is cancelling it.
+  -- A locked row is being cancelled by the session that holds it.
   UPDATE moed.batch b SET cancelled_at = coalesce(b.cancelled_at, clock_timestamp())
    WHERE b.id = (SELECT c.id FROM moed.batch c WHERE c.id = cancel_batch.batch AND moed.may_touch(c.tenant_id, role)
                     FOR NO KEY UPDATE SKIP LOCKED);

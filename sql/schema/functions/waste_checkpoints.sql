@@ -1,4 +1,4 @@
--- How the tokens divide is not known: they are thinking tokens of a thinking job, answer tokens of another.
+-- A checkpoint does not tell thinking from answer: the tokens count as thinking in a thinking job, else as answer.
 CREATE FUNCTION moed.waste_checkpoints(jobs bigint[]) RETURNS int
 LANGUAGE sql SET search_path = pg_catalog, moed, pg_temp AS $$
   WITH gone AS (

@@ -1,26 +1,38 @@
 /// A conjunction of conditions on a number.
-struct NumberShape: Hashable, Sendable {
-    struct Bound: Hashable, Sendable {
+package struct NumberShape: Hashable, Sendable {
+    /// A limit of a number's value.
+    package struct Bound: Hashable, Sendable {
         var value: ExactDecimal
         var isExclusive: Bool
+
+        package init(value: ExactDecimal, isExclusive: Bool) {
+            self.value = value
+            self.isExclusive = isExclusive
+        }
     }
 
-    var lower: Bound?
-    var upper: Bound?
+    package var lower: Bound?
+    package var upper: Bound?
     /// True for whole numbers, false for numbers with a fraction; nil for both.
-    var isInteger: Bool?
+    package var isInteger: Bool?
     /// False when `1.0` is no spelling of a whole number (draft 4).
-    var allowsPointZero = true
-    var multiples: [ExactDecimal] = []
-    var notMultiples: [ExactDecimal] = []
-    var excluded: [ExactDecimal] = []
+    package var allowsPointZero = true
+    package var multiples: [ExactDecimal] = []
+    package var notMultiples: [ExactDecimal] = []
+    package var excluded: [ExactDecimal] = []
     /// The only values; nil when all are.
-    var values: [ExactDecimal]?
+    package var values: [ExactDecimal]?
 
-    static let any = NumberShape()
+    package static let any = NumberShape()
+
+    package init(isInteger: Bool? = nil, allowsPointZero: Bool = true, values: [ExactDecimal]? = nil) {
+        self.isInteger = isInteger
+        self.allowsPointZero = allowsPointZero
+        self.values = values
+    }
 
     /// Numbers that satisfy both; nil when none can.
-    func intersection(_ other: NumberShape) -> NumberShape? {
+    package func intersection(_ other: NumberShape) -> NumberShape? {
         var result = self
         if let integer = other.isInteger {
             guard isInteger == nil || isInteger == integer else { return nil }
@@ -83,7 +95,7 @@ struct NumberShape: Hashable, Sendable {
     }
 
     /// Shapes of the numbers that do not satisfy this one.
-    var complement: [NumberShape] {
+    package var complement: [NumberShape] {
         var shapes: [NumberShape] = []
         func add(_ change: (inout NumberShape) -> Void) {
             var shape = NumberShape(allowsPointZero: allowsPointZero)

@@ -25,7 +25,7 @@ package struct GrammarError: Error, Sendable, Equatable, CustomStringConvertible
     package var description: String { pointer.isEmpty ? reason : "\(reason) at \(pointer)" }
 
     /// The same error, placed at `pointer` when it has no place yet.
-    func placed(at pointer: String) -> GrammarError {
+    package func placed(at pointer: String) -> GrammarError {
         self.pointer.isEmpty ? GrammarError(code, at: pointer, reason) : self
     }
 }

@@ -1,7 +1,7 @@
 /// Ways to make deterministic automata.
-enum DFABuilder {
+package enum DFABuilder {
     /// Automaton of a pattern with its conditions.
-    static func build(_ pattern: RegexPattern, searches: Bool) throws(GrammarError) -> DFA {
+    package static func build(_ pattern: RegexPattern, searches: Bool) throws(GrammarError) -> DFA {
         var result = try build(pattern.body, searches: searches)
         for condition in pattern.conditions {
             let rest = RegexSyntax.repeated(.set(.all), least: 0, most: nil)
@@ -97,7 +97,7 @@ enum DFABuilder {
     }
 
     /// Runs automata side by side. `label` chooses the label of a combination of their labels (-1: not accepted).
-    static func product(
+    package static func product(
         _ machines: [DFA], statesMax: Int = DFA.statesMax, merging: Bool = true, label: ([Int32]) -> Int32?
     ) throws(GrammarError) -> DFA {
         let (classes, samples) = byteClasses(of: machines)
@@ -150,7 +150,7 @@ enum DFABuilder {
     }
 
     /// Automaton of a finite list of texts with their labels; an earlier label wins.
-    static func words(_ words: [(bytes: [UInt8], label: Int32)]) -> DFA {
+    package static func words(_ words: [(bytes: [UInt8], label: Int32)]) -> DFA {
         var classes = [UInt8](repeating: 0, count: 256)
         var count = 1
         for (bytes, _) in words {
@@ -182,24 +182,27 @@ enum DFABuilder {
     }
 
     /// All texts: listed ones have their labels, the others `rest`.
-    static func words(_ words: [(bytes: [UInt8], label: Int32)], rest: Int32) -> DFA {
-        let trie = Self.words(words)
-        return (try? product([.anyText, trie]) { $0[1] >= 0 ? $0[1] : $0[0] >= 0 ? rest : nil }) ?? .nothing
+    ///
+    /// - Throws: `tooLarge` when the words have more states than an automaton may have.
+    package static func words(
+        _ words: [(bytes: [UInt8], label: Int32)], rest: Int32
+    ) throws(GrammarError) -> DFA {
+        try product([.anyText, Self.words(words)]) { $0[1] >= 0 ? $0[1] : $0[0] >= 0 ? rest : nil }
     }
 
-    static func words(_ texts: [String]) -> DFA { words(texts.map { (Array($0.utf8), 0) }) }
+    package static func words(_ texts: [String]) -> DFA { words(texts.map { (Array($0.utf8), 0) }) }
 
     /// Texts of valid UTF-8 that the automaton does not accept.
-    static func complement(_ dfa: DFA) throws(GrammarError) -> DFA {
+    package static func complement(_ dfa: DFA) throws(GrammarError) -> DFA {
         try product([.anyText, dfa]) { $0[0] >= 0 && $0[1] < 0 ? 0 : nil }
     }
 
-    static func intersection(_ left: DFA, _ right: DFA) throws(GrammarError) -> DFA {
+    package static func intersection(_ left: DFA, _ right: DFA) throws(GrammarError) -> DFA {
         try product([left, right]) { $0[0] >= 0 && $0[1] >= 0 ? 0 : nil }
     }
 
     /// Texts whose number of code points is in the range.
-    static func lengths(_ least: Int, _ most: Int?) throws(GrammarError) -> DFA {
+    package static func lengths(_ least: Int, _ most: Int?) throws(GrammarError) -> DFA {
         guard max(least, most ?? 0) <= RegexParser.repeatMax else {
             throw GrammarError(.tooLarge, "a length above \(RegexParser.repeatMax)")
         }

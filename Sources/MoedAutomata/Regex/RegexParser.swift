@@ -1,5 +1,5 @@
 /// Parses regular expressions: what RE2 and ECMAScript have in common, and leading look-aheads.
-struct RegexParser {
+package struct RegexParser {
     /// Maximum nesting of groups.
     static let depthMax = 100
     static let repeatMax = 20_000
@@ -10,7 +10,7 @@ struct RegexParser {
     private var ignoresCase = false
     private var conditions: [(syntax: RegexSyntax, holds: Bool)] = []
 
-    static func parse(_ text: String) throws(GrammarError) -> RegexPattern {
+    package static func parse(_ text: String) throws(GrammarError) -> RegexPattern {
         var parser = RegexParser(scalars: Array(text.unicodeScalars))
         let body = try parser.alternatives(atStart: true)
         guard parser.at == parser.scalars.count else { throw parser.error("unmatched ')'") }

@@ -1,8 +1,8 @@
-import MoedCore
+package import MoedCore
 
 /// An exact decimal number: ± digits × 10^exponent, without zeros at either end of the digits.
-struct ExactDecimal: Hashable, Sendable {
-    var isNegative: Bool
+package struct ExactDecimal: Hashable, Sendable {
+    package var isNegative: Bool
     /// Most significant first; empty for zero.
     var digits: [UInt8]
     var exponent: Int
@@ -11,9 +11,9 @@ struct ExactDecimal: Hashable, Sendable {
     /// Numbers beyond 10^±400 are outside of every double.
     static let exponentMax = 400
 
-    var isZero: Bool { digits.isEmpty }
+    package var isZero: Bool { digits.isEmpty }
 
-    init(isNegative: Bool, digits: [UInt8], exponent: Int) {
+    package init(isNegative: Bool, digits: [UInt8], exponent: Int) {
         var digits = Array(digits.drop { $0 == 0 })
         var exponent = exponent
         while digits.last == 0 {
@@ -26,7 +26,7 @@ struct ExactDecimal: Hashable, Sendable {
     }
 
     /// A JSON number; nil for other values and for numbers beyond the range.
-    init?(_ value: JSONValue) {
+    package init?(_ value: JSONValue) {
         switch value {
         case .integer(let number): self.init(text: String(number))
         case .wideInteger(let text): self.init(text: text)

@@ -3,7 +3,7 @@ import Synchronization
 /// Builds the automaton of the JSON spellings of a `NumberShape`.
 ///
 /// States compare the digits so far with each bound and keep the rest of each division.
-struct NumberAutomaton {
+package struct NumberAutomaton {
     static let statesMax = 100_000
     /// Most digits before and behind the point. Doubles have fewer that matter.
     static let integerDigitsMax = 64
@@ -43,7 +43,7 @@ struct NumberAutomaton {
     private let divisors: [Divisor]
     private let allowsPower: Bool
 
-    static func dfa(_ shape: NumberShape) throws(GrammarError) -> DFA {
+    package static func dfa(_ shape: NumberShape) throws(GrammarError) -> DFA {
         if let values = shape.values {
             let texts = values.filter(shape.accepts).flatMap {
                 $0.spellings(fractionOfIntegers: shape.allowsPointZero)

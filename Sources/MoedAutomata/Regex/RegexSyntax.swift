@@ -30,7 +30,7 @@ indirect enum RegexSyntax: Sendable {
 }
 
 /// A regular expression with conditions on its beginning: `^(?!no)(?=yes)rest`.
-struct RegexPattern: Sendable {
+package struct RegexPattern: Sendable {
     var body: RegexSyntax
     /// Expressions in front of the body that must (or must not) match from the beginning of the text.
     var conditions: [(syntax: RegexSyntax, holds: Bool)] = []

@@ -1,32 +1,32 @@
 /// A deterministic automaton over bytes whose accepting states carry labels.
 ///
 /// Every state can reach an accepting one: a step to nowhere is `dead`.
-struct DFA: Hashable, Sendable {
-    static let dead: Int32 = -1
+package struct DFA: Hashable, Sendable {
+    package static let dead: Int32 = -1
     static let statesMax = 60_000
 
     /// Class of each byte. Bytes of a class have the same steps.
-    let classes: [UInt8]
-    let classCount: Int
+    package let classes: [UInt8]
+    package let classCount: Int
     /// Target by state and class.
-    let next: [Int32]
+    package let next: [Int32]
     /// Label of each accepting state; -1 for the others.
-    let labels: [Int32]
+    package let labels: [Int32]
 
     /// Start of every automaton that accepts something.
-    static let start: Int32 = 0
+    package static let start: Int32 = 0
 
-    var count: Int { labels.count }
-    var isEmpty: Bool { labels.isEmpty }
+    package var count: Int { labels.count }
+    package var isEmpty: Bool { labels.isEmpty }
 
-    static let nothing = DFA(classes: [UInt8](repeating: 0, count: 256), classCount: 1, next: [], labels: [])
+    package static let nothing = DFA(classes: [UInt8](repeating: 0, count: 256), classCount: 1, next: [], labels: [])
 
     @inline(__always)
-    func step(_ state: Int32, _ byte: UInt8) -> Int32 {
+    package func step(_ state: Int32, _ byte: UInt8) -> Int32 {
         next[Int(state) &* classCount &+ Int(classes[Int(byte)])]
     }
 
-    func label(_ state: Int32) -> Int32 { labels[Int(state)] }
+    package func label(_ state: Int32) -> Int32 { labels[Int(state)] }
 
     /// State after a text; `dead` when no accepted text begins so.
     func run(_ bytes: some Sequence<UInt8>) -> Int32 {
@@ -46,10 +46,11 @@ struct DFA: Hashable, Sendable {
         return labels[Int(state)]
     }
 
-    func accepts(_ text: String) -> Bool { label(of: text) != nil }
+    package func accepts(_ text: String) -> Bool { label(of: text) != nil }
 
     /// All texts of valid UTF-8.
-    static let anyText: DFA = {
+    package static let anyText: DFA = {
+        // The automaton has five states: the limit is never met.
         let any = RegexSyntax.repeated(.set(.all), least: 0, most: nil)
         return (try? DFABuilder.build(any, searches: false, statesMax: 100)) ?? .nothing
     }()

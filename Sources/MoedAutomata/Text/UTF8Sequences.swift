@@ -1,9 +1,9 @@
 /// UTF-8 of code point ranges, as sequences of byte ranges.
-enum UTF8Sequences {
-    typealias Sequence = [ClosedRange<UInt8>]
+package enum UTF8Sequences {
+    package typealias Sequence = [ClosedRange<UInt8>]
 
     /// Sequences that together match exactly the code points of `range`, in rising order.
-    static func of(_ range: ClosedRange<UInt32>) -> [Sequence] {
+    package static func of(_ range: ClosedRange<UInt32>) -> [Sequence] {
         var sequences: [Sequence] = []
         for limit in [ClosedRange<UInt32>](
             [0...0x7F, 0x80...0x7FF, 0x800...0xD7FF, 0xE000...0xFFFF, 0x10000...0x10FFFF])
@@ -32,7 +32,7 @@ enum UTF8Sequences {
         sequences.append(zip(encode(low), encode(high)).map { $0...$1 })
     }
 
-    static func encode(_ value: UInt32) -> [UInt8] {
+    package static func encode(_ value: UInt32) -> [UInt8] {
         func trail(_ shift: UInt32) -> UInt8 { UInt8(0x80 | value >> shift & 0x3F) }
         return switch value {
         case 0..<0x80: [UInt8(value)]
