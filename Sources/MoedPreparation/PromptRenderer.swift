@@ -39,11 +39,6 @@ struct PromptRenderer {
         var rest = self.template
         rest.time -= rest.clock() - start
         try checkAllArePrinted(messages, tools, in: prompt, template, variables, limits: rest)
-        if let index = PromptSearch.firstMissing(tools: shownTools, in: prompt) {
-            throw RequestError(
-                .templateFailed, param: "tools[\(index)]",
-                "the chat template leaves tools[\(index)] out of the prompt: the model may not know tools")
-        }
         if continuesLast { prompt = try Self.cut(prompt, after: (marked?.messages ?? messages).last) }
         return try checked(try ids(of: prompt, mark: marked?.mark))
     }
@@ -87,11 +82,13 @@ struct PromptRenderer {
     ) throws(RequestError) {
         let probe = MessageProbe(messages)
         let missing: [String]
+        var searched = prompt
         do throws(TextError) {
-            missing = probe.missing(
-                in: try template.render(
-                    messages: .array(probe.messages), tools: tools.isEmpty ? nil : .array(tools), variables: variables,
-                    limits: limits))
+            // In this text the names of tools come from their definitions only.
+            searched = try template.render(
+                messages: .array(probe.messages), tools: tools.isEmpty ? nil : .array(tools), variables: variables,
+                limits: limits)
+            missing = probe.missing(in: searched)
         } catch {
             // The template demands certain contents, or too little of its time is left: the prompt itself is searched.
             missing = PromptSearch.firstMissing(messages, in: prompt).map { ["messages[\($0)].content"] } ?? []
@@ -99,6 +96,11 @@ struct PromptRenderer {
         if let name = missing.first {
             throw RequestError(
                 .templateFailed, param: name, "the chat template leaves \(name) out of the prompt")
+        }
+        if let index = PromptSearch.firstMissing(tools: tools, in: searched) {
+            throw RequestError(
+                .templateFailed, param: "tools[\(index)]",
+                "the chat template leaves tools[\(index)] out of the prompt: the model may not know tools")
         }
     }
 

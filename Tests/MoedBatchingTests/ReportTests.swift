@@ -104,7 +104,7 @@ struct ReportTests {
         result = try run(task, script: script).result
         #expect(result.choices[0].content == "fgh" && shown(result) == [-5, -6, -7])
         // Until the minimum nothing ends the answer.
-        task.minTokens = 3
+        task.minTokens = 4
         result = try run(task, script: [5, Self.end, 6, 7, 6, 7, Self.end]).result
         #expect(result.choices[0].content.hasSuffix("gh") && result.choices[0].content.count == 6, "\(result)")
         #expect(result.choices[0].outputIDs[1] == 0, "the end token is not allowed, so the lowest one comes")

@@ -64,7 +64,7 @@ struct OutputControlTests {
         let words = ["ab", " ab"].map { scene.text.tokenizer.encodePlain($0) }
         #expect(task.bans == TokenBans(words))
         #expect(task.reporting.answer == 2 && task.reporting.prompt == 1)
-        #expect(task.tokenBytes(635) == Array("<|im_end|>".utf8))
+        #expect(task.tokenBytes(637) == Array("<|im_end|>".utf8))
     }
 
     @Test func whatCannotBeIsRefused() throws {

@@ -41,7 +41,7 @@ struct ToolPreparationTests {
         let prompt = scene.prompt(task)
         #expect(prompt.contains(#""name": "add""#) && prompt.contains("a <|im_end|> b"))
         // The spelling in a description is text: the control token ends the turns only.
-        #expect(task.prompt.count { $0 == 635 } == 2)
+        #expect(task.prompt.count { $0 == 637 } == 2)
         #expect(task.constraint == nil && task.readCalls != nil)
         let none = try scene.prepare(body(("tool_choice", "none")), with: roomy)
         #expect(!scene.prompt(none).contains("add") && none.readCalls == nil)

@@ -16,6 +16,8 @@ struct FunctionForm: Sendable {
         properties = parameters.compactMapValues { $0["properties"]?.object }
     }
 
+    func begins(_ text: ArraySlice<UInt8>) -> Bool { text.starts(with: Self.open) }
+
     /// All calls in a text, from the first to the last, and their place; nil when there is none or one is malformed.
     func calls(in text: ArraySlice<UInt8>) -> (calls: [ToolCallParser.Call], range: Range<Int>)? {
         let starts = ByteSearch.ends(of: Self.open, in: text)
@@ -44,11 +46,13 @@ struct FunctionForm: Sendable {
             guard let keyEnd = rest[start...].firstIndex(of: UInt8(ascii: ">")) else { return nil }
             let key = String(decoding: rest[start..<keyEnd].trimmed, as: UTF8.self)
             let values = rest[(keyEnd + 1)...]
-            let closed = ByteSearch.end(of: Self.parameterClose, in: values)
+            // The next parameter ends a value that has no end of its own.
             let next = ByteSearch.end(of: Self.parameterOpen, in: values).map { $0 - Self.parameterOpen.count }
-            let valueEnd = closed.map { $0 - Self.parameterClose.count } ?? next ?? values.endIndex
+            let limit = next ?? values.endIndex
+            let closed = ByteSearch.end(of: Self.parameterClose, in: values[..<limit])
+            let valueEnd = closed.map { $0 - Self.parameterClose.count } ?? limit
             arguments[key] = value(values[..<valueEnd], of: properties[name]?[key])
-            rest = rest[(closed ?? valueEnd)...]
+            rest = rest[limit...]
         }
         return .init(name: name, arguments: arguments)
     }

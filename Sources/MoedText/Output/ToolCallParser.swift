@@ -28,6 +28,8 @@ package struct ToolCallParser: Sendable {
     static let close = "</tool_call>"
     /// Ends that are tried for one call: its arguments may contain the text of an end.
     private static let endsMax = 8
+    /// Behind so many malformed calls everything is text: reading takes linear time.
+    private static let malformedMax = 64
 
     private let functions: FunctionForm
 
@@ -40,8 +42,9 @@ package struct ToolCallParser: Sendable {
         var pieces: [ArraySlice<UInt8>] = []
         var at = 0
         let starts = ByteSearch.ends(of: Array(Self.open.utf8), in: bytes[...])
-        let ends = ByteSearch.ends(of: Array(Self.close.utf8), in: bytes[...])
-        for start in starts where start - Self.open.utf8.count >= at {
+        var ends = ByteSearch.ends(of: Array(Self.close.utf8), in: bytes[...])[...]
+        for start in starts where start - Self.open.utf8.count >= at && reading.malformed < Self.malformedMax {
+            ends = ends.drop { $0 <= start }
             guard let (calls, end) = calls(bytes, from: start, ends: ends) else {
                 reading.malformed += 1
                 continue
@@ -63,15 +66,15 @@ package struct ToolCallParser: Sendable {
     }
 
     /// The calls between two tags, and the place behind them; nil for what is no call.
-    private func calls(_ bytes: [UInt8], from start: Int, ends: [Int]) -> (calls: [Call], end: Int)? {
-        var tried = ends.filter { $0 > start }.prefix(Self.endsMax).map { (inner: $0 - Self.close.utf8.count, end: $0) }
+    private func calls(_ bytes: [UInt8], from start: Int, ends: ArraySlice<Int>) -> (calls: [Call], end: Int)? {
+        var tried = ends.prefix(Self.endsMax).map { (inner: $0 - Self.close.utf8.count, end: $0) }
         // The end of the answer may take the place of the last tag.
         tried.append((bytes.count, bytes.count))
         for (inner, end) in tried {
             let body = bytes[start..<inner].trimmed
             if body.first == UInt8(ascii: "{") {
                 if let call = Self.call(in: body) { return ([call], end) }
-            } else if let (calls, range) = functions.calls(in: body), range == body.indices {
+            } else if functions.begins(body), let (calls, range) = functions.calls(in: body), range == body.indices {
                 return (calls, end)
             } else {
                 return nil
