@@ -14,7 +14,7 @@ struct PromptRenderer {
     ///   - tools: definitions of tools, for the template.
     ///   - continuesLast: true ends the prompt with the text of the last message.
     func tokens(
-        _ messages: [JSONValue], tools: [JSONValue], variables: JSONObject, continuesLast: Bool = false
+        _ messages: [JSONValue], tools: [JSONValue] = [], variables: JSONObject, continuesLast: Bool = false
     ) throws(RequestError) -> [TokenID] {
         guard let template = text.template else {
             throw RequestError(
