@@ -172,7 +172,7 @@ struct ReportTests {
             return (choice.choiceProbabilities ?? []).map { ($0.probability * 1e9).rounded() / 1e9 }
         }
         #expect(try probabilities([0, 1, Self.end]) == [0.25, 0.25, 0.5])
-        // What leads to "ab" or "ac" is divided evenly where nothing more is known.
+        // The probability of "ab" and "ac" together is divided evenly where nothing more is known.
         #expect(try probabilities([3, Self.end]) == [0.25, 0.25, 0.5])
         task.saved = [0: [0, 2]]
         #expect(try probabilities([0, 2, Self.end]) == [0.25, 0.25, 0.5])

@@ -3,8 +3,8 @@ package import MoedCore
 /// Reads tool calls out of an answer.
 ///
 /// Two forms are known. In the Hermes form of Qwen3 a call is `<tool_call>{"name": …, "arguments": {…}}</tool_call>`.
-/// In the form of Qwen3-Coder it is `<tool_call><function=name><parameter=key>value</parameter>…</function></tool_call>`;
-/// there the tool's schema says the type of a value. A call that cannot be read stays text.
+/// In Qwen3-Coder's it is `<tool_call><function=name><parameter=key>value</parameter>…</function></tool_call>`.
+/// There the tool's schema says the type of a value. A call that cannot be read stays text.
 package struct ToolCallParser: Sendable {
     package struct Call: Sendable, Equatable {
         package var name: String
