@@ -89,7 +89,8 @@ GRANT USAGE ON SCHEMA moed TO moed_worker, moed_client, moed_operator, moed_read
 -- What views and policies call.
 GRANT EXECUTE ON FUNCTION
   moed.json_member, moed.json_text, moed.json_number, moed.json_texts, moed.json_integers, moed.last_message,
-  moed.milliseconds, moed.decay, moed.caller, moed.own_tenant, moed.tenant_of_caller, moed.call_stamp, moed.wait, moed.why
+  moed.milliseconds, moed.decay, moed.caller, moed.own_tenant, moed.tenant_of_caller, moed.call_stamp, moed.wait, moed.why,
+  moed.wait_batch, moed.answer, moed.classification, moed.extraction, moed.readable_json
   TO moed_worker, moed_client, moed_operator, moed_reader;
 
 GRANT SELECT ON moed.migration, moed.tenant, moed.tenants, moed.tenant_usage, moed.usage_delta, moed.control, moed.job_request,
@@ -100,6 +101,8 @@ GRANT SELECT, INSERT, UPDATE ON moed.worker, moed.model, moed.job_attempt, moed.
 GRANT SELECT, UPDATE, DELETE ON moed.job, moed.cancel_request TO moed_worker;
 GRANT INSERT ON moed.job_result, moed.token_ledger, moed.usage_delta TO moed_worker;
 GRANT SELECT, INSERT ON moed.origin TO moed_worker;
+GRANT SELECT ON moed.batch, moed.batch_line TO moed_worker;
+GRANT UPDATE (ended_line, announced_at) ON moed.batch TO moed_worker;
 GRANT USAGE ON moed.lease_token_seq TO moed_worker;
 -- moed check compares sequences with their tables.
 GRANT SELECT ON ALL SEQUENCES IN SCHEMA moed TO moed_worker, moed_operator, moed_reader;
@@ -125,7 +128,7 @@ GRANT SELECT ON
 GRANT SELECT (id, host, pid) ON moed.worker TO moed_client;
 GRANT EXECUTE ON FUNCTION
   moed.enqueue, moed.insert_job, moed.enqueue_many, moed.import_batch, moed.export_batch, moed.cancel, moed.cancel_jobs,
-  moed.cancel_batch
+  moed.cancel_batch, moed.ask, moed.classify, moed.extract, moed.summarise, moed.translate, moed.room_for
   TO moed_client, moed_operator;
 
 -- The view before migration 15, kept where views of applications depend on it.

@@ -48,6 +48,8 @@ package enum FinishReason: String, Sendable {
     case stop
     /// `max_tokens` or the end of the context.
     case length
+    /// The answer calls tools.
+    case toolCalls = "tool_calls"
 }
 
 /// One finished choice.
@@ -60,6 +62,14 @@ package struct GenerationChoice: Sendable, Equatable {
     package var finishReason: FinishReason
     /// All output tokens, including injected ones and the end token.
     package var outputIDs: [TokenID]
+    /// Calls of tools; `content` is the text outside of them.
+    package var toolCalls: [ToolCall] = []
+    /// The end of the answer that the request named; nil for the model's own end and for `length`.
+    package var stopReason: StopReason?
+    /// Tokens of `content` with their log-probabilities; nil when the request asks for none.
+    package var logprobs: [TokenLogprob]?
+    /// Probability of each choice that the answer is constrained to, by its text; nil when the request asks for none.
+    package var choiceProbabilities: [ChoiceProbability]?
 
     package init(
         index: Int, content: String, reasoning: String?, finishReason: FinishReason, outputIDs: [TokenID]
@@ -72,9 +82,26 @@ package struct GenerationChoice: Sendable, Equatable {
     }
 }
 
+/// Probability of one of the answers that a constraint allows.
+package struct ChoiceProbability: Sendable, Equatable {
+    package var choice: String
+    package var probability: Double
+
+    package init(choice: String, probability: Double) {
+        self.choice = choice
+        self.probability = probability
+    }
+}
+
+/// The stop string or stop token that ended an answer (vLLM's `stop_reason`).
+package enum StopReason: Sendable, Equatable {
+    case text(String)
+    case token(TokenID)
+}
+
 extension GenerationChoice {
     /// True when the answer has no text, whatever ended it.
-    package var isWithoutAnswer: Bool { content.allSatisfy(\.isWhitespace) }
+    package var isWithoutAnswer: Bool { content.allSatisfy(\.isWhitespace) && toolCalls.isEmpty }
     /// True when `max_tokens` or the end of the context ended it.
     package var isTruncated: Bool { finishReason == .length }
 }
@@ -89,6 +116,8 @@ package struct GenerationResult: Sendable, Equatable {
     package var seed: UInt64
     /// Warnings for the job's owner, e.g. about a mode that the model does not support.
     package var warnings: [String]
+    /// Tokens of the prompt from the second one on; nil when the request asks for none.
+    package var promptLogprobs: [TokenLogprob]?
 
     package init(choices: [GenerationChoice], usage: Usage, seed: UInt64, warnings: [String] = []) {
         self.choices = choices

@@ -97,7 +97,7 @@ struct Engines {
     /// Preparer of jobs for endpoints. Their own context lengths lower the limit once they are known.
     private static func preparer(_ settings: Settings, _ text: TextSide) -> RequestPreparer {
         var options = settings.model.preparation
-        options.enforcesConstraints = false
+        options.readsLogits = false
         options.keepsMessages = settings.endpoints.contains { $0.endpoint.api == .chat }
         return RequestPreparer(
             text: text,

@@ -151,6 +151,14 @@ extension Settings {
     private static func preparation(_ reader: inout SettingReader) -> PreparationOptions {
         var options = PreparationOptions()
         options.answerReserve = reader.integer(.generationAnswerReserve, in: 0...1_000_000)
+        options.effortBudgets = [:]
+        for (effort, key) in [
+            ("minimal", SettingKey.generationEffortMinimal), ("low", .generationEffortLow),
+            ("medium", .generationEffortMedium), ("high", .generationEffortHigh),
+        ] {
+            let budget = reader.integer(key, in: 0...1_000_000)
+            if budget > 0 { options.effortBudgets[effort] = budget }
+        }
         options.mode =
             ReasoningMode(
                 rawValue: reader.choice(.generationReasoning, of: ReasoningMode.allCases.map(\.rawValue)))

@@ -58,7 +58,8 @@ final class OpenSequence {
     /// True when that block may be taken from others: nothing of it is computed, and it is not the prompt's end. The
     /// last token of a prompt is always computed, to know what follows it.
     var canShareNext: Bool {
-        length == knownBlocks * KVCache.blockTokens && length + KVCache.blockTokens < opening.prompt.count
+        opening.takesPrefix && length == knownBlocks * KVCache.blockTokens
+            && length + KVCache.blockTokens < opening.prompt.count
     }
 
     /// Takes over all that is known of the prompt's continuation.

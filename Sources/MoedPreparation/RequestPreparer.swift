@@ -48,6 +48,7 @@ package struct RequestPreparer: Sendable {
         task.choices = request.choices
         task.stopIDs = (request.ignoreEOS ? [] : text.endIDs).union(request.stopTokenIDs)
         task.stopStrings = request.stop
+        try control(&task, request)
         task.thinking = thinking(request, prompt, mode, newTokensMax: newTokens.count)
         task.chat = options.keepsMessages ? Self.chat(request, mode) : nil
         task.waited = waited
@@ -56,6 +57,7 @@ package struct RequestPreparer: Sendable {
             choice.warning, budgetWarning(request, task.thinking), newTokens.warning,
             reserveWarning(request, newTokensMax: newTokens.count), Self.emptyPromptWarning(request),
         ].compactMap { $0 }
+        if let tools = request.tools { task.readCalls = Self.reader(of: tools) }
         try constrain(&task, request)
         return task
     }
@@ -76,16 +78,25 @@ package struct RequestPreparer: Sendable {
         _ request: GenerationRequest, _ prompt: [TokenID], _ mode: ReasoningMode, newTokensMax: Int
     ) -> ThinkingPolicy {
         let tags = text.tags
-        let startsOpen = tags.leavesOpen(prompt, text.tokenizer)
+        let startsOpen =
+            request.continuesFinalMessage
+            ? tags.isInThought(prompt) : tags.leavesOpen(prompt, text.tokenizer)
+        // The template has closed the thought of a message that goes on.
+        let mode = request.continuesFinalMessage ? .nonThinking : mode
         let isThoughtless = request.thinkingTokenBudget == 0 && !startsOpen && tags.openID != nil
         var policy = ThinkingPolicy(
             isEnabled: tags.closeID != nil && (startsOpen || mode == .thinking), startsOpen: startsOpen,
-            openID: tags.openID, closeID: tags.closeID, budget: request.thinkingTokenBudget,
+            openID: tags.openID, closeID: tags.closeID, budget: budget(request),
             injection: isThoughtless ? tags.emptyThought : tags.earlyStop)
         policy.reserve = AnswerReserve(
             request.answerReserve ?? options.answerReserve, newTokensMax: newTokensMax, long: tags.earlyStop,
             short: tags.shortStop)
         return policy
+    }
+
+    /// The request's own budget, else that of its effort.
+    private func budget(_ request: GenerationRequest) -> Int? {
+        request.thinkingTokenBudget ?? request.effort.flatMap { options.effortBudgets[$0] }
     }
 
     // MARK: Warnings
@@ -138,7 +149,9 @@ package struct RequestPreparer: Sendable {
             if mode == .nonThinking || variables["enable_thinking"] != nil {
                 variables["enable_thinking"] = .bool(mode == .thinking)
             }
-            return try renderer.tokens(messages, variables: variables)
+            return try renderer.tokens(
+                messages, tools: request.tools?.tools.map(\.definition) ?? [], variables: variables,
+                continuesLast: request.continuesFinalMessage)
         }
     }
 

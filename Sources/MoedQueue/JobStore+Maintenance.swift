@@ -28,6 +28,7 @@ extension JobStore {
         case .tenants: try await addTenants()
         case .models: (report.resolved, report.refused) = try await resolveModels()
         case .cancel: report.cancelled = try await cancelRequested()
+        case .announce: try await announceBatches()
         case .prune: break
         }
         return report
@@ -134,6 +135,12 @@ extension JobStore {
     /// Updates the usage of tenants: their budgets and shares are as old as the last call.
     package func foldUsage() async throws(QueueError) {
         _ = try await query("SELECT moed.fold_usage()")
+    }
+
+    /// Notifies the ends of batches that asked for it.
+    package func announceBatches() async throws(QueueError) {
+        let (batches, lines) = (Self.rowsPerStatementMax, 20 * Self.rowsPerStatementMax)
+        _ = try await query(SQL(.announceBatches, [.value(batches), .value(lines)]))
     }
 
     /// Adds tenants of committed jobs that are missing: another transaction was adding them, and was rolled back.

@@ -40,6 +40,7 @@ package struct NamedStatement: Sendable {
 }
 
 extension NamedStatement {
+    static let announceBatches = NamedStatement("announce_batches", PackageResources.announce_batches_sql)
     static let backlog = NamedStatement("backlog", PackageResources.backlog_sql)
     static let cancelWaiting = NamedStatement("cancel_waiting", PackageResources.cancel_waiting_sql)
     static let census = NamedStatement("census", PackageResources.census_sql)
@@ -60,8 +61,8 @@ extension NamedStatement {
 
     /// The statements of all files.
     package static let all = [
-        backlog, cancelWaiting, census, checkpoint, claim, closeRequests, complete, dueMaintenance, endAttempt, expire,
-        leftover, loseRequests, openRequests, promote, reportEndpoints, resolveModels, takeBack,
+        announceBatches, backlog, cancelWaiting, census, checkpoint, claim, closeRequests, complete, dueMaintenance,
+        endAttempt, expire, leftover, loseRequests, openRequests, promote, reportEndpoints, resolveModels, takeBack,
     ]
 
     private static let types: [String: UInt32] = [

@@ -160,6 +160,18 @@ package struct SettingKey: Sendable {
         Tokens that thinking leaves to the answer, at most a quarter of a job's max_tokens. When only these are \
         left, moed ends the thinking as at a thinking budget. A job's own answer_reserve overrides it. `0`: none.
         """)
+    package static let generationEffortMinimal = SettingKey(
+        "generation.effort_minimal", "512",
+        """
+        Thinking budget, in tokens, of jobs with reasoning_effort `minimal`. A job's own thinking_token_budget \
+        overrides it. `0`: no limit.
+        """)
+    package static let generationEffortLow = SettingKey(
+        "generation.effort_low", "2048", "The same for reasoning_effort `low`.")
+    package static let generationEffortMedium = SettingKey(
+        "generation.effort_medium", "8192", "The same for reasoning_effort `medium`.")
+    package static let generationEffortHigh = SettingKey(
+        "generation.effort_high", "0", "The same for reasoning_effort `high`; `xhigh` and `max` have no limit.")
     package static let generationReasoning = SettingKey(
         "generation.reasoning", "thinking",
         """
@@ -246,7 +258,8 @@ package struct SettingKey: Sendable {
         databaseURL, modelPath, modelName, modelServeDefault, modelExperts, modelDense, modelGroup,
         modelPackCache, modelVerify, memoryBudget, engineLocal, engineThreads, engineSlots, engineKVTokens, engineKV,
         enginePrefixCache, engineRowsPerSweep, enginePrefillChunk, engineMaxSweepMS, engineCPU, engineFetch,
-        generationMaxTokens, generationAnswerReserve, generationReasoning, generationControlTokens,
+        generationMaxTokens, generationAnswerReserve, generationEffortMinimal, generationEffortLow,
+        generationEffortMedium, generationEffortHigh, generationReasoning, generationControlTokens,
         generationTemplateTime,
         queuePollInterval, queueListen, queueLease, queueMaxWait, queueClaimMax,
         queueCheckpointInterval, queueCheckpointTokens, queueRetention, routingPolicy, shutdownGrace,

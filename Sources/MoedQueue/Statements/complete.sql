@@ -8,7 +8,7 @@
 -- $2 lease_token bigint[]: token of its claim
 -- $3 content text[]: answer of the first choice
 -- $4 reasoning text[]: its thinking text, or NULL
--- $5 finish_reason text[]: stop or length
+-- $5 finish_reason text[]: stop, tool_calls or length
 -- $6 body text[]: chat.completion object, JSON
 -- $7 seed bigint[]: seed that was used
 -- $8 warnings text[]: warnings, a text[] as text

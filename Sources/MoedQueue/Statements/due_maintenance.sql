@@ -39,4 +39,5 @@ SELECT EXISTS (SELECT FROM moed.worker WHERE stopped_at IS NULL AND expires_at <
        EXISTS (SELECT FROM moed.tenant_request) AS tenants,
        EXISTS (SELECT FROM (SELECT FROM moed.job q WHERE q.state = 'queued' AND q.model_id = 0
                  ORDER BY q.model_id, q.mode, q.bucket, q.tenant_id, -q.priority, q.id LIMIT 1) AS first) AS models,
-       EXISTS (SELECT FROM moed.cancel_request) AS cancel
+       EXISTS (SELECT FROM moed.cancel_request) AS cancel,
+       EXISTS (SELECT FROM moed.batch b WHERE b.notifies AND b.announced_at IS NULL) AS announce

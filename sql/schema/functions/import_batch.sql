@@ -1,6 +1,7 @@
 CREATE FUNCTION moed.import_batch(
   name text, lines text, tenant text DEFAULT NULL, priority numeric DEFAULT NULL, run_at timestamptz DEFAULT NULL,
   completion_window interval DEFAULT NULL, reasoning text DEFAULT NULL, model text DEFAULT NULL,
+  notify boolean DEFAULT NULL,
   caller moed.acting_role DEFAULT moed.call_stamp(current_user))
 RETURNS uuid LANGUAGE plpgsql SET search_path = pg_catalog, moed, pg_temp AS $$
 DECLARE
@@ -19,8 +20,8 @@ BEGIN
   IF reasoning NOT IN ('thinking', 'non_thinking') THEN
     RAISE EXCEPTION 'reasoning must be thinking or non_thinking, not "%"', reasoning USING ERRCODE = 'invalid_parameter_value';
   END IF;
-  INSERT INTO moed.batch (name, tenant_id)
-  VALUES (import_batch.name, moed.tenant_for(tenant, moed.role_of(caller)))
+  INSERT INTO moed.batch (name, tenant_id, notifies)
+  VALUES (import_batch.name, moed.tenant_for(tenant, moed.role_of(caller)), coalesce(notify, false))
   RETURNING id INTO new_batch;
   FOR entry IN SELECT s.value, s.number::int AS number FROM string_to_table(lines, E'\n') WITH ORDINALITY AS s(value, number)
   LOOP
@@ -52,4 +53,4 @@ BEGIN
   END IF;
   RETURN new_batch;
 END $$;
-COMMENT ON FUNCTION moed.import_batch(text, text, text, numeric, timestamptz, interval, text, text, moed.acting_role) IS 'Enqueues the requests of a file in OpenAI''s batch format, one JSON object a line, and returns the batch''s id. A line at fault becomes an error of the batch; the others run. A job that has not ended within completion_window ends as expired. reasoning and model hold for lines that choose none. Leave caller out.';
+COMMENT ON FUNCTION moed.import_batch(text, text, text, numeric, timestamptz, interval, text, text, boolean, moed.acting_role) IS 'Enqueues the requests of a file in OpenAI''s batch format, one JSON object a line, and returns the batch''s id. A line at fault becomes an error of the batch; the others run. A job that has not ended within completion_window ends as expired. reasoning and model hold for lines that choose none. notify: NOTIFY moed_done with the batch''s id when all its jobs have ended. Leave caller out.';
