@@ -94,6 +94,7 @@ struct EndpointTests {
         // A new engine at the same place: jobs go on where they were.
         let before = try await scene.count("state = 'succeeded'")
         #expect(try await eventually { try await scene.count("state = 'succeeded'") > before })
+        #expect(try await eventually { try await scene.spent("ended_at IS NULL") > 0 })
         #expect(try await scene.bury(daemon))
         try await engine?.schedule("{\"delay\": 0}")
         daemon = try MoedDaemonProcess(setting.arguments(scene, quick))
