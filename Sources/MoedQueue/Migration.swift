@@ -37,6 +37,7 @@ package struct Migration: Sendable, Equatable {
         Migration(version: 18, name: "m0018_names", PackageResources.m0018_names_sql, worksSince: 11),
         Migration(version: 19, name: "m0019_modes", PackageResources.m0019_modes_sql, worksSince: 11),
         Migration(version: 20, name: "m0020_lines", PackageResources.m0020_lines_sql, worksSince: 11),
+        Migration(version: 26, name: "m0026_gateway", PackageResources.m0026_gateway_sql, worksSince: 11),
     ]
 
     /// Roles, grants and row security. The script runs after the migrations where roles are wanted. It may run again at

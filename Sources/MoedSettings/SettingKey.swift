@@ -21,7 +21,7 @@ package struct SettingKey: Sendable {
     package let explanation: String
     let example: Example
 
-    private init(_ path: String, _ fallback: String, example: Example = .none, _ explanation: String) {
+    init(_ path: String, _ fallback: String, example: Example = .none, _ explanation: String) {
         self.path = path
         self.fallback = fallback
         self.example = example
@@ -242,5 +242,5 @@ package struct SettingKey: Sendable {
         generationTemplateTime,
         queuePollInterval, queueListen, queueLease, queueMaxWait, queueClaimMax,
         queueCheckpointInterval, queueCheckpointTokens, queueRetention, shutdownGrace, statusListen, logLevel,
-    ]
+    ] + gateway
 }
