@@ -45,3 +45,5 @@ BEGIN
     SELECT l.job_id FROM moed.batch_line l WHERE l.batch_id = cancel_batch.batch AND l.job_id IS NOT NULL));
 END $$;
 COMMENT ON FUNCTION moed.cancel_batch(uuid, moed.acting_role) IS 'Cancels every job of a batch that has not ended; returns how many. Running ones are stopped by their workers within about a second. Leave caller out.';
+
+COMMENT ON COLUMN moed.token_ledger.recomputed_tokens IS 'Computed again: after a crash, or when a sequence had given its KV capacity up. Never billed, in no sum.';

@@ -6,15 +6,23 @@ package struct BatchPlanner: Sendable {
     package struct Candidate: Sendable, Equatable {
         package var sequence: SequenceID
         package var jobClass: JobClass
-        /// Maximum number of tokens in the sequence. Admission reserves KV capacity for all of them, so that it never
-        /// runs out.
+        /// Tokens that are known: the prompt, and an output that began earlier.
+        package var tokens: Int
+        /// The part of `tokens` that is output.
+        package var outputTokens: Int
+        /// Maximum number of tokens in the sequence.
         package var tokensMax: Int
         /// Time at which the job became ready, on the caller's clock. It orders admission within a job class.
         package var readySince: Duration
 
-        package init(sequence: SequenceID, jobClass: JobClass, tokensMax: Int, readySince: Duration) {
+        package init(
+            sequence: SequenceID, jobClass: JobClass, tokens: Int, outputTokens: Int = 0, tokensMax: Int,
+            readySince: Duration
+        ) {
             self.sequence = sequence
             self.jobClass = jobClass
+            self.tokens = tokens
+            self.outputTokens = outputTokens
             self.tokensMax = tokensMax
             self.readySince = readySince
         }
@@ -31,9 +39,12 @@ package struct BatchPlanner: Sendable {
         }
     }
 
-    private struct Admitted {
-        var sequence: SequenceID
+    struct Admitted {
+        var candidate: Candidate
+        /// Reserved KV capacity in tokens.
         var kvTokens: Int
+
+        var sequence: SequenceID { candidate.sequence }
     }
 
     package let limits: EngineLimits
@@ -41,8 +52,9 @@ package struct BatchPlanner: Sendable {
     /// Maximum number of rows of one sequence in one sweep during prefill.
     package let prefillChunkMax: Int
     private var waiting: [Candidate] = []
-    private var admitted: [Admitted] = []
+    var admitted: [Admitted] = []
     private var currentClass: JobClass?
+    private(set) var lengths = OutputLengths()
 
     package init(limits: EngineLimits, policy: ClassPolicy, prefillChunkMax: Int) {
         precondition(
@@ -78,12 +90,19 @@ package struct BatchPlanner: Sendable {
         admitted.removeAll { $0.sequence == sequence }
     }
 
+    /// Remembers the length of a finished output.
+    package mutating func record(outputTokens: Int, of jobClass: JobClass) {
+        lengths.record(outputTokens, of: jobClass)
+    }
+
     /// Admits waiting sequences within the limits: one job class after another, oldest first within a job class.
     ///
     /// A sequence that does not fit the free KV capacity is passed over. Once it has waited `maxWait`, no other
     /// sequence overtakes it, so that small jobs cannot starve a large one.
-    package mutating func admit(now: Duration) -> [SequenceID] {
-        var started: [SequenceID] = []
+    ///
+    /// - Returns: the admitted sequences with their reservations.
+    package mutating func admit(now: Duration) -> [Need] {
+        var started: [Need] = []
         var free = kvTokensFree
         var passedOver: Set<SequenceID> = []
         while admitted.count < limits.sequencesMax {
@@ -91,7 +110,7 @@ package struct BatchPlanner: Sendable {
             guard let jobClass = policy.next(after: currentClass, among: Self.backlog(of: eligible, now: now)),
                 let next = eligible.filter({ $0.jobClass == jobClass }).min(by: Self.goesFirst)
             else { break }
-            let room = limits.kvTokensOccupied(by: next.tokensMax)
+            let room = limits.kvTokensOccupied(by: reservation(for: next))
             guard room <= free else {
                 if now - next.readySince >= policy.maxWait { break }
                 passedOver.insert(next.sequence)
@@ -99,8 +118,8 @@ package struct BatchPlanner: Sendable {
             }
             free -= room
             waiting.removeAll { $0.sequence == next.sequence }
-            admitted.append(Admitted(sequence: next.sequence, kvTokens: room))
-            started.append(next.sequence)
+            admitted.append(Admitted(candidate: next, kvTokens: room))
+            started.append(Need(sequence: next.sequence, tokens: room))
             currentClass = jobClass
         }
         return started

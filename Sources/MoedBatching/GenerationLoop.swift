@@ -20,6 +20,8 @@ package struct GenerationLoop {
         var sequences: Set<SequenceID>
         var seed: UInt64
         var warnings: [String]
+        /// Tokens that were fed again within this attempt.
+        var fedAgain = 0
     }
 
     private let engine: any SequenceEngine
@@ -40,6 +42,8 @@ package struct GenerationLoop {
     /// Number of prompt and injected tokens fed since the loop began, without tokens from the prefix cache.
     package private(set) var prefilledTokens = 0
     package private(set) var sweeps = 0
+    /// Number of times that a sequence gave up its KV capacity and waited again.
+    package private(set) var putBacks = 0
     /// True once the engine was interrupted: no sweep runs any more. The interrupting caller cancels the jobs.
     private var isInterrupted = false
 
@@ -80,8 +84,9 @@ package struct GenerationLoop {
             }
             planner.enqueue(
                 .init(
-                    sequence: sequence, jobClass: task.jobClass, tokensMax: state.opening.tokensMax,
-                    readySince: now - task.waited))
+                    sequence: sequence, jobClass: task.jobClass,
+                    tokens: task.prompt.count + state.outputIDs.count, outputTokens: state.outputIDs.count,
+                    tokensMax: state.tokensMax, readySince: now - task.waited))
         }
         jobs[task.job] = job
         for sequence in finishedAtOnce { if let outcome = collect(sequence) { early.append(outcome) } }
@@ -123,11 +128,11 @@ package struct GenerationLoop {
         lastSweep = nil
         var outcomes = early
         early = []
-        for sequence in planner.admit(now: now) {
-            guard let state = states[sequence] else { continue }
+        for start in planner.admit(now: now) {
+            guard let state = states[start.sequence] else { continue }
             do {
-                try engine.open(sequence, state.opening)
-                opened.insert(sequence)
+                try engine.open(start.sequence, state.opening(kvTokens: start.tokens))
+                opened.insert(start.sequence)
             } catch {
                 outcomes += fail(state.task.job, error)
             }
@@ -135,7 +140,8 @@ package struct GenerationLoop {
         takePrefixes()
         let decoding = planner.admittedSequences.count { states[$0]?.isInPrompt == false }
         let rowsMax = budget.rowsAllowed(decoding: decoding, rowsMax: engine.limits.rowsPerSweepMax)
-        let shares = planner.shares(rowsMax: rowsMax) { states[$0]?.feedableCount ?? 0 }
+        var shares = planner.shares(rowsMax: rowsMax) { states[$0]?.feedableCount ?? 0 }
+        outcomes += makeRoom(for: &shares)
         guard !shares.isEmpty else { return outcomes }
         var steps: [SequenceStep] = []
         for share in shares {
@@ -155,6 +161,31 @@ package struct GenerationLoop {
         }
         // An idle caller may pause. The pause must not count as sweep time.
         if !isIdle { lastSweep = (shares.reduce(0) { $0 + $1.rows }, now) }
+        return outcomes
+    }
+
+    /// Raises reservations to what the shares need. Sequences that give up their room lose their shares.
+    private mutating func makeRoom(for shares: inout [BatchPlanner.Share]) -> [Outcome] {
+        let growth = planner.grow(
+            shares.map { .init(sequence: $0.sequence, tokens: (states[$0.sequence]?.fedCount ?? 0) + $0.rows) })
+        for var candidate in growth.putBack {
+            let sequence = candidate.sequence
+            if opened.remove(sequence) != nil { engine.close(sequence) }
+            states[sequence]?.rewind()
+            let output = states[sequence]?.outputIDs.count ?? 0
+            candidate.tokens += output - candidate.outputTokens
+            candidate.outputTokens = output
+            planner.enqueue(candidate)
+            putBacks += 1
+        }
+        var outcomes: [Outcome] = []
+        for need in growth.grown {
+            do { try engine.extend(need.sequence, to: need.tokens) } catch {
+                if let job = states[need.sequence]?.task.job { outcomes += fail(job, error) }
+            }
+        }
+        let running = Set(planner.admittedSequences)
+        shares.removeAll { !running.contains($0.sequence) }
         return outcomes
     }
 
@@ -199,7 +230,9 @@ package struct GenerationLoop {
             job.warnings.append(warning)
         }
         job.choices.append(choice)
+        planner.record(outputTokens: state.outputIDs.count, of: state.task.jobClass)
         job.usage.recomputed += state.recomputedCount
+        job.fedAgain += state.fedAgainCount
         job.sequences.remove(sequence)
         forget(sequence)
         guard job.sequences.isEmpty else {
@@ -210,6 +243,7 @@ package struct GenerationLoop {
         jobs[id] = nil
         job.usage.cachedPrompt = job.cached ?? 0
         if job.usage.recomputed > 0 { job.usage.recomputed += job.usage.prompt - job.usage.cachedPrompt }
+        job.usage.recomputed += job.fedAgain
         let choices = job.choices.sorted { $0.index < $1.index }
         return .finished(
             id,

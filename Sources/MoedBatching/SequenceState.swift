@@ -11,7 +11,12 @@ struct SequenceState: Sendable {
     private(set) var pending: ArraySlice<TokenID>
     /// Number of prompt tokens that the engine has: fed, or served from the prefix cache.
     private var promptTokensIn = 0
-    /// Number of prompt tokens served from the prefix cache.
+    /// Number of tokens that the engine has, and had before it forgot the sequence.
+    private(set) var fedCount = 0
+    private var fedBefore = 0
+    /// Number of tokens that were fed again after the engine forgot the sequence.
+    private(set) var fedAgainCount = 0
+    /// Number of prompt tokens served from the prefix cache, without those that this sequence had computed.
     private(set) var cachedTokens = 0
     /// True while another sequence computes the next prompt tokens of this one.
     private(set) var isWaiting = false
@@ -37,9 +42,12 @@ struct SequenceState: Sendable {
         replay(task.saved[choice] ?? [])
     }
 
-    var opening: SequenceOpening {
+    var tokensMax: Int { task.prompt.count + task.newTokensMax }
+
+    /// - Parameter kvTokens: KV capacity to reserve at first, in tokens.
+    func opening(kvTokens: Int) -> SequenceOpening {
         SequenceOpening(
-            prompt: task.prompt, tokensMax: task.prompt.count + task.newTokensMax,
+            prompt: task.prompt, tokensMax: tokensMax, kvTokens: kvTokens,
             sampling: task.sampling, choice: choice)
     }
 
@@ -55,7 +63,8 @@ struct SequenceState: Sendable {
             promptTokensIn + share.tokens < task.prompt.count, "no token of the prompt is left to feed")
         pending = pending.dropFirst(share.tokens)
         promptTokensIn += share.tokens
-        cachedTokens += share.tokens
+        cachedTokens += max(0, fedCount + share.tokens - max(fedCount, fedBefore))
+        fedCount += share.tokens
         isWaiting = share.isComing
     }
 
@@ -64,9 +73,18 @@ struct SequenceState: Sendable {
         let chunk = pending.prefix(rows)
         promptTokensIn = min(promptTokensIn + chunk.count, task.prompt.count)
         pending = pending.dropFirst(chunk.count)
+        fedAgainCount += max(0, min(fedCount + chunk.count, fedBefore) - fedCount)
+        fedCount += chunk.count
         return SequenceStep(
             sequence: sequence, tokens: Array(chunk), samples: pending.isEmpty,
             allowed: pending.isEmpty ? allowed : nil)
+    }
+
+    /// The engine has forgotten the sequence: all its tokens are fed again.
+    mutating func rewind() {
+        pending = (task.prompt + outputIDs)[...]
+        (promptTokensIn, isWaiting) = (0, false)
+        (fedBefore, fedCount) = (max(fedBefore, fedCount), 0)
     }
 
     /// Tokens that may come next; nil for all.
@@ -108,7 +126,7 @@ struct SequenceState: Sendable {
     }
 
     /// True when the engine has tokens of the sequence.
-    var hasBegun: Bool { promptTokensIn > 0 }
+    var hasBegun: Bool { fedCount > 0 || fedBefore > 0 }
 
     /// Number of output tokens of an earlier attempt that were fed again.
     var recomputedCount: Int { hasBegun ? savedCount : 0 }

@@ -5,7 +5,7 @@
 package protocol SequenceEngine: AnyObject {
     var limits: EngineLimits { get }
 
-    /// Reserves KV capacity for a sequence of at most `opening.tokensMax` tokens.
+    /// Reserves KV capacity for the first `opening.kvTokens` tokens of a sequence.
     /// - Throws: `EngineError(.outOfMemory)` when the capacity is not available, `(.invalidInput)` for a prompt with
     ///   ids that the model does not have.
     func open(_ sequence: SequenceID, _ opening: SequenceOpening) throws(EngineError)
@@ -23,6 +23,10 @@ package protocol SequenceEngine: AnyObject {
     /// Each step appends its tokens to its sequence. Returns, in the order of `steps`, the token sampled after each
     /// step's last token. An element is nil when its step does not sample or its logits are not finite.
     func sweep(_ steps: [SequenceStep]) throws(EngineError) -> [TokenID?]
+
+    /// Raises the reserved KV capacity of a sequence to `tokens` tokens.
+    /// - Throws: `EngineError(.outOfMemory)` when the capacity is not available.
+    func extend(_ sequence: SequenceID, to tokens: Int) throws(EngineError)
 
     /// Closes a sequence and frees its KV capacity.
     func close(_ sequence: SequenceID)
@@ -62,13 +66,19 @@ package struct SequenceOpening: Sendable, Equatable {
     package var prompt: [TokenID]
     /// Maximum number of tokens in the sequence, including the prompt.
     package var tokensMax: Int
+    /// Number of tokens for which KV capacity is reserved at first.
+    package var kvTokens: Int
     package var sampling: SamplingParameters
     /// Index of the choice within its job; part of the key of its random numbers.
     package var choice: Int
 
-    package init(prompt: [TokenID], tokensMax: Int, sampling: SamplingParameters, choice: Int) {
+    /// - Parameter kvTokens: at most `tokensMax`, which nil means.
+    package init(
+        prompt: [TokenID], tokensMax: Int, kvTokens: Int? = nil, sampling: SamplingParameters, choice: Int
+    ) {
         self.prompt = prompt
         self.tokensMax = tokensMax
+        self.kvTokens = min(kvTokens ?? tokensMax, tokensMax)
         self.sampling = sampling
         self.choice = choice
     }

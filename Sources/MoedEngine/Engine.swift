@@ -116,6 +116,25 @@ package final class Engine: SequenceEngine {
         sequences[sequence] = try makeSequence(opening)
     }
 
+    package func extend(_ sequence: SequenceID, to tokens: Int) throws(EngineError) {
+        guard let open = sequences[sequence] else { throw Self.invalid("sequence \(sequence) is not open") }
+        let more = KVCache.blocks(for: min(tokens, open.opening.tokensMax)) - open.blocksReserved
+        guard more > 0 else { return }
+        try checkRoom(blocks: more, tokens: tokens)
+        open.reserve(blocks: open.blocksReserved + more)
+        let fits = open.takeRoom(&blocks)
+        precondition(fits, "fewer blocks are used than reserved")
+        blocksReserved += more
+    }
+
+    private func checkRoom(blocks more: Int, tokens: Int) throws(EngineError) {
+        guard more <= blocks.count - blocksReserved else {
+            throw EngineError(
+                .outOfMemory,
+                "a sequence of \(tokens) tokens does not fit: \(kvTokensFree) of \(limits.kvTokens) are free")
+        }
+    }
+
     package func close(_ sequence: SequenceID) {
         guard let closed = sequences.removeValue(forKey: sequence) else { return }
         release(closed)
@@ -202,6 +221,9 @@ package final class Engine: SequenceEngine {
                     "sequence \(step.sequence) would have \(sequence.length + step.tokens.count) tokens, "
                         + "but was opened for \(sequence.opening.tokensMax)")
             }
+            guard KVCache.blocks(for: sequence.length + step.tokens.count) <= sequence.blocksReserved else {
+                throw Self.invalid("sequence \(step.sequence) has no room for \(step.tokens.count) tokens more")
+            }
             try check(step.tokens)
             let prompt = sequence.opening.prompt.dropFirst(sequence.length)
             guard zip(prompt, step.tokens).allSatisfy({ $0 == $1 }) else {
@@ -230,12 +252,7 @@ package final class Engine: SequenceEngine {
                 "a sequence of \(opening.tokensMax) tokens; the context has \(limits.contextLength)")
         }
         let sequence = OpenSequence(opening)
-        guard sequence.blocksReserved <= blocks.count - blocksReserved else {
-            throw EngineError(
-                .outOfMemory,
-                "a sequence of \(opening.tokensMax) tokens does not fit: "
-                    + "\(kvTokensFree) of \(limits.kvTokens) are free")
-        }
+        try checkRoom(blocks: sequence.blocksReserved, tokens: opening.kvTokens)
         // Known blocks are used first: taking room may make the engine forget them.
         if sharesPrefixes { sequence.takeKnown(&blocks) }
         let fits = sequence.takeRoom(&blocks)

@@ -4,8 +4,8 @@ import MoedSampling
 /// A sequence's state between sweeps.
 final class OpenSequence {
     let opening: SequenceOpening
-    /// Room for all the tokens it may ever have.
-    let blocksReserved: Int
+    /// Room that it may use.
+    private(set) var blocksReserved: Int
     /// Blocks that hold its tokens or will; some may be shared with other sequences.
     private(set) var blocks: [UInt32] = []
     /// Tokens in it so far.
@@ -22,7 +22,7 @@ final class OpenSequence {
 
     init(_ opening: SequenceOpening) {
         self.opening = opening
-        blocksReserved = KVCache.blocks(for: opening.tokensMax)
+        blocksReserved = KVCache.blocks(for: opening.kvTokens)
         remembers = TokenHistory.isNeeded(by: opening.sampling)
         if remembers { for token in opening.prompt { history.append(token, inPrompt: true) } }
     }
@@ -37,6 +37,9 @@ final class OpenSequence {
         }
         length += tokens.count
     }
+
+    /// Reserves more room; fewer blocks than before change nothing.
+    func reserve(blocks: Int) { blocksReserved = max(blocksReserved, blocks) }
 
     /// Takes the rest of the room reserved for it; false when there is none.
     func takeRoom(_ all: inout KVBlocks) -> Bool {

@@ -44,6 +44,29 @@ import Testing
         try engine.open(SequenceID(3), opening(1))
     }
 
+    @Test func aReservationGrows() throws {
+        try engine.open(
+            SequenceID(1),
+            SequenceOpening(prompt: Self.prompt, tokensMax: 96, kvTokens: 20, sampling: .greedy, choice: 0))
+        #expect(engine.kvTokensFree == 96)
+        let tokens = Self.prompt + [TokenID](repeating: 275, count: 13)
+        _ = try engine.sweep([step(1, tokens)])
+        _ = try engine.sweep([step(1, [TokenID](repeating: 198, count: 16))])
+        #expect(error { _ = try engine.sweep([step(1, [198])]) } == .invalidInput, "a block holds 32 tokens")
+        #expect(error { try engine.extend(SequenceID(2), to: 64) } == .invalidInput)
+        try engine.extend(SequenceID(1), to: 64)
+        try engine.extend(SequenceID(1), to: 40)
+        #expect(engine.kvTokensFree == 64)
+        try engine.open(SequenceID(2), opening(64))
+        #expect(error { try engine.extend(SequenceID(1), to: 96) } == .outOfMemory)
+        _ = try engine.sweep([step(1, [198])])
+        engine.close(SequenceID(2))
+        try engine.extend(SequenceID(1), to: 1000)
+        #expect(engine.kvTokensFree == 32, "never more than the sequence may hold")
+        engine.close(SequenceID(1))
+        #expect(engine.kvTokensFree == 128)
+    }
+
     @Test func refusesBadOpenings() throws {
         try engine.open(SequenceID(1), opening(1))
         #expect(error { try engine.open(SequenceID(1), opening(1)) } == .invalidInput)

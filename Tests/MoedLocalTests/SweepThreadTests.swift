@@ -79,6 +79,7 @@ private final class HeldEngine: SequenceEngine {
     init(_ gate: Gate) { self.gate = gate }
 
     func open(_ sequence: SequenceID, _ opening: SequenceOpening) {}
+    func extend(_ sequence: SequenceID, to tokens: Int) {}
     func close(_ sequence: SequenceID) {}
     func takePrefix(_ sequence: SequenceID) -> PrefixShare { .none }
     func sweep(_ steps: [SequenceStep]) -> [TokenID?] {

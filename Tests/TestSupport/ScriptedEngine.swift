@@ -9,6 +9,8 @@ package final class ScriptedEngine: SequenceEngine {
     /// Prefix share of a sequence with this opening and this number of tokens.
     package var share: (SequenceOpening, Int) -> PrefixShare = { _, _ in .none }
     private var sequences: [SequenceID: (opening: SequenceOpening, tokens: [TokenID])] = [:]
+    /// Reserved KV capacity of the open sequences, in tokens.
+    private var rooms: [SequenceID: Int] = [:]
     private var waiting: Set<SequenceID> = []
     /// True takes the lowest allowed token where the script's is not allowed.
     package var obeysMasks = false
@@ -28,7 +30,18 @@ package final class ScriptedEngine: SequenceEngine {
         precondition(sequences[sequence] == nil, "opened twice")
         precondition(opening.tokensMax <= limits.contextLength)
         sequences[sequence] = (opening, [])
-        let occupied = sequences.values.reduce(0) { $0 + limits.kvTokensOccupied(by: $1.opening.tokensMax) }
+        rooms[sequence] = opening.kvTokens
+        checkRoom()
+    }
+
+    package func extend(_ sequence: SequenceID, to tokens: Int) throws(EngineError) {
+        precondition(sequences[sequence] != nil && tokens >= rooms[sequence] ?? 0, "not an extension")
+        rooms[sequence] = tokens
+        checkRoom()
+    }
+
+    private func checkRoom() {
+        let occupied = rooms.values.reduce(0) { $0 + limits.kvTokensOccupied(by: $1) }
         precondition(occupied <= limits.kvTokens, "the planner promised room that is not there")
     }
 
@@ -57,7 +70,9 @@ package final class ScriptedEngine: SequenceEngine {
             let tokens = earlier + step.tokens
             precondition(
                 zip(tokens, opening.prompt).allSatisfy { $0 == $1 }, "another prompt than it was opened with")
-            precondition(tokens.count <= opening.tokensMax, "more tokens than reserved")
+            precondition(tokens.count <= opening.tokensMax, "more tokens than the most")
+            precondition(
+                tokens.count <= limits.kvTokensOccupied(by: rooms[step.sequence] ?? 0), "more tokens than reserved")
             sequences[step.sequence] = (opening, tokens)
             guard step.samples, !withoutFiniteLogits.contains(opening.sampling.seed) else { return nil }
             let scripted = script(Array(tokens.dropFirst(opening.prompt.count)))
@@ -71,7 +86,7 @@ package final class ScriptedEngine: SequenceEngine {
         }
     }
 
-    package func close(_ sequence: SequenceID) { sequences[sequence] = nil }
+    package func close(_ sequence: SequenceID) { (sequences[sequence], rooms[sequence]) = (nil, nil) }
 }
 
 /// Detokeniser for tests: token n is the letter of that number, `a` for 0.

@@ -25,6 +25,7 @@ package final class PlannedEngine: SequenceEngine {
     }
 
     package func open(_ sequence: SequenceID, _ opening: SequenceOpening) { lengths[sequence] = 0 }
+    package func extend(_ sequence: SequenceID, to tokens: Int) {}
     package func close(_ sequence: SequenceID) { lengths[sequence] = nil }
 
     /// Shares no prefix: common prefixes of jobs are not known in advance.

@@ -36,7 +36,7 @@ COMMENT ON COLUMN moed.token_ledger.cached_tokens IS 'Prompt tokens taken from a
 COMMENT ON COLUMN moed.token_ledger.thinking_tokens IS 'Generated up to and including the end of thinking.';
 COMMENT ON COLUMN moed.token_ledger.injected_tokens IS 'Put in to end the thinking at its budget.';
 COMMENT ON COLUMN moed.token_ledger.answer_tokens IS 'Generated outside of thinking, the end token included.';
-COMMENT ON COLUMN moed.token_ledger.recomputed_tokens IS 'Computed again after a crash; never billed, in no sum.';
+COMMENT ON COLUMN moed.token_ledger.recomputed_tokens IS 'Computed again: after a crash, or when a sequence had given its KV capacity up. Never billed, in no sum.';
 COMMENT ON COLUMN moed.token_ledger.completion_tokens IS 'thinking + injected + answer.';
 COMMENT ON COLUMN moed.token_ledger.total_tokens IS 'prompt + completion.';
 COMMENT ON COLUMN moed.token_ledger.wall_ms IS 'Milliseconds from claim to end of the attempt.';
