@@ -23,6 +23,7 @@ package enum Gateway {
         let settings = try GatewaySettings.read(sources).get()
         Host.ignoreBrokenPipes()
         Host.ignoreHangUps()
+        Host.leaveAtOnceWhenStopped(isInterruption: false)
         let supervision = SupervisionEnvironment(environment)
         let log = LogDestination(supervision).logger("moed-serve", LogThreshold(settings.logLevel))
         let notifier = try ServiceNotifier(socket: supervision.notifySocket)
