@@ -25,6 +25,13 @@ let httpClient: [Target.Dependency] = [
     .product(name: "NIOHTTP1", package: "swift-nio", condition: withHTTP),
     .product(name: "NIOSSL", package: "swift-nio-ssl", condition: withHTTP),
 ]
+/// The core of Hummingbird alone: its router, its middleware and what they pull in are not built.
+let httpServer: [Target.Dependency] = [
+    .product(name: "HummingbirdCore", package: "hummingbird", condition: withHTTP),
+    .product(name: "HTTPTypes", package: "swift-http-types", condition: withHTTP),
+    .product(name: "NIOCore", package: "swift-nio", condition: withHTTP),
+    .product(name: "NIOPosix", package: "swift-nio", condition: withHTTP),
+]
 let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let signals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
 
@@ -32,7 +39,7 @@ let signals = Target.Dependency.product(name: "UnixSignals", package: "swift-ser
 let package = Package(
     name: "moed",
     traits: [
-        .trait(name: "HTTP", description: "Endpoints: engines elsewhere, over HTTP."),
+        .trait(name: "HTTP", description: "Endpoints (engines elsewhere) and moed serve."),
         .default(enabledTraits: ["HTTP"]),
     ],
     // Versions and checksums of all packages, also of indirect ones: .ci/packages.txt.
@@ -42,6 +49,8 @@ let package = Package(
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", exact: "2.13.0"),
         .package(url: "https://github.com/jpsim/Yams", exact: "6.2.2"),
         .package(url: "https://github.com/swift-server/async-http-client", exact: "1.37.0"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", exact: "2.28.1", traits: []),
+        .package(url: "https://github.com/apple/swift-http-types", exact: "1.8.0"),
         .package(url: "https://github.com/apple/swift-nio", exact: "2.101.2"),
         .package(url: "https://github.com/apple/swift-nio-ssl", exact: "2.37.6"),
     ],
@@ -100,6 +109,18 @@ let package = Package(
             name: "MoedWorker",
             dependencies: ["MoedCore", "MoedHost", "MoedQueue", "MoedSystemd", lifecycle, logging],
             swiftSettings: swift),
+        .target(name: "MoedOpenAI", dependencies: ["MoedCore"], swiftSettings: swift),
+        .target(
+            name: "MoedClient", dependencies: ["MoedCore", "MoedPostgres", "MoedOpenAI"], swiftSettings: swift),
+        .target(
+            name: "MoedGateway",
+            dependencies: [
+                "MoedCore", "MoedHost", "MoedPostgres", "MoedOpenAI", "MoedClient", "MoedFront", "MoedSettings", "MoedSystemd",
+                lifecycle, signals, logging,
+            ] + httpServer, swiftSettings: swift),
+        .target(
+            name: "MoedCommands", dependencies: ["MoedCore", "MoedHost", "MoedPostgres", "MoedOpenAI", "MoedClient"],
+            swiftSettings: swift),
         .target(
             name: "MoedEndpoints",
             dependencies: [
@@ -120,8 +141,10 @@ let package = Package(
             ], swiftSettings: swift),
         .executableTarget(
             name: "moed",
-            dependencies: ["MoedCore", "MoedDaemon", "MoedHost", "MoedLocal", "MoedSettings", "MoedTools", .product(name: "ArgumentParser", package: "swift-argument-parser")],
-            swiftSettings: swift),
+            dependencies: [
+                "MoedCore", "MoedClient", "MoedCommands", "MoedDaemon", "MoedGateway", "MoedHost", "MoedLocal", "MoedSettings", "MoedTools",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ], swiftSettings: swift),
 
         .target(
             name: "TestSupport", dependencies: ["MoedCore", "MoedPostgres"], path: "Tests/TestSupport",
@@ -192,6 +215,7 @@ let package = Package(
             name: "EndToEndTests", dependencies: ["MoedCore", "MoedPostgres", "TestSupport", "moed"],
             swiftSettings: swift),
         .testTarget(name: "SystemdTests", dependencies: ["TestSupport", "moed"], swiftSettings: swift),
+        .testTarget(name: "MoedOpenAITests", dependencies: ["MoedOpenAI", "MoedCore"], swiftSettings: swift),
         .testTarget(name: "TidyTests", dependencies: ["TestSupport"], swiftSettings: swift),
     ]
 )

@@ -21,7 +21,7 @@ package struct SettingKey: Sendable {
     package let explanation: String
     let example: Example
 
-    private init(_ path: String, _ fallback: String, example: Example = .none, _ explanation: String) {
+    init(_ path: String, _ fallback: String, example: Example = .none, _ explanation: String) {
         self.path = path
         self.fallback = fallback
         self.example = example
@@ -264,5 +264,5 @@ package struct SettingKey: Sendable {
         queuePollInterval, queueListen, queueLease, queueMaxWait, queueClaimMax,
         queueCheckpointInterval, queueCheckpointTokens, queueRetention, routingPolicy, shutdownGrace,
         statusListen, logLevel,
-    ]
+    ] + gateway
 }

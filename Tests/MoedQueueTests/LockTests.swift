@@ -18,6 +18,13 @@ struct LockTests {
         "INSERT INTO moed.jobs (prompt, tenant, model) VALUES ('q', 'a', 'brand-new'), ('q', 'a', 'served')",
         "SELECT moed.import_batch('n', '{\"custom_id\":\"1\",\"body\":{\"model\":\"brand-new\"}}', tenant => 'a')",
         "SELECT moed.export_batch(id) FROM moed.batches",
+        "SELECT moed.batch_output(id) FROM moed.batches",
+        """
+        SELECT moed.begin_import('n', 'k', tenant => 'a');
+        SELECT moed.import_part(batch_id, 0, '{"custom_id":"1","body":{"model":"brand-new"}}') FROM moed.batch_import;
+        SELECT moed.end_import(id) FROM moed.batch WHERE import_key = 'k'
+        """,
+        gateway,
         "SELECT moed.cancel(id) FROM moed.job WHERE tenant_id = (SELECT id FROM moed.tenant WHERE name = 'a')",
         "SELECT moed.cancel(id) FROM moed.job WHERE state = 'running'",
         "SELECT moed.cancel_batch(id) FROM moed.batches",
@@ -46,6 +53,27 @@ struct LockTests {
         "SELECT pg_advisory_lock(x'6d726573'::bigint), pg_advisory_lock(x'6d6f6564'::bigint)",
     ]
 
+    /// All functions of a gateway, with a key of tenant a.
+    private static let gateway = """
+        SELECT moed.create_key('a', repeat('0', 64), 'x');
+        SELECT moed.api_begin_file(repeat('0', 64), 'f');
+        SELECT moed.api_add_part(repeat('0', 64), id, 0, '{"custom_id":"1","body":{"model":"brand-new"}}', 1) FROM moed.api_file;
+        SELECT moed.api_finish_file(repeat('0', 64), id, 'batch') FROM moed.api_file;
+        SELECT moed.api_create_batch(repeat('0', 64), id, '1 h') FROM moed.api_file;
+        SELECT moed.api_import_step();
+        SELECT moed.api_import_step();
+        SELECT moed.api_chat(repeat('0', 64), '{"model":"served"}', 5, 60);
+        SELECT moed.api_chat_results(ARRAY[repeat('0', 64)], ARRAY[1]::bigint[]);
+        SELECT moed.api_cancel_chat(repeat('0', 64), (SELECT max(id) FROM moed.job));
+        SELECT moed.api_cancel_batch(repeat('0', 64), id) FROM moed.batch WHERE input_file IS NOT NULL;
+        SELECT moed.api_delete_output(repeat('0', 64), id, true) FROM moed.batch WHERE input_file IS NOT NULL;
+        SELECT moed.api_output(repeat('0', 64), id, false, 0, 9) FROM moed.batch;
+        SELECT moed.api_files(repeat('0', 64)), moed.api_batches(repeat('0', 64)), moed.api_models(repeat('0', 64));
+        SELECT moed.api_file_part_of(repeat('0', 64), id, 0) FROM moed.api_file;
+        SELECT moed.api_delete_file(repeat('0', 64), id) FROM moed.api_file;
+        SELECT moed.revoke_key(id) FROM moed.api_key
+        """
+
     @Test(arguments: calls)
     func noOpenTransactionHoldsUpAWorker(call: String) async throws {
         let scene = try await LockScene.make()
@@ -60,7 +88,7 @@ struct LockTests {
         try await scene.close()
     }
 
-    /// The list above has every function that clients and operators may call; the others read only.
+    /// The list above has every function that clients, gateways and operators may call; the others read only.
     @Test func everyFunctionIsTried() async throws {
         let queue = try await Queue()
         try await queue.database.run(script: Migration.roles.sql)
@@ -69,6 +97,7 @@ struct LockTests {
             SELECT DISTINCT p.proname AS name FROM pg_proc p
              WHERE p.pronamespace = 'moed'::regnamespace AND p.prorettype <> 'trigger'::regtype
                AND (has_function_privilege('moed_client', p.oid, 'EXECUTE')
+                    OR has_function_privilege('moed_gateway', p.oid, 'EXECUTE')
                     OR has_function_privilege('moed_operator', p.oid, 'EXECUTE'))
             """
         ).map { try $0.value("name") }

@@ -40,6 +40,13 @@ struct ImportTests {
         "MoedEndpoints": [
             "MoedCore", "MoedHost", "MoedText", "MoedPreparation", "MoedRemote", "MoedRemoteHTTP", "MoedFront", "MoedSettings",
         ],
+        "MoedOpenAI": ["MoedCore"],
+        "MoedClient": ["MoedCore", "MoedPostgres", "MoedOpenAI"],
+        "MoedGateway": [
+            "MoedCore", "MoedHost", "MoedPostgres", "MoedOpenAI", "MoedClient", "MoedFront", "MoedSettings", "MoedSystemd",
+            "HummingbirdCore", "HTTPTypes", "NIOCore", "NIOPosix", "ServiceLifecycle", "UnixSignals", "Logging",
+        ],
+        "MoedCommands": ["MoedCore", "MoedHost", "MoedPostgres", "MoedOpenAI", "MoedClient"],
         "MoedDaemon": [
             "MoedCore", "MoedHost", "MoedQueue", "MoedText", "MoedPacks", "MoedWeights", "MoedEngine", "MoedBatching",
             "MoedLocal", "MoedWorker", "MoedFront", "MoedSystemd", "ServiceLifecycle", "UnixSignals", "MoedCaching",
@@ -52,7 +59,8 @@ struct ImportTests {
             "UnixSignals", "Logging", "MoedCaching",
         ],
         "moed": [
-            "MoedCore", "MoedDaemon", "MoedHost", "MoedLocal", "MoedSettings", "MoedTools", "ArgumentParser",
+            "MoedCore", "MoedClient", "MoedCommands", "MoedDaemon", "MoedGateway", "MoedHost", "MoedLocal", "MoedSettings", "MoedTools",
+            "ArgumentParser",
         ],
         "CLibPQ": [], "CSystemd": [], "COpenBLAS": [], "CMoedKernels": [], "CReadRing": [],
     ]

@@ -14,6 +14,7 @@ struct WordTests {
         "Sources/MoedPreparation/PreparationThread.swift": "its executor, unowned by contract",
         "Sources/MoedLocal/Model/PackCache.swift": "mkdir",
         "Sources/MoedLocal/Running/RoutingRecorder.swift": "open(2) and write(2)",
+        "Sources/MoedHost/FileChunks.swift": "open(2) and read(2)",
         "Sources/MoedHost/WholeFile.swift": "open(2), read(2) and write(2)",
         "Sources/MoedEngine/Compute/ActivationRows.swift": "calls of the C kernels",
         "Sources/MoedHost/AlignedMemory.swift": "owner of anonymous mappings",

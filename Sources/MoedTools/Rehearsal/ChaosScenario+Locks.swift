@@ -56,10 +56,11 @@ extension ChaosScenario {
                 let delay = try await delayBeside(call, database)
                 delayMost = max(delayMost, delay)
                 await trial.check(
-                    delay <= 1, "an open transaction delayed another tenant by \(HumanText.figure(delay)) s: \(call)")
+                    delay <= 1,
+                    "an open transaction delayed another tenant by \(HumanText.figure(delay)) s: \(call)")
             }
         }
-        await trial.note("\(count) workers: open transactions delayed others by \(HumanText.figure(delayMost)) s at most")
+        await trial.note("\(count) workers: transactions delayed others by \(HumanText.figure(delayMost)) s at most")
         let completed = try await holder.completeAll()
         await trial.check(completed == 10, "\(completed) of 10 results were written")
         await holder.vanish()
@@ -72,7 +73,7 @@ extension ChaosScenario {
 
     /// Seconds by which an open transaction delays another tenant's jobs.
     ///
-    /// A lock delays them each time, a busy machine now and then: a long delay is measured again, and the shortest counts.
+    /// A lock delays them each time, a busy machine now and then: a long delay is measured again. The shortest counts.
     private static func delayBeside(_ call: String, _ database: RehearsalDatabase) async throws -> Double {
         var shortest = Double.infinity
         for _ in 0..<5 where shortest > 1 {
