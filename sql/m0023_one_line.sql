@@ -445,11 +445,11 @@ CREATE FUNCTION moed.classify(
 RETURNS bigint LANGUAGE sql SET search_path = pg_catalog, moed, pg_temp AS $$
   SELECT moed.enqueue(
     prompt => classify.text,
-    system => concat(
+    system => CASE WHEN classify.text IS NOT NULL THEN concat(
       CASE WHEN multi THEN
         'Decide for each of these labels whether it applies to the user''s text. Answer with a JSON object that has true or false for each label.'
       ELSE 'Classify the user''s text: choose the one label that fits best. Answer with the label alone.' END,
-      chr(10), 'Labels:', chr(10), l.list, chr(10) || chr(10) || instructions),
+      chr(10), 'Labels:', chr(10), l.list, chr(10) || chr(10) || instructions) END,
     choices => CASE WHEN multi IS NOT true THEN coalesce(labels, '{}') END,
     schema => CASE WHEN multi THEN l.schema END,
     temperature => CASE WHEN classify.reasoning = 'non_thinking' AND moed.json_number(params, 'temperature') IS NULL THEN 0 END,
@@ -477,9 +477,9 @@ CREATE FUNCTION moed.extract(
   notify boolean DEFAULT NULL, params json DEFAULT NULL)
 RETURNS bigint LANGUAGE sql SET search_path = pg_catalog, moed, pg_temp AS $$
   SELECT moed.enqueue(
-    prompt => extract.text, system => concat(
+    prompt => extract.text, system => CASE WHEN extract.text IS NOT NULL THEN concat(
       'Extract data from the user''s text as JSON that satisfies this JSON Schema:', chr(10), extract.schema,
-      chr(10) || chr(10) || instructions),
+      chr(10) || chr(10) || instructions) END,
     schema => extract.schema,
     max_tokens => coalesce(extract.max_tokens, moed.room_for(4096, extract.reasoning)),
     model => extract.model, reasoning => extract.reasoning, tenant => extract.tenant, priority => extract.priority,
@@ -494,8 +494,8 @@ CREATE FUNCTION moed.summarise(
   notify boolean DEFAULT NULL, params json DEFAULT NULL)
 RETURNS bigint LANGUAGE sql SET search_path = pg_catalog, moed, pg_temp AS $$
   SELECT moed.enqueue(
-    prompt => summarise.text, system => concat(
-      'Summarise the user''s text in at most ', words, ' words, in the language of the text. Answer with the summary alone.'),
+    prompt => summarise.text, system => CASE WHEN summarise.text IS NOT NULL THEN concat(
+      'Summarise the user''s text in at most ', words, ' words, in the language of the text. Answer with the summary alone.') END,
     max_tokens => coalesce(summarise.max_tokens, moed.room_for(words * 6::numeric + 64, summarise.reasoning)),
     model => summarise.model, reasoning => summarise.reasoning, tenant => summarise.tenant, priority => summarise.priority,
     idempotency_key => summarise.idempotency_key, metadata => summarise.metadata, notify => summarise.notify, params => summarise.params)
@@ -509,9 +509,9 @@ CREATE FUNCTION moed.translate(
   notify boolean DEFAULT NULL, params json DEFAULT NULL)
 RETURNS bigint LANGUAGE sql SET search_path = pg_catalog, moed, pg_temp AS $$
   SELECT moed.enqueue(
-    prompt => translate.text, system => concat(
+    prompt => translate.text, system => CASE WHEN translate.text IS NOT NULL THEN concat(
       'Translate the user''s text into ', language,
-      '. Keep its meaning, tone and layout. Answer with the translation alone.'),
+      '. Keep its meaning, tone and layout. Answer with the translation alone.') END,
     max_tokens => coalesce(translate.max_tokens, moed.room_for(octet_length(translate.text) + 256, translate.reasoning)),
     model => translate.model, reasoning => translate.reasoning, tenant => translate.tenant, priority => translate.priority,
     idempotency_key => translate.idempotency_key, metadata => translate.metadata, notify => translate.notify, params => translate.params)

@@ -47,7 +47,8 @@ struct OneLineTests {
         ("enqueue('x', choices => '{}')", "structured_outputs.choice"),
         ("classify('x', NULL)", "structured_outputs.choice"), ("classify('x', '{NULL}')", "structured_outputs.choice"),
         ("enqueue('x', schema => '3')", "structured_outputs.json"), ("extract('x', 'null')", "structured_outputs"),
-        ("ask(NULL)", "messages"), ("translate(NULL, 'Dutch')", "messages[1].content"),
+        ("ask(NULL)", "messages"), ("translate(NULL, 'Dutch')", "messages"), ("classify(NULL, '{a}')", "messages"),
+        ("extract(NULL, '{}')", "messages"), ("summarise(NULL, 9)", "messages"),
     ])
     func badValuesNameTheirMember(call: String, param: String) async throws {
         let queue = try await Queue()

@@ -280,9 +280,9 @@ struct RemoteJobsTests {
         var next = 1
         var todo: [Int] = []
         var ended = 0
-        while ended < 6800, world.now < .seconds(200_000) {
+        while ended < 7200, world.now < .seconds(200_000) {
             world.cut = Int(world.now / .milliseconds(100)) % 7
-            while world.jobs.room > 0, todo.count > 0 || next <= 6800 {
+            while world.jobs.room > 0, todo.count > 0 || next <= 7200 {
                 let id = todo.popLast() ?? next
                 if id == next { next += 1 }
                 world.claim += 1
@@ -295,7 +295,7 @@ struct RemoteJobsTests {
             (world.returned, world.failures) = ([], [:])
             ended = world.results.count
         }
-        #expect(world.results.count == 6800)
+        #expect(world.results.count == 7200)
         #expect(world.answers.values.allSatisfy { $0 == 1 })
         #expect(world.refusals.isEmpty)
         for (job, result) in world.results {

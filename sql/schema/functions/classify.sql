@@ -7,11 +7,11 @@ CREATE FUNCTION moed.classify(
 RETURNS bigint LANGUAGE sql SET search_path = pg_catalog, moed, pg_temp AS $$
   SELECT moed.enqueue(
     prompt => classify.text,
-    system => concat(
+    system => CASE WHEN classify.text IS NOT NULL THEN concat(
       CASE WHEN multi THEN
         'Decide for each of these labels whether it applies to the user''s text. Answer with a JSON object that has true or false for each label.'
       ELSE 'Classify the user''s text: choose the one label that fits best. Answer with the label alone.' END,
-      chr(10), 'Labels:', chr(10), l.list, chr(10) || chr(10) || instructions),
+      chr(10), 'Labels:', chr(10), l.list, chr(10) || chr(10) || instructions) END,
     choices => CASE WHEN multi IS NOT true THEN coalesce(labels, '{}') END,
     schema => CASE WHEN multi THEN l.schema END,
     temperature => CASE WHEN classify.reasoning = 'non_thinking' AND moed.json_number(params, 'temperature') IS NULL THEN 0 END,

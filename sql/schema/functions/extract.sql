@@ -5,9 +5,9 @@ CREATE FUNCTION moed.extract(
   notify boolean DEFAULT NULL, params json DEFAULT NULL)
 RETURNS bigint LANGUAGE sql SET search_path = pg_catalog, moed, pg_temp AS $$
   SELECT moed.enqueue(
-    prompt => extract.text, system => concat(
+    prompt => extract.text, system => CASE WHEN extract.text IS NOT NULL THEN concat(
       'Extract data from the user''s text as JSON that satisfies this JSON Schema:', chr(10), extract.schema,
-      chr(10) || chr(10) || instructions),
+      chr(10) || chr(10) || instructions) END,
     schema => extract.schema,
     max_tokens => coalesce(extract.max_tokens, moed.room_for(4096, extract.reasoning)),
     model => extract.model, reasoning => extract.reasoning, tenant => extract.tenant, priority => extract.priority,
