@@ -53,10 +53,14 @@ let package = Package(
         .target(name: "MoedGrammar", dependencies: ["MoedCore"], swiftSettings: swift),
         .target(name: "MoedWeights", dependencies: ["MoedCore"], swiftSettings: swift),
         .target(name: "MoedPacks", dependencies: ["MoedCore", "MoedWeights"], swiftSettings: swift),
+        .target(name: "MoedCaching", dependencies: ["MoedPacks", "MoedWeights"], swiftSettings: swift),
         .target(name: "MoedSampling", dependencies: ["MoedCore", "CMoedKernels"], swiftSettings: swift),
         .target(
             name: "MoedEngine",
-            dependencies: ["MoedCore", "MoedHost", "MoedPacks", "MoedWeights", "MoedSampling", "CMoedKernels", "CReadRing"],
+            dependencies: [
+                "MoedCore", "MoedHost", "MoedPacks", "MoedWeights", "MoedSampling", "MoedCaching", "CMoedKernels",
+                "CReadRing",
+            ],
             swiftSettings: swift),
         .target(name: "MoedBatching", dependencies: ["MoedCore"], swiftSettings: swift),
         .target(name: "MoedSystemd", dependencies: ["CSystemd", logging], swiftSettings: swift),
@@ -68,7 +72,8 @@ let package = Package(
         .target(
             name: "MoedLocal",
             dependencies: [
-                "MoedCore", "MoedHost", "MoedText", "MoedPacks", "MoedWeights", "MoedEngine", "MoedBatching", "MoedPreparation",
+                "MoedCore", "MoedHost", "MoedText", "MoedPacks", "MoedWeights", "MoedCaching", "MoedEngine",
+                "MoedBatching", "MoedPreparation",
             ],
             swiftSettings: swift),
         .target(
@@ -86,15 +91,15 @@ let package = Package(
         .target(
             name: "MoedDaemon",
             dependencies: [
-                "MoedCore", "MoedHost", "MoedQueue", "MoedText", "MoedPacks", "MoedWeights", "MoedEngine", "MoedBatching",
-                "MoedPreparation", "MoedLocal", "MoedRemote", "MoedRemoteHTTP", "MoedWorker", "MoedFront", "MoedSettings",
+                "MoedCore", "MoedHost", "MoedQueue", "MoedText", "MoedPacks", "MoedWeights", "MoedCaching", "MoedEngine",
+                "MoedBatching", "MoedPreparation", "MoedLocal", "MoedRemote", "MoedRemoteHTTP", "MoedWorker", "MoedFront", "MoedSettings",
                 "MoedSystemd", lifecycle, signals, logging,
             ], swiftSettings: swift),
         .target(
             name: "MoedTools",
             dependencies: [
-                "MoedCore", "MoedHost", "MoedQueue", "MoedPostgres", "MoedText", "MoedPacks", "MoedWeights", "MoedEngine",
-                "MoedBatching", "MoedPreparation", "MoedLocal", "MoedWorker", "MoedSystemd", lifecycle, signals, logging,
+                "MoedCore", "MoedHost", "MoedQueue", "MoedPostgres", "MoedText", "MoedPacks", "MoedWeights",
+                "MoedCaching", "MoedEngine", "MoedBatching", "MoedPreparation", "MoedLocal", "MoedWorker", "MoedSystemd", lifecycle, signals, logging,
             ], swiftSettings: swift),
         .executableTarget(
             name: "moed",
@@ -120,8 +125,8 @@ let package = Package(
         .testTarget(
             name: "MoedEngineTests",
             dependencies: [
-                "MoedEngine", "MoedBatching", "MoedTools", "MoedPacks", "MoedWeights", "MoedCore", "CMoedKernels", "COpenBLAS",
-                "TestSupport",
+                "MoedEngine", "MoedCaching", "MoedBatching", "MoedTools", "MoedPacks", "MoedWeights", "MoedCore",
+                "CMoedKernels", "COpenBLAS", "TestSupport",
             ],
             swiftSettings: swift),
         .testTarget(
@@ -140,8 +145,8 @@ let package = Package(
         .testTarget(
             name: "MoedLocalTests",
             dependencies: [
-                "MoedLocal", "MoedPreparation", "MoedCore", "MoedHost", "MoedText", "MoedBatching", "MoedEngine", "MoedPacks", "MoedWeights",
-                "TestSupport",
+                "MoedLocal", "MoedPreparation", "MoedCore", "MoedHost", "MoedText", "MoedBatching", "MoedEngine", "MoedPacks",
+                "MoedWeights", "MoedCaching", "TestSupport",
             ],
             swiftSettings: swift),
         .testTarget(
@@ -155,7 +160,7 @@ let package = Package(
             name: "MoedToolsTests",
             dependencies: [
                 "MoedTools", "MoedLocal", "MoedPreparation", "MoedCore", "MoedHost", "MoedBatching", "MoedEngine", "MoedQueue",
-                "MoedPacks", "MoedWeights", "TestSupport",
+                "MoedCaching", "MoedPacks", "MoedWeights", "TestSupport",
             ],
             swiftSettings: swift),
         .testTarget(

@@ -1,3 +1,4 @@
+import MoedCaching
 package import MoedCore
 package import MoedHost
 import MoedWeights

@@ -1,3 +1,4 @@
+import MoedCaching
 import MoedEngine
 import Testing
 

@@ -1,3 +1,4 @@
+import MoedCaching
 import MoedCore
 import MoedEngine
 import TestSupport

@@ -1,4 +1,5 @@
 import Glibc
+import MoedCaching
 import MoedCore
 import MoedEngine
 import MoedPacks

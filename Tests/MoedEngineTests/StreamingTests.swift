@@ -1,4 +1,5 @@
 import Foundation
+import MoedCaching
 import MoedCore
 import MoedEngine
 import MoedHost

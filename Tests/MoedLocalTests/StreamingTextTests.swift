@@ -1,4 +1,5 @@
 import MoedLocal
+import MoedCaching
 import MoedEngine
 import MoedWeights
 import Testing

@@ -14,16 +14,19 @@ struct ImportTests {
         "MoedGrammar": ["MoedCore"],
         "MoedWeights": ["MoedCore"],
         "MoedPacks": ["MoedCore", "MoedWeights"],
+        "MoedCaching": ["MoedPacks", "MoedWeights"],
         "MoedSampling": ["MoedCore", "CMoedKernels"],
         "MoedEngine": [
-            "MoedCore", "MoedHost", "MoedPacks", "MoedWeights", "MoedSampling", "CMoedKernels", "CReadRing", "COpenBLAS",
+            "MoedCore", "MoedHost", "MoedPacks", "MoedWeights", "MoedSampling", "MoedCaching", "CMoedKernels",
+            "CReadRing", "COpenBLAS",
         ],
         "MoedBatching": ["MoedCore"],
         "MoedSystemd": ["CSystemd", "Logging"],
         "MoedFront": ["MoedHost"],
         "MoedPreparation": ["MoedCore", "MoedHost", "MoedText", "MoedGrammar", "MoedWeights", "MoedBatching"],
         "MoedLocal": [
-            "MoedCore", "MoedHost", "MoedText", "MoedPacks", "MoedWeights", "MoedEngine", "MoedBatching", "MoedPreparation",
+            "MoedCore", "MoedHost", "MoedText", "MoedPacks", "MoedWeights", "MoedCaching", "MoedEngine",
+            "MoedBatching", "MoedPreparation",
         ],
         "MoedRemote": ["MoedCore", "MoedHost", "MoedBatching", "MoedPreparation"],
         "MoedRemoteHTTP": [
@@ -33,14 +36,14 @@ struct ImportTests {
         "MoedSettings": ["MoedCore", "MoedHost", "MoedSystemd", "Yams"],
         "MoedDaemon": [
             "MoedCore", "MoedHost", "MoedQueue", "MoedText", "MoedPacks", "MoedWeights", "MoedEngine", "MoedBatching",
-            "MoedLocal", "MoedWorker", "MoedFront", "MoedSystemd", "ServiceLifecycle", "UnixSignals",
+            "MoedLocal", "MoedWorker", "MoedFront", "MoedSystemd", "ServiceLifecycle", "UnixSignals", "MoedCaching",
             "MoedSettings", "MoedPreparation", "MoedRemote", "MoedRemoteHTTP",
             "Logging",
         ],
         "MoedTools": [
             "MoedCore", "MoedHost", "MoedPostgres", "MoedQueue", "MoedText", "MoedPacks", "MoedWeights", "MoedEngine",
             "MoedBatching", "MoedPreparation", "MoedLocal", "MoedWorker", "MoedSystemd", "ServiceLifecycle",
-            "UnixSignals", "Logging",
+            "UnixSignals", "Logging", "MoedCaching",
         ],
         "moed": [
             "MoedCore", "MoedDaemon", "MoedHost", "MoedLocal", "MoedSettings", "MoedTools", "ArgumentParser",

@@ -1,3 +1,4 @@
+import MoedCaching
 import MoedCore
 import MoedHost
 import MoedPacks

@@ -1,3 +1,4 @@
+package import MoedCaching
 package import MoedCore
 import MoedHost
 package import MoedPacks

@@ -1,5 +1,6 @@
 import CReadRing
 import Glibc
+import MoedCaching
 
 /// Reads made through io_uring: one thread has up to `depth` of them under way.
 ///

@@ -1,3 +1,4 @@
+package import MoedCaching
 import MoedCore
 import MoedWeights
 import Synchronization

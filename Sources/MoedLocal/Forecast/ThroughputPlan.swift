@@ -1,3 +1,4 @@
+import MoedCaching
 package import MoedEngine
 import MoedWeights
 

@@ -1,3 +1,4 @@
+import MoedCaching
 import MoedCore
 package import MoedEngine
 import MoedHost

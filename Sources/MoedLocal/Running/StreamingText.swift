@@ -1,4 +1,5 @@
 package import MoedEngine
+import MoedCaching
 import MoedHost
 import MoedWeights
 

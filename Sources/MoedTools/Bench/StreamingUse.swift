@@ -1,4 +1,5 @@
 import MoedCore
+import MoedCaching
 package import MoedEngine
 import MoedHost
 import MoedWeights

@@ -1,4 +1,5 @@
-package import MoedEngine
+package import MoedCaching
+import MoedEngine
 package import MoedLocal
 
 /// Replays a recorded routing through a cache policy and counts hits and misses.

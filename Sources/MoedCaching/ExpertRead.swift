@@ -1,4 +1,3 @@
-package import MoedCore
 package import MoedPacks
 import MoedWeights
 
@@ -11,10 +10,4 @@ package struct ExpertRead: Sendable, Hashable {
         self.key = key
         self.place = place
     }
-}
-
-/// A read that has ended; `error` is nil when the expert lies in its place and was checked.
-package struct EndedRead {
-    package var read: ExpertRead
-    package var error: EngineError?
 }
