@@ -53,12 +53,13 @@ let package = Package(
         .target(name: "MoedGrammar", dependencies: ["MoedCore"], swiftSettings: swift),
         .target(name: "MoedWeights", dependencies: ["MoedCore"], swiftSettings: swift),
         .target(name: "MoedPacks", dependencies: ["MoedCore", "MoedWeights"], swiftSettings: swift),
+        .target(name: "MoedAdapters", dependencies: ["MoedCore", "MoedWeights"], swiftSettings: swift),
         .target(name: "MoedCaching", dependencies: ["MoedPacks", "MoedWeights"], swiftSettings: swift),
         .target(name: "MoedSampling", dependencies: ["MoedCore", "CMoedKernels"], swiftSettings: swift),
         .target(
             name: "MoedEngine",
             dependencies: [
-                "MoedCore", "MoedHost", "MoedPacks", "MoedWeights", "MoedSampling", "MoedCaching", "CMoedKernels",
+                "MoedCore", "MoedHost", "MoedPacks", "MoedWeights", "MoedAdapters", "MoedSampling", "MoedCaching", "CMoedKernels",
                 "CReadRing",
             ],
             swiftSettings: swift),
@@ -72,7 +73,7 @@ let package = Package(
         .target(
             name: "MoedLocal",
             dependencies: [
-                "MoedCore", "MoedHost", "MoedText", "MoedPacks", "MoedWeights", "MoedCaching", "MoedEngine",
+                "MoedCore", "MoedHost", "MoedText", "MoedPacks", "MoedWeights", "MoedAdapters", "MoedCaching", "MoedEngine",
                 "MoedBatching", "MoedPreparation",
             ],
             swiftSettings: swift),
@@ -98,7 +99,7 @@ let package = Package(
         .target(
             name: "MoedTools",
             dependencies: [
-                "MoedCore", "MoedHost", "MoedQueue", "MoedPostgres", "MoedText", "MoedPacks", "MoedWeights",
+                "MoedCore", "MoedHost", "MoedQueue", "MoedPostgres", "MoedText", "MoedPacks", "MoedWeights", "MoedAdapters",
                 "MoedCaching", "MoedEngine", "MoedBatching", "MoedPreparation", "MoedLocal", "MoedWorker", "MoedSystemd", lifecycle, signals, logging,
             ], swiftSettings: swift),
         .executableTarget(
@@ -119,13 +120,13 @@ let package = Package(
         .testTarget(
             name: "MoedGrammarTests", dependencies: ["MoedGrammar", "MoedCore", "TestSupport"], swiftSettings: swift),
         .testTarget(
-            name: "MoedWeightsTests", dependencies: ["MoedPacks", "MoedWeights", "MoedCore", "TestSupport"], swiftSettings: swift),
+            name: "MoedWeightsTests", dependencies: ["MoedAdapters", "MoedPacks", "MoedWeights", "MoedCore", "TestSupport"], swiftSettings: swift),
         .testTarget(
             name: "MoedSamplingTests", dependencies: ["MoedSampling", "MoedCore", "CMoedKernels", "TestSupport"], swiftSettings: swift),
         .testTarget(
             name: "MoedEngineTests",
             dependencies: [
-                "MoedEngine", "MoedCaching", "MoedBatching", "MoedTools", "MoedPacks", "MoedWeights", "MoedCore",
+                "MoedEngine", "MoedAdapters", "MoedCaching", "MoedBatching", "MoedTools", "MoedPacks", "MoedWeights", "MoedCore",
                 "CMoedKernels", "COpenBLAS", "TestSupport",
             ],
             swiftSettings: swift),
@@ -146,7 +147,7 @@ let package = Package(
             name: "MoedLocalTests",
             dependencies: [
                 "MoedLocal", "MoedPreparation", "MoedCore", "MoedHost", "MoedText", "MoedBatching", "MoedEngine", "MoedPacks",
-                "MoedWeights", "MoedCaching", "TestSupport",
+                "MoedWeights", "MoedAdapters", "MoedCaching", "TestSupport",
             ],
             swiftSettings: swift),
         .testTarget(

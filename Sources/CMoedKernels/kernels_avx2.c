@@ -22,6 +22,8 @@
 
 #include "body/matmul.h"
 
+#include "body/low_rank.h"
+
 #include "body/quantise.h"
 
 #include "body/dot_avx2.h"

@@ -40,7 +40,7 @@ struct SequenceState: Sendable {
     var opening: SequenceOpening {
         SequenceOpening(
             prompt: task.prompt, tokensMax: task.prompt.count + task.newTokensMax,
-            sampling: task.sampling, choice: choice)
+            sampling: task.sampling, choice: choice, adapter: task.adapter)
     }
 
     /// True while the engine lacks part of the prompt.

@@ -65,12 +65,17 @@ package struct SequenceOpening: Sendable, Equatable {
     package var sampling: SamplingParameters
     /// Index of the choice within its job; part of the key of its random numbers.
     package var choice: Int
+    /// Name of the adapter that changes the model for this sequence; nil is the model itself.
+    package var adapter: String?
 
-    package init(prompt: [TokenID], tokensMax: Int, sampling: SamplingParameters, choice: Int) {
+    package init(
+        prompt: [TokenID], tokensMax: Int, sampling: SamplingParameters, choice: Int, adapter: String? = nil
+    ) {
         self.prompt = prompt
         self.tokensMax = tokensMax
         self.sampling = sampling
         self.choice = choice
+        self.adapter = adapter
     }
 }
 

@@ -34,6 +34,19 @@ struct FormatOptions: ParsableArguments {
     }
 }
 
+/// Options that name adapters.
+struct AdapterOptions: ParsableArguments {
+    @Option(
+        help: ArgumentHelp(
+            """
+            LoRA adapter (PEFT) to run beside the model; may be given again. Its name is that of its directory, or \
+            NAME=DIR gives one.
+            """, valueName: "dir"))
+    var adapter: [String] = []
+
+    var options: [AdapterOption] { adapter.map { AdapterOption($0) } }
+}
+
 struct PackCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "pack",
@@ -65,6 +78,12 @@ struct PackCommand: AsyncParsableCommand {
 
     @OptionGroup var formats: FormatOptions
 
+    @Option(
+        help: ArgumentHelp(
+            "LoRA adapter (PEFT) to merge into the weights; may be given again. Merged bf16 matrices become f32.",
+            valueName: "dir"))
+    var adapter: [String] = []
+
     @Flag(help: "Print the relative RMS error of the packed weights by class of tensor.")
     var report = false
 
@@ -81,7 +100,7 @@ struct PackCommand: AsyncParsableCommand {
                 checkpoint: checkpoint, to: pack,
                 formats: FormatChoice(
                     experts: formats.experts ?? "bf16", dense: formats.dense ?? "bf16", group: formats.group),
-                threads: threads, showsReport: report)
+                adapters: adapter, threads: threads, showsReport: report)
         }
     }
 }

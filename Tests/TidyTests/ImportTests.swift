@@ -14,10 +14,11 @@ struct ImportTests {
         "MoedGrammar": ["MoedCore"],
         "MoedWeights": ["MoedCore"],
         "MoedPacks": ["MoedCore", "MoedWeights"],
+        "MoedAdapters": ["MoedCore", "MoedWeights"],
         "MoedCaching": ["MoedPacks", "MoedWeights"],
         "MoedSampling": ["MoedCore", "CMoedKernels"],
         "MoedEngine": [
-            "MoedCore", "MoedHost", "MoedPacks", "MoedWeights", "MoedSampling", "MoedCaching", "CMoedKernels",
+            "MoedCore", "MoedHost", "MoedPacks", "MoedWeights", "MoedAdapters", "MoedSampling", "MoedCaching", "CMoedKernels",
             "CReadRing", "COpenBLAS",
         ],
         "MoedBatching": ["MoedCore"],
@@ -25,7 +26,7 @@ struct ImportTests {
         "MoedFront": ["MoedHost"],
         "MoedPreparation": ["MoedCore", "MoedHost", "MoedText", "MoedGrammar", "MoedWeights", "MoedBatching"],
         "MoedLocal": [
-            "MoedCore", "MoedHost", "MoedText", "MoedPacks", "MoedWeights", "MoedCaching", "MoedEngine",
+            "MoedCore", "MoedHost", "MoedText", "MoedPacks", "MoedWeights", "MoedAdapters", "MoedCaching", "MoedEngine",
             "MoedBatching", "MoedPreparation",
         ],
         "MoedRemote": ["MoedCore", "MoedHost", "MoedBatching", "MoedPreparation"],
@@ -43,7 +44,7 @@ struct ImportTests {
         "MoedTools": [
             "MoedCore", "MoedHost", "MoedPostgres", "MoedQueue", "MoedText", "MoedPacks", "MoedWeights", "MoedEngine",
             "MoedBatching", "MoedPreparation", "MoedLocal", "MoedWorker", "MoedSystemd", "ServiceLifecycle",
-            "UnixSignals", "Logging", "MoedCaching",
+            "UnixSignals", "Logging", "MoedCaching", "MoedAdapters",
         ],
         "moed": [
             "MoedCore", "MoedDaemon", "MoedHost", "MoedLocal", "MoedSettings", "MoedTools", "ArgumentParser",

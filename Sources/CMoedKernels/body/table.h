@@ -3,6 +3,7 @@ const moed_kernels TABLE = {
     .name = NAME,
     .matmul_bf16 = matmul_bf16,
     .matmul_f32 = matmul_f32,
+    .low_rank_add = low_rank_add,
     .quantise_row = quantise_row,
     .matmul_int8 = matmul_int8,
     .matmul_int4 = matmul_int4,

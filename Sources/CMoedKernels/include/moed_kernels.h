@@ -103,6 +103,10 @@ typedef struct moed_kernels {
     void (*_Nonnull matmul_bf16)(const moed_matmul *_Nonnull job);
     void (*_Nonnull matmul_f32)(const moed_matmul *_Nonnull job);
 
+    /* As matmul_f32, but each sum is added to what out holds: one fma chain from zero, then one addition. For the few
+     * inputs of an adapter's second product. */
+    void (*_Nonnull low_rank_add)(const moed_matmul *_Nonnull job);
+
     /* Activations x [columns] as int8 with a scale per quant group, for matmul_int8 and matmul_int4; out has
      * moed_activation_bytes(columns, group) bytes and is aligned to 4. Does columns begin..<end, both multiples
      * of the group unless end is columns: parts of a row may be made by different threads. */

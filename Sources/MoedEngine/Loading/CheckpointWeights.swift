@@ -1,3 +1,4 @@
+import MoedAdapters
 import MoedCore
 import MoedPacks
 import MoedWeights
@@ -15,6 +16,8 @@ final class CheckpointWeights: WeightSource {
     private let naming: any TensorNaming
     private let denseFormat: WeightFormat
     private let expertFormat: WeightFormat
+    /// Merged into the weights, in this order.
+    private let adapters: [Adapter]
 
     /// Matrices that lie side by side and are stored as one.
     struct Blob {
@@ -50,8 +53,10 @@ final class CheckpointWeights: WeightSource {
     /// - Parameters:
     ///   - experts: format of the experts; `.bf16` leaves them as stored (f32 for f16 and f32 checkpoints).
     ///   - dense: format of all other matrices; see `WeightRole`.
-    init(_ checkpoint: Checkpoint, experts: WeightFormat, dense: WeightFormat) {
+    ///   - adapters: merged into the weights.
+    init(_ checkpoint: Checkpoint, experts: WeightFormat, dense: WeightFormat, adapters: [Adapter] = []) {
         self.checkpoint = checkpoint
+        self.adapters = adapters
         naming = checkpoint.naming
         expertFormat = experts
         denseFormat = dense
@@ -65,7 +70,7 @@ final class CheckpointWeights: WeightSource {
     func matrix(
         _ name: String, _ shape: MatrixShape, _ role: WeightRole
     ) throws(EngineError) -> PackedMatrix {
-        let source = try naming.matrix(name, shape, in: checkpoint)
+        let source = try rows(name, shape)
         let format = Self.format(of: source, wanted: role.format(dense: denseFormat))
         let matrix = PackedMatrix(shape, format, in: dense, at: dense.byteCount)
         let offset = try dense.reserve(matrix.byteCount, alignment: Pack.matrixAlignment)
@@ -80,7 +85,7 @@ final class CheckpointWeights: WeightSource {
     func expert(_ name: String, _ shape: FeedForwardShape) throws(EngineError) -> FeedForwardWeights {
         var sources: [any RowSource] = []
         for matrix in shape.matrices {
-            sources.append(try naming.matrix("\(name).\(matrix.name)", matrix.shape, in: checkpoint))
+            sources.append(try rows("\(name).\(matrix.name)", matrix.shape))
         }
         let layout = ExpertLayout(shape, sources.map { Self.format(of: $0, wanted: expertFormat) })
         let offset = try experts.reserve(layout.byteCount, alignment: Pack.expertAlignment)
@@ -91,6 +96,12 @@ final class CheckpointWeights: WeightSource {
                 name: name, file: .experts, offset: offset, byteCount: byteCount, partByteCount: byteCount,
                 format: layout.format, matrices: zip(sources, matrices).map { Matrix(source: $0, packed: $1) }))
         return FeedForwardWeights(matrices)
+    }
+
+    /// The rows of a matrix, adapters merged.
+    private func rows(_ name: String, _ shape: MatrixShape) throws(EngineError) -> any RowSource {
+        adapters.compactMap { $0.factors[name] }
+            .reduce(try naming.matrix(name, shape, in: checkpoint)) { MergedRows($0, $1) }
     }
 
     private static func format(of source: any RowSource, wanted: WeightFormat) -> WeightFormat {

@@ -1,3 +1,4 @@
+package import MoedAdapters
 import MoedCore
 package import MoedEngine
 package import MoedPacks
@@ -10,6 +11,7 @@ package struct OpenedModel {
     package let source: ModelDirectory
     package let text: TextSide
     package let unloaded: UnloadedModel
+    package let adapters: [NamedAdapter]
 
     /// - Throws: `EngineError` or `TextError` naming file, tensor, blob or field, and reason.
     package static func open(_ options: ModelOptions) throws -> OpenedModel {
@@ -26,8 +28,10 @@ package struct OpenedModel {
         let formats = options.formats
         if case .pack(let pack) = source { try formats.check(pack) }
         let (experts, dense) = formats.formats(of: source)
-        let unloaded = try UnloadedModel(source, experts: experts, dense: dense)
-        return OpenedModel(source: source, text: text, unloaded: unloaded)
+        var unloaded = try UnloadedModel(source, experts: experts, dense: dense)
+        let adapters = try AdapterOption.open(options.adapters, for: source.configuration)
+        try unloaded.attach(adapters)
+        return OpenedModel(source: source, text: text, unloaded: unloaded, adapters: adapters)
     }
 
     /// Sentences about members and tensors that have no effect, and about defaults taken.
