@@ -36,6 +36,8 @@
 
 #include "body/half_avx2.h"
 
+#include "body/matmul_kept.h"
+
 #include "body/kv.h"
 
 #include "body/attention.h"

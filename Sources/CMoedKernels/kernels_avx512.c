@@ -41,6 +41,8 @@
 
 #include "body/half_avx512.h"
 
+#include "body/matmul_kept.h"
+
 #include "body/kv.h"
 
 #include "body/attention.h"

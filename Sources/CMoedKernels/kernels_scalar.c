@@ -31,6 +31,8 @@
 
 #include "body/half_plain.h"
 
+#include "body/matmul_kept.h"
+
 #include "body/kv.h"
 
 #include "body/attention.h"

@@ -20,7 +20,7 @@ struct WordTests {
         "Sources/MoedEngine/Compute/Compute+Attention.swift": "calls of the C kernels",
         "Sources/MoedEngine/Compute/Compute+FeedForward.swift": "calls of the C kernels",
         "Sources/MoedEngine/Compute/Compute+LowRank.swift": "calls of the C kernels",
-        "Sources/MoedEngine/Loading/LoadedAdapters.swift": "calls of the C packers",
+        "Sources/MoedEngine/LoadedAdapters.swift": "calls of the C packers",
         "Sources/MoedEngine/Compute/Compute.swift": "calls of the C kernels",
         "Sources/MoedEngine/Memory/KVCache.swift": "blocks handed to the C kernels",
         "Sources/MoedEngine/Compute/KernelSet.swift": "table of C functions",

@@ -7,6 +7,7 @@ const moed_kernels TABLE = {
     .quantise_row = quantise_row,
     .matmul_int8 = matmul_int8,
     .matmul_int4 = matmul_int4,
+    .matmul_kept = matmul_kept,
     .rms_norm = rms_norm,
     .rope = rope,
     .silu_mul = silu_mul,

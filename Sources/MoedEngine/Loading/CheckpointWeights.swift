@@ -18,6 +18,9 @@ final class CheckpointWeights: WeightSource {
     private let expertFormat: WeightFormat
     /// Merged into the weights, in this order.
     private let adapters: [Adapter]
+    private lazy var kept = KeptChoice(configuration.shape) { [unowned self] (name, shape) throws(EngineError) in
+        try rows(name, shape)
+    }
 
     /// Matrices that lie side by side and are stored as one.
     struct Blob {
@@ -71,7 +74,8 @@ final class CheckpointWeights: WeightSource {
         _ name: String, _ shape: MatrixShape, _ role: WeightRole
     ) throws(EngineError) -> PackedMatrix {
         let source = try rows(name, shape)
-        let format = Self.format(of: source, wanted: role.format(dense: denseFormat))
+        let wanted = role.format(dense: denseFormat)
+        let format = wanted == .keep ? try kept.format(of: source, name) : Self.format(of: source, wanted: wanted)
         let matrix = PackedMatrix(shape, format, in: dense, at: dense.byteCount)
         let offset = try dense.reserve(matrix.byteCount, alignment: Pack.matrixAlignment)
         blobs.append(
@@ -87,7 +91,10 @@ final class CheckpointWeights: WeightSource {
         for matrix in shape.matrices {
             sources.append(try rows("\(name).\(matrix.name)", matrix.shape))
         }
-        let layout = ExpertLayout(shape, sources.map { Self.format(of: $0, wanted: expertFormat) })
+        let formats =
+            expertFormat == .keep
+            ? try kept.formats(of: sources, name) : sources.map { Self.format(of: $0, wanted: expertFormat) }
+        let layout = ExpertLayout(shape, formats)
         let offset = try experts.reserve(layout.byteCount, alignment: Pack.expertAlignment)
         let matrices = PackedMatrix.matrices(of: layout, in: experts, at: offset)
         let byteCount = experts.byteCount - offset

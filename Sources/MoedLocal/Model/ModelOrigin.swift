@@ -14,11 +14,11 @@ struct ModelOrigin {
 
     /// - Parameters:
     ///   - loaded: the model after its weights were loaded.
-    ///   - textDirectory: path of tokenizer, template and sampling defaults.
+    ///   - files: tokenizer, template and sampling defaults.
     ///   - adapters: adapters beside the model.
     /// - Throws: `EngineError` when a small file cannot be read.
     init(
-        _ source: ModelDirectory, _ loaded: UnloadedModel, textDirectory: String, formats: FormatChoice, kv: KVFormat,
+        _ source: ModelDirectory, _ loaded: UnloadedModel, files: ModelFiles, formats: FormatChoice, kv: KVFormat,
         adapters: [NamedAdapter] = []
     ) throws(EngineError) {
         self.adapters = adapters
@@ -26,7 +26,7 @@ struct ModelOrigin {
             throw EngineError(.invalidInput, "there are shapes only, no weights")
         }
         self.weights = weights
-        files = try ModelFiles.open(textDirectory).digests()
+        self.files = try files.digests()
         let (experts, dense) =
             switch source {
             case .pack(let pack): (pack.manifest.experts, pack.manifest.dense)

@@ -68,7 +68,7 @@ package struct ModelRunner {
             summary: InspectText(opened.source).oneLine, remarks: opened.remarks, batch: layout.batch,
             plan: layout.memory?.plan, memory: layout.memory?.text,
             weights: try ModelOrigin(
-                opened.source, unloaded, textDirectory: options.directory, formats: formats,
+                opened.source, unloaded, files: opened.files, formats: formats,
                 kv: layout.settings.kvFormat, adapters: opened.adapters))
     }
 }

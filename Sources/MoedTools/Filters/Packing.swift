@@ -67,8 +67,8 @@ package enum Packing {
         let rows = report.classes.map { row in
             [
                 row.total.name, "\(row.total.format)", "\(row.tensors)", HumanText.count(row.total.weights),
-                row.total.format.quantGroup == nil ? "exact" : percent(row.total.relativeError),
-                row.total.format.quantGroup == nil
+                row.total.format.isExact ? "exact" : percent(row.total.relativeError),
+                row.total.format.isExact
                     ? "" : "\(percent(row.worst.relativeError))  \(row.worst.name)",
             ]
         }
@@ -102,6 +102,7 @@ package enum Packing {
                 ("tokenizer", "\(text.tokenizer.vocabularySize) tokens"), ("end tokens", text.endTokensText),
                 ("thinking", text.kind.rawValue),
             ] + opened.remarks.map { ("note", $0) }
+        rows += try Outlook.rows(opened)
         if verifies {
             guard case .pack(let pack) = directory else {
                 throw ConfigurationProblem("\(path) is no pack: a checkpoint has no digests to compare with")
