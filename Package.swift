@@ -70,14 +70,16 @@ let package = Package(
         .target(name: "MoedText", dependencies: ["MoedCore"], swiftSettings: swift),
         .target(name: "MoedAutomata", dependencies: ["MoedCore"], swiftSettings: swift),
         .target(name: "MoedGrammar", dependencies: ["MoedCore", "MoedAutomata"], swiftSettings: swift),
-        .target(name: "MoedWeights", dependencies: ["MoedCore"], swiftSettings: swift),
+        .target(name: "MoedLattice", swiftSettings: swift),
+        .target(name: "MoedWeights", dependencies: ["MoedCore", "MoedLattice"], swiftSettings: swift),
         .target(name: "MoedPacks", dependencies: ["MoedCore", "MoedWeights"], swiftSettings: swift),
+        .target(name: "MoedAdapters", dependencies: ["MoedCore", "MoedWeights"], swiftSettings: swift),
         .target(name: "MoedCaching", dependencies: ["MoedPacks", "MoedWeights"], swiftSettings: swift),
         .target(name: "MoedSampling", dependencies: ["MoedCore", "CMoedKernels"], swiftSettings: swift),
         .target(
             name: "MoedEngine",
             dependencies: [
-                "MoedCore", "MoedHost", "MoedPacks", "MoedWeights", "MoedSampling", "MoedCaching", "CMoedKernels",
+                "MoedCore", "MoedHost", "MoedPacks", "MoedWeights", "MoedSampling", "MoedCaching", "CMoedKernels", "MoedAdapters",
                 "CReadRing",
             ],
             swiftSettings: swift),
@@ -93,7 +95,7 @@ let package = Package(
         .target(
             name: "MoedLocal",
             dependencies: [
-                "MoedCore", "MoedHost", "MoedText", "MoedPacks", "MoedWeights", "MoedCaching", "MoedEngine",
+                "MoedCore", "MoedHost", "MoedText", "MoedPacks", "MoedWeights", "MoedCaching", "MoedEngine", "MoedAdapters",
                 "MoedBatching", "MoedPreparation",
             ],
             swiftSettings: swift),
@@ -136,7 +138,7 @@ let package = Package(
         .target(
             name: "MoedTools",
             dependencies: [
-                "MoedCore", "MoedHost", "MoedQueue", "MoedPostgres", "MoedText", "MoedPacks", "MoedWeights",
+                "MoedCore", "MoedHost", "MoedQueue", "MoedPostgres", "MoedText", "MoedPacks", "MoedWeights", "MoedAdapters",
                 "MoedCaching", "MoedEngine", "MoedBatching", "MoedPreparation", "MoedLocal", "MoedWorker", "MoedSystemd", lifecycle, signals, logging,
             ], swiftSettings: swift),
         .executableTarget(
@@ -159,13 +161,13 @@ let package = Package(
         .testTarget(
             name: "MoedGrammarTests", dependencies: ["MoedAutomata", "MoedGrammar", "MoedCore", "TestSupport"], swiftSettings: swift),
         .testTarget(
-            name: "MoedWeightsTests", dependencies: ["MoedPacks", "MoedWeights", "MoedCore", "TestSupport"], swiftSettings: swift),
+            name: "MoedWeightsTests", dependencies: ["MoedAdapters", "MoedPacks", "MoedWeights", "MoedCore", "TestSupport"], swiftSettings: swift),
         .testTarget(
             name: "MoedSamplingTests", dependencies: ["MoedSampling", "MoedCore", "CMoedKernels", "TestSupport"], swiftSettings: swift),
         .testTarget(
             name: "MoedEngineTests",
             dependencies: [
-                "MoedEngine", "MoedCaching", "MoedBatching", "MoedTools", "MoedPacks", "MoedWeights", "MoedCore",
+                "MoedEngine", "MoedCaching", "MoedBatching", "MoedTools", "MoedPacks", "MoedWeights", "MoedCore", "MoedAdapters",
                 "CMoedKernels", "COpenBLAS", "TestSupport",
             ],
             swiftSettings: swift),
@@ -186,7 +188,7 @@ let package = Package(
             name: "MoedLocalTests",
             dependencies: [
                 "MoedLocal", "MoedPreparation", "MoedCore", "MoedHost", "MoedText", "MoedBatching", "MoedEngine", "MoedPacks",
-                "MoedWeights", "MoedCaching", "TestSupport",
+                "MoedWeights", "MoedCaching", "TestSupport", "MoedAdapters",
             ],
             swiftSettings: swift),
         .testTarget(

@@ -4,6 +4,8 @@ package import MoedCore
 package struct GenerationTask: Sendable {
     package var job: JobID
     package var jobClass: JobClass
+    /// Name of the adapter that answers; nil is the model itself.
+    package var adapter: String?
     /// The prompt, at least one token.
     package var prompt: [TokenID]
     /// Maximum number of tokens to generate, including injected ones; at least 1.

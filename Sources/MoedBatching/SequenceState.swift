@@ -55,7 +55,7 @@ struct SequenceState: Sendable {
     func opening(kvTokens: Int) -> SequenceOpening {
         var opening = SequenceOpening(
             prompt: task.prompt, tokensMax: tokensMax, kvTokens: kvTokens,
-            sampling: task.sampling, choice: choice)
+            sampling: task.sampling, choice: choice, adapter: task.adapter)
         opening.takesPrefix = task.reporting.prompt == nil || choice > 0
         return opening
     }

@@ -8,6 +8,9 @@ package protocol JobRunner: AnyObject, Sendable {
     /// Checkpoints of a different origin are not resumed. Nil for a runner that cannot resume.
     var origin: RunnerOrigin? { get }
 
+    /// The same for jobs of adapters; each names its adapter as the model.
+    var adapterOrigins: [RunnerOrigin] { get }
+
     /// Names under which jobs can ask for this runner's models.
     var models: [String] { get }
 
@@ -60,6 +63,12 @@ extension JobRunner {
     package func mayRun(tenant: String, mayLeave: Bool) -> Bool { true }
     package var endpoints: [EndpointReport] { [] }
     package func endPauses(of names: Set<String>) {}
+    package var adapterOrigins: [RunnerOrigin] { [] }
+
+    /// Origin of the answers to jobs of a model name.
+    package func origin(of model: String) -> RunnerOrigin? {
+        adapterOrigins.first { $0.model == model } ?? origin
+    }
 }
 
 /// A job in the form that a runner starts: a claimed job without its lease.

@@ -73,16 +73,20 @@ package struct SequenceOpening: Sendable, Equatable {
     package var choice: Int
     /// False for a sequence whose whole prompt must be computed, because it is reported on.
     package var takesPrefix = true
+    /// Name of the adapter that changes the model for this sequence; nil is the model itself.
+    package var adapter: String?
 
     /// - Parameter kvTokens: at most `tokensMax`, which nil means.
     package init(
-        prompt: [TokenID], tokensMax: Int, kvTokens: Int? = nil, sampling: SamplingParameters, choice: Int
+        prompt: [TokenID], tokensMax: Int, kvTokens: Int? = nil, sampling: SamplingParameters, choice: Int,
+        adapter: String? = nil
     ) {
         self.prompt = prompt
         self.tokensMax = tokensMax
         self.kvTokens = min(kvTokens ?? tokensMax, tokensMax)
         self.sampling = sampling
         self.choice = choice
+        self.adapter = adapter
     }
 }
 

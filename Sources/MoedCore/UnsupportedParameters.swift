@@ -42,7 +42,7 @@ enum UnsupportedParameters {
         ("return_tokens_as_token_ids", [false], "use `moed generate --ids`"),
         ("return_prompt_text", [false], "moed.jobs has the messages"),
         ("kv_transfer_params", [], "keys and values stay in the worker"),
-        ("lora_path", [], "adapters are not loaded"),
+        ("lora_path", [], "an adapter is a model of its own: name it as model"),
         ("separate_reasoning", [true], "the thinking is always apart; see include_reasoning"),
         ("verbosity", ["medium"], "ask for a length in the messages"),
         ("web_search_options", [], "nothing is searched"),

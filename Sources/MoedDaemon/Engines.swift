@@ -74,7 +74,7 @@ struct Engines {
         let (engine, preparer) = (model.engine, model.preparer)
         let (streaming, engineProgress, plan) = (engine.streaming, engine.progress, model.plan)
         let clamps = engine.kvClamps
-        let origin = model.origin(model: settings.served.name)
+        let (origin, adapters) = (model.origin(model: settings.served.name), model.adapterOrigins)
         let interruption = engine.interruption
         let progress = ProgressCounter(name: "sweep loop")
         let loop = GenerationLoop(
@@ -86,7 +86,8 @@ struct Engines {
             loop: loop, progress: progress, interruption: interruption,
             checkpoints: settings.queue.checkpoints)
         let runner = try LocalRunner(
-            sweeps: sweeps, preparer: preparer, origin: origin, models: settings.served.names)
+            sweeps: sweeps, preparer: preparer, origin: origin, adapters: adapters,
+            models: settings.served.names)
         // A sweep may take long, so each of its layers and each set of experts read counts as progress.
         let parts = Local(
             sweeps: sweeps, streaming: streaming, clamps: clamps, runner: runner, plan: plan,

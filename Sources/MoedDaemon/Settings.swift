@@ -23,8 +23,10 @@ package struct Settings: Sendable, Equatable {
         package var name: String
         /// True when jobs that name no model also run here.
         package var servesDefault: Bool
+        /// Names of adapters.
+        package var adapters: [String] = []
 
-        package var names: [String] { servesDefault ? [name, "default"] : [name] }
+        package var names: [String] { (servesDefault ? [name, "default"] : [name]) + adapters }
     }
     package struct Queue: Sendable, Equatable {
         package var pollInterval: Duration
@@ -86,8 +88,9 @@ extension Settings {
         if name.unicodeScalars.contains(where: { $0.value < 32 }) || name.unicodeScalars.count > 256 {
             reader.report(.modelName, "must be at most 256 characters on one line")
         }
-        let model = model(&reader, path: path)
-        var faults: [String] = []
+        var model = model(&reader, path: path)
+        model.adapters = sources.adapters.map { AdapterOption(name: $0.name, path: $0.path) }
+        var faults = sources.adapterProblems(model: name)
         let endpoints = EndpointSettings.read(
             sources.endpoints, served: name, credentials: sources.credentialsDirectory) { faults.append($0) }
         faults.forEach { reader.report($0) }
@@ -96,7 +99,8 @@ extension Settings {
             endpoints: endpoints,
             routing: RoutingPolicy(
                 rawValue: reader.choice(.routingPolicy, of: RoutingPolicy.allCases.map(\.rawValue))) ?? .failover,
-            served: .init(name: name, servesDefault: reader.boolean(.modelServeDefault)),
+            served: .init(
+                name: name, servesDefault: reader.boolean(.modelServeDefault), adapters: sources.adapters.map(\.name)),
             queue: queue(&reader),
             shutdownGrace: reader.duration(.shutdownGrace, in: .zero ... .seconds(3600)),
             statusAddress: statusAddress(&reader),

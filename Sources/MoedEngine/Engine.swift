@@ -74,7 +74,8 @@ package final class Engine: SequenceEngine {
     /// Memory that the engine holds, all of it from the start; the weights may be shared with other engines.
     package var memory: EngineMemory {
         EngineMemory(
-            weights: model.weightByteCount, expertPlaces: forward.source?.byteCount ?? 0,
+            weights: model.weightByteCount + (model.adapters?.byteCount ?? 0),
+            expertPlaces: forward.source?.byteCount ?? 0,
             keyValues: forward.cache.byteCount, activations: forward.scratchByteCount)
     }
 
@@ -171,7 +172,8 @@ package final class Engine: SequenceEngine {
         var sweep = Sweep()
         for (step, sequence) in zip(steps, open) {
             sweep.append(
-                step.tokens, at: sequence.length, blocks: sequence.usedBlocks(for: step.tokens.count))
+                step.tokens, at: sequence.length, blocks: sequence.usedBlocks(for: step.tokens.count),
+                adapter: sequence.adapter)
         }
         try forward.run(sweep, progress: progress.advance)
         for (step, sequence) in zip(steps, open) { append(step.tokens, to: sequence) }
@@ -232,7 +234,7 @@ package final class Engine: SequenceEngine {
             throw Self.invalid(
                 "a sequence of \(opening.tokensMax) tokens; the context has \(limits.contextLength)")
         }
-        let sequence = OpenSequence(opening)
+        let sequence = OpenSequence(opening, adapter: try opening.adapter.map(adapterNumber))
         try checkRoom(blocks: sequence.blocksReserved, tokens: opening.kvTokens)
         // Known blocks are used first: taking room may make the engine forget them.
         if sharesPrefixes { sequence.takeKnown(&blocks) }
@@ -247,6 +249,13 @@ package final class Engine: SequenceEngine {
         endPromise(of: sequence)
         blocks.giveBack(sequence.blocks)
         blocksReserved -= sequence.blocksReserved
+    }
+
+    private func adapterNumber(_ name: String) throws(EngineError) -> Int {
+        guard let number = model.adapters?.names.firstIndex(of: name) else {
+            throw Self.invalid("adapter “\(name)” is not loaded")
+        }
+        return number
     }
 
     static func invalid(_ message: String) -> EngineError { EngineError(.invalidInput, message) }

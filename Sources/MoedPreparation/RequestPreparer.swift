@@ -12,6 +12,8 @@ package struct RequestPreparer: Sendable {
     /// Maximum number of new tokens of a request that names no `max_tokens`; nil is the rest of the context.
     let maxTokensDefault: Int?
     package let options: PreparationOptions
+    /// Names of models that are adapters beside the engine's model.
+    package var adapters: Set<String> = []
     let constraints = ConstraintCache()
     /// Asked by the tokenizer and the template now and then; false ends the preparation.
     var goesOn: @Sendable () -> Bool = { true }
@@ -44,6 +46,7 @@ package struct RequestPreparer: Sendable {
                 bucket: bucket ?? Self.bucket(tokens: prompt.count + newTokens.count)),
             prompt: prompt, newTokensMax: newTokens.count,
             makeTextStream: { tokenizer.makeStream(skipSpecial: true) })
+        task.adapter = adapters.contains(model) ? model : nil
         task.sampling = text.defaults.resolve(request, mode: mode, seed: seed)
         task.choices = request.choices
         task.stopIDs = (request.ignoreEOS ? [] : text.endIDs).union(request.stopTokenIDs)

@@ -59,8 +59,9 @@ package struct SettingKey: Sendable {
     package static let modelExperts = SettingKey(
         "model.experts", "auto",
         """
-        Weight format of the experts: `bf16` (as stored), `int8` or `int4`. A format such as `int4/32` names its \
-        own quant group. `auto`: the pack's format; for a checkpoint `bf16`, for a quantised one `int8/32`.
+        Weight format of the experts: `bf16` (as stored), `int8`, `int4` or `keep`. A format such as `int4/32` names \
+        its own quant group. `keep`: codes of a quantised checkpoint as they are where a kernel multiplies them, else \
+        `int8/32`. `auto`: the pack's format; for a checkpoint `bf16`, for a quantised one `keep`.
         """)
     package static let modelDense = SettingKey(
         "model.dense", "auto",

@@ -70,7 +70,7 @@ package final class JobClaimer {
         let limit = isQuarantine ? 1 : min(room, state.settings.claimMax)
         let claimed = try await store.claim(
             worker, waiting, limit: limit, room: requests, maxWait: state.settings.maxWait,
-            computedBy: state.runner.origin?.digest)
+            computedBy: state.runner.origin(of: jobClass.model)?.digest)
         backlog.claimed(claimed, of: limit, in: jobClass)
         guard !claimed.isEmpty else { return .claimed(jobClass, 0) }
         currentClass = jobClass

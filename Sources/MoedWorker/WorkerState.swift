@@ -21,7 +21,10 @@ package final class WorkerState {
         self.settings = settings
         self.runner = runner
         self.clock = clock
-        jobs = RunningJobs(modelName: modelName, origin: runner.origin?.digest)
+        let adapters = runner.adapterOrigins.map { ($0.model, $0.digest) }
+        jobs = RunningJobs(
+            modelName: modelName, origin: runner.origin?.digest,
+            adapters: Dictionary(adapters) { first, _ in first })
     }
 
     package var now: Duration { clock() }

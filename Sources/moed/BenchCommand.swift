@@ -26,6 +26,8 @@ struct BenchCommand: AsyncParsableCommand {
             --memory-budget streams the experts of a pack that do not fit. The table then shows disk rate, hit rate, \
             bytes read per token and the share of time without work.
 
+            --adapter measures with adapters; sequences take them in turn.
+
             --queue measures the queue on your PostgreSQL, without a model: wake-up, claim, enqueue, empty jobs, \
             table growth. It creates a database and drops it afterwards, so the role needs CREATEDB. A million jobs \
             take about half an hour. --jobs 20000 gives a first result, without table growth.
@@ -44,6 +46,8 @@ struct BenchCommand: AsyncParsableCommand {
     var synthetic: String?
 
     @OptionGroup var formats: FormatOptions
+
+    @OptionGroup var adapters: AdapterOptions
 
     @Option(help: "Prompt lengths in tokens; \"\" measures none.")
     var prefill = "512,2048"
@@ -137,6 +141,7 @@ struct BenchCommand: AsyncParsableCommand {
         var model = ModelOptions(directory: model ?? "")
         model.formats = FormatChoice(
             experts: formats.experts ?? unnamed, dense: formats.dense ?? unnamed, group: formats.group)
+        model.adapters = adapters.options
         model.budget = memoryBudget.flatMap { MemoryBudget($0) }
         model.threads = threads
         model.prefillChunk = prefillChunk

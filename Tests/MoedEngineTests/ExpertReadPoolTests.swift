@@ -1,5 +1,6 @@
 import MoedCaching
 import Glibc
+import MoedCaching
 import MoedCore
 import MoedEngine
 import MoedPacks

@@ -13,12 +13,14 @@ struct ImportTests {
         "MoedText": ["MoedCore"],
         "MoedAutomata": ["MoedCore"],
         "MoedGrammar": ["MoedCore", "MoedAutomata"],
-        "MoedWeights": ["MoedCore"],
+        "MoedLattice": [],
+        "MoedWeights": ["MoedCore", "MoedLattice"],
         "MoedPacks": ["MoedCore", "MoedWeights"],
+        "MoedAdapters": ["MoedCore", "MoedWeights"],
         "MoedCaching": ["MoedPacks", "MoedWeights"],
         "MoedSampling": ["MoedCore", "CMoedKernels"],
         "MoedEngine": [
-            "MoedCore", "MoedHost", "MoedPacks", "MoedWeights", "MoedSampling", "MoedCaching", "CMoedKernels",
+            "MoedCore", "MoedHost", "MoedPacks", "MoedWeights", "MoedAdapters", "MoedSampling", "MoedCaching", "CMoedKernels",
             "CReadRing", "COpenBLAS",
         ],
         "MoedBatching": ["MoedCore"],
@@ -28,7 +30,7 @@ struct ImportTests {
             "MoedCore", "MoedHost", "MoedText", "MoedAutomata", "MoedGrammar", "MoedWeights", "MoedBatching",
         ],
         "MoedLocal": [
-            "MoedCore", "MoedHost", "MoedText", "MoedPacks", "MoedWeights", "MoedCaching", "MoedEngine",
+            "MoedCore", "MoedHost", "MoedText", "MoedPacks", "MoedWeights", "MoedCaching", "MoedEngine", "MoedAdapters",
             "MoedBatching", "MoedPreparation",
         ],
         "MoedRemote": ["MoedCore", "MoedHost", "MoedBatching", "MoedPreparation"],
@@ -56,7 +58,7 @@ struct ImportTests {
         "MoedTools": [
             "MoedCore", "MoedHost", "MoedPostgres", "MoedQueue", "MoedText", "MoedPacks", "MoedWeights", "MoedEngine",
             "MoedBatching", "MoedPreparation", "MoedLocal", "MoedWorker", "MoedSystemd", "ServiceLifecycle",
-            "UnixSignals", "Logging", "MoedCaching",
+            "UnixSignals", "Logging", "MoedCaching", "MoedAdapters",
         ],
         "moed": [
             "MoedCore", "MoedClient", "MoedCommands", "MoedDaemon", "MoedGateway", "MoedHost", "MoedLocal", "MoedSettings", "MoedTools",

@@ -20,6 +20,8 @@ struct WordTests {
         "Sources/MoedHost/AlignedMemory.swift": "owner of anonymous mappings",
         "Sources/MoedEngine/Compute/Compute+Attention.swift": "calls of the C kernels",
         "Sources/MoedEngine/Compute/Compute+FeedForward.swift": "calls of the C kernels",
+        "Sources/MoedEngine/Compute/Compute+LowRank.swift": "calls of the C kernels",
+        "Sources/MoedEngine/LoadedAdapters.swift": "calls of the C packers",
         "Sources/MoedEngine/Compute/Compute.swift": "calls of the C kernels",
         "Sources/MoedEngine/Memory/KVCache.swift": "blocks handed to the C kernels",
         "Sources/MoedEngine/Compute/KernelSet.swift": "table of C functions",

@@ -7,6 +7,7 @@ import Synchronization
 /// Runs jobs on this machine: prepares them on one thread and sweeps on another.
 package final class LocalRunner: JobRunner {
     package let origin: RunnerOrigin?
+    package let adapterOrigins: [RunnerOrigin]
     package let models: [String]
     /// Sweep thread, visible for figures and for the watchdog's probe.
     package let sweeps: SweepThread
@@ -15,10 +16,12 @@ package final class LocalRunner: JobRunner {
 
     /// - Throws: `HostError` when the system has no thread left.
     package init(
-        sweeps: SweepThread, preparer: any JobPreparer, origin: RunnerOrigin, models: [String]
+        sweeps: SweepThread, preparer: any JobPreparer, origin: RunnerOrigin, adapters: [RunnerOrigin] = [],
+        models: [String]
     ) throws(HostError) {
         self.sweeps = sweeps
         self.origin = origin
+        adapterOrigins = adapters
         self.models = models
         desk = try PreparationDesk(preparer)
     }
