@@ -95,7 +95,7 @@ struct AdapterTests {
             let model: String = try row.value("model")
             let origin: String = try row.value("origin")
             let answer: String? = try row.value("answer")
-            #expect(model == expected && origin.hasPrefix("\(expected) (experts "), "\(model): \(origin)")
+            #expect(model == (expected == "sample" ? "default" : expected) && origin.hasPrefix("\(expected) (experts "), "\(model): \(origin)")
             origins.insert(origin)
             let lines = try await answers(expected == "sample" ? [] : ["--adapter", folder.path(expected)], [line(nil)])
             let message = lines.first?["choices"]?.array?.first?["message"]

@@ -94,7 +94,10 @@ import Testing
         let text = refusal { adapter in
             adapter.tensors[name] = .init(shape: shape, values: Array(repeating: 0, count: shape.reduce(1, *)))
         }
-        #expect(text.contains(name) && text.contains(expected), "\(text)")
+        // Of two factors of a kind the later one in the file is named.
+        let shown = name.replacing(".other", with: "")
+        #expect(text.contains(name) || text.contains(shown), "\(text)")
+        #expect(text.contains(expected), "\(text)")
     }
 
     @Test(

@@ -19,12 +19,12 @@ package struct TestAdapter {
 
     /// - Parameter modules: matrices that change, such as `model.layers.0.self_attn.q_proj`, each with outputs and
     ///   inputs.
-    package init(_ modules: [(name: String, outputs: Int, inputs: Int)], rank: Int = 4, seed: UInt64 = 1) {
+    package init(_ modules: [(name: String, outputs: Int, inputs: Int)], rank: Int = 4, seed: UInt64 = 1, scale: Float = 0.2) {
         var random = SplitMix(seed: seed)
         for (name, outputs, inputs) in modules {
             for (letter, shape) in [("A", [rank, inputs]), ("B", [outputs, rank])] {
                 tensors["base_model.model.\(name).lora_\(letter).weight"] = Tensor(
-                    shape: shape, values: random.floats(shape[0] * shape[1]).map { $0 * 0.2 })
+                    shape: shape, values: random.floats(shape[0] * shape[1]).map { $0 * scale })
             }
         }
     }
@@ -37,7 +37,7 @@ package struct TestAdapter {
                     ("model.layers.\(layer).self_attn.q_proj", 128, 128),
                     ("model.layers.\(layer).self_attn.v_proj", 64, 128),
                 ]
-            }, rank: 3 + Int(seed % 5), seed: seed)
+            }, rank: 3 + Int(seed % 5), seed: seed, scale: 0.6)
     }
 
     /// - Returns: the path.
