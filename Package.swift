@@ -75,12 +75,16 @@ let package = Package(
         .target(name: "MoedPacks", dependencies: ["MoedCore", "MoedWeights"], swiftSettings: swift),
         .target(name: "MoedAdapters", dependencies: ["MoedCore", "MoedWeights"], swiftSettings: swift),
         .target(name: "MoedCaching", dependencies: ["MoedPacks", "MoedWeights"], swiftSettings: swift),
+        .target(
+            name: "MoedReading",
+            dependencies: ["MoedCore", "MoedHost", "MoedPacks", "MoedWeights", "MoedCaching", "CReadRing"],
+            swiftSettings: swift),
         .target(name: "MoedSampling", dependencies: ["MoedCore", "CMoedKernels"], swiftSettings: swift),
         .target(
             name: "MoedEngine",
             dependencies: [
                 "MoedCore", "MoedHost", "MoedPacks", "MoedWeights", "MoedSampling", "MoedCaching", "CMoedKernels", "MoedAdapters",
-                "CReadRing",
+                "MoedReading",
             ],
             swiftSettings: swift),
         .target(name: "MoedBatching", dependencies: ["MoedCore"], swiftSettings: swift),
@@ -95,7 +99,7 @@ let package = Package(
         .target(
             name: "MoedLocal",
             dependencies: [
-                "MoedCore", "MoedHost", "MoedText", "MoedPacks", "MoedWeights", "MoedCaching", "MoedEngine", "MoedAdapters",
+                "MoedCore", "MoedHost", "MoedText", "MoedPacks", "MoedWeights", "MoedCaching", "MoedReading", "MoedEngine", "MoedAdapters",
                 "MoedBatching", "MoedPreparation",
             ],
             swiftSettings: swift),
@@ -131,7 +135,7 @@ let package = Package(
         .target(
             name: "MoedDaemon",
             dependencies: [
-                "MoedCore", "MoedHost", "MoedQueue", "MoedText", "MoedPacks", "MoedWeights", "MoedCaching", "MoedEngine",
+                "MoedCore", "MoedHost", "MoedQueue", "MoedText", "MoedPacks", "MoedWeights", "MoedCaching", "MoedReading", "MoedEngine",
                 "MoedBatching", "MoedPreparation", "MoedLocal", "MoedRemote", "MoedRemoteHTTP", "MoedEndpoints", "MoedWorker", "MoedFront", "MoedSettings",
                 "MoedSystemd", lifecycle, signals, logging,
             ], swiftSettings: swift),
@@ -139,7 +143,7 @@ let package = Package(
             name: "MoedTools",
             dependencies: [
                 "MoedCore", "MoedHost", "MoedQueue", "MoedPostgres", "MoedText", "MoedPacks", "MoedWeights", "MoedAdapters",
-                "MoedCaching", "MoedEngine", "MoedBatching", "MoedPreparation", "MoedLocal", "MoedWorker", "MoedSystemd", lifecycle, signals, logging,
+                "MoedCaching", "MoedReading", "MoedEngine", "MoedBatching", "MoedPreparation", "MoedLocal", "MoedWorker", "MoedSystemd", lifecycle, signals, logging,
             ], swiftSettings: swift),
         .executableTarget(
             name: "moed",
@@ -167,7 +171,7 @@ let package = Package(
         .testTarget(
             name: "MoedEngineTests",
             dependencies: [
-                "MoedEngine", "MoedCaching", "MoedBatching", "MoedTools", "MoedPacks", "MoedWeights", "MoedCore", "MoedAdapters",
+                "MoedReading", "MoedEngine", "MoedCaching", "MoedBatching", "MoedTools", "MoedPacks", "MoedWeights", "MoedCore", "MoedAdapters",
                 "CMoedKernels", "COpenBLAS", "TestSupport",
             ],
             swiftSettings: swift),
@@ -187,7 +191,7 @@ let package = Package(
         .testTarget(
             name: "MoedLocalTests",
             dependencies: [
-                "MoedLocal", "MoedPreparation", "MoedCore", "MoedHost", "MoedText", "MoedBatching", "MoedEngine", "MoedPacks",
+                "MoedLocal", "MoedPreparation", "MoedCore", "MoedHost", "MoedText", "MoedBatching", "MoedReading", "MoedEngine", "MoedPacks",
                 "MoedWeights", "MoedCaching", "TestSupport", "MoedAdapters",
             ],
             swiftSettings: swift),
@@ -201,7 +205,7 @@ let package = Package(
         .testTarget(
             name: "MoedToolsTests",
             dependencies: [
-                "MoedTools", "MoedLocal", "MoedPreparation", "MoedCore", "MoedHost", "MoedBatching", "MoedEngine", "MoedQueue",
+                "MoedTools", "MoedLocal", "MoedPreparation", "MoedCore", "MoedHost", "MoedBatching", "MoedReading", "MoedEngine", "MoedQueue",
                 "MoedCaching", "MoedPacks", "MoedWeights", "TestSupport",
             ],
             swiftSettings: swift),
@@ -209,7 +213,7 @@ let package = Package(
             name: "MoedDaemonTests",
             dependencies: [
                 "MoedDaemon", "MoedEndpoints", "MoedSettings", "MoedWorker", "MoedLocal", "MoedPreparation", "MoedRemote", "MoedRemoteHTTP",
-                "MoedCore", "MoedHost", "MoedEngine", "MoedPacks", "MoedWeights",
+                "MoedCore", "MoedHost", "MoedReading", "MoedEngine", "MoedPacks", "MoedWeights",
                 "MoedFront", "MoedSystemd", "TestSupport", logging,
             ],
             swiftSettings: swift),

@@ -1,3 +1,4 @@
+import MoedReading
 package import Logging
 package import MoedBatching
 package import MoedCore

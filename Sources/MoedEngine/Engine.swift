@@ -1,3 +1,4 @@
+package import MoedReading
 import MoedCaching
 package import MoedCore
 package import MoedHost

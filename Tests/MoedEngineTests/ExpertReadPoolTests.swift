@@ -1,3 +1,4 @@
+import MoedReading
 import MoedCaching
 import Glibc
 import MoedCaching

@@ -18,10 +18,11 @@ struct ImportTests {
         "MoedPacks": ["MoedCore", "MoedWeights"],
         "MoedAdapters": ["MoedCore", "MoedWeights"],
         "MoedCaching": ["MoedPacks", "MoedWeights"],
+        "MoedReading": ["MoedCore", "MoedHost", "MoedPacks", "MoedWeights", "MoedCaching", "CReadRing"],
         "MoedSampling": ["MoedCore", "CMoedKernels"],
         "MoedEngine": [
-            "MoedCore", "MoedHost", "MoedPacks", "MoedWeights", "MoedAdapters", "MoedSampling", "MoedCaching", "CMoedKernels",
-            "CReadRing", "COpenBLAS",
+            "MoedCore", "MoedHost", "MoedPacks", "MoedReading", "MoedWeights", "MoedAdapters", "MoedSampling", "MoedCaching", "CMoedKernels",
+            "COpenBLAS",
         ],
         "MoedBatching": ["MoedCore"],
         "MoedSystemd": ["CSystemd", "Logging"],
@@ -30,7 +31,7 @@ struct ImportTests {
             "MoedCore", "MoedHost", "MoedText", "MoedAutomata", "MoedGrammar", "MoedWeights", "MoedBatching",
         ],
         "MoedLocal": [
-            "MoedCore", "MoedHost", "MoedText", "MoedPacks", "MoedWeights", "MoedCaching", "MoedEngine", "MoedAdapters",
+            "MoedCore", "MoedHost", "MoedText", "MoedPacks", "MoedReading", "MoedWeights", "MoedCaching", "MoedEngine", "MoedAdapters",
             "MoedBatching", "MoedPreparation",
         ],
         "MoedRemote": ["MoedCore", "MoedHost", "MoedBatching", "MoedPreparation"],
@@ -50,13 +51,13 @@ struct ImportTests {
         ],
         "MoedCommands": ["MoedCore", "MoedHost", "MoedPostgres", "MoedOpenAI", "MoedClient"],
         "MoedDaemon": [
-            "MoedCore", "MoedHost", "MoedQueue", "MoedText", "MoedPacks", "MoedWeights", "MoedEngine", "MoedBatching",
+            "MoedCore", "MoedHost", "MoedQueue", "MoedText", "MoedPacks", "MoedReading", "MoedWeights", "MoedEngine", "MoedBatching",
             "MoedLocal", "MoedWorker", "MoedFront", "MoedSystemd", "ServiceLifecycle", "UnixSignals", "MoedCaching",
             "MoedSettings", "MoedPreparation", "MoedRemote", "MoedRemoteHTTP", "MoedEndpoints",
             "Logging",
         ],
         "MoedTools": [
-            "MoedCore", "MoedHost", "MoedPostgres", "MoedQueue", "MoedText", "MoedPacks", "MoedWeights", "MoedEngine",
+            "MoedCore", "MoedHost", "MoedPostgres", "MoedQueue", "MoedText", "MoedPacks", "MoedReading", "MoedWeights", "MoedEngine",
             "MoedBatching", "MoedPreparation", "MoedLocal", "MoedWorker", "MoedSystemd", "ServiceLifecycle",
             "UnixSignals", "Logging", "MoedCaching", "MoedAdapters",
         ],

@@ -22,7 +22,8 @@ INLINE void kept_tile(
     const size_t K = job->inputs, groups = (K + group - 1) / group;
     const size_t code_bytes = moed_codes_bytes(bits, group);
     const size_t panel_bytes = moed_kept_panel_bytes(bits, K, group);
-    const size_t ahead = FETCH_AHEAD + (size_t)R * (bits == 8 ? FETCH_AHEAD_ROW_INT8 : FETCH_AHEAD_ROW_INT4);
+    const int level = fetch_level(R, job);
+    const size_t ahead = fetch_ahead(R, job);
     const uint8_t *codes = (const uint8_t *)job->weights + panel * panel_bytes;
     const uint8_t *x[QUANTISED_STREAM_ROWS];
     f32x16 sum[QUANTISED_STREAM_ROWS];
@@ -33,10 +34,10 @@ INLINE void kept_tile(
     for (size_t g = 0, at = 0; g < groups;) {
         const size_t here = groups - g < MOED_KEPT_TOGETHER ? groups - g : MOED_KEPT_TOGETHER;
         const uint8_t *numbers = codes + here * code_bytes;
-        fetch(numbers + ahead, 0, 64);
+        fetch_stream(numbers + ahead, 64, level);
         for (size_t i = 0; i < here; i++, g++) {
             i32x16 dot[QUANTISED_PANELS][QUANTISED_STREAM_ROWS];
-            fetch(codes + ahead, 0, code_bytes);
+            fetch_stream(codes + ahead, code_bytes, level);
             UNROLL for (int r = 0; r < R; r++) dot[0][r] = kept_start(bits, x[r] + at + group);
             group_dots(1, R, bits, group, dot, codes, panel_bytes, x, at);
             f32x16 scale = kept_scales(scales, numbers);

@@ -1,3 +1,4 @@
+package import MoedReading
 package import MoedAdapters
 package import MoedCore
 package import MoedPacks

@@ -1,3 +1,4 @@
+package import MoedReading
 package import MoedEngine
 package import MoedPreparation
 import MoedWeights

@@ -1,3 +1,4 @@
+import MoedReading
 import MoedBatching
 package import MoedCore
 import MoedEngine

@@ -1,5 +1,5 @@
 package import MoedCaching
-import MoedCore
+package import MoedCore
 import MoedWeights
 import Synchronization
 
@@ -13,6 +13,13 @@ package struct DiskReport: Sendable, Equatable {
     package var depth: Int
     /// Rate of the probe at that depth; 0 when there was too little to read.
     package var bytesPerSecond: Double
+
+    package init(access: String, method: String, depth: Int, bytesPerSecond: Double) {
+        self.access = access
+        self.method = method
+        self.depth = depth
+        self.bytesPerSecond = bytesPerSecond
+    }
 }
 
 /// Figures of expert streaming since the engine was made.
@@ -57,26 +64,26 @@ package final class StreamingMeter: Sendable {
 
     package var current: StreamingFigures { figures.withLock { $0 } }
 
-    func began(disk: DiskReport) { figures.withLock { $0.disk = disk } }
+    package func began(disk: DiskReport) { figures.withLock { $0.disk = disk } }
     /// From any thread.
-    @Sendable func read(_ bytes: Int) { figures.withLock { $0.bytesRead += bytes } }
-    func began(loading bytes: Int) { figures.withLock { $0.loading = bytes } }
+    @Sendable package func read(_ bytes: Int) { figures.withLock { $0.bytesRead += bytes } }
+    package func began(loading bytes: Int) { figures.withLock { $0.loading = bytes } }
 
-    func failed(_ error: EngineError) {
+    package func failed(_ error: EngineError) {
         figures.withLock {
             $0.failures += 1
             $0.lastFailure = error.message
         }
     }
 
-    func waits(_ body: () -> Void) {
+    package func waits(_ body: () -> Void) {
         let start = ContinuousClock.now
         body()
         let time = ContinuousClock.now - start
         figures.withLock { $0.waited += time }
     }
 
-    func layerEnded(_ cache: ExpertCacheState, reading: Duration) {
+    package func layerEnded(_ cache: ExpertCacheState, reading: Duration) {
         figures.withLock {
             $0.reading = reading
             ($0.hits, $0.misses) = (cache.hits, cache.misses)

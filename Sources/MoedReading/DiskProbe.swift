@@ -1,12 +1,12 @@
 import MoedCaching
-import MoedCore
+package import MoedCore
 import MoedHost
-import MoedPacks
+package import MoedPacks
 import MoedWeights
 
 /// Finds how many reads at once are best here: some disks are saturated by one, others want many.
 package struct DiskProbe: Sendable, Equatable {
-    var depth: Int
+    package var depth: Int
     /// Bytes per second at that depth; 0 when there was too little to read.
     package var bytesPerSecond: Double
 
@@ -21,12 +21,12 @@ package struct DiskProbe: Sendable, Equatable {
     private static func fits(_ depth: Int, places: Int) -> Bool { depth == 1 || 4 * depth <= places }
 
     /// True when there are places enough for the depth that was found best.
-    func fits(places: Int) -> Bool { Self.fits(depth, places: places) }
+    package func fits(places: Int) -> Bool { Self.fits(depth, places: places) }
 
     /// Reads experts from all over the file into the places, which must be unused.
     ///
     /// - Throws: `EngineError` when an expert cannot be read.
-    static func measure(
+    package static func measure(
         _ table: ExpertTable, _ reader: any ExpertReader, into memory: UnsafeMutableRawBufferPointer, places: Int
     ) throws(EngineError) -> DiskProbe {
         var best = DiskProbe(depth: 1, bytesPerSecond: 0)
@@ -38,9 +38,14 @@ package struct DiskProbe: Sendable, Equatable {
     }
 
     /// The same with memory of its own.
-    static func measure(_ table: ExpertTable, _ reader: any ExpertReader) throws(EngineError) -> DiskProbe {
+    package static func measure(_ table: ExpertTable, _ reader: any ExpertReader) throws(EngineError) -> DiskProbe {
         let places = 32
-        let memory = try AlignedMemory.allocated(byteCount: places * table.placeByteCount, purpose: "probing the disk")
+        let memory: AlignedMemory
+        do {
+            memory = try AlignedMemory(byteCount: places * table.placeByteCount, purpose: "probing the disk")
+        } catch {
+            throw EngineError(.outOfMemory, "\(error)")
+        }
         let bytes = unsafe UnsafeMutableRawBufferPointer(start: memory.base, count: memory.byteCount)
         let probe = try unsafe measure(table, reader, into: bytes, places: places)
         return withExtendedLifetime(memory) { probe }
