@@ -432,6 +432,7 @@ RETURNS bigint LANGUAGE sql SET search_path = pg_catalog, moed, pg_temp AS $$
     prompt => ask.question, max_tokens => ask.max_tokens,
     model => ask.model, reasoning => ask.reasoning, tenant => ask.tenant, priority => ask.priority,
     idempotency_key => ask.idempotency_key, metadata => ask.metadata, notify => ask.notify, params => ask.params)
+   WHERE ask.question IS NOT NULL
 $$;
 COMMENT ON FUNCTION moed.ask(text, text, text, numeric, text, numeric, text, json, boolean, json) IS 'Asks a question: a job without further settings. Returns its id; moed.answer() reads the answer. The other arguments are those of moed.enqueue().';
 
@@ -466,6 +467,7 @@ RETURNS bigint LANGUAGE sql SET search_path = pg_catalog, moed, pg_temp AS $$
             'required', coalesce(json_agg(u.label ORDER BY u.number), '[]'), 'additionalProperties', false) AS schema
           FROM (SELECT n.label, min(n.number) AS number FROM unnest(labels) WITH ORDINALITY AS n(label, number)
                  WHERE n.label IS NOT NULL GROUP BY n.label) AS u) AS l
+   WHERE classify.text IS NOT NULL
 $$;
 COMMENT ON FUNCTION moed.classify(text, text[], boolean, text, text, text, numeric, text, numeric, text, json, boolean, json) IS 'Classifies a text: the answer is one of the labels, or with multi any number of them. instructions are added to the system message. Returns the job''s id; moed.classification() reads the labels. The other arguments are those of moed.enqueue().';
 
@@ -483,6 +485,7 @@ RETURNS bigint LANGUAGE sql SET search_path = pg_catalog, moed, pg_temp AS $$
     max_tokens => coalesce(extract.max_tokens, moed.room_for(4096, extract.reasoning)),
     model => extract.model, reasoning => extract.reasoning, tenant => extract.tenant, priority => extract.priority,
     idempotency_key => extract.idempotency_key, metadata => extract.metadata, notify => extract.notify, params => extract.params)
+   WHERE extract.text IS NOT NULL
 $$;
 COMMENT ON FUNCTION moed.extract(text, json, text, text, text, numeric, text, numeric, text, json, boolean, json) IS 'Extracts data from a text as JSON that satisfies a schema. instructions are added to the system message. Returns the job''s id; moed.extraction() reads the data as jsonb. The other arguments are those of moed.enqueue().';
 
@@ -498,6 +501,7 @@ RETURNS bigint LANGUAGE sql SET search_path = pg_catalog, moed, pg_temp AS $$
     max_tokens => coalesce(summarise.max_tokens, moed.room_for(words * 6::numeric + 64, summarise.reasoning)),
     model => summarise.model, reasoning => summarise.reasoning, tenant => summarise.tenant, priority => summarise.priority,
     idempotency_key => summarise.idempotency_key, metadata => summarise.metadata, notify => summarise.notify, params => summarise.params)
+   WHERE summarise.text IS NOT NULL
 $$;
 COMMENT ON FUNCTION moed.summarise(text, int, text, text, numeric, text, numeric, text, json, boolean, json) IS 'Summarises a text in a number of words. Returns the job''s id; moed.answer() reads the summary. The other arguments are those of moed.enqueue().';
 
@@ -514,6 +518,7 @@ RETURNS bigint LANGUAGE sql SET search_path = pg_catalog, moed, pg_temp AS $$
     max_tokens => coalesce(translate.max_tokens, moed.room_for(octet_length(translate.text) + 256, translate.reasoning)),
     model => translate.model, reasoning => translate.reasoning, tenant => translate.tenant, priority => translate.priority,
     idempotency_key => translate.idempotency_key, metadata => translate.metadata, notify => translate.notify, params => translate.params)
+   WHERE translate.text IS NOT NULL
 $$;
 COMMENT ON FUNCTION moed.translate(text, text, text, text, numeric, text, numeric, text, json, boolean, json) IS 'Translates a text into a language. Returns the job''s id; moed.answer() reads the translation. The other arguments are those of moed.enqueue().';
 

@@ -29,5 +29,6 @@ RETURNS bigint LANGUAGE sql SET search_path = pg_catalog, moed, pg_temp AS $$
             'required', coalesce(json_agg(u.label ORDER BY u.number), '[]'), 'additionalProperties', false) AS schema
           FROM (SELECT n.label, min(n.number) AS number FROM unnest(labels) WITH ORDINALITY AS n(label, number)
                  WHERE n.label IS NOT NULL GROUP BY n.label) AS u) AS l
+   WHERE classify.text IS NOT NULL
 $$;
 COMMENT ON FUNCTION moed.classify(text, text[], boolean, text, text, text, numeric, text, numeric, text, json, boolean, json) IS 'Classifies a text: the answer is one of the labels, or with multi any number of them. instructions are added to the system message. Returns the job''s id; moed.classification() reads the labels. The other arguments are those of moed.enqueue().';
