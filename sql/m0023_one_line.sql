@@ -433,6 +433,7 @@ RETURNS bigint LANGUAGE sql SET search_path = pg_catalog, moed, pg_temp AS $$
     prompt => ask.question, max_tokens => ask.max_tokens,
     model => ask.model, reasoning => ask.reasoning, tenant => ask.tenant, priority => ask.priority,
     idempotency_key => ask.idempotency_key, metadata => ask.metadata, notify => ask.notify, params => ask.params)
+   WHERE ask.question IS NOT NULL
 $$;
 COMMENT ON FUNCTION moed.ask(text, text, text, numeric, text, numeric, text, json, boolean, json) IS 'Asks a question: a job without further settings. Returns its id; moed.answer() reads the answer. The other arguments are those of moed.enqueue().';
 
@@ -445,11 +446,11 @@ CREATE FUNCTION moed.classify(
 RETURNS bigint LANGUAGE sql SET search_path = pg_catalog, moed, pg_temp AS $$
   SELECT moed.enqueue(
     prompt => classify.text,
-    system => CASE WHEN classify.text IS NOT NULL THEN concat(
+    system => concat(
       CASE WHEN multi THEN
         'Decide for each of these labels whether it applies to the user''s text. Answer with a JSON object that has true or false for each label.'
       ELSE 'Classify the user''s text: choose the one label that fits best. Answer with the label alone.' END,
-      chr(10), 'Labels:', chr(10), l.list, chr(10) || chr(10) || instructions) END,
+      chr(10), 'Labels:', chr(10), l.list, chr(10) || chr(10) || instructions),
     choices => CASE WHEN multi IS NOT true THEN coalesce(labels, '{}') END,
     schema => CASE WHEN multi THEN l.schema END,
     temperature => CASE WHEN classify.reasoning = 'non_thinking' AND moed.json_number(params, 'temperature') IS NULL THEN 0 END,
@@ -467,6 +468,7 @@ RETURNS bigint LANGUAGE sql SET search_path = pg_catalog, moed, pg_temp AS $$
             'required', coalesce(json_agg(u.label ORDER BY u.number), '[]'), 'additionalProperties', false) AS schema
           FROM (SELECT n.label, min(n.number) AS number FROM unnest(labels) WITH ORDINALITY AS n(label, number)
                  WHERE n.label IS NOT NULL GROUP BY n.label) AS u) AS l
+   WHERE classify.text IS NOT NULL
 $$;
 COMMENT ON FUNCTION moed.classify(text, text[], boolean, text, text, text, numeric, text, numeric, text, json, boolean, json) IS 'Classifies a text: the answer is one of the labels, or with multi any number of them. instructions are added to the system message. Returns the job''s id; moed.classification() reads the labels. The other arguments are those of moed.enqueue().';
 
@@ -477,13 +479,14 @@ CREATE FUNCTION moed.extract(
   notify boolean DEFAULT NULL, params json DEFAULT NULL)
 RETURNS bigint LANGUAGE sql SET search_path = pg_catalog, moed, pg_temp AS $$
   SELECT moed.enqueue(
-    prompt => extract.text, system => CASE WHEN extract.text IS NOT NULL THEN concat(
+    prompt => extract.text, system => concat(
       'Extract data from the user''s text as JSON that satisfies this JSON Schema:', chr(10), extract.schema,
-      chr(10) || chr(10) || instructions) END,
+      chr(10) || chr(10) || instructions),
     schema => extract.schema,
     max_tokens => coalesce(extract.max_tokens, moed.room_for(4096, extract.reasoning)),
     model => extract.model, reasoning => extract.reasoning, tenant => extract.tenant, priority => extract.priority,
     idempotency_key => extract.idempotency_key, metadata => extract.metadata, notify => extract.notify, params => extract.params)
+   WHERE extract.text IS NOT NULL
 $$;
 COMMENT ON FUNCTION moed.extract(text, json, text, text, text, numeric, text, numeric, text, json, boolean, json) IS 'Extracts data from a text as JSON that satisfies a schema. instructions are added to the system message. Returns the job''s id; moed.extraction() reads the data as jsonb. The other arguments are those of moed.enqueue().';
 
@@ -494,11 +497,12 @@ CREATE FUNCTION moed.summarise(
   notify boolean DEFAULT NULL, params json DEFAULT NULL)
 RETURNS bigint LANGUAGE sql SET search_path = pg_catalog, moed, pg_temp AS $$
   SELECT moed.enqueue(
-    prompt => summarise.text, system => CASE WHEN summarise.text IS NOT NULL THEN concat(
-      'Summarise the user''s text in at most ', words, ' words, in the language of the text. Answer with the summary alone.') END,
+    prompt => summarise.text, system => concat(
+      'Summarise the user''s text in at most ', words, ' words, in the language of the text. Answer with the summary alone.'),
     max_tokens => coalesce(summarise.max_tokens, moed.room_for(words * 6::numeric + 64, summarise.reasoning)),
     model => summarise.model, reasoning => summarise.reasoning, tenant => summarise.tenant, priority => summarise.priority,
     idempotency_key => summarise.idempotency_key, metadata => summarise.metadata, notify => summarise.notify, params => summarise.params)
+   WHERE summarise.text IS NOT NULL
 $$;
 COMMENT ON FUNCTION moed.summarise(text, int, text, text, numeric, text, numeric, text, json, boolean, json) IS 'Summarises a text in a number of words. Returns the job''s id; moed.answer() reads the summary. The other arguments are those of moed.enqueue().';
 
@@ -509,12 +513,13 @@ CREATE FUNCTION moed.translate(
   notify boolean DEFAULT NULL, params json DEFAULT NULL)
 RETURNS bigint LANGUAGE sql SET search_path = pg_catalog, moed, pg_temp AS $$
   SELECT moed.enqueue(
-    prompt => translate.text, system => CASE WHEN translate.text IS NOT NULL THEN concat(
+    prompt => translate.text, system => concat(
       'Translate the user''s text into ', language,
-      '. Keep its meaning, tone and layout. Answer with the translation alone.') END,
+      '. Keep its meaning, tone and layout. Answer with the translation alone.'),
     max_tokens => coalesce(translate.max_tokens, moed.room_for(octet_length(translate.text) + 256, translate.reasoning)),
     model => translate.model, reasoning => translate.reasoning, tenant => translate.tenant, priority => translate.priority,
     idempotency_key => translate.idempotency_key, metadata => translate.metadata, notify => translate.notify, params => translate.params)
+   WHERE translate.text IS NOT NULL
 $$;
 COMMENT ON FUNCTION moed.translate(text, text, text, text, numeric, text, numeric, text, json, boolean, json) IS 'Translates a text into a language. Returns the job''s id; moed.answer() reads the translation. The other arguments are those of moed.enqueue().';
 

@@ -103,8 +103,9 @@ GRANT SELECT, INSERT, UPDATE ON moed.worker, moed.model, moed.job_attempt, moed.
 GRANT SELECT, UPDATE, DELETE ON moed.job, moed.cancel_request TO moed_worker;
 GRANT INSERT ON moed.job_result, moed.token_ledger, moed.usage_delta TO moed_worker;
 GRANT SELECT, INSERT ON moed.origin TO moed_worker;
-GRANT SELECT ON moed.batch, moed.batch_line TO moed_worker;
-GRANT UPDATE (ended_line, announced_at) ON moed.batch TO moed_worker;
+GRANT SELECT ON moed.batch_line TO moed_worker;
+-- The worker that notifies the end of a batch remembers it.
+GRANT SELECT, UPDATE ON moed.batch TO moed_worker;
 GRANT USAGE ON moed.lease_token_seq TO moed_worker;
 -- moed check compares sequences with their tables.
 GRANT SELECT ON ALL SEQUENCES IN SCHEMA moed TO moed_worker, moed_operator, moed_reader;

@@ -126,7 +126,7 @@ import Testing
         var steps = jobs.enumerated().map { SequenceStep(sequence: SequenceID($0), tokens: $1.prompt, samples: true) }
         for _ in 0..<4 {
             let tokens = try engine.sweep(steps)
-            steps = tokens.enumerated().map { SequenceStep(sequence: SequenceID($0), tokens: [$1 ?? 0], samples: true) }
+            steps = tokens.enumerated().map { SequenceStep(sequence: SequenceID($0), tokens: [$1.token ?? 0], samples: true) }
         }
         for job in jobs.indices { engine.close(SequenceID(job)) }
         return rows

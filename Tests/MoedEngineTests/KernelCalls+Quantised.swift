@@ -147,7 +147,7 @@ extension KernelCalls {
                     var job = unsafe moed_matmul_quantised(
                         out: out, out_stride: outputs, out_rows: nil, x: x, x_stride: rowBytes, x_rows: nil, rows: rows,
                         weights: w, inputs: inputs, outputs: outputs, quant_group: format.group, panel_begin: 0,
-                        panel_end: (outputs + 15) / 16)
+                        panel_end: (outputs + 15) / 16, fetch: FetchTuning.standard.distances(bits: format.bits))
                     unsafe table.pointee.matmul_kept(&job, Int32(format.bits), format.scales == .f16 ? 0 : 1)
                 }
             }

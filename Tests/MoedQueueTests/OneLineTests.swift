@@ -47,8 +47,6 @@ struct OneLineTests {
         ("enqueue('x', choices => '{}')", "structured_outputs.choice"),
         ("classify('x', NULL)", "structured_outputs.choice"), ("classify('x', '{NULL}')", "structured_outputs.choice"),
         ("enqueue('x', schema => '3')", "structured_outputs.json"), ("extract('x', 'null')", "structured_outputs"),
-        ("ask(NULL)", "messages"), ("translate(NULL, 'Dutch')", "messages"), ("classify(NULL, '{a}')", "messages"),
-        ("extract(NULL, '{}')", "messages"), ("summarise(NULL, 9)", "messages"),
     ])
     func badValuesNameTheirMember(call: String, param: String) async throws {
         let queue = try await Queue()
@@ -59,6 +57,19 @@ struct OneLineTests {
         } catch let error as RequestError {
             #expect(error.param == param)
         }
+        await queue.close()
+    }
+
+    /// As with functions of PostgreSQL: of nothing comes nothing.
+    @Test func aTextThatIsNullIsNoJob() async throws {
+        let queue = try await Queue()
+        for call in [
+            "ask(NULL)", "summarise(NULL)", "translate(NULL, 'Dutch')", "classify(NULL, '{a}')", "extract(NULL, '{}')",
+        ] {
+            let rows = try await queue.database.run(script: "SELECT moed.\(call) AS id")
+            #expect(try rows.first?.optional("id", as: Int64.self) == .some(nil), "\(call)")
+        }
+        #expect(try await queue.database.value("SELECT count(*) AS value FROM moed.job", as: Int64.self) == 0)
         await queue.close()
     }
 

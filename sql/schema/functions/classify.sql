@@ -7,11 +7,11 @@ CREATE FUNCTION moed.classify(
 RETURNS bigint LANGUAGE sql SET search_path = pg_catalog, moed, pg_temp AS $$
   SELECT moed.enqueue(
     prompt => classify.text,
-    system => CASE WHEN classify.text IS NOT NULL THEN concat(
+    system => concat(
       CASE WHEN multi THEN
         'Decide for each of these labels whether it applies to the user''s text. Answer with a JSON object that has true or false for each label.'
       ELSE 'Classify the user''s text: choose the one label that fits best. Answer with the label alone.' END,
-      chr(10), 'Labels:', chr(10), l.list, chr(10) || chr(10) || instructions) END,
+      chr(10), 'Labels:', chr(10), l.list, chr(10) || chr(10) || instructions),
     choices => CASE WHEN multi IS NOT true THEN coalesce(labels, '{}') END,
     schema => CASE WHEN multi THEN l.schema END,
     temperature => CASE WHEN classify.reasoning = 'non_thinking' AND moed.json_number(params, 'temperature') IS NULL THEN 0 END,
@@ -29,5 +29,6 @@ RETURNS bigint LANGUAGE sql SET search_path = pg_catalog, moed, pg_temp AS $$
             'required', coalesce(json_agg(u.label ORDER BY u.number), '[]'), 'additionalProperties', false) AS schema
           FROM (SELECT n.label, min(n.number) AS number FROM unnest(labels) WITH ORDINALITY AS n(label, number)
                  WHERE n.label IS NOT NULL GROUP BY n.label) AS u) AS l
+   WHERE classify.text IS NOT NULL
 $$;
 COMMENT ON FUNCTION moed.classify(text, text[], boolean, text, text, text, numeric, text, numeric, text, json, boolean, json) IS 'Classifies a text: the answer is one of the labels, or with multi any number of them. instructions are added to the system message. Returns the job''s id; moed.classification() reads the labels. The other arguments are those of moed.enqueue().';

@@ -5,11 +5,12 @@ CREATE FUNCTION moed.translate(
   notify boolean DEFAULT NULL, params json DEFAULT NULL)
 RETURNS bigint LANGUAGE sql SET search_path = pg_catalog, moed, pg_temp AS $$
   SELECT moed.enqueue(
-    prompt => translate.text, system => CASE WHEN translate.text IS NOT NULL THEN concat(
+    prompt => translate.text, system => concat(
       'Translate the user''s text into ', language,
-      '. Keep its meaning, tone and layout. Answer with the translation alone.') END,
+      '. Keep its meaning, tone and layout. Answer with the translation alone.'),
     max_tokens => coalesce(translate.max_tokens, moed.room_for(octet_length(translate.text) + 256, translate.reasoning)),
     model => translate.model, reasoning => translate.reasoning, tenant => translate.tenant, priority => translate.priority,
     idempotency_key => translate.idempotency_key, metadata => translate.metadata, notify => translate.notify, params => translate.params)
+   WHERE translate.text IS NOT NULL
 $$;
 COMMENT ON FUNCTION moed.translate(text, text, text, text, numeric, text, numeric, text, json, boolean, json) IS 'Translates a text into a language. Returns the job''s id; moed.answer() reads the translation. The other arguments are those of moed.enqueue().';
