@@ -113,8 +113,8 @@ struct InspectCommand: AsyncParsableCommand {
         abstract: "Print architecture, formats, sizes and per-token costs of a model directory.",
         discussion: """
             Reads headers only, and measures the machine for about a second. The last lines are the size of a pack, \
-            the memory that the model needs, and a forecast of tokens per second. --verify reads a whole pack and compares \
-            each byte with its digest.
+            the memory that the model needs, and a forecast of tokens per second. --verify reads a whole pack and \
+            compares each byte with its digest.
 
             Examples:
               moed inspect DIR
