@@ -6,6 +6,7 @@
 # make reproducible   builds twice in two folders: the binaries must be the same, byte for byte
 # make sanitize the unit tests under ThreadSanitizer, then under AddressSanitizer and UBSan
 # make fuzz     libFuzzer over every parser, FUZZ_SECONDS (60) each
+# make deb      a Debian package of it, with units, completions and manual pages
 # make install  it, the unit and an example configuration (PREFIX, DESTDIR; after make build)
 # make format   the sources
 
@@ -40,7 +41,7 @@ REPRODUCIBLE = -Xswiftc -file-prefix-map -Xswiftc '$(CURDIR)=.' -Xcc '-ffile-pre
 # Swift links position-independent programs with read-only relocations; C code has _FORTIFY_SOURCE from Package.swift.
 HARDENED = -Xcc -fstack-protector-strong -Xlinker -z -Xlinker now -Xlinker -z -Xlinker relro --disable-local-rpath
 
-.PHONY: demo test test-engines chaos build install format deps deps-test packages venv reproducible sanitize fuzz
+.PHONY: demo test test-engines chaos build deb install format deps deps-test packages venv reproducible sanitize fuzz
 
 demo:
 	@mkdir -p $(DEMO_FOLDER); source .ci/phase.sh; log=$(DEMO_LOG); : >"$$log"; \
@@ -58,6 +59,7 @@ test: deps-test packages venv
 
 test-engines: build
 	MOED_BINARY=$(BINARY) Tests/Engines/engines.sh
+	MOED_BINARY=$(BINARY) Tests/Engines/litellm.sh
 
 chaos: build
 	MOED_BINARY=$(BINARY) Tests/Chaos/chaos.sh
@@ -70,6 +72,9 @@ build: deps
 	  --static-swift-stdlib --scratch-path $(BUILD_FOLDER) $(REPRODUCIBLE) $(HARDENED)
 	.ci/split-debug $(BUILD_FOLDER)/release/moed $(BINARY)
 	.ci/check-binary $(BINARY)
+
+deb: build
+	MOED_BINARY=$(BINARY) .ci/deb
 
 reproducible: deps
 	.ci/reproducible
@@ -88,6 +93,9 @@ install:
 	sed 's|^ExecStart=/usr/bin/moed|ExecStart=$(PREFIX)/bin/moed|' systemd/moed.service \
 	  >'$(DESTDIR)$(PREFIX)/lib/systemd/system/moed.service'
 	chmod 644 '$(DESTDIR)$(PREFIX)/lib/systemd/system/moed.service'
+	sed 's|^ExecStart=/usr/bin/moed|ExecStart=$(PREFIX)/bin/moed|' systemd/moed-serve.service \
+	  >'$(DESTDIR)$(PREFIX)/lib/systemd/system/moed-serve.service'
+	chmod 644 '$(DESTDIR)$(PREFIX)/lib/systemd/system/moed-serve.service'
 	install -m 644 systemd/moed-socket.conf systemd/moed-restart.conf sql/example_*.sql '$(DESTDIR)$(PREFIX)/share/doc/moed/'
 	install -D -m 644 systemd/moed.yaml.example '$(DESTDIR)$(SYSCONFDIR)/moed/moed.yaml.example'
 

@@ -25,6 +25,13 @@ let httpClient: [Target.Dependency] = [
     .product(name: "NIOHTTP1", package: "swift-nio", condition: withHTTP),
     .product(name: "NIOSSL", package: "swift-nio-ssl", condition: withHTTP),
 ]
+/// The core of Hummingbird alone: its router, its middleware and what they pull in are not built.
+let httpServer: [Target.Dependency] = [
+    .product(name: "HummingbirdCore", package: "hummingbird", condition: withHTTP),
+    .product(name: "HTTPTypes", package: "swift-http-types", condition: withHTTP),
+    .product(name: "NIOCore", package: "swift-nio", condition: withHTTP),
+    .product(name: "NIOPosix", package: "swift-nio", condition: withHTTP),
+]
 let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let signals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
 
@@ -32,7 +39,7 @@ let signals = Target.Dependency.product(name: "UnixSignals", package: "swift-ser
 let package = Package(
     name: "moed",
     traits: [
-        .trait(name: "HTTP", description: "Endpoints: engines elsewhere, over HTTP."),
+        .trait(name: "HTTP", description: "Endpoints (engines elsewhere) and moed serve."),
         .default(enabledTraits: ["HTTP"]),
     ],
     // Versions and checksums of all packages, also of indirect ones: .ci/packages.txt.
@@ -42,6 +49,8 @@ let package = Package(
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", exact: "2.13.0"),
         .package(url: "https://github.com/jpsim/Yams", exact: "6.2.2"),
         .package(url: "https://github.com/swift-server/async-http-client", exact: "1.37.0"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", exact: "2.28.1", traits: []),
+        .package(url: "https://github.com/apple/swift-http-types", exact: "1.8.0"),
         .package(url: "https://github.com/apple/swift-nio", exact: "2.101.2"),
         .package(url: "https://github.com/apple/swift-nio-ssl", exact: "2.37.6"),
     ],
@@ -61,15 +70,21 @@ let package = Package(
         .target(name: "MoedText", dependencies: ["MoedCore"], swiftSettings: swift),
         .target(name: "MoedAutomata", dependencies: ["MoedCore"], swiftSettings: swift),
         .target(name: "MoedGrammar", dependencies: ["MoedCore", "MoedAutomata"], swiftSettings: swift),
-        .target(name: "MoedWeights", dependencies: ["MoedCore"], swiftSettings: swift),
+        .target(name: "MoedLattice", swiftSettings: swift),
+        .target(name: "MoedWeights", dependencies: ["MoedCore", "MoedLattice"], swiftSettings: swift),
         .target(name: "MoedPacks", dependencies: ["MoedCore", "MoedWeights"], swiftSettings: swift),
+        .target(name: "MoedAdapters", dependencies: ["MoedCore", "MoedWeights"], swiftSettings: swift),
         .target(name: "MoedCaching", dependencies: ["MoedPacks", "MoedWeights"], swiftSettings: swift),
+        .target(
+            name: "MoedReading",
+            dependencies: ["MoedCore", "MoedHost", "MoedPacks", "MoedWeights", "MoedCaching", "CReadRing"],
+            swiftSettings: swift),
         .target(name: "MoedSampling", dependencies: ["MoedCore", "CMoedKernels"], swiftSettings: swift),
         .target(
             name: "MoedEngine",
             dependencies: [
-                "MoedCore", "MoedHost", "MoedPacks", "MoedWeights", "MoedSampling", "MoedCaching", "CMoedKernels",
-                "CReadRing",
+                "MoedCore", "MoedHost", "MoedPacks", "MoedWeights", "MoedSampling", "MoedCaching", "CMoedKernels", "MoedAdapters",
+                "MoedReading",
             ],
             swiftSettings: swift),
         .target(name: "MoedBatching", dependencies: ["MoedCore"], swiftSettings: swift),
@@ -84,7 +99,7 @@ let package = Package(
         .target(
             name: "MoedLocal",
             dependencies: [
-                "MoedCore", "MoedHost", "MoedText", "MoedPacks", "MoedWeights", "MoedCaching", "MoedEngine",
+                "MoedCore", "MoedHost", "MoedText", "MoedPacks", "MoedWeights", "MoedCaching", "MoedReading", "MoedEngine", "MoedAdapters",
                 "MoedBatching", "MoedPreparation",
             ],
             swiftSettings: swift),
@@ -100,23 +115,42 @@ let package = Package(
             name: "MoedWorker",
             dependencies: ["MoedCore", "MoedHost", "MoedQueue", "MoedSystemd", lifecycle, logging],
             swiftSettings: swift),
+        .target(name: "MoedOpenAI", dependencies: ["MoedCore"], swiftSettings: swift),
+        .target(
+            name: "MoedClient", dependencies: ["MoedCore", "MoedPostgres", "MoedOpenAI"], swiftSettings: swift),
+        .target(
+            name: "MoedGateway",
+            dependencies: [
+                "MoedCore", "MoedHost", "MoedPostgres", "MoedOpenAI", "MoedClient", "MoedFront", "MoedSettings", "MoedSystemd",
+                lifecycle, signals, logging,
+            ] + httpServer, swiftSettings: swift),
+        .target(
+            name: "MoedCommands", dependencies: ["MoedCore", "MoedHost", "MoedPostgres", "MoedOpenAI", "MoedClient"],
+            swiftSettings: swift),
+        .target(
+            name: "MoedEndpoints",
+            dependencies: [
+                "MoedCore", "MoedHost", "MoedText", "MoedPreparation", "MoedRemote", "MoedRemoteHTTP", "MoedFront", "MoedSettings",
+            ], swiftSettings: swift),
         .target(
             name: "MoedDaemon",
             dependencies: [
-                "MoedCore", "MoedHost", "MoedQueue", "MoedText", "MoedPacks", "MoedWeights", "MoedCaching", "MoedEngine",
-                "MoedBatching", "MoedPreparation", "MoedLocal", "MoedRemote", "MoedRemoteHTTP", "MoedWorker", "MoedFront", "MoedSettings",
+                "MoedCore", "MoedHost", "MoedQueue", "MoedText", "MoedPacks", "MoedWeights", "MoedCaching", "MoedReading", "MoedEngine",
+                "MoedBatching", "MoedPreparation", "MoedLocal", "MoedRemote", "MoedRemoteHTTP", "MoedEndpoints", "MoedWorker", "MoedFront", "MoedSettings",
                 "MoedSystemd", lifecycle, signals, logging,
             ], swiftSettings: swift),
         .target(
             name: "MoedTools",
             dependencies: [
-                "MoedCore", "MoedHost", "MoedQueue", "MoedPostgres", "MoedText", "MoedPacks", "MoedWeights",
-                "MoedCaching", "MoedEngine", "MoedBatching", "MoedPreparation", "MoedLocal", "MoedWorker", "MoedSystemd", lifecycle, signals, logging,
+                "MoedCore", "MoedHost", "MoedQueue", "MoedPostgres", "MoedText", "MoedPacks", "MoedWeights", "MoedAdapters",
+                "MoedCaching", "MoedReading", "MoedEngine", "MoedBatching", "MoedPreparation", "MoedLocal", "MoedWorker", "MoedSystemd", lifecycle, signals, logging,
             ], swiftSettings: swift),
         .executableTarget(
             name: "moed",
-            dependencies: ["MoedCore", "MoedDaemon", "MoedHost", "MoedLocal", "MoedSettings", "MoedTools", .product(name: "ArgumentParser", package: "swift-argument-parser")],
-            swiftSettings: swift),
+            dependencies: [
+                "MoedCore", "MoedClient", "MoedCommands", "MoedDaemon", "MoedGateway", "MoedHost", "MoedLocal", "MoedSettings", "MoedTools",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ], swiftSettings: swift),
 
         .target(
             name: "TestSupport", dependencies: ["MoedCore", "MoedPostgres"], path: "Tests/TestSupport",
@@ -131,13 +165,13 @@ let package = Package(
         .testTarget(
             name: "MoedGrammarTests", dependencies: ["MoedAutomata", "MoedGrammar", "MoedCore", "TestSupport"], swiftSettings: swift),
         .testTarget(
-            name: "MoedWeightsTests", dependencies: ["MoedPacks", "MoedWeights", "MoedCore", "TestSupport"], swiftSettings: swift),
+            name: "MoedWeightsTests", dependencies: ["MoedAdapters", "MoedPacks", "MoedWeights", "MoedCore", "TestSupport"], swiftSettings: swift),
         .testTarget(
             name: "MoedSamplingTests", dependencies: ["MoedSampling", "MoedCore", "CMoedKernels", "TestSupport"], swiftSettings: swift),
         .testTarget(
             name: "MoedEngineTests",
             dependencies: [
-                "MoedEngine", "MoedCaching", "MoedBatching", "MoedTools", "MoedPacks", "MoedWeights", "MoedCore",
+                "MoedReading", "MoedEngine", "MoedCaching", "MoedBatching", "MoedTools", "MoedPacks", "MoedWeights", "MoedCore", "MoedAdapters",
                 "CMoedKernels", "COpenBLAS", "TestSupport",
             ],
             swiftSettings: swift),
@@ -157,8 +191,8 @@ let package = Package(
         .testTarget(
             name: "MoedLocalTests",
             dependencies: [
-                "MoedLocal", "MoedPreparation", "MoedCore", "MoedHost", "MoedText", "MoedBatching", "MoedEngine", "MoedPacks",
-                "MoedWeights", "MoedCaching", "TestSupport",
+                "MoedLocal", "MoedPreparation", "MoedCore", "MoedHost", "MoedText", "MoedBatching", "MoedReading", "MoedEngine", "MoedPacks",
+                "MoedWeights", "MoedCaching", "TestSupport", "MoedAdapters",
             ],
             swiftSettings: swift),
         .testTarget(
@@ -171,15 +205,15 @@ let package = Package(
         .testTarget(
             name: "MoedToolsTests",
             dependencies: [
-                "MoedTools", "MoedLocal", "MoedPreparation", "MoedCore", "MoedHost", "MoedBatching", "MoedEngine", "MoedQueue",
+                "MoedTools", "MoedLocal", "MoedPreparation", "MoedCore", "MoedHost", "MoedBatching", "MoedReading", "MoedEngine", "MoedQueue",
                 "MoedCaching", "MoedPacks", "MoedWeights", "TestSupport",
             ],
             swiftSettings: swift),
         .testTarget(
             name: "MoedDaemonTests",
             dependencies: [
-                "MoedDaemon", "MoedSettings", "MoedWorker", "MoedLocal", "MoedPreparation", "MoedRemote", "MoedRemoteHTTP",
-                "MoedCore", "MoedHost", "MoedEngine", "MoedPacks", "MoedWeights",
+                "MoedDaemon", "MoedEndpoints", "MoedSettings", "MoedWorker", "MoedLocal", "MoedPreparation", "MoedRemote", "MoedRemoteHTTP",
+                "MoedCore", "MoedHost", "MoedReading", "MoedEngine", "MoedPacks", "MoedWeights",
                 "MoedFront", "MoedSystemd", "TestSupport", logging,
             ],
             swiftSettings: swift),
@@ -187,6 +221,7 @@ let package = Package(
             name: "EndToEndTests", dependencies: ["MoedCore", "MoedPostgres", "TestSupport", "moed"],
             swiftSettings: swift),
         .testTarget(name: "SystemdTests", dependencies: ["TestSupport", "moed"], swiftSettings: swift),
+        .testTarget(name: "MoedOpenAITests", dependencies: ["MoedOpenAI", "MoedCore"], swiftSettings: swift),
         .testTarget(name: "TidyTests", dependencies: ["TestSupport"], swiftSettings: swift),
     ]
 )

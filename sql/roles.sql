@@ -4,6 +4,7 @@
 --   moed_worker    what a daemon needs
 --   moed_client    enqueues, reads and cancels the jobs of its own tenant (moed.tenant.db_role)
 --                  The role of the session or of SET ROLE counts, in a SECURITY DEFINER function the function's owner.
+--   moed_gateway   what `moed serve` needs: functions that act for the tenant of a key, and nothing else
 --   moed_operator  sees everything; pauses, cancels, redrives, prunes, sets up tenants and prices
 --   moed_reader    sees everything, changes nothing
 --
@@ -20,6 +21,7 @@ BEGIN
     ('moed_owner', 'moed: owns the schema moed'),
     ('moed_worker', 'moed: what a daemon needs'),
     ('moed_client', 'moed: enqueues, reads and cancels the jobs of its own tenant'),
+    ('moed_gateway', 'moed: what moed serve needs'),
     ('moed_operator', 'moed: pauses, cancels, redrives, prunes, sets up tenants and prices'),
     ('moed_reader', 'moed: sees everything, changes nothing')) AS r(name, comment)
   LOOP
@@ -81,24 +83,29 @@ END $$;
 
 -- Nobody has a right that is not given below.
 REVOKE ALL ON SCHEMA moed FROM PUBLIC;
-REVOKE ALL ON ALL TABLES IN SCHEMA moed FROM PUBLIC, moed_worker, moed_client, moed_operator, moed_reader;
-REVOKE ALL ON ALL SEQUENCES IN SCHEMA moed FROM PUBLIC, moed_worker, moed_client, moed_operator, moed_reader;
-REVOKE ALL ON ALL ROUTINES IN SCHEMA moed FROM PUBLIC, moed_worker, moed_client, moed_operator, moed_reader;
-GRANT USAGE ON SCHEMA moed TO moed_worker, moed_client, moed_operator, moed_reader;
+REVOKE ALL ON ALL TABLES IN SCHEMA moed FROM PUBLIC, moed_worker, moed_client, moed_gateway, moed_operator, moed_reader;
+REVOKE ALL ON ALL SEQUENCES IN SCHEMA moed FROM PUBLIC, moed_worker, moed_client, moed_gateway, moed_operator, moed_reader;
+REVOKE ALL ON ALL ROUTINES IN SCHEMA moed FROM PUBLIC, moed_worker, moed_client, moed_gateway, moed_operator, moed_reader;
+GRANT USAGE ON SCHEMA moed TO moed_worker, moed_client, moed_gateway, moed_operator, moed_reader;
 
 -- What views and policies call.
 GRANT EXECUTE ON FUNCTION
   moed.json_member, moed.json_text, moed.json_number, moed.json_texts, moed.json_integers, moed.last_message,
-  moed.milliseconds, moed.decay, moed.caller, moed.own_tenant, moed.tenant_of_caller, moed.call_stamp, moed.wait, moed.why
+  moed.milliseconds, moed.decay, moed.caller, moed.own_tenant, moed.tenant_of_caller, moed.call_stamp, moed.wait, moed.why,
+  moed.wait_batch, moed.answer, moed.classification, moed.extraction, moed.readable_json
   TO moed_worker, moed_client, moed_operator, moed_reader;
 
 GRANT SELECT ON moed.migration, moed.tenant, moed.tenants, moed.tenant_usage, moed.usage_delta, moed.control, moed.job_request,
   moed.tenant_request TO moed_worker;
-GRANT SELECT, INSERT, UPDATE, DELETE ON moed.job_checkpoint TO moed_worker;
-GRANT SELECT, INSERT, UPDATE ON moed.worker, moed.model, moed.job_attempt TO moed_worker;
+GRANT SELECT, INSERT, UPDATE, DELETE ON moed.job_checkpoint, moed.endpoint_state TO moed_worker;
+GRANT SELECT ON moed.cooldown_end TO moed_worker;
+GRANT SELECT, INSERT, UPDATE ON moed.worker, moed.model, moed.job_attempt, moed.endpoint_request TO moed_worker;
 GRANT SELECT, UPDATE, DELETE ON moed.job, moed.cancel_request TO moed_worker;
 GRANT INSERT ON moed.job_result, moed.token_ledger, moed.usage_delta TO moed_worker;
 GRANT SELECT, INSERT ON moed.origin TO moed_worker;
+GRANT SELECT ON moed.batch_line TO moed_worker;
+-- The worker that notifies the end of a batch remembers it.
+GRANT SELECT, UPDATE ON moed.batch TO moed_worker;
 GRANT USAGE ON moed.lease_token_seq TO moed_worker;
 -- moed check compares sequences with their tables.
 GRANT SELECT ON ALL SEQUENCES IN SCHEMA moed TO moed_worker, moed_operator, moed_reader;
@@ -108,13 +115,14 @@ GRANT EXECUTE ON FUNCTION moed.wake_idle, moed.fold_usage, moed.prune, moed.expi
 GRANT SELECT ON ALL TABLES IN SCHEMA moed TO moed_reader, moed_operator;
 GRANT INSERT, UPDATE ON moed.tenant, moed.model TO moed_operator;
 GRANT UPDATE ON moed.control TO moed_operator;
+GRANT INSERT, UPDATE ON moed.cooldown_end TO moed_operator;
 GRANT INSERT, UPDATE, DELETE ON moed.price TO moed_operator;
 GRANT DELETE ON moed.batch TO moed_operator;
 -- An UPDATE or DELETE of the view raises an error that names the functions to use.
 GRANT INSERT, UPDATE, DELETE ON moed.jobs TO moed_operator, moed_client;
 GRANT EXECUTE ON FUNCTION moed.pauses, moed.vacuum_holders TO moed_operator, moed_reader, moed_worker;
 GRANT EXECUTE ON FUNCTION moed.pause, moed.resume, moed.set_paused, moed.wake_idle, moed.prune, moed.redrive, moed.redrive_jobs,
-  moed.register_model TO moed_operator;
+  moed.register_model, moed.clear_cooldown, moed.create_key, moed.revoke_key TO moed_operator;
 
 GRANT SELECT ON
   moed.tenant, moed.tenant_usage, moed.control, moed.model, moed.price, moed.job, moed.job_request, moed.job_result, moed.job_attempt,
@@ -122,9 +130,17 @@ GRANT SELECT ON
   moed.jobs, moed.batches, moed.tenants, moed.usage_daily, moed.cost_daily, moed.queue_stats, moed.progress TO moed_client;
 GRANT SELECT (id, host, pid) ON moed.worker TO moed_client;
 GRANT EXECUTE ON FUNCTION
-  moed.enqueue, moed.insert_job, moed.enqueue_many, moed.import_batch, moed.export_batch, moed.cancel, moed.cancel_jobs,
-  moed.cancel_batch
+  moed.enqueue, moed.insert_job, moed.enqueue_many, moed.import_batch, moed.export_batch, moed.batch_output, moed.begin_import,
+  moed.import_part, moed.end_import, moed.cancel, moed.cancel_jobs, moed.cancel_batch, moed.ask, moed.classify, moed.extract,
+  moed.summarise, moed.translate, moed.room_for
   TO moed_client, moed_operator;
+
+-- A gateway reads no table. Each of these functions asks moed.key_tenant() first.
+GRANT EXECUTE ON FUNCTION
+  moed.api_begin_file, moed.api_add_part, moed.api_finish_file, moed.api_files, moed.api_delete_file, moed.api_file_part_of,
+  moed.api_create_batch, moed.api_import_step, moed.api_batches, moed.api_cancel_batch, moed.api_output, moed.api_delete_output,
+  moed.api_models, moed.api_chat, moed.api_chat_results, moed.api_cancel_chat
+  TO moed_gateway;
 
 -- The view before migration 15, kept where views of applications depend on it.
 DO $$
@@ -135,7 +151,8 @@ BEGIN
 END $$;
 
 -- These write where their caller may not. All but moed.prune() ask moed.tenant_for() or moed.may_touch() first, with the
--- role that their argument caller proves. moed.why() and moed.tenant_of_caller() read only.
+-- role that their argument caller proves. moed.why() and moed.tenant_of_caller() read only. Functions of the gateway ask
+-- moed.key_tenant(); those for keys are the operator's.
 DO $$
 DECLARE
   routine regprocedure;
@@ -143,8 +160,10 @@ BEGIN
   FOR routine IN
     SELECT p.oid FROM pg_proc p
      WHERE p.pronamespace = 'moed'::regnamespace
-       AND (p.proname IN ('enqueue', 'insert_job', 'enqueue_many', 'import_batch', 'cancel', 'cancel_jobs', 'cancel_batch',
-                         'redrive', 'redrive_jobs', 'prune', 'why')
+       AND (p.proname IN ('enqueue', 'insert_job', 'enqueue_many', 'import_batch', 'begin_import', 'import_part', 'end_import',
+                         'cancel', 'cancel_jobs', 'cancel_batch', 'redrive', 'redrive_jobs', 'prune', 'why', 'create_key',
+                         'revoke_key')
+        OR p.proname LIKE 'api\_%'
         OR p.proname = 'vacuum_holders' AND pg_has_role('moed_owner', 'pg_read_all_stats', 'USAGE'))
   LOOP
     EXECUTE format('ALTER FUNCTION %s SECURITY DEFINER', routine);
@@ -172,8 +191,16 @@ BEGIN
     ('job_checkpoint', NULL),
     ('cancel_request', NULL),
     ('tenant_request', NULL),
+    -- What a job costs the house is not its tenant's business.
+    ('endpoint_request', NULL),
+    ('endpoint_state', NULL),
+    ('cooldown_end', NULL),
     ('token_ledger', 'tenant_id = (SELECT moed.own_tenant())'),
     ('batch', 'tenant_id = (SELECT moed.own_tenant())'),
+    ('batch_import', NULL),
+    ('api_key', NULL),
+    ('api_file', NULL),
+    ('api_file_part', NULL),
     ('batch_line', 'EXISTS (SELECT FROM moed.batch b WHERE b.id = batch_id)')) AS r(name, client_sees)
   LOOP
     EXECUTE format('ALTER TABLE moed.%I ENABLE ROW LEVEL SECURITY', rule.name);

@@ -22,6 +22,8 @@
 
 #include "body/matmul.h"
 
+#include "body/low_rank.h"
+
 #include "body/quantise.h"
 
 #include "body/dot_avx2.h"
@@ -33,6 +35,8 @@
 #include "body/rows.h"
 
 #include "body/half_avx2.h"
+
+#include "body/matmul_kept.h"
 
 #include "body/kv.h"
 

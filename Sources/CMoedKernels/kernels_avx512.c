@@ -25,6 +25,8 @@
 
 #include "body/matmul.h"
 
+#include "body/low_rank.h"
+
 #include "body/quantise.h"
 
 #include "body/dot_avx512.h"
@@ -38,6 +40,8 @@
 #include "body/rows.h"
 
 #include "body/half_avx512.h"
+
+#include "body/matmul_kept.h"
 
 #include "body/kv.h"
 

@@ -25,4 +25,7 @@ static inline size_t moed_numbers_bytes(int bits) { return bits == 8 ? MOED_PANE
 /* Groups in a block of a quantised panel: their numbers fill a cache line. */
 static inline size_t moed_block_groups(int bits) { return 64 / moed_numbers_bytes(bits); }
 
+/* Kept panels: bytes of a group's scales, and groups of a block, whose scales fill a cache line. */
+enum { MOED_KEPT_SCALE_BYTES = MOED_PANEL * sizeof(uint16_t), MOED_KEPT_TOGETHER = 64 / MOED_KEPT_SCALE_BYTES };
+
 #endif

@@ -15,6 +15,8 @@
 
 #include "body/matmul.h"
 
+#include "body/low_rank.h"
+
 #include "body/quantise.h"
 
 #include "body/dot_plain.h"
@@ -28,6 +30,8 @@
 #include "body/rows.h"
 
 #include "body/half_plain.h"
+
+#include "body/matmul_kept.h"
 
 #include "body/kv.h"
 

@@ -20,6 +20,7 @@ package struct GenerationLoop {
         var sequences: Set<SequenceID>
         var seed: UInt64
         var warnings: [String]
+        var promptLogprobs: [TokenLogprob]?
         /// Tokens that were fed again within this attempt.
         var fedAgain = 0
     }
@@ -199,20 +200,22 @@ package struct GenerationLoop {
     private static let notFinite = EngineError(
         .badCheckpoint, "the model's logits are infinite or not numbers: its weights are too large")
 
-    private mutating func apply(_ sampled: [TokenID?], to steps: [SequenceStep]) -> [Outcome] {
-        precondition(sampled.count == steps.count, "the engine answered another sweep")
+    private mutating func apply(_ outputs: [StepOutput], to steps: [SequenceStep]) -> [Outcome] {
+        precondition(outputs.count == steps.count, "the engine answered another sweep")
         sweeps += 1
         var outcomes: [Outcome] = []
-        for (step, token) in zip(steps, sampled) {
-            prefilledTokens += step.tokens.count - (token == nil ? 0 : 1)
-            guard let token else {
-                if step.samples, let job = states[step.sequence]?.task.job {
+        for (step, output) in zip(steps, outputs) {
+            prefilledTokens += step.tokens.count - (output.token == nil ? 0 : 1)
+            let isComplete = output.reports.count == step.reports?.places.count ?? 0
+            guard output.token != nil, isComplete else {
+                states[step.sequence]?.accept(StepOutput(token: nil, reports: output.reports))
+                if step.samples || !isComplete, let job = states[step.sequence]?.task.job {
                     outcomes += fail(job, Self.notFinite)
                 }
                 continue
             }
             generatedTokens += 1
-            states[step.sequence]?.accept(token)
+            states[step.sequence]?.accept(output)
             guard states[step.sequence]?.finishReason != nil else { continue }
             if let outcome = collect(step.sequence) { outcomes.append(outcome) }
         }
@@ -230,6 +233,7 @@ package struct GenerationLoop {
             job.warnings.append(warning)
         }
         job.choices.append(choice)
+        job.promptLogprobs = job.promptLogprobs ?? state.promptLogprobs
         planner.record(outputTokens: state.outputIDs.count, of: state.task.jobClass)
         job.usage.recomputed += state.recomputedCount
         job.fedAgain += state.fedAgainCount
@@ -245,9 +249,10 @@ package struct GenerationLoop {
         if job.usage.recomputed > 0 { job.usage.recomputed += job.usage.prompt - job.usage.cachedPrompt }
         job.usage.recomputed += job.fedAgain
         let choices = job.choices.sorted { $0.index < $1.index }
-        return .finished(
-            id,
-            GenerationResult(choices: choices, usage: job.usage, seed: job.seed, warnings: job.warnings))
+        var result = GenerationResult(
+            choices: choices, usage: job.usage, seed: job.seed, warnings: job.warnings)
+        result.promptLogprobs = job.promptLogprobs
+        return .finished(id, result)
     }
 
     private mutating func fail(_ job: JobID, _ error: EngineError) -> [Outcome] {

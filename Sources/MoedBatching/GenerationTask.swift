@@ -4,6 +4,8 @@ package import MoedCore
 package struct GenerationTask: Sendable {
     package var job: JobID
     package var jobClass: JobClass
+    /// Name of the adapter that answers; nil is the model itself.
+    package var adapter: String?
     /// The prompt, at least one token.
     package var prompt: [TokenID]
     /// Maximum number of tokens to generate, including injected ones; at least 1.
@@ -16,9 +18,21 @@ package struct GenerationTask: Sendable {
     package var stopStrings: [String] = [] { didSet { stops = StopStrings(stopStrings) } }
     /// The same, ready to be searched; all choices share it.
     private(set) var stops = StopStrings([])
+    /// Those of `stopIDs` that the request names; they are the result's `stop_reason`.
+    package var namedStopIDs: Set<TokenID> = []
+    /// True when the text that ends an answer is a part of it.
+    package var includesStop = false
+    /// Number of output tokens before which nothing ends a choice.
+    package var minTokens = 0
+    /// Sequences of tokens that are not generated.
+    package var bans = TokenBans([])
+    /// Log-probabilities that the result shows.
+    package var reporting = Reporting.none
     package var thinking = ThinkingPolicy.none
     /// True when the result includes the thinking text. Thinking is generated and counted either way.
     package var includesReasoning = true
+    /// The request's messages, for endpoints at the level of chats; nil where there are none.
+    package var chat: ChatInput?
     /// Waiting time of the job when it was submitted. It is compared with `max_wait`.
     package var waited = Duration.zero
     /// Condition on each choice's answer, at its beginning; nil for free text.
@@ -27,6 +41,10 @@ package struct GenerationTask: Sendable {
     package var saved: [Int: [TokenID]] = [:]
     /// Warnings for the job's owner that are known before the job runs.
     package var warnings: [String] = []
+    /// Reads tool calls out of an answer; nil leaves it as it is.
+    package var readCalls: (@Sendable (String) -> ReadAnswer)?
+    /// The bytes of a token, control tokens with their spelling.
+    package var tokenBytes: @Sendable (TokenID) -> [UInt8] = { _ in [] }
     /// Makes the detokeniser of one choice.
     package var makeTextStream: @Sendable () -> any TokenTextStream
 

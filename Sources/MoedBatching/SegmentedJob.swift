@@ -65,7 +65,7 @@ package struct SegmentedJob: Sendable {
     }
 
     /// Seed of a segment: the job's own for the first segment of its first choice.
-    static func seed(_ seed: UInt64, choice: Int, position: Int) -> UInt64 {
+    package static func seed(_ seed: UInt64, choice: Int, position: Int) -> UInt64 {
         guard choice > 0 || position > 0 else { return seed & (.max >> 1) }
         var mixed = SplitMix(seed: seed)
         var both = SplitMix(seed: mixed.next() ^ UInt64(truncatingIfNeeded: choice))

@@ -27,9 +27,14 @@ struct SequenceState: Sendable {
     /// Number of output tokens that ``takeProgress()`` has returned or that an earlier attempt checkpointed.
     private var reportedCount = 0
     private var thinking: ThinkingTracker
-    private var text: OutputText
+    private(set) var text: OutputText
     /// The place of the answer in the job's constraint.
     private var constraint: (any TokenConstraint)?
+    private(set) var log: ReportLog
+    /// Remark on tool calls that could not be read.
+    private var callWarning: String?
+    /// Output tokens of the answer, each with the number of bytes before it.
+    private(set) var answerTokens: [(index: Int, start: Int)] = []
 
     init(_ task: GenerationTask, choice: Int) {
         self.task = task
@@ -37,7 +42,9 @@ struct SequenceState: Sendable {
         pending = task.prompt[...]
         thinking = ThinkingTracker(task.thinking)
         constraint = task.constraint
-        text = OutputText(stops: task.stops, makeTextStream: task.makeTextStream)
+        log = ReportLog(task.reporting, prompt: task.prompt, isFirst: choice == 0)
+        text = OutputText(
+            stops: task.stops, includesStop: task.includesStop, makeTextStream: task.makeTextStream)
         injectIfDue()
         replay(task.saved[choice] ?? [])
     }
@@ -46,9 +53,11 @@ struct SequenceState: Sendable {
 
     /// - Parameter kvTokens: KV capacity to reserve at first, in tokens.
     func opening(kvTokens: Int) -> SequenceOpening {
-        SequenceOpening(
+        var opening = SequenceOpening(
             prompt: task.prompt, tokensMax: tokensMax, kvTokens: kvTokens,
-            sampling: task.sampling, choice: choice)
+            sampling: task.sampling, choice: choice, adapter: task.adapter)
+        opening.takesPrefix = task.reporting.prompt == nil || choice > 0
+        return opening
     }
 
     /// True while the engine lacks part of the prompt.
@@ -71,13 +80,17 @@ struct SequenceState: Sendable {
     /// Takes up to `rows` pending tokens as the next step.
     mutating func takeStep(_ sequence: SequenceID, rows: Int) -> SequenceStep {
         let chunk = pending.prefix(rows)
+        let first = task.prompt.count + outputIDs.count - pending.count
         promptTokensIn = min(promptTokensIn + chunk.count, task.prompt.count)
         pending = pending.dropFirst(chunk.count)
         fedAgainCount += max(0, min(fedCount + chunk.count, fedBefore) - fedCount)
         fedCount += chunk.count
+        let (samples, allowed) = (pending.isEmpty, pending.isEmpty ? self.allowed : nil)
         return SequenceStep(
-            sequence: sequence, tokens: Array(chunk), samples: pending.isEmpty,
-            allowed: pending.isEmpty ? allowed : nil)
+            sequence: sequence, tokens: Array(chunk), samples: samples, allowed: allowed,
+            reports: log.request(
+                first..<first + chunk.count, sampled: samples && !thinking.isThinking, allowed: allowed,
+                promptCount: task.prompt.count))
     }
 
     /// The engine has forgotten the sequence: all its tokens are fed again.
@@ -89,12 +102,14 @@ struct SequenceState: Sendable {
 
     /// Tokens that may come next; nil for all.
     private var allowed: AllowedTokens? {
-        guard let constraint else { return nil }
+        var excluded = task.bans.tokens(after: outputIDs)
+        if outputIDs.count < task.minTokens { excluded.formUnion(task.stopIDs) }
+        guard let constraint else { return excluded.isEmpty ? nil : AllowedTokens(allBut: excluded) }
         // An output that ends within its thought would have no answer.
-        guard !thinking.isThinking else { return AllowedTokens(allBut: task.stopIDs) }
+        guard !thinking.isThinking else { return AllowedTokens(allBut: excluded.union(task.stopIDs)) }
         return AllowedTokens(
             constraint, room: task.newTokensMax - outputIDs.count,
-            other: thinking.isUndecided ? task.thinking.openID : nil)
+            other: thinking.isUndecided ? task.thinking.openID : nil, allBut: excluded)
     }
 
     /// Takes a token of the answer. Returns true when the constraint lets nothing follow.
@@ -143,15 +158,32 @@ struct SequenceState: Sendable {
     /// Adds the output tokens so far to a job's usage.
     func count(into usage: inout Usage) { thinking.count(into: &usage) }
 
+    /// Takes a step's answer: reports on earlier tokens, and the sampled token.
+    mutating func accept(_ output: StepOutput) {
+        log.take(output.reports)
+        if let token = output.token { accept(token) }
+    }
+
     /// Appends the sampled token to the output, then ends the choice or sets the next pending tokens.
     mutating func accept(_ token: TokenID) {
+        let place = task.prompt.count + outputIDs.count
+        let allowed = log.readsAnswer && !thinking.isThinking ? self.allowed : nil
         outputIDs.append(token)
         let role = thinking.acceptGenerated(token)
         if task.stopIDs.contains(token) {
+            if role == .answer { log.add(token, at: place, allowed: allowed) }
+            if task.includesStop, task.namedStopIDs.contains(token) { _ = text.append(token, as: role) }
             finishReason = .stop
             return
         }
-        let isCut = text.append(token, as: role)
+        let start = text.answerCount
+        let isCut = text.append(token, as: role, mayStop: outputIDs.count > task.minTokens)
+        if role == .lateClose { answerTokens = [] }
+        if role != .answer { log.forget(place) }
+        if role == .answer {
+            log.add(token, at: place, allowed: allowed)
+            if !text.isLeading { answerTokens.append((outputIDs.count - 1, start)) }
+        }
         if constrain(token, role) || isCut {
             finishReason = .stop
             return
@@ -179,11 +211,13 @@ struct SequenceState: Sendable {
 
     /// Reason why the finished choice's answer is empty or cut off; nil when it is whole.
     func warning(of choice: GenerationChoice) -> String? {
-        let isEmpty = choice.content.allSatisfy(\.isWhitespace)
+        if let callWarning { return callWarning }
+        let isEmpty = choice.isWithoutAnswer
         switch choice.finishReason {
         case .length where thinking.isThinking: return "max_tokens ended the thinking: the answer is empty"
         case .length where isEmpty: return "max_tokens left no token for the answer: the answer is empty"
         case .length: return "max_tokens cut the answer off: it has \(task.newTokensMax) tokens at most"
+        case .toolCalls: return nil
         case .stop where !isEmpty: return nil
         case .stop where thinking.isThinking: return "the model stopped while thinking: the answer is empty"
         case .stop where outputIDs.last.map(task.stopIDs.contains) == true:
@@ -197,8 +231,18 @@ struct SequenceState: Sendable {
         precondition(finishReason != nil, "an unfinished sequence was collected")
         count(into: &usage)
         let (content, reasoning) = text.finish()
-        return GenerationChoice(
+        var choice = GenerationChoice(
             index: choice, content: content, reasoning: task.includesReasoning ? reasoning : nil,
             finishReason: finishReason ?? .length, outputIDs: outputIDs)
+        choice.stopReason = stopReason
+        if let read = task.readCalls?(content) {
+            choice.content = read.content
+            choice.toolCalls = read.toolCalls(job: task.job, choice: choice.index)
+            callWarning = read.warning
+            if !choice.toolCalls.isEmpty, choice.finishReason == .stop { choice.finishReason = .toolCalls }
+        }
+        if task.reporting.answer != nil { choice.logprobs = answerLogprobs }
+        if !task.reporting.choices.isEmpty { choice.choiceProbabilities = choiceProbabilities }
+        return choice
     }
 }

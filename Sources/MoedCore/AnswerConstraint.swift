@@ -21,6 +21,18 @@ package struct RequestedConstraint: Sendable, Equatable {
 }
 
 extension RequestedConstraint {
+    /// Members of a body with a constraint and its kind, beside `response_format` and `structured_outputs`.
+    private static let members: [(name: String, kind: String)] = [
+        ("guided_json", "json"), ("guided_regex", "regex"), ("guided_choice", "choice"),
+        ("json_schema", "json"), ("regex", "regex"),
+    ]
+    private static let needles =
+        (["response_format", "structured_outputs", "guided_grammar"] + members.map(\.name)).map { "\"\($0)\"" }
+
+    /// True when the text of a body may hold a constraint: it has the name of such a member between quotes. A text in
+    /// a message may look alike, and escapes in a member's name hide it.
+    package static func isPossible(in body: String) -> Bool { needles.contains { body.contains($0) } }
+
     /// Any JSON object.
     private static let object = AnswerConstraint.schema(["type": "object"], isStrict: true)
     private static let choicesMax = 10_000
@@ -31,11 +43,7 @@ extension RequestedConstraint {
         let found = try responseFormat(fields)
         var others: [RequestedConstraint] = []
         if let value = fields["structured_outputs"] { others += try structured(value).map { [$0] } ?? [] }
-        for (name, kind) in [
-            ("guided_json", "json"), ("guided_regex", "regex"), ("guided_choice", "choice"),
-            ("json_schema", "json"),
-            ("regex", "regex"),
-        ] {
+        for (name, kind) in members {
             if let value = fields[name] { others.append(try one(kind, value, name)) }
         }
         if let second = others.dropFirst().first {

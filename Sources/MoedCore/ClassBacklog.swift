@@ -21,6 +21,19 @@ package struct ClassBacklog: Sendable, Equatable {
         self.tenants = tenants
     }
 
+    /// Drops the jobs of tenants that a worker may not run.
+    ///
+    /// - Returns: true when there were any.
+    package mutating func drop(where isBarred: (Tenant) -> Bool) -> Bool {
+        let barred = Set(tenants.filter(isBarred).map(\.id))
+        guard !barred.isEmpty else { return false }
+        tenants.removeAll { barred.contains($0.id) }
+        heads.removeAll { barred.contains($0.tenant) }
+        if heads.isEmpty { queued = 0 }
+        oldestAge = heads.map(\.age).max() ?? .zero
+        return true
+    }
+
     /// The first waiting job of a tenant and priority.
     package struct Head: Sendable, Equatable {
         /// Id of the tenant.
@@ -42,6 +55,9 @@ package struct ClassBacklog: Sendable, Equatable {
     /// Limits and usage of a tenant: columns of `moed.tenants`.
     package struct Tenant: Sendable, Equatable {
         package var id: Int
+        package var name = ""
+        /// True when its jobs may go to engines outside of the house.
+        package var mayLeave = true
         package var weight: Double
         /// Maximum number of running jobs over all workers; nil means no limit.
         package var runningMax: Int?

@@ -13,6 +13,7 @@ extension GenerationRequest {
         templateVariables = try TemplateVariables.checked(
             try fields.object("chat_template_kwargs") ?? JSONObject())
         mode = try RequestedMode.read(fields, &templateVariables)
+        effort = try fields.string("reasoning_effort")
         answerReserve = try fields.integer("answer_reserve", in: 0...Int(Int32.max))
         thinkingTokenBudget = try Self.budget(fields)
         maxTokens = try fields.integer("max_completion_tokens", in: 1...Int(Int32.max))
@@ -37,8 +38,10 @@ extension GenerationRequest {
         ignoreEOS = try fields.bool("ignore_eos") ?? false
         choices = try fields.integer("n", in: 1...RequestLimit.choicesMax) ?? 1
         includeReasoning = try fields.bool("include_reasoning") ?? true
-        addGenerationPrompt = try fields.bool("add_generation_prompt") ?? true
+        try readPrefill(fields)
+        try readOutputControls(fields)
         constraint = try RequestedConstraint.read(fields)
+        tools = try ToolRequest.read(fields)
         try UnsupportedParameters.refuse(in: fields)
         try fields.refuseOthers(but: UnsupportedParameters.ignored)
     }

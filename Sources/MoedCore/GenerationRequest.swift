@@ -32,14 +32,34 @@ package struct GenerationRequest: Sendable, Equatable {
     package var seed: UInt64?
     package var stop: [String] = []
     package var stopTokenIDs: [TokenID] = []
+    /// True when the stop string or stop token that ends an answer is a part of it.
+    package var includesStop = false
+    /// Number of new tokens before which nothing ends a choice.
+    package var minTokens = 0
+    /// Added to logits, by token id.
+    package var logitBias: [TokenID: Float] = [:]
+    /// Words that are not generated.
+    package var badWords: [String] = []
+    /// Number of most probable tokens to list for each token of the answer (`top_logprobs`); nil without `logprobs`.
+    package var logprobs: Int?
+    /// The same for each token of the prompt.
+    package var promptLogprobs: Int?
+    /// True when the result shows the probability of each allowed answer.
+    package var showsChoiceProbabilities = false
     package var ignoreEOS = false
     /// The demanded form of the answer; nil for free text.
     package var constraint: RequestedConstraint?
+    /// Functions that the model may call; nil for none.
+    package var tools: ToolRequest?
     /// Number of choices (`n`), each sampled with its own random numbers.
     package var choices = 1
     package var includeReasoning = true
     /// True when the template opens the assistant's turn.
     package var addGenerationPrompt = true
+    /// True when the answer continues the last message, which is the assistant's.
+    package var continuesFinalMessage = false
+    /// Name of a thinking budget of the worker (`reasoning_effort`).
+    package var effort: String?
 
     package init(prompt: Prompt) { self.prompt = prompt }
 }

@@ -22,12 +22,34 @@ package struct Usage: Sendable, Equatable {
     package var total: Int { prompt + completion }
 }
 
+/// Token counts of an answer as an endpoint tells them; nil what it does not tell.
+package struct ToldUsage: Sendable, Equatable {
+    package var prompt: Int?
+    package var cached: Int?
+    package var completion: Int?
+    /// Thinking tokens of the completion.
+    package var reasoning: Int?
+
+    package init(prompt: Int? = nil, cached: Int? = nil, completion: Int? = nil, reasoning: Int? = nil) {
+        (self.prompt, self.cached, self.completion, self.reasoning) = (prompt, cached, completion, reasoning)
+    }
+
+    /// Thinking tokens, where the division is known.
+    package var thinking: Int? { completion.flatMap { all in reasoning.flatMap { $0 <= all ? $0 : nil } } }
+    package var answer: Int? { completion.flatMap { all in thinking.map { all - $0 } } }
+    package var total: Int? { completion.flatMap { completion in prompt.map { $0 + completion } } }
+    /// Cached tokens, where they do not contradict the prompt's.
+    package var cachedPrompt: Int? { cached.flatMap { $0 <= prompt ?? .max ? $0 : nil } }
+}
+
 /// Reason for the end of a sequence. The raw values are OpenAI's `finish_reason`.
 package enum FinishReason: String, Sendable {
     /// End token, stop token or stop string.
     case stop
     /// `max_tokens` or the end of the context.
     case length
+    /// The answer calls tools.
+    case toolCalls = "tool_calls"
 }
 
 /// One finished choice.
@@ -40,6 +62,14 @@ package struct GenerationChoice: Sendable, Equatable {
     package var finishReason: FinishReason
     /// All output tokens, including injected ones and the end token.
     package var outputIDs: [TokenID]
+    /// Calls of tools; `content` is the text outside of them.
+    package var toolCalls: [ToolCall] = []
+    /// The end of the answer that the request named; nil for the model's own end and for `length`.
+    package var stopReason: StopReason?
+    /// Tokens of `content` with their log-probabilities; nil when the request asks for none.
+    package var logprobs: [TokenLogprob]?
+    /// Probability of each choice that the answer is constrained to, by its text; nil when the request asks for none.
+    package var choiceProbabilities: [ChoiceProbability]?
 
     package init(
         index: Int, content: String, reasoning: String?, finishReason: FinishReason, outputIDs: [TokenID]
@@ -52,9 +82,26 @@ package struct GenerationChoice: Sendable, Equatable {
     }
 }
 
+/// Probability of one of the answers that a constraint allows.
+package struct ChoiceProbability: Sendable, Equatable {
+    package var choice: String
+    package var probability: Double
+
+    package init(choice: String, probability: Double) {
+        self.choice = choice
+        self.probability = probability
+    }
+}
+
+/// The stop string or stop token that ended an answer (vLLM's `stop_reason`).
+package enum StopReason: Sendable, Equatable {
+    case text(String)
+    case token(TokenID)
+}
+
 extension GenerationChoice {
     /// True when the answer has no text, whatever ended it.
-    package var isWithoutAnswer: Bool { content.allSatisfy(\.isWhitespace) }
+    package var isWithoutAnswer: Bool { content.allSatisfy(\.isWhitespace) && toolCalls.isEmpty }
     /// True when `max_tokens` or the end of the context ended it.
     package var isTruncated: Bool { finishReason == .length }
 }
@@ -63,10 +110,14 @@ extension GenerationChoice {
 package struct GenerationResult: Sendable, Equatable {
     package var choices: [GenerationChoice]
     package var usage: Usage
+    /// Counts of an endpoint that told no token ids; `usage` is empty then.
+    package var told: ToldUsage?
     /// Seed of the random numbers. The same request with this seed gives the same tokens.
     package var seed: UInt64
     /// Warnings for the job's owner, e.g. about a mode that the model does not support.
     package var warnings: [String]
+    /// Tokens of the prompt from the second one on; nil when the request asks for none.
+    package var promptLogprobs: [TokenLogprob]?
 
     package init(choices: [GenerationChoice], usage: Usage, seed: UInt64, warnings: [String] = []) {
         self.choices = choices

@@ -8,6 +8,9 @@ package protocol JobRunner: AnyObject, Sendable {
     /// Checkpoints of a different origin are not resumed. Nil for a runner that cannot resume.
     var origin: RunnerOrigin? { get }
 
+    /// The same for jobs of adapters; each names its adapter as the model.
+    var adapterOrigins: [RunnerOrigin] { get }
+
     /// Names under which jobs can ask for this runner's models.
     var models: [String] { get }
 
@@ -30,10 +33,42 @@ package protocol JobRunner: AnyObject, Sendable {
     /// No job runs afterwards. Does not block.
     func interrupt()
 
+    /// Allows requests of `opening` events to be sent: they are recorded. Unknown ones are ignored. Does not block.
+    func proceed(_ requests: Set<EngineRequest.Key>)
+
+    /// Takes requests of `opening` events back that could exceed the tenant's budget. Does not block.
+    func decline(_ requests: Set<EngineRequest.Key>)
+
+    /// True when it may run jobs of a tenant: it has an engine in the house, or one outside that the tenant may use.
+    ///
+    /// - Parameter mayLeave: column `may_leave` of `moed.tenants`.
+    func mayRun(tenant: String, mayLeave: Bool) -> Bool
+
+    /// Engines elsewhere that this runner uses, in their order.
+    var endpoints: [EndpointReport] { get }
+
+    /// Ends the pauses of endpoints of these names: each is probed at once. Does not block.
+    func endPauses(of names: Set<String>)
+
     /// Runs until the task is cancelled.
     ///
     /// - Parameter events: receives the events of started jobs, on any thread; must not block.
     func run(_ events: @escaping @Sendable (RunnerEvent) -> Void) async
+}
+
+extension JobRunner {
+    /// A runner without requests to other engines has nothing to send.
+    package func proceed(_ requests: Set<EngineRequest.Key>) {}
+    package func decline(_ requests: Set<EngineRequest.Key>) {}
+    package func mayRun(tenant: String, mayLeave: Bool) -> Bool { true }
+    package var endpoints: [EndpointReport] { [] }
+    package func endPauses(of names: Set<String>) {}
+    package var adapterOrigins: [RunnerOrigin] { [] }
+
+    /// Origin of the answers to jobs of a model name.
+    package func origin(of model: String) -> RunnerOrigin? {
+        adapterOrigins.first { $0.model == model } ?? origin
+    }
 }
 
 /// A job in the form that a runner starts: a claimed job without its lease.
@@ -42,6 +77,9 @@ package struct RunnableJob: Sendable, Equatable {
     package var jobClass: JobClass
     /// Number of the tenant: a runner prepares the jobs of several tenants in turn.
     package var tenant: Int
+    package var tenantName = ""
+    /// True when the tenant's jobs may go to engines outside of the house.
+    package var mayLeave = true
     /// Text of the request body; nil when it is longer than the runner's `RequestRoom.bodyMax`.
     package var body: String?
     /// Number of the claim. It is part of the names of requests to other servers.
@@ -66,8 +104,8 @@ package struct RunnableJob: Sendable, Equatable {
 
 /// An event of started jobs.
 package enum RunnerEvent: Sendable, Equatable {
-    /// No runner can run the request.
-    case refused(JobID, RequestError)
+    /// No runner can run the request. Tokens that an engine generated for it are wasted.
+    case refused(JobID, RequestError, wasted: Usage = Usage())
     /// The request can run, and runs in this mode. It comes before all later events of the job.
     case prepared(JobID, ReasoningMode)
     /// New output tokens of jobs that are still running.
@@ -79,4 +117,8 @@ package enum RunnerEvent: Sendable, Equatable {
     case stopped([JobID: Usage])
     /// Jobs that the runner cannot continue at the moment. All their tokens were reported as `progressed`.
     case returned([JobID])
+    /// Requests that wait to be recorded before they are sent; see `JobRunner.proceed`.
+    case opening([EngineRequest])
+    /// Ends of recorded requests. They may come after the answer of their job.
+    case spent([EngineSpending])
 }

@@ -1,6 +1,7 @@
 /// Parameters for sampling the next token from the logits. All defaults are filled in.
 ///
-/// Order of application (that of vLLM and Hugging Face): penalties, temperature, top-k, top-p, min-p, draw.
+/// Order of application (that of vLLM): log-probabilities are reported; masks of constraints, `bad_words` and
+/// `min_tokens`; logit bias; repetition, frequency and presence penalties; temperature; top-k, top-p and min-p; draw.
 package struct SamplingParameters: Sendable, Equatable {
     /// Temperature. 0 means greedy: the highest logit wins, and ties go to the lower id.
     package var temperature: Double
@@ -16,6 +17,8 @@ package struct SamplingParameters: Sendable, Equatable {
     package var frequencyPenalty: Double
     /// Divides positive and multiplies negative logits of tokens in prompt or output (CTRL paper), > 0; 1 is off.
     package var repetitionPenalty = 1.0
+    /// Added to logits before the penalties, by token.
+    package var logitBias: [TokenID: Float] = [:]
     /// Key of the counter-based random numbers, with choice and position.
     package var seed: UInt64
 

@@ -21,8 +21,8 @@ package protocol SequenceEngine: AnyObject {
     /// Runs the steps' tokens through all layers in one pass.
     ///
     /// Each step appends its tokens to its sequence. Returns, in the order of `steps`, the token sampled after each
-    /// step's last token. An element is nil when its step does not sample or its logits are not finite.
-    func sweep(_ steps: [SequenceStep]) throws(EngineError) -> [TokenID?]
+    /// step's last token and the reports that the step asks for.
+    func sweep(_ steps: [SequenceStep]) throws(EngineError) -> [StepOutput]
 
     /// Raises the reserved KV capacity of a sequence to `tokens` tokens.
     /// - Throws: `EngineError(.outOfMemory)` when the capacity is not available.
@@ -71,16 +71,22 @@ package struct SequenceOpening: Sendable, Equatable {
     package var sampling: SamplingParameters
     /// Index of the choice within its job; part of the key of its random numbers.
     package var choice: Int
+    /// False for a sequence whose whole prompt must be computed, because it is reported on.
+    package var takesPrefix = true
+    /// Name of the adapter that changes the model for this sequence; nil is the model itself.
+    package var adapter: String?
 
     /// - Parameter kvTokens: at most `tokensMax`, which nil means.
     package init(
-        prompt: [TokenID], tokensMax: Int, kvTokens: Int? = nil, sampling: SamplingParameters, choice: Int
+        prompt: [TokenID], tokensMax: Int, kvTokens: Int? = nil, sampling: SamplingParameters, choice: Int,
+        adapter: String? = nil
     ) {
         self.prompt = prompt
         self.tokensMax = tokensMax
         self.kvTokens = min(kvTokens ?? tokensMax, tokensMax)
         self.sampling = sampling
         self.choice = choice
+        self.adapter = adapter
     }
 }
 
@@ -107,52 +113,17 @@ package struct SequenceStep: Sendable, Equatable {
     package var samples: Bool
     /// Tokens that may be sampled; nil for all.
     package var allowed: AllowedTokens?
+    package var reports: ReportRequest?
 
-    package init(sequence: SequenceID, tokens: [TokenID], samples: Bool, allowed: AllowedTokens? = nil) {
+    package init(
+        sequence: SequenceID, tokens: [TokenID], samples: Bool, allowed: AllowedTokens? = nil,
+        reports: ReportRequest? = nil
+    ) {
         self.sequence = sequence
         self.tokens = tokens
         self.samples = samples
         self.allowed = allowed
-    }
-}
-
-/// Tokens that may be sampled at one place of a constrained answer. The engine asks for them on the thread that
-/// samples.
-package struct AllowedTokens: Sendable, Equatable {
-    /// Nil inside of a thought.
-    private let constraint: (any TokenConstraint)?
-    /// Tokens that still fit, the next one included.
-    private let room: Int
-    /// A token that the constraint does not know and that may come here: the beginning of a thought.
-    private let other: TokenID?
-    /// Tokens that may not come inside of a thought.
-    private let excluded: Set<TokenID>
-
-    package init(_ constraint: any TokenConstraint, room: Int, other: TokenID? = nil) {
-        self.constraint = constraint
-        self.room = room
-        self.other = other
-        excluded = []
-    }
-
-    /// All tokens but those that would end the output.
-    package init(allBut excluded: Set<TokenID>) {
-        constraint = nil
-        room = 0
-        other = nil
-        self.excluded = excluded
-    }
-
-    /// - Parameter count: number of ids that may be sampled.
-    package func mask(count: Int) -> TokenMask {
-        guard let constraint else { return TokenMask(count: count, allBut: excluded) }
-        var mask = constraint.mask(room: room)
-        if let other { mask.insert(other) }
-        return mask
-    }
-
-    package static func == (left: AllowedTokens, right: AllowedTokens) -> Bool {
-        left.mask(count: 64) == right.mask(count: 64) && left.excluded == right.excluded
+        self.reports = reports
     }
 }
 

@@ -51,6 +51,13 @@ package struct TokenMask: Sendable, Equatable {
         words[index / 64] |= 1 << UInt64(index % 64)
     }
 
+    /// Takes a token out; ids beyond the count are ignored.
+    package mutating func remove(_ token: TokenID) {
+        let index = Int(token)
+        guard index >= 0, index / 64 < words.count else { return }
+        words[index / 64] &= ~(1 << UInt64(index % 64))
+    }
+
     package mutating func formUnion(_ other: TokenMask) {
         for index in 0..<min(words.count, other.words.count) { words[index] |= other.words[index] }
     }

@@ -5,37 +5,28 @@ enum UnsupportedParameters {
     /// Parameters that change no answer, whatever their value.
     static let ignored: Set<String> = [
         "user", "metadata", "store", "service_tier", "priority", "safety_identifier", "request_id",
-        "prompt_cache_key", "prompt_cache_retention", "prediction", "parallel_tool_calls", "stream_options",
+        "prompt_cache_key", "prompt_cache_retention", "prediction", "stream_options",
         "cache_salt", "stream_reasoning", "guided_decoding_backend",
     ]
 
-    private static let noTools = "tool calls are not supported"
+    private static let olderTools = "write it as tools and tool_choice"
     private static let plainText = "only plain text is generated"
     private static let noGrammar = "use a JSON Schema, a regular expression or choices"
-    private static let noLogprobs = "use `moed score`"
 
     /// Name, values that change nothing, reason of the refusal.
     private static let table: [(name: String, harmless: [JSONValue], reason: String)] = [
         ("stream", [false], "results are written when complete"),
-        ("tools", [[]], noTools), ("functions", [[]], noTools),
-        ("tool_choice", ["none", "auto"], noTools), ("function_call", ["none", "auto"], noTools),
+        ("functions", [[]], olderTools), ("function_call", ["none", "auto"], olderTools),
         ("guided_grammar", [], noGrammar), ("guided_whitespace_pattern", [], "white space is bounded already"),
         ("structural_tag", [], noGrammar), ("grammar", [""], noGrammar), ("ebnf", [], noGrammar),
         ("modalities", [["text"]], plainText), ("audio", [], plainText),
-        ("logprobs", [false], noLogprobs), ("top_logprobs", [0], noLogprobs),
-        ("prompt_logprobs", [], noLogprobs),
-        ("logit_bias", [[:]], "logit bias is not supported"),
-        ("min_tokens", [0], "a minimum length is not supported"),
-        ("continue_final_message", [false], "prefilled answers are not supported"),
         ("skip_special_tokens", [true], "answers hold no special tokens"),
         ("spaces_between_special_tokens", [true], "answers hold no special tokens"),
-        ("include_stop_str_in_output", [false], "answers end before the stop string"),
-        ("no_stop_trim", [false], "answers end before the stop string"),
         ("detokenize", [true], "answers are text"),
         ("use_beam_search", [false], "answers are sampled"), ("best_of", [1], "answers are sampled"),
         ("early_stopping", [false], "answers are sampled"), ("length_penalty", [1], "answers are sampled"),
         ("typical_p", [1], "the sampler has no such filter"),
-        ("allowed_token_ids", [], "all tokens may be sampled"), ("bad_words", [[]], "all tokens may be sampled"),
+        ("allowed_token_ids", [], "all tokens may be sampled; see logit_bias and bad_words"),
         ("logits_processors", [[]], "the sampler cannot be extended"),
         ("vllm_xargs", [[:]], "the sampler cannot be extended"),
         ("repetition_detection", [], "the sampler has no such filter"),
@@ -51,7 +42,7 @@ enum UnsupportedParameters {
         ("return_tokens_as_token_ids", [false], "use `moed generate --ids`"),
         ("return_prompt_text", [false], "moed.jobs has the messages"),
         ("kv_transfer_params", [], "keys and values stay in the worker"),
-        ("lora_path", [], "adapters are not loaded"),
+        ("lora_path", [], "an adapter is a model of its own: name it as model"),
         ("separate_reasoning", [true], "the thinking is always apart; see include_reasoning"),
         ("verbosity", ["medium"], "ask for a length in the messages"),
         ("web_search_options", [], "nothing is searched"),

@@ -1,4 +1,5 @@
 import MoedCore
+import MoedEndpoints
 import MoedFront
 import MoedHost
 import MoedLocal
@@ -53,7 +54,7 @@ package enum Administration {
                 print("model      ok: \(model.line)")
                 for remark in model.remarks { print("model      note: \(remark)") }
             }
-            for line in try await EndpointCheck.lines(settings) {
+            for line in try await EndpointCheck.lines(settings.endpoints, directory: settings.model.directory) {
                 print("endpoint   \(line.text)")
                 if !line.isGood { warnings.append("endpoint \(line.name): jobs wait until it answers") }
             }

@@ -1,6 +1,8 @@
+import MoedReading
 import Logging
 import MoedBatching
 import MoedCore
+import MoedEndpoints
 import MoedEngine
 import MoedHost
 import MoedLocal

@@ -1,6 +1,8 @@
+import MoedReading
 import Logging
 import MoedBatching
 import MoedCore
+import MoedEndpoints
 import MoedEngine
 import MoedHost
 import MoedLocal
@@ -50,13 +52,13 @@ struct Engines {
             return
         }
         let text = try TextSide(directory: settings.model.directory)
-        let origin = try EndpointOrigin.origin(settings, text)
+        let origin = try EndpointOrigin.origin(settings, text, isLocal: local != nil)
         let transport = HTTPTransport(settings.endpoints.map(\.address))
+        var rules = RemoteJobs.Rules(
+            vocabularySize: text.vocabularySize, endIDs: text.endIDs, probePrompt: text.tokenizer.encode("1 + 1 ="))
+        rules.policy = settings.routing
         let jobs = RemoteJobs(
-            settings.endpoints.map(\.endpoint),
-            rules: .init(
-                vocabularySize: text.vocabularySize, endIDs: text.endIDs,
-                probePrompt: text.tokenizer.encode("1 + 1 =")),
+            settings.endpoints.map(\.endpoint), rules: rules,
             checkpoints: settings.queue.checkpoints, seed: .random(in: 0 ... .max))
         let remote = try RemoteRunner(
             jobs: jobs, preparer: Self.preparer(settings, text), transport: transport,
@@ -73,7 +75,7 @@ struct Engines {
         let (engine, preparer) = (model.engine, model.preparer)
         let (streaming, engineProgress, plan) = (engine.streaming, engine.progress, model.plan)
         let clamps = engine.kvClamps
-        let origin = model.origin(model: settings.served.name)
+        let (origin, adapters) = (model.origin(model: settings.served.name), model.adapterOrigins)
         let interruption = engine.interruption
         let progress = ProgressCounter(name: "sweep loop")
         let loop = GenerationLoop(
@@ -85,7 +87,8 @@ struct Engines {
             loop: loop, progress: progress, interruption: interruption,
             checkpoints: settings.queue.checkpoints)
         let runner = try LocalRunner(
-            sweeps: sweeps, preparer: preparer, origin: origin, models: settings.served.names)
+            sweeps: sweeps, preparer: preparer, origin: origin, adapters: adapters,
+            models: settings.served.names)
         // A sweep may take long, so each of its layers and each set of experts read counts as progress.
         let parts = Local(
             sweeps: sweeps, streaming: streaming, clamps: clamps, runner: runner, plan: plan,
@@ -96,7 +99,8 @@ struct Engines {
     /// Preparer of jobs for endpoints. Their own context lengths lower the limit once they are known.
     private static func preparer(_ settings: Settings, _ text: TextSide) -> RequestPreparer {
         var options = settings.model.preparation
-        options.enforcesConstraints = false
+        options.readsLogits = false
+        options.keepsMessages = settings.endpoints.contains { $0.endpoint.api == .chat }
         return RequestPreparer(
             text: text,
             limits: EngineLimits(
@@ -146,16 +150,19 @@ struct Engines {
 /// Origin of a worker with endpoints: their weights are unknown, so that only text counts. Checkpoints are continued by
 /// the local engine and by endpoints alike.
 private enum EndpointOrigin {
-    static func origin(_ settings: Settings, _ text: TextSide) throws -> RunnerOrigin {
+    /// Without a local engine and token ids nothing can be continued: such a worker reads no checkpoint of others.
+    static func origin(_ settings: Settings, _ text: TextSide, isLocal: Bool) throws -> RunnerOrigin {
+        let isOnlyText = !isLocal && !settings.endpoints.contains { $0.endpoint.api == .tokens }
         let files = try ModelFiles.open(settings.model.directory).digests().filter { $0.name != "config.json" }
         let details = JSONObject([
-            ("engines", "any"),
+            ("engines", isOnlyText ? "chat" : "any"),
             ("files", .object(JSONObject(files.map { ($0.name, .string("\($0.digest)")) }))),
             ("generation", .object(settings.model.preparation.origin)),
         ])
         let digest = Digest(Array(JSONValue.object(details).serialized().utf8))
         return RunnerOrigin(
-            digest: "\(digest)", model: settings.served.name, formats: "local engine and endpoints, or endpoints only",
+            digest: "\(digest)", model: settings.served.name,
+            formats: isOnlyText ? "endpoints by chat" : "local engine and endpoints, or endpoints only",
             details: details)
     }
 }

@@ -1,11 +1,14 @@
+import MoedReading
 package import Logging
 package import MoedBatching
 package import MoedCore
+package import MoedEndpoints
 import MoedEngine
 package import MoedFront
 import MoedHost
 package import MoedLocal
 import MoedPreparation
+package import MoedRemote
 package import MoedSettings
 import MoedWeights
 package import MoedWorker
@@ -21,8 +24,10 @@ package struct Settings: Sendable, Equatable {
         package var name: String
         /// True when jobs that name no model also run here.
         package var servesDefault: Bool
+        /// Names of adapters.
+        package var adapters: [String] = []
 
-        package var names: [String] { servesDefault ? [name, "default"] : [name] }
+        package var names: [String] { (servesDefault ? [name, "default"] : [name]) + adapters }
     }
     package struct Queue: Sendable, Equatable {
         package var pollInterval: Duration
@@ -47,6 +52,7 @@ package struct Settings: Sendable, Equatable {
     package var runsLocally: Bool
     /// Engines elsewhere, in order of preference.
     package var endpoints: [EndpointSettings]
+    package var routing: RoutingPolicy
     package var served: Served
     package var queue: Queue
     package var shutdownGrace: Duration
@@ -83,15 +89,19 @@ extension Settings {
         if name.unicodeScalars.contains(where: { $0.value < 32 }) || name.unicodeScalars.count > 256 {
             reader.report(.modelName, "must be at most 256 characters on one line")
         }
-        let model = model(&reader, path: path)
-        var faults: [String] = []
-        let endpoints = Self.endpoints(
+        var model = model(&reader, path: path)
+        model.adapters = sources.adapters.map { AdapterOption(name: $0.name, path: $0.path) }
+        var faults = sources.adapterProblems(model: name)
+        let endpoints = EndpointSettings.read(
             sources.endpoints, served: name, credentials: sources.credentialsDirectory) { faults.append($0) }
         faults.forEach { reader.report($0) }
         let settings = Settings(
             database: .init(url: sources.conninfo), model: model, runsLocally: reader.boolean(.engineLocal),
             endpoints: endpoints,
-            served: .init(name: name, servesDefault: reader.boolean(.modelServeDefault)),
+            routing: RoutingPolicy(
+                rawValue: reader.choice(.routingPolicy, of: RoutingPolicy.allCases.map(\.rawValue))) ?? .failover,
+            served: .init(
+                name: name, servesDefault: reader.boolean(.modelServeDefault), adapters: sources.adapters.map(\.name)),
             queue: queue(&reader),
             shutdownGrace: reader.duration(.shutdownGrace, in: .zero ... .seconds(3600)),
             statusAddress: statusAddress(&reader),
@@ -146,6 +156,14 @@ extension Settings {
     private static func preparation(_ reader: inout SettingReader) -> PreparationOptions {
         var options = PreparationOptions()
         options.answerReserve = reader.integer(.generationAnswerReserve, in: 0...1_000_000)
+        options.effortBudgets = [:]
+        for (effort, key) in [
+            ("minimal", SettingKey.generationEffortMinimal), ("low", .generationEffortLow),
+            ("medium", .generationEffortMedium), ("high", .generationEffortHigh),
+        ] {
+            let budget = reader.integer(key, in: 0...1_000_000)
+            if budget > 0 { options.effortBudgets[effort] = budget }
+        }
         options.mode =
             ReasoningMode(
                 rawValue: reader.choice(.generationReasoning, of: ReasoningMode.allCases.map(\.rawValue)))

@@ -22,17 +22,21 @@ extension Engine {
     /// Long lists run in chunks; memory does not grow with the length beyond the KV room, which is taken from
     /// the engine's and given back. Ids past the vocabulary limit have no probability.
     ///
-    /// - Parameter top: number of alternatives to list per place.
+    /// - Parameters:
+    ///   - top: number of alternatives to list per place.
+    ///   - adapter: name of a loaded adapter; nil scores with the base.
     /// - Throws: `EngineError(.invalidInput)` for ids out of range, `(.outOfMemory)` when the list does not
     ///   fit.
-    package func score(_ tokens: [TokenID], top: Int = 0) throws(EngineError) -> [TokenScore] {
+    package func score(
+        _ tokens: [TokenID], top: Int = 0, adapter: String? = nil
+    ) throws(EngineError) -> [TokenScore] {
         guard top >= 0 else { throw Self.invalid("\(top) alternatives") }
         for token in tokens.dropFirst() where Int(token) >= vocabularyLimit {
             throw Self.invalid(
                 "token id \(token) cannot be generated: the vocabulary ends at \(vocabularyLimit)")
         }
         var scores: [TokenScore] = []
-        try eachLogits(tokens) { firstPosition, rows in
+        try eachLogits(tokens, adapter) { firstPosition, rows in
             scores += forward.compute.pool.map(rows, cost: rows * vocabularyLimit * 20) { row in
                 let position = firstPosition + row + 1
                 return forward.logits.withRow(row, first: vocabularyLimit) { logits in
@@ -59,9 +63,11 @@ extension Engine {
     /// The logits after each token, `[tokens][vocabulary]`, of the whole embedding without any mask.
     ///
     /// - Parameter lastOnly: true returns the last token's only.
-    package func logits(_ tokens: [TokenID], lastOnly: Bool = false) throws(EngineError) -> [[Float]] {
+    package func logits(
+        _ tokens: [TokenID], lastOnly: Bool = false, adapter: String? = nil
+    ) throws(EngineError) -> [[Float]] {
         var all: [[Float]] = []
-        try eachLogits(tokens) { _, rows in
+        try eachLogits(tokens, adapter) { _, rows in
             for row in 0..<rows {
                 all.append(forward.logits.withRow(row) { span in span.indices.map { span[$0] } })
             }
@@ -72,15 +78,17 @@ extension Engine {
 
     /// Runs `tokens` from the start in chunks and calls `body` with each part's first position and number of
     /// rows while their logits are in `forward.logits`.
-    private func eachLogits(_ tokens: [TokenID], _ body: (Int, Int) -> Void) throws(EngineError) {
+    private func eachLogits(
+        _ tokens: [TokenID], _ adapter: String?, _ body: (Int, Int) -> Void
+    ) throws(EngineError) {
         try check(tokens)
         guard !tokens.isEmpty else { return }
-        let sequence = try makeSequence(SequenceOpening.scoring(tokens.count))
+        let sequence = try makeSequence(SequenceOpening.scoring(tokens.count, adapter))
         defer { release(sequence) }
         for start in stride(from: 0, to: tokens.count, by: limits.rowsPerSweepMax) {
             let chunk = Array(tokens[start..<min(start + limits.rowsPerSweepMax, tokens.count)])
             var sweep = Sweep()
-            sweep.append(chunk, at: start, blocks: sequence.usedBlocks(for: chunk.count))
+            sweep.append(chunk, at: start, blocks: sequence.usedBlocks(for: chunk.count), adapter: sequence.adapter)
             try forward.run(sweep, progress: progress.advance)
             sequence.append(chunk)
             for first in stride(from: 0, to: chunk.count, by: ForwardPass.logitRowsMax) {
@@ -93,7 +101,7 @@ extension Engine {
 }
 
 extension SequenceOpening {
-    fileprivate static func scoring(_ tokens: Int) -> SequenceOpening {
-        SequenceOpening(prompt: [], tokensMax: tokens, sampling: .greedy, choice: 0)
+    fileprivate static func scoring(_ tokens: Int, _ adapter: String?) -> SequenceOpening {
+        SequenceOpening(prompt: [], tokensMax: tokens, sampling: .greedy, choice: 0, adapter: adapter)
     }
 }

@@ -1,3 +1,4 @@
+package import MoedReading
 import MoedCaching
 package import MoedCore
 package import MoedHost
@@ -26,7 +27,7 @@ package final class Engine: SequenceEngine {
     private var blocks: KVBlocks
     /// Blocks promised to open sequences, those included that several of them share.
     private var blocksReserved = 0
-    private let sharesPrefixes: Bool
+    let sharesPrefixes: Bool
     /// Blocks of prompts that some sequence is computing, so that others wait for them.
     private var coming: [KVBlocks.Key: SequenceID] = [:]
 
@@ -74,7 +75,8 @@ package final class Engine: SequenceEngine {
     /// Memory that the engine holds, all of it from the start; the weights may be shared with other engines.
     package var memory: EngineMemory {
         EngineMemory(
-            weights: model.weightByteCount, expertPlaces: forward.source?.byteCount ?? 0,
+            weights: model.weightByteCount + (model.adapters?.byteCount ?? 0),
+            expertPlaces: forward.source?.byteCount ?? 0,
             keyValues: forward.cache.byteCount, activations: forward.scratchByteCount)
     }
 
@@ -165,40 +167,19 @@ package final class Engine: SequenceEngine {
         sequence.prefixPromise = nil
     }
 
-    package func sweep(_ steps: [SequenceStep]) throws(EngineError) -> [TokenID?] {
+    package func sweep(_ steps: [SequenceStep]) throws(EngineError) -> [StepOutput] {
         let open = try check(steps)
         guard !steps.isEmpty else { return [] }
         var sweep = Sweep()
         for (step, sequence) in zip(steps, open) {
             sweep.append(
-                step.tokens, at: sequence.length, blocks: sequence.usedBlocks(for: step.tokens.count))
+                step.tokens, at: sequence.length, blocks: sequence.usedBlocks(for: step.tokens.count),
+                adapter: sequence.adapter)
         }
         try forward.run(sweep, progress: progress.advance)
         for (step, sequence) in zip(steps, open) { append(step.tokens, to: sequence) }
 
-        var sampled = [TokenID?](repeating: nil, count: steps.count)
-        let asking = steps.indices.filter { steps[$0].samples }
-        for start in stride(from: 0, to: asking.count, by: ForwardPass.logitRowsMax) {
-            let part = Array(asking[start..<min(start + ForwardPass.logitRowsMax, asking.count)])
-            forward.computeLogits(of: part.map { sweep.spans[$0].rows.upperBound - 1 })
-            let tokens = forward.compute.pool.map(part.count, cost: part.count * vocabularyLimit) { row in
-                sample(row, for: open[part[row]], allowed: steps[part[row]].allowed)
-            }
-            for (step, token) in zip(part, tokens) { sampled[step] = token }
-        }
-        return sampled
-    }
-
-    /// Nil when the logits overflowed: no token would be better than another.
-    private func sample(_ row: Int, for sequence: OpenSequence, allowed: AllowedTokens?) -> TokenID? {
-        forward.logits.withRow(row, first: vocabularyLimit) { logits in
-            guard LogitScan.allFinite(logits.span) else { return nil }
-            if let allowed { Sampler.restrict(&logits, to: allowed.mask(count: logits.count)) }
-            return Sampler.sample(
-                &logits, sequence.opening.sampling, history: sequence.history,
-                choice: sequence.opening.choice,
-                position: sequence.length)
-        }
+        return read(steps, open, sweep)
     }
 
     /// Everything that could be wrong with steps; their sequences in the same order.
@@ -229,6 +210,9 @@ package final class Engine: SequenceEngine {
             guard zip(prompt, step.tokens).allSatisfy({ $0 == $1 }) else {
                 throw Self.invalid("sequence \(step.sequence) was opened with another prompt")
             }
+            guard step.reports?.places.allSatisfy({ step.tokens.indices.contains($0.row) }) != false else {
+                throw Self.invalid("sequence \(step.sequence) asks for a report on a row that it does not have")
+            }
             rows += step.tokens.count
             open.append(sequence)
         }
@@ -251,7 +235,7 @@ package final class Engine: SequenceEngine {
             throw Self.invalid(
                 "a sequence of \(opening.tokensMax) tokens; the context has \(limits.contextLength)")
         }
-        let sequence = OpenSequence(opening)
+        let sequence = OpenSequence(opening, adapter: try opening.adapter.map(adapterNumber))
         try checkRoom(blocks: sequence.blocksReserved, tokens: opening.kvTokens)
         // Known blocks are used first: taking room may make the engine forget them.
         if sharesPrefixes { sequence.takeKnown(&blocks) }
@@ -266,6 +250,13 @@ package final class Engine: SequenceEngine {
         endPromise(of: sequence)
         blocks.giveBack(sequence.blocks)
         blocksReserved -= sequence.blocksReserved
+    }
+
+    private func adapterNumber(_ name: String) throws(EngineError) -> Int {
+        guard let number = model.adapters?.names.firstIndex(of: name) else {
+            throw Self.invalid("adapter “\(name)” is not loaded")
+        }
+        return number
     }
 
     static func invalid(_ message: String) -> EngineError { EngineError(.invalidInput, message) }

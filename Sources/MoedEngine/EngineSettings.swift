@@ -1,3 +1,4 @@
+package import MoedReading
 package import MoedCaching
 package import MoedCore
 import MoedWeights

@@ -4,6 +4,8 @@ import MoedSampling
 /// A sequence's state between sweeps.
 final class OpenSequence {
     let opening: SequenceOpening
+    /// Number of its adapter; nil for the base alone.
+    let adapter: Int?
     /// Room that it may use.
     private(set) var blocksReserved: Int
     /// Blocks that hold its tokens or will; some may be shared with other sequences.
@@ -15,13 +17,15 @@ final class OpenSequence {
     var prefixPromise: KVBlocks.Key?
     /// Number of its first blocks that are known by their contents, and the number of that prefix.
     private var knownBlocks = 0
-    private var prefix = KVBlocks.start
+    private var prefix: KVBlocks.Prefix
     /// Tokens it got from others since it was last asked.
     private var tokensTaken = 0
     private let remembers: Bool
 
-    init(_ opening: SequenceOpening) {
+    init(_ opening: SequenceOpening, adapter: Int?) {
         self.opening = opening
+        self.adapter = adapter
+        prefix = adapter.map { KVBlocks.start(adapter: $0) } ?? KVBlocks.start
         blocksReserved = KVCache.blocks(for: opening.kvTokens)
         remembers = TokenHistory.isNeeded(by: opening.sampling)
         if remembers { for token in opening.prompt { history.append(token, inPrompt: true) } }
@@ -58,7 +62,8 @@ final class OpenSequence {
     /// True when that block may be taken from others: nothing of it is computed, and it is not the prompt's end. The
     /// last token of a prompt is always computed, to know what follows it.
     var canShareNext: Bool {
-        length == knownBlocks * KVCache.blockTokens && length + KVCache.blockTokens < opening.prompt.count
+        opening.takesPrefix && length == knownBlocks * KVCache.blockTokens
+            && length + KVCache.blockTokens < opening.prompt.count
     }
 
     /// Takes over all that is known of the prompt's continuation.

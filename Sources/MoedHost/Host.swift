@@ -25,6 +25,8 @@ package enum Host {
 
     package static var isRoot: Bool { geteuid() == 0 }
 
+    package static func fileExists(_ path: String) -> Bool { unsafe access(path, F_OK) == 0 }
+
     package static func isDirectory(_ path: String) -> Bool {
         var status = stat()
         return unsafe stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR

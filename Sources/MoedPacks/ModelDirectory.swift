@@ -11,9 +11,14 @@ package enum ModelDirectory: Sendable {
     /// - Throws: `EngineError(.badCheckpoint)` or `(.unsupportedModel)`, naming file, tensor, blob or field, and
     ///   reason.
     package static func open(_ directory: String) throws(EngineError) -> ModelDirectory {
-        if GGUFModel.isGGUF(directory) { return .checkpoint(try Checkpoint.open(directory)) }
-        try DirectoryContents.requireDirectory(directory)
-        return Pack.isPack(directory) ? .pack(try Pack.open(directory)) : .checkpoint(try Checkpoint.open(directory))
+        try open(ModelFiles.open(directory))
+    }
+
+    /// As `open` for a path, of small files that are open.
+    package static func open(_ files: ModelFiles) throws(EngineError) -> ModelDirectory {
+        if files.isGGUF { return .checkpoint(try Checkpoint(files)) }
+        try DirectoryContents.requireDirectory(files.path)
+        return Pack.isPack(files.path) ? .pack(try Pack.open(files.path)) : .checkpoint(try Checkpoint(files))
     }
 
     package var configuration: ModelConfiguration {

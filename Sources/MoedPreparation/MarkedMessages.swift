@@ -7,6 +7,8 @@ import MoedText
 /// text, such as trimming and splitting. Messages without control tokens stay as they are.
 struct MarkedMessages {
     private(set) var messages: [JSONValue]
+    /// Definitions of tools; everything in them is data.
+    private(set) var tools: [JSONValue]
     /// The mark to remove from the rendered text; nil when no message has a control token.
     private(set) var mark: Unicode.Scalar?
     private let tokenizer: Tokenizer
@@ -16,17 +18,22 @@ struct MarkedMessages {
     /// belong into an answer. The system message is the caller's own.
     ///
     /// - Throws: `RequestError` when the messages contain every character that could be a mark.
-    init(_ messages: [JSONValue], tokenizer: Tokenizer) throws(RequestError) {
+    init(_ messages: [JSONValue], tools: [JSONValue] = [], tokenizer: Tokenizer) throws(RequestError) {
         self.messages = messages
+        self.tools = tools
         self.tokenizer = tokenizer
         // Any mark shows whether there is something to mark.
-        guard let marked = self.marked(messages, with: Self.usual) else { return }
-        guard let mark = Self.unused(in: messages) else {
+        let (marked, markedTools) = (
+            self.marked(messages, with: Self.usual), self.marked(.array(tools), with: Self.usual, onlySpecial: false)
+        )
+        guard marked != nil || markedTools != nil else { return }
+        guard let mark = Self.unused(in: messages + tools) else {
             throw RequestError(
                 .invalidValue, param: "messages", "messages contain every private character of Unicode")
         }
         self.mark = mark
-        self.messages = mark == Self.usual ? marked : self.marked(messages, with: mark) ?? messages
+        self.messages = self.marked(messages, with: mark) ?? messages
+        self.tools = self.marked(.array(tools), with: mark, onlySpecial: false)?.array ?? tools
     }
 
     private static let usual: Unicode.Scalar = "\u{F0000}"

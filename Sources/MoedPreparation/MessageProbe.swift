@@ -84,8 +84,14 @@ extension String {
     /// True when the text has no character but white space.
     var isBlank: Bool { unicodeScalars.allSatisfy(\.properties.isWhitespace) }
 
+    /// The text without white space at both ends.
+    var trimmed: String {
+        let start = drop(while: \.isWhitespace)
+        return String(start[..<(start.lastIndex { !$0.isWhitespace }.map(start.index(after:)) ?? start.startIndex)])
+    }
+
     /// The rest behind the last occurrence of a mark of a few characters; nil when there is none.
-    fileprivate func part(behindLast mark: String) -> String? {
+    func part(behindLast mark: String) -> String? {
         let (bytes, mark) = (Array(utf8), Array(mark.utf8))
         guard bytes.count >= mark.count else { return nil }
         for start in (0...bytes.count - mark.count).reversed()

@@ -16,11 +16,17 @@ package struct PreparationOptions: Sendable, Equatable {
     /// Number of tokens that thinking must leave to the answer; 0 reserves none.
     package var answerReserve = 256
     package var controlTokens = ControlTokens.text
+    /// Thinking tokens of each `reasoning_effort`; one that is not named has no limit.
+    package var effortBudgets: [String: Int] = ["minimal": 512, "low": 2048, "medium": 8192]
     /// Computing time of one rendering of the chat template.
     package var templateTime = TemplateLimits().time
 
-    /// Constraints of answers are enforced. Engines elsewhere take no masks, so there they are refused.
-    package var enforcesConstraints = true
+    /// True where moed reads the logits itself. Engines elsewhere take no masks and give no reports, so requests for
+    /// them are refused there.
+    package var readsLogits = true
+
+    /// Tasks keep the request's messages, for endpoints at the level of chats.
+    package var keepsMessages = false
 
     package init() {}
 
@@ -30,11 +36,16 @@ package struct PreparationOptions: Sendable, Equatable {
         return limits
     }
 
+    private var efforts: [(String, JSONValue)] {
+        effortBudgets.sorted { $0.key < $1.key }.map { ($0.key, .integer(Int64($0.value))) }
+    }
+
     /// Part of a runner's origin: choices on which tokens depend.
     package var origin: JSONObject {
         JSONObject([
             ("reasoning", .string(mode.rawValue)), ("control_tokens", .string(controlTokens.rawValue)),
             ("answer_reserve", .integer(Int64(answerReserve))),
+            ("efforts", .object(JSONObject(efforts))),
         ])
     }
 }

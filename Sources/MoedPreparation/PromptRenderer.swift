@@ -9,18 +9,26 @@ struct PromptRenderer {
     let encoding: EncodingLimits
 
     /// - Throws: `RequestError` when the template refuses the messages or leaves one out of the prompt.
-    func tokens(_ messages: [JSONValue], variables: JSONObject) throws(RequestError) -> [TokenID] {
+    ///
+    /// - Parameters:
+    ///   - tools: definitions of tools, for the template.
+    ///   - continuesLast: true ends the prompt with the text of the last message.
+    func tokens(
+        _ messages: [JSONValue], tools: [JSONValue] = [], variables: JSONObject, continuesLast: Bool = false
+    ) throws(RequestError) -> [TokenID] {
         guard let template = text.template else {
             throw RequestError(
                 .unsupported, param: "messages", "the checkpoint has no chat template: use prompt_ids")
         }
         var marked: MarkedMessages?
-        if controlTokens == .text { marked = try MarkedMessages(messages, tokenizer: text.tokenizer) }
-        let prompt: String
+        if controlTokens == .text { marked = try MarkedMessages(messages, tools: tools, tokenizer: text.tokenizer) }
+        let shownTools = marked?.tools ?? tools
+        var prompt: String
         let start = self.template.clock()
         do throws(TextError) {
             prompt = try template.render(
-                messages: .array(marked?.messages ?? messages), tools: nil, variables: variables, limits: self.template)
+                messages: .array(marked?.messages ?? messages), tools: shownTools.isEmpty ? nil : .array(shownTools),
+                variables: variables, limits: self.template)
         } catch {
             // The message names the place, not the file: the job's owner must not see paths of this host.
             let place = error.place.map { "\($0): " } ?? ""
@@ -30,8 +38,25 @@ struct PromptRenderer {
         }
         var rest = self.template
         rest.time -= rest.clock() - start
-        try checkAllArePrinted(messages, in: prompt, template, variables, limits: rest)
+        try checkAllArePrinted(messages, tools, in: prompt, template, variables, limits: rest)
+        if continuesLast { prompt = try Self.cut(prompt, after: (marked?.messages ?? messages).last) }
         return try checked(try ids(of: prompt, mark: marked?.mark))
+    }
+
+    /// The prompt up to the end of the last message's text. A template may trim that text and take a thought out of it.
+    private static func cut(_ prompt: String, after message: JSONValue?) throws(RequestError) -> String {
+        let text = message?["content"]?.string ?? ""
+        let bytes = Array(prompt.utf8)
+        let answer = text.part(behindLast: ThinkTags.close) ?? text
+        for part in [text, answer] {
+            for wanted in [part, part.trimmed] where !wanted.isEmpty {
+                guard let end = ByteSearch.lastEnd(of: Array(wanted.utf8), in: bytes[...]) else { continue }
+                return String(decoding: bytes[..<end], as: UTF8.self)
+            }
+        }
+        throw RequestError(
+            .templateFailed, param: "continue_final_message",
+            "the chat template changes the last message: its text cannot be continued")
     }
 
     private func ids(of prompt: String, mark: Unicode.Scalar?) throws(RequestError) -> [TokenID] {
@@ -52,15 +77,18 @@ struct PromptRenderer {
 
     /// Renders the messages again with numbers as contents, and looks for the numbers.
     private func checkAllArePrinted(
-        _ messages: [JSONValue], in prompt: String, _ template: ChatTemplate, _ variables: JSONObject,
-        limits: TemplateLimits
+        _ messages: [JSONValue], _ tools: [JSONValue], in prompt: String, _ template: ChatTemplate,
+        _ variables: JSONObject, limits: TemplateLimits
     ) throws(RequestError) {
         let probe = MessageProbe(messages)
         let missing: [String]
+        var searched = prompt
         do throws(TextError) {
-            missing = probe.missing(
-                in: try template.render(
-                    messages: .array(probe.messages), tools: nil, variables: variables, limits: limits))
+            // In this text the names of tools come from their definitions only.
+            searched = try template.render(
+                messages: .array(probe.messages), tools: tools.isEmpty ? nil : .array(tools), variables: variables,
+                limits: limits)
+            missing = probe.missing(in: searched)
         } catch {
             // The template demands certain contents, or too little of its time is left: the prompt itself is searched.
             missing = PromptSearch.firstMissing(messages, in: prompt).map { ["messages[\($0)].content"] } ?? []
@@ -68,6 +96,11 @@ struct PromptRenderer {
         if let name = missing.first {
             throw RequestError(
                 .templateFailed, param: name, "the chat template leaves \(name) out of the prompt")
+        }
+        if let index = PromptSearch.firstMissing(tools: tools, in: searched) {
+            throw RequestError(
+                .templateFailed, param: "tools[\(index)]",
+                "the chat template leaves tools[\(index)] out of the prompt: the model may not know tools")
         }
     }
 

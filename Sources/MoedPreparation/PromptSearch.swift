@@ -20,6 +20,24 @@ enum PromptSearch {
         return nil
     }
 
+    /// Index of the first tool whose name is not in the prompt; nil when all are. Tools are printed in order.
+    static func firstMissing(tools: [JSONValue], in prompt: String) -> Int? {
+        guard !tools.isEmpty else { return nil }
+        let prompt = Array(prompt.utf8)
+        var place = 0
+        for (index, tool) in tools.enumerated() {
+            let name = tool["function"]?["name"] ?? .null
+            // A name may be printed as it is, or as JSON.
+            let spellings = [name.string ?? "", String(name.serialized().dropFirst().dropLast())]
+            let ends = spellings.lazy.map { Array($0.utf8) }.compactMap { spelling in
+                ByteSearch.end(of: spelling, in: prompt[place...]) ?? ByteSearch.end(of: spelling, in: prompt[...])
+            }
+            guard let end = ends.first else { return index }
+            place = end
+        }
+        return nil
+    }
+
     /// Bytes of the last word; empty for a text of white space.
     static func lastWord(of text: String) -> [UInt8] {
         let scalars = text.unicodeScalars

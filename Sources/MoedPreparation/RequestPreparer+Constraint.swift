@@ -11,15 +11,40 @@ extension RequestPreparer {
     ///
     /// - Throws: `RequestError` for a constraint that cannot be enforced, or whose shortest answer does not fit.
     func constrain(_ task: inout GenerationTask, _ request: GenerationRequest) throws(RequestError) {
-        guard let requested = request.constraint else { return }
-        guard options.enforcesConstraints else {
-            throw RequestError(
-                .unsupported, param: requested.param,
-                "\(requested.param) is enforced by the local engine only: run the job on a worker without endpoints")
+        let lineFeeds = task.thinking.isEnabled ? Self.lineFeeds : 0
+        if let tools = request.tools, tools.choice != .auto {
+            guard request.constraint == nil else {
+                throw RequestError(
+                    .invalidValue, param: "tool_choice",
+                    "\(request.constraint?.param ?? "") and a tool_choice that demands a call exclude each other")
+            }
+            try refuseElsewhere("tool_choice")
+            try arm(&task, request, try calls(tools, lineFeeds), "tool_choice")
+            return
         }
+        guard let requested = request.constraint else { return }
+        if request.tools != nil {
+            throw RequestError(
+                .invalidValue, param: requested.param,
+                "with \(requested.param) no tool can be called: set tool_choice to none, or leave one of them out")
+        }
+        try refuseElsewhere(requested.param)
         let grammar = try constraints.grammar(requested, text)
-        let constraint = GrammarConstraint(
-            grammar, leadingLineFeeds: task.thinking.isEnabled ? Self.lineFeeds : 0)
+        task.warnings += grammar.warnings
+        try arm(&task, request, GrammarConstraint(grammar, leadingLineFeeds: lineFeeds), requested.param)
+    }
+
+    private func refuseElsewhere(_ param: String) throws(RequestError) {
+        guard !options.readsLogits else { return }
+        throw RequestError(
+            .unsupported, param: param,
+            "\(param) is enforced by the local engine only: run the job on a worker without endpoints")
+    }
+
+    /// Puts a constraint into the task, with the room that its shortest answer needs.
+    private func arm(
+        _ task: inout GenerationTask, _ request: GenerationRequest, _ constraint: any TokenConstraint, _ param: String
+    ) throws(RequestError) {
         let shortest = constraint.distanceToEnd
         var needed = shortest + 1
         if task.thinking.isEnabled {
@@ -32,16 +57,17 @@ extension RequestPreparer {
         guard needed <= task.newTokensMax else {
             throw RequestError(
                 .invalidValue, param: "max_tokens",
-                "the shortest answer that satisfies \(requested.param) has \(shortest) tokens: max_tokens must be at "
+                "the shortest answer that satisfies \(param) has \(shortest) tokens: max_tokens must be at "
                     + "least \(needed), not \(task.newTokensMax)")
         }
         task.constraint = constraint
-        task.warnings += grammar.warnings
         // An answer ends where its constraint does.
-        if !task.stopStrings.isEmpty || !request.stopTokenIDs.isEmpty || request.ignoreEOS {
+        if !task.stopStrings.isEmpty || !request.stopTokenIDs.isEmpty || request.ignoreEOS || task.minTokens > 0 {
             task.stopStrings = []
             task.stopIDs = text.endIDs
-            task.warnings.append("stop, stop_token_ids and ignore_eos have no effect with \(requested.param)")
+            task.namedStopIDs = []
+            task.minTokens = 0
+            task.warnings.append("stop, stop_token_ids, min_tokens and ignore_eos have no effect with \(param)")
         }
     }
 }

@@ -12,6 +12,8 @@ package struct RequestPreparer: Sendable {
     /// Maximum number of new tokens of a request that names no `max_tokens`; nil is the rest of the context.
     let maxTokensDefault: Int?
     package let options: PreparationOptions
+    /// Names of models that are adapters beside the engine's model.
+    package var adapters: Set<String> = []
     let constraints = ConstraintCache()
     /// Asked by the tokenizer and the template now and then; false ends the preparation.
     var goesOn: @Sendable () -> Bool = { true }
@@ -44,35 +46,60 @@ package struct RequestPreparer: Sendable {
                 bucket: bucket ?? Self.bucket(tokens: prompt.count + newTokens.count)),
             prompt: prompt, newTokensMax: newTokens.count,
             makeTextStream: { tokenizer.makeStream(skipSpecial: true) })
+        task.adapter = adapters.contains(model) ? model : nil
         task.sampling = text.defaults.resolve(request, mode: mode, seed: seed)
         task.choices = request.choices
         task.stopIDs = (request.ignoreEOS ? [] : text.endIDs).union(request.stopTokenIDs)
         task.stopStrings = request.stop
+        try control(&task, request)
         task.thinking = thinking(request, prompt, mode, newTokensMax: newTokens.count)
+        task.chat = options.keepsMessages ? Self.chat(request, mode) : nil
         task.waited = waited
         task.includesReasoning = request.includeReasoning
         task.warnings = [
             choice.warning, budgetWarning(request, task.thinking), newTokens.warning,
             reserveWarning(request, newTokensMax: newTokens.count), Self.emptyPromptWarning(request),
         ].compactMap { $0 }
+        if let tools = request.tools { task.readCalls = Self.reader(of: tools) }
         try constrain(&task, request)
         return task
+    }
+
+    private static func chat(_ request: GenerationRequest, _ mode: ReasoningMode) -> ChatInput? {
+        guard case .messages(let messages) = request.prompt else { return nil }
+        let variables = request.templateVariables.members.map(\.key).filter { $0 != "enable_thinking" }
+        let ownField: String? =
+            if !request.stopTokenIDs.isEmpty { "stop_token_ids" } else if request.ignoreEOS { "ignore_eos" } else if
+                !request.addGenerationPrompt { "add_generation_prompt" } else {
+                variables.first.map { "chat_template_kwargs.\($0)" }
+            }
+        return ChatInput(
+            messages: messages, thinks: mode == .thinking, budget: request.thinkingTokenBudget, ownField: ownField)
     }
 
     private func thinking(
         _ request: GenerationRequest, _ prompt: [TokenID], _ mode: ReasoningMode, newTokensMax: Int
     ) -> ThinkingPolicy {
         let tags = text.tags
-        let startsOpen = tags.leavesOpen(prompt, text.tokenizer)
+        let startsOpen =
+            request.continuesFinalMessage
+            ? tags.isInThought(prompt) : tags.leavesOpen(prompt, text.tokenizer)
+        // The template has closed the thought of a message that goes on.
+        let mode = request.continuesFinalMessage ? .nonThinking : mode
         let isThoughtless = request.thinkingTokenBudget == 0 && !startsOpen && tags.openID != nil
         var policy = ThinkingPolicy(
             isEnabled: tags.closeID != nil && (startsOpen || mode == .thinking), startsOpen: startsOpen,
-            openID: tags.openID, closeID: tags.closeID, budget: request.thinkingTokenBudget,
+            openID: tags.openID, closeID: tags.closeID, budget: budget(request),
             injection: isThoughtless ? tags.emptyThought : tags.earlyStop)
         policy.reserve = AnswerReserve(
             request.answerReserve ?? options.answerReserve, newTokensMax: newTokensMax, long: tags.earlyStop,
             short: tags.shortStop)
         return policy
+    }
+
+    /// The request's own budget, else that of its effort.
+    private func budget(_ request: GenerationRequest) -> Int? {
+        request.thinkingTokenBudget ?? request.effort.flatMap { options.effortBudgets[$0] }
     }
 
     // MARK: Warnings
@@ -125,7 +152,9 @@ package struct RequestPreparer: Sendable {
             if mode == .nonThinking || variables["enable_thinking"] != nil {
                 variables["enable_thinking"] = .bool(mode == .thinking)
             }
-            return try renderer.tokens(messages, variables: variables)
+            return try renderer.tokens(
+                messages, tools: request.tools?.tools.map(\.definition) ?? [], variables: variables,
+                continuesLast: request.continuesFinalMessage)
         }
     }
 

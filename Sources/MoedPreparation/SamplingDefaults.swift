@@ -50,6 +50,7 @@ struct SamplingDefaults: Sendable, Equatable {
         result.presencePenalty = request.presencePenalty ?? result.presencePenalty
         result.frequencyPenalty = request.frequencyPenalty ?? result.frequencyPenalty
         result.repetitionPenalty = request.repetitionPenalty ?? result.repetitionPenalty
+        result.logitBias = request.logitBias
         result.seed = request.seed ?? seed
         return result
     }

@@ -73,6 +73,12 @@ package struct ThinkTags: Sendable, Equatable {
         return tokenizer.decode(prompt[(last + 1)...]).allSatisfy(\.isWhitespace)
     }
 
+    /// True when the last tag of a tokenised prompt opens a thinking block.
+    func isInThought(_ prompt: [TokenID]) -> Bool {
+        guard let openID, let last = prompt.lastIndex(where: { $0 == openID || $0 == closeID }) else { return false }
+        return prompt[last] == openID
+    }
+
     /// True when a prompt ends with a closed thinking block: `</think>` followed by nothing but white space. Templates
     /// write it for the mode without thinking.
     func leavesClosed(_ prompt: [TokenID], _ tokenizer: Tokenizer) -> Bool {

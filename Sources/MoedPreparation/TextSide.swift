@@ -1,6 +1,6 @@
 package import MoedCore
 package import MoedText
-import MoedWeights
+package import MoedWeights
 
 /// Text side of a checkpoint: tokenizer, template, end tokens, sampling defaults.
 package struct TextSide: Sendable {
@@ -20,11 +20,13 @@ package struct TextSide: Sendable {
     package let contextLength: Int
 
     /// - Throws: `TextError` or `EngineError` naming file, field and reason.
-    package init(directory: String) throws {
-        let files = try ModelFiles.open(directory)
+    package init(directory: String) throws { try self.init(ModelFiles.open(directory)) }
+
+    /// As `init(directory:)`, of files that are open: the metadata of a GGUF file are parsed once.
+    package init(_ files: ModelFiles) throws {
         let described = try Self.configuration(files)
         tokenizer = try Self.tokenizer(files, described)
-        template = try Self.template(directory: directory)
+        template = try Self.template(files)
         let tags = ThinkTags(tokenizer)
         kind = try template.map { try TemplateKind.probe($0, tags) } ?? .hybrid
         self.tags = tags
@@ -82,8 +84,11 @@ package struct TextSide: Sendable {
 
     /// Loads only the chat template, from `chat_template.jinja` or `tokenizer_config.json`; nil when neither has one.
     package static func template(directory: String) throws -> ChatTemplate? {
-        let files = try ModelFiles.open(directory)
-        return try ChatTemplate.load(
+        try template(ModelFiles.open(directory))
+    }
+
+    private static func template(_ files: ModelFiles) throws -> ChatTemplate? {
+        try ChatTemplate.load(
             tokenizerConfigJSON: try files.contents("tokenizer_config.json") ?? Array("{}".utf8),
             chatTemplateFile: try files.contents("chat_template.jinja"), file: files.path(of: "tokenizer_config.json")
         )

@@ -11,6 +11,8 @@ package struct ClaimedJob: Sendable, Equatable {
     package var tenant: String
     /// Id of the tenant.
     package var tenantID: Int
+    /// True when the tenant's jobs may go to engines outside of the house.
+    package var mayLeave = true
     /// Text of the request body as stored; nil when it is longer than the claim's `RequestRoom.bodyMax`.
     package var body: String?
     /// Time from the job's due time to its claim.

@@ -63,6 +63,8 @@ package struct JobCompletion: AttemptEnd {
     package var isEmpty: Bool
     package var computation = Computation()
     package var usage: Usage
+    /// Counts of an endpoint that told no token ids; `usage` is empty then.
+    package var told: ToldUsage?
     /// Time from claim to end.
     package var wall = Duration.zero
 

@@ -74,10 +74,12 @@ extension JobStore {
     }
 
     private static func tenant(_ row: Row) throws(DatabaseError) -> ClassBacklog.Tenant {
-        ClassBacklog.Tenant(
+        var tenant = ClassBacklog.Tenant(
             id: try row.value("tenant_id"), weight: try row.value("weight"),
             runningMax: try row.optional("max_running"), running: try row.value("running"),
             recentJobs: try row.value("recent_jobs"), recentTokens: try row.value("recent_tokens"))
+        (tenant.name, tenant.mayLeave) = (try row.value("tenant"), try row.value("may_leave"))
+        return tenant
     }
 
     private static func jobClass(_ row: Row) throws(DatabaseError) -> JobClass {

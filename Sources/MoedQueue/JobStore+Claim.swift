@@ -84,6 +84,7 @@ extension JobStore {
             jobClass: jobClass, tenant: try row.value("tenant"), tenantID: try row.value("tenant_id"),
             body: try row.optional("body"),
             waited: .milliseconds(try row.value("waited_ms", as: Int64.self)))
+        job.mayLeave = try row.value("may_leave")
         job.attempt = try row.value("attempt")
         job.crashes = try row.value("crashes")
         return job

@@ -28,6 +28,7 @@ extension JobStore {
         case .tenants: try await addTenants()
         case .models: (report.resolved, report.refused) = try await resolveModels()
         case .cancel: report.cancelled = try await cancelRequested()
+        case .announce: try await announceBatches()
         case .prune: break
         }
         return report
@@ -51,6 +52,7 @@ extension JobStore {
     /// where it runs alone. A crash there ends it once its attempts are used up. Two workers may rescue at once: each
     /// skips the rows that the other one holds.
     package func rescue() async throws(QueueError) -> RescueReport {
+        let lose = SQL(.loseRequests, [.value(10 * Self.rowsPerStatementMax)])
         let takeBack = SQL(.takeBack, [.value(10 * Self.rowsPerStatementMax)])
         do {
             return try await connection.transaction { connection in
@@ -62,6 +64,7 @@ extension JobStore {
                         WHERE d.stopped_at IS NULL AND d.expires_at < clock_timestamp() FOR UPDATE SKIP LOCKED))
                     """)
                 var report = RescueReport(workers: workers.affected)
+                try connection.query(lose)
                 for row in try connection.query(takeBack).rows {
                     let jobs: Int = try row.value("jobs")
                     switch try row.value("state", as: String.self) {
@@ -132,6 +135,12 @@ extension JobStore {
     /// Updates the usage of tenants: their budgets and shares are as old as the last call.
     package func foldUsage() async throws(QueueError) {
         _ = try await query("SELECT moed.fold_usage()")
+    }
+
+    /// Notifies the ends of batches that asked for it.
+    package func announceBatches() async throws(QueueError) {
+        let (batches, lines) = (Self.rowsPerStatementMax, 20 * Self.rowsPerStatementMax)
+        _ = try await query(SQL(.announceBatches, [.value(batches), .value(lines)]))
     }
 
     /// Adds tenants of committed jobs that are missing: another transaction was adding them, and was rolled back.

@@ -23,7 +23,23 @@ extension JobStore {
         let marks: [SQL.Bind] = [
             .value(SQLArray(batch.map(\.isTruncated))), .value(SQLArray(batch.map(\.isEmpty))),
         ]
-        return SQL(.complete, leases(batch) + texts + tokens(batch) + computations(batch) + marks)
+        let told: [SQL.Bind] = [
+            .value(SQLArray(batch.map { $0.told == nil ? "counted" : "usage" })),
+            .value(SQLArray(batch.map { $0.told?.completion })),
+        ]
+        return SQL(.complete, leases(batch) + texts + counts(batch) + computations(batch) + marks + told)
+    }
+
+    /// Columns of token counts, which an endpoint may not have told, and milliseconds.
+    private static func counts(_ batch: [JobCompletion]) -> [SQL.Bind] {
+        func column(_ told: (ToldUsage) -> Int?, _ counted: (Usage) -> Int) -> SQL.Bind {
+            .value(SQLArray(batch.map { job in job.told.map(told) ?? .some(counted(job.usage)) }))
+        }
+        return [
+            column(\.prompt, \.prompt), column(\.cachedPrompt, \.cachedPrompt), column(\.thinking, \.thinking),
+            column({ $0.thinking == nil ? nil : 0 }, \.injected), column(\.answer, \.answer),
+            column({ _ in 0 }, \.recomputed), .value(SQLArray(batch.map { max(0, $0.wall.milliseconds) })),
+        ]
     }
 
     /// Writes failures. A retryable job with attempts left is scheduled again, any other one fails. The pause is

@@ -14,6 +14,8 @@ package enum MaintenanceStep: String, Sendable, CaseIterable {
     case models
     /// Cancel waiting jobs with a request, and delete requests of ended jobs.
     case cancel
+    /// Notify the ends of batches that were imported with `notify`.
+    case announce
     /// Delete jobs older than the retention.
     case prune
 }

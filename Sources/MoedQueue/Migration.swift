@@ -37,6 +37,10 @@ package struct Migration: Sendable, Equatable {
         Migration(version: 18, name: "m0018_names", PackageResources.m0018_names_sql, worksSince: 11),
         Migration(version: 19, name: "m0019_modes", PackageResources.m0019_modes_sql, worksSince: 11),
         Migration(version: 20, name: "m0020_lines", PackageResources.m0020_lines_sql, worksSince: 11),
+        Migration(version: 21, name: "m0021_endpoints", PackageResources.m0021_endpoints_sql, worksSince: 11),
+        Migration(version: 22, name: "m0022_providers", PackageResources.m0022_providers_sql, worksSince: 11),
+        Migration(version: 23, name: "m0023_one_line", PackageResources.m0023_one_line_sql, worksSince: 11),
+        Migration(version: 24, name: "m0024_gateway", PackageResources.m0024_gateway_sql, worksSince: 11),
     ]
 
     /// Roles, grants and row security. The script runs after the migrations where roles are wanted. It may run again at

@@ -176,10 +176,13 @@ package struct Migrator: Sendable {
                            ('usage_delta', 'SELECT, INSERT'), ('control', 'SELECT'),
                            ('job', 'SELECT, UPDATE, DELETE'), ('job_request', 'SELECT'),
                            ('cancel_request', 'SELECT, UPDATE, DELETE'), ('tenant_request', 'SELECT'),
+                           ('cooldown_end', 'SELECT'), ('endpoint_request', 'SELECT, INSERT, UPDATE'),
+                           ('endpoint_state', 'SELECT, INSERT, UPDATE, DELETE'),
                            ('job_checkpoint', 'SELECT, INSERT, UPDATE, DELETE'), ('job_result', 'INSERT'),
                            ('job_attempt', 'SELECT, INSERT, UPDATE'), ('token_ledger', 'INSERT'),
                            ('lease_token_seq', 'USAGE'), ('migration', 'SELECT'),
-                           ('origin', 'SELECT, INSERT')) AS w(name, rights)
+                           ('origin', 'SELECT, INSERT'), ('batch', 'SELECT, UPDATE'),
+                           ('batch_line', 'SELECT')) AS w(name, rights)
               JOIN pg_namespace n ON n.nspname = 'moed'
               JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = w.name
               JOIN pg_class j ON j.relnamespace = n.oid AND j.relname = 'job'

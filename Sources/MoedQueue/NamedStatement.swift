@@ -40,24 +40,29 @@ package struct NamedStatement: Sendable {
 }
 
 extension NamedStatement {
+    static let announceBatches = NamedStatement("announce_batches", PackageResources.announce_batches_sql)
     static let backlog = NamedStatement("backlog", PackageResources.backlog_sql)
     static let cancelWaiting = NamedStatement("cancel_waiting", PackageResources.cancel_waiting_sql)
     static let census = NamedStatement("census", PackageResources.census_sql)
     static let checkpoint = NamedStatement("checkpoint", PackageResources.checkpoint_sql)
     static let claim = NamedStatement("claim", PackageResources.claim_sql)
+    static let closeRequests = NamedStatement("close_requests", PackageResources.close_requests_sql)
     static let complete = NamedStatement("complete", PackageResources.complete_sql)
     static let dueMaintenance = NamedStatement("due_maintenance", PackageResources.due_maintenance_sql)
     static let endAttempt = NamedStatement("end_attempt", PackageResources.end_attempt_sql)
     static let expire = NamedStatement("expire", PackageResources.expire_sql)
     static let leftover = NamedStatement("leftover", PackageResources.leftover_sql)
+    static let loseRequests = NamedStatement("lose_requests", PackageResources.lose_requests_sql)
+    static let openRequests = NamedStatement("open_requests", PackageResources.open_requests_sql)
     static let promote = NamedStatement("promote", PackageResources.promote_sql)
+    static let reportEndpoints = NamedStatement("report_endpoints", PackageResources.report_endpoints_sql)
     static let resolveModels = NamedStatement("resolve_models", PackageResources.resolve_models_sql)
     static let takeBack = NamedStatement("take_back", PackageResources.take_back_sql)
 
     /// The statements of all files.
     package static let all = [
-        backlog, cancelWaiting, census, checkpoint, claim, complete, dueMaintenance, endAttempt, expire, leftover,
-        promote, resolveModels, takeBack,
+        announceBatches, backlog, cancelWaiting, census, checkpoint, claim, closeRequests, complete, dueMaintenance,
+        endAttempt, expire, leftover, loseRequests, openRequests, promote, reportEndpoints, resolveModels, takeBack,
     ]
 
     private static let types: [String: UInt32] = [

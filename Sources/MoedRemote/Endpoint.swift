@@ -1,3 +1,5 @@
+package import MoedCore
+
 /// An engine that exists elsewhere and speaks OpenAI's API.
 package struct Endpoint: Sendable, Equatable {
     /// Part of the API that moed uses.
@@ -15,6 +17,13 @@ package struct Endpoint: Sendable, Equatable {
     package var model: String
     /// Maximum number of requests in flight; nil lets moed find it.
     package var maxInFlight: Int?
+    /// Path of the member that switches thinking on and off at the level of chats; nil sends none.
+    package var thinkingSwitch: [String]?
+    /// Path of the member that takes a thinking budget at the level of chats; nil: jobs with a budget do not run there.
+    package var thinkingBudget: [String]?
+    package var trust = Trust.house
+    /// Prices of the provider; nil when they are not configured.
+    package var prices: TokenPrices?
 
     package init(name: String, api: API, model: String, maxInFlight: Int? = nil) {
         self.name = name

@@ -3,7 +3,7 @@ package import MoedCore
 /// Chooses the next token from a row of logits: a pure function of logits, parameters, history and position.
 package enum Sampler {
     /// - Parameters:
-    ///   - logits: one per token that may be chosen; penalties are applied to it in place.
+    ///   - logits: one per token that may be chosen; bias and penalties are applied to it in place.
     ///   - history: tokens seen so far; looked at only when a penalty is on.
     ///   - position: of the token to choose, counted from the first token of the prompt.
     package static func sample(
@@ -11,6 +11,9 @@ package enum Sampler {
         choice: Int,
         position: Int
     ) -> TokenID {
+        for (token, bias) in parameters.logitBias where token >= 0 && Int(token) < logits.count {
+            logits[Int(token)] += bias
+        }
         history.penalise(&logits, parameters)
         guard parameters.temperature > 0 else { return greedy(logits.span) }
         let uniform = Philox.uniform(seed: parameters.seed, choice: choice, position: position)
@@ -23,6 +26,11 @@ package enum Sampler {
             let isAllowed = index / 64 < mask.words.count && mask.words[index / 64] >> UInt64(index % 64) & 1 == 1
             if !isAllowed { logits[index] = -Float.infinity }
         }
+    }
+
+    /// Takes some tokens away from the choice.
+    package static func exclude(_ tokens: Set<TokenID>, from logits: inout MutableSpan<Float>) {
+        for token in tokens where token >= 0 && Int(token) < logits.count { logits[Int(token)] = -Float.infinity }
     }
 
     /// The highest logit, ties by lower id; 0 when none is a number.

@@ -28,7 +28,9 @@ package struct EndpointKey: Sendable {
         "api", "tokens", example: "tokens",
         """
         `tokens`: moed sends token ids to `/completions` and reads token ids (vLLM, SGLang). Thinking budgets, \
-        checkpoints and counts are exact, as on the local engine.
+        checkpoints and counts are exact, as on the local engine. `chat`: messages to `/chat/completions`, text and \
+        `usage` back (any provider). Counts are the provider's word, NULL where it tells none; a broken request \
+        starts over.
         """)
     package static let model = EndpointKey(
         "model", "", example: "qwen3", "Name of the model at the endpoint. Empty: model.name.")
@@ -49,7 +51,37 @@ package struct EndpointKey: Sendable {
         wait there.
         """)
 
-    package static let all: [EndpointKey] = [identifier, url, api, model, credential, authority, maxInFlight]
+    package static let thinkingSwitch = EndpointKey(
+        "thinking_switch", "chat_template_kwargs.enable_thinking", example: "reasoning.enabled",
+        "With `api: chat`: path of the member that switches thinking on (`true`) and off. `none` sends none.")
+    package static let thinkingBudget = EndpointKey(
+        "thinking_budget", "", example: "thinking_token_budget",
+        """
+        With `api: chat`: path of the member that takes thinking_token_budget, such as `reasoning.max_tokens`. Empty: \
+        jobs with a budget do not run there.
+        """)
+    package static let trust = EndpointKey(
+        "trust", "house", example: "outside",
+        """
+        `house`: an engine of the house, which may read every tenant's texts. `outside`: it reads the jobs of tenants \
+        whose `remote_allowed` is not false. A list of tenants, `acme, beta`: it reads only theirs.
+        """)
+    package static let promptPrice = EndpointKey(
+        "price_prompt", "", example: "0.30",
+        """
+        Price per million prompt tokens, for the account of requests. Empty: a cost is known only if the endpoint \
+        tells it.
+        """)
+    package static let cachedPrice = EndpointKey(
+        "price_cached", "", example: "0.03",
+        "Price per million prompt tokens that the endpoint had cached. Empty: as price_prompt.")
+    package static let completionPrice = EndpointKey(
+        "price_completion", "", example: "1.20", "Price per million completion tokens.")
+
+    package static let all: [EndpointKey] = [
+        identifier, url, api, model, credential, authority, maxInFlight, thinkingSwitch, thinkingBudget,
+        trust, promptPrice, cachedPrice, completionPrice,
+    ]
 
     /// Section of the list in the file.
     package static let section = "endpoints"

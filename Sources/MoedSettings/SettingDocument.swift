@@ -16,7 +16,11 @@ package enum SettingDocument {
             + EndpointKey.all.map { key in
                 "| `\(key.name)` | \(key.fallback.isEmpty ? "" : "`\(key.fallback)`") | \(key.explanation) |"
             }
-        return (introduction + tables.joined() + endpoints).joined(separator: "\n") + "\n"
+        let adapters = [
+            "", "## \(AdapterText.section)", "", AdapterText.introduction, "",
+            "| key | default | explanation |", "|---|---|---|", "| a name | | \(AdapterText.explanation) |",
+        ]
+        return (introduction + tables.joined() + endpoints + adapters).joined(separator: "\n") + "\n"
     }
 
     /// The file `systemd/moed.yaml.example`.
@@ -24,7 +28,7 @@ package enum SettingDocument {
         let parts = sections.map { section in
             ["", "\(section.name):"] + section.keys.flatMap { comment($0) + [assignment($0)] }
         }
-        return (head + parts.joined() + endpoints).joined(separator: "\n") + "\n"
+        return (head + parts.joined() + endpoints + adapters).joined(separator: "\n") + "\n"
     }
 
     /// The list of endpoints, commented out.
@@ -35,6 +39,14 @@ package enum SettingDocument {
         }
         return [""] + HumanText.wrapped(EndpointKey.introduction, width: 116).map { "# \($0)" }
             + ["#\(EndpointKey.section):"] + keys
+    }
+
+    /// The adapters, commented out.
+    private static var adapters: [String] {
+        let (name, path) = AdapterText.example
+        let comment = HumanText.wrapped(AdapterText.explanation, width: 112).map { "#  # \($0)" }
+        return [""] + HumanText.wrapped(AdapterText.introduction, width: 116).map { "# \($0)" }
+            + ["#\(AdapterText.section):"] + comment + ["#  \(name): \(path)"]
     }
 
     /// Keys by section, in the order of the table.

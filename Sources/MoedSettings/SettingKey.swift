@@ -21,7 +21,7 @@ package struct SettingKey: Sendable {
     package let explanation: String
     let example: Example
 
-    private init(_ path: String, _ fallback: String, example: Example = .none, _ explanation: String) {
+    init(_ path: String, _ fallback: String, example: Example = .none, _ explanation: String) {
         self.path = path
         self.fallback = fallback
         self.example = example
@@ -59,8 +59,9 @@ package struct SettingKey: Sendable {
     package static let modelExperts = SettingKey(
         "model.experts", "auto",
         """
-        Weight format of the experts: `bf16` (as stored), `int8` or `int4`. A format such as `int4/32` names its \
-        own quant group. `auto`: the pack's format; for a checkpoint `bf16`, for a quantised one `int8/32`.
+        Weight format of the experts: `bf16` (as stored), `int8`, `int4` or `keep`. A format such as `int4/32` names \
+        its own quant group. `keep`: codes of a quantised checkpoint as they are where a kernel multiplies them, else \
+        `int8/32`. `auto`: the pack's format; for a checkpoint `bf16`, for a quantised one `keep`.
         """)
     package static let modelDense = SettingKey(
         "model.dense", "auto",
@@ -160,6 +161,18 @@ package struct SettingKey: Sendable {
         Tokens that thinking leaves to the answer, at most a quarter of a job's max_tokens. When only these are \
         left, moed ends the thinking as at a thinking budget. A job's own answer_reserve overrides it. `0`: none.
         """)
+    package static let generationEffortMinimal = SettingKey(
+        "generation.effort_minimal", "512",
+        """
+        Thinking budget, in tokens, of jobs with reasoning_effort `minimal`. A job's own thinking_token_budget \
+        overrides it. `0`: no limit.
+        """)
+    package static let generationEffortLow = SettingKey(
+        "generation.effort_low", "2048", "The same for reasoning_effort `low`.")
+    package static let generationEffortMedium = SettingKey(
+        "generation.effort_medium", "8192", "The same for reasoning_effort `medium`.")
+    package static let generationEffortHigh = SettingKey(
+        "generation.effort_high", "0", "The same for reasoning_effort `high`; `xhigh` and `max` have no limit.")
     package static let generationReasoning = SettingKey(
         "generation.reasoning", "thinking",
         """
@@ -234,13 +247,23 @@ package struct SettingKey: Sendable {
     package static let reloadable = Set(
         [queuePollInterval, queueClaimMax, queueRetention, shutdownGrace, logLevel].map(\.path))
 
+    package static let routingPolicy = SettingKey(
+        "routing.policy", "failover",
+        """
+        Choice among endpoints that can take a request. `failover`: the first of the list. `cheapest`: the lowest \
+        expected cost by the prices; without prices it costs nothing. `fastest`: the most tokens per second, as \
+        measured. A job stays at its endpoint while that takes requests.
+        """)
+
     package static let all: [SettingKey] = [
         databaseURL, modelPath, modelName, modelServeDefault, modelExperts, modelDense, modelGroup,
         modelPackCache, modelVerify, memoryBudget, engineLocal, engineThreads, engineSlots, engineKVTokens, engineKV,
         enginePrefixCache, engineRowsPerSweep, enginePrefillChunk, engineMaxSweepMS, engineCPU, engineFetch,
-        generationMaxTokens, generationAnswerReserve, generationReasoning, generationControlTokens,
+        generationMaxTokens, generationAnswerReserve, generationEffortMinimal, generationEffortLow,
+        generationEffortMedium, generationEffortHigh, generationReasoning, generationControlTokens,
         generationTemplateTime,
         queuePollInterval, queueListen, queueLease, queueMaxWait, queueClaimMax,
-        queueCheckpointInterval, queueCheckpointTokens, queueRetention, shutdownGrace, statusListen, logLevel,
-    ]
+        queueCheckpointInterval, queueCheckpointTokens, queueRetention, routingPolicy, shutdownGrace,
+        statusListen, logLevel,
+    ] + gateway
 }

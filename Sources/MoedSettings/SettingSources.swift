@@ -21,6 +21,8 @@ package struct SettingSources: Sendable {
     package private(set) var values: [String: Value] = [:]
     /// Entries of the list `endpoints`, in order.
     package internal(set) var endpoints: [EndpointText] = []
+    /// Entries of the section `adapters`, in order.
+    package internal(set) var adapters: [AdapterText] = []
     package private(set) var problems: [ConfigurationProblem] = []
     /// Remarks about a configuration that is valid.
     package var warnings: [String] = []
@@ -76,6 +78,8 @@ package struct SettingSources: Sendable {
         switch node {
         case _ where path == EndpointKey.section:
             if node.null == nil { addEndpoints(node, file: file) }
+        case _ where path == AdapterText.section:
+            if node.null == nil { addAdapters(node, file: file) }
         case .mapping(let mapping):
             for (key, value) in mapping {
                 guard let name = key.string else {

@@ -43,6 +43,7 @@ extension SettingSources {
         let lists = [self, old].map { $0.endpoints.map { $0.values.mapValues(\.text) } }
         return SettingKey.all.filter { text($0) != old.text($0) }.map(\.path)
             + (lists[0] == lists[1] ? [] : [EndpointKey.section])
+            + (adapters.map(\.pair) == old.adapters.map(\.pair) ? [] : [AdapterText.section])
     }
 }
 

@@ -10,6 +10,26 @@ package enum ByteSearch {
         return end
     }
 
+    /// Ends of all matches of a part that is not empty, without overlaps.
+    static func ends(of part: [UInt8], in text: ArraySlice<UInt8>) -> [Int] {
+        var ends: [Int] = []
+        forEachMatch(of: part, in: text) { place in
+            ends.append(place + part.count)
+            return true
+        }
+        return ends
+    }
+
+    /// End of the last match of a part that is not empty; nil when there is none.
+    package static func lastEnd(of part: [UInt8], in text: ArraySlice<UInt8>) -> Int? {
+        var end: Int?
+        forEachMatch(of: part, in: text) { place in
+            end = place + part.count
+            return true
+        }
+        return end
+    }
+
     /// Goes through the matches of a part that is not empty, without overlaps, until `body` returns false.
     ///
     /// - Parameter body: gets the index at which a match begins.

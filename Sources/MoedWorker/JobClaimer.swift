@@ -14,6 +14,8 @@ package final class JobClaimer {
     /// it, so that long requests of one tenant delay others by no more than one preparation.
     private var crowdingClass: JobClass?
     private var heldUp = OutageLog()
+    /// True when the last poll found jobs that only other workers may run.
+    private var leavesJobs = false
     /// Job classes that yielded no jobs in this round after a fresh poll.
     private var exhausted: Set<JobClass> = []
 
@@ -27,12 +29,22 @@ package final class JobClaimer {
     /// Expires the known backlog: the queue may hold jobs that the last poll did not see.
     package func forgetBacklog() { backlog.forget() }
 
+    /// True when all queued jobs of the last poll are for other workers: their tenants' jobs may not leave the house.
+    package var leavesAll: Bool { leavesJobs && backlog.queued == 0 }
+
     package var needsLook: Bool { backlog.needsLook(now: state.now) }
 
     /// Polls the backlog.
     package func look(_ store: any WorkerStore) async throws(QueueError) {
         let asked = state.now
-        backlog.looked(try await store.backlog(models: state.runner.models), from: asked, to: state.now)
+        var classes = try await store.backlog(models: state.runner.models)
+        leavesJobs = false
+        for index in classes.indices {
+            let isBarred = classes[index].drop { !state.runner.mayRun(tenant: $0.name, mayLeave: $0.mayLeave) }
+            leavesJobs = leavesJobs || isBarred
+        }
+        classes.removeAll { $0.queued <= 0 }
+        backlog.looked(classes, from: asked, to: state.now)
     }
 
     /// Result of one claim.
@@ -58,7 +70,7 @@ package final class JobClaimer {
         let limit = isQuarantine ? 1 : min(room, state.settings.claimMax)
         let claimed = try await store.claim(
             worker, waiting, limit: limit, room: requests, maxWait: state.settings.maxWait,
-            computedBy: state.runner.origin?.digest)
+            computedBy: state.runner.origin(of: jobClass.model)?.digest)
         backlog.claimed(claimed, of: limit, in: jobClass)
         guard !claimed.isEmpty else { return .claimed(jobClass, 0) }
         currentClass = jobClass
@@ -116,6 +128,7 @@ extension ClaimedJob {
         var job = RunnableJob(
             id: id, jobClass: jobClass, tenant: tenantID, body: body, waited: waited, saved: saved)
         job.claim = lease.token
+        (job.tenantName, job.mayLeave) = (tenant, mayLeave)
         return job
     }
 }

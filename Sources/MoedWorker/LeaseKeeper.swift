@@ -71,7 +71,7 @@ package final class LeaseKeeper {
     private func registerOrigin(_ store: any WorkerStore) async throws(QueueError) {
         guard !isOriginRegistered, let origin = state.runner.origin else { return }
         let isDone: Bool? = try await unlessHeldUp { () async throws(QueueError) in
-            try await store.registerOrigin(origin)
+            for one in [origin] + state.runner.adapterOrigins { try await store.registerOrigin(one) }
             return true
         }
         isOriginRegistered = isDone ?? false

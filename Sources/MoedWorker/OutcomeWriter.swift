@@ -127,10 +127,15 @@ package final class OutcomeWriter {
     /// holds them.
     package func writeCheckpoints(_ store: any WorkerStore) async throws(QueueError) {
         let checkpoints = state.jobs.checkpointsToWrite
-        guard let origin = state.runner.origin, !checkpoints.isEmpty else {
+        guard state.runner.origin != nil, !checkpoints.isEmpty else {
             return state.jobs.checkpointsWritten()
         }
-        let answer = try await store.checkpoint(checkpoints, computedBy: origin.digest)
+        var answer = CheckpointAnswer()
+        for (origin, pieces) in state.jobs.checkpointsByOrigin {
+            let part = try await store.checkpoint(pieces, computedBy: origin)
+            answer.written.formUnion(part.written)
+            answer.locked.formUnion(part.locked)
+        }
         state.jobs.checkpointsWritten(locked: answer.locked)
         stop(Set(checkpoints.map(\.lease.job)).subtracting(answer.written).subtracting(answer.locked).sorted())
     }

@@ -29,6 +29,8 @@ package actor QueueService: Service {
     private let lease: LeaseKeeper
     private let claimer: JobClaimer
     private let outcomes: OutcomeWriter
+    private let requests: RequestRecorder
+    private let endpoints: EndpointReporter
     private let maintenance: QueueMaintenance
 
     private let isAskedToStop = Atomic<Bool>(false)
@@ -64,6 +66,8 @@ package actor QueueService: Service {
             connect: connections.lease, inbox: inbox, log: log)
         claimer = JobClaimer(state, report: report, log: log)
         outcomes = OutcomeWriter(state, report: report, log: log)
+        requests = RequestRecorder(state, log: log)
+        endpoints = EndpointReporter(state)
         maintenance = QueueMaintenance(state, report: report, log: log)
     }
 
@@ -199,7 +203,10 @@ package actor QueueService: Service {
             let due = schedule.take(now: state.now, wokenUp: wokenUp)
             try await lease.settleLoss(store)
             try await write(store, due)
-            if due.contains(.stop) { try await outcomes.stopUnwanted(store) }
+            if due.contains(.stop) {
+                try await outcomes.stopUnwanted(store)
+                try await endpoints.report(store, isBeat: due.contains(.beat))
+            }
             try await lease.releaseUnknown(store)
             if let since = stopTime() {
                 if try await stopRound(store, since: since) { return true }
@@ -221,13 +228,15 @@ package actor QueueService: Service {
     private func idleTime(_ schedule: QueueSchedule) -> Duration {
         let longest: Duration = stoppingSince == nil ? .seconds(5) : .milliseconds(50)
         let retry = state.jobs.delayed.nextDue.map { max(.milliseconds(10), $0 - state.now) } ?? longest
-        return min(schedule.idleTime(now: state.now), retry, longest)
+        let record = state.requests.retryAt.map { max(.milliseconds(10), $0 - state.now) } ?? longest
+        return min(schedule.idleTime(now: state.now), retry, record, longest)
     }
 
     /// Writes all pending outcomes and checkpoints. Renews the lease first when its own task could not.
     private func write(_ store: any WorkerStore, _ due: QueueSchedule.Due) async throws {
         // After an outage the lease may have expired: it is renewed before results are written.
         if lease.isUrgent, try await lease.beat(store) { claimer.forgetBacklog() }
+        try await requests.write(store)
         try await outcomes.write(store)
         if let length = outage.ended(at: state.now) {
             log.notice("database: back after \(Int(length.seconds.rounded(.up))) s")
@@ -243,12 +252,13 @@ package actor QueueService: Service {
     }
 
     private func isDrained(_ store: any WorkerStore) async throws -> Bool {
-        guard settings.drains, state.jobs.count == 0, !state.jobs.hasWrites else { return false }
+        guard settings.drains, state.jobs.count == 0, !state.hasWrites else { return false }
         let models = runner.models
         let left = try await unlessHeldUp { () async throws(QueueError) in
             try await store.remaining(models: models)
         }
-        return left?.isEmpty ?? false
+        guard let left else { return false }
+        return left.isEmpty || claimer.leavesAll && left.running == 0 && left.retrying == 0
     }
 
     /// Processes the events of the inbox. Returns true when claiming may find work.
@@ -271,7 +281,7 @@ package actor QueueService: Service {
     /// Applies an event to the jobs. Returns true when the event freed capacity.
     private func take(_ event: RunnerEvent) -> Bool {
         switch event {
-        case .refused(let job, let error): state.jobs.refused(job, error)
+        case .refused(let job, let error, let wasted): state.jobs.refused(job, error, wasted: wasted, at: state.now)
         case .prepared(let job, let mode):
             state.jobs.prepared(job, mode)
             return false
@@ -288,19 +298,26 @@ package actor QueueService: Service {
         case .returned(let jobs):
             state.jobs.returned(jobs)
             return false
+        case .opening(let new):
+            state.requests.opening(new)
+            return false
+        case .spent(let spending):
+            state.requests.spent(spending)
+            return false
         }
         return true
     }
 
     private func note(_ event: RunnerEvent) {
         switch event {
-        case .refused(let job, let error):
+        case .refused(let job, let error, _):
             log.info(
                 "job refused: \(error.code.rawValue)", metadata: ["job_id": "\(job)", "event": "refused"])
             report.update { $0.failed += 1 }
         case .finished(let job, let result):
+            let tokens = result.told?.completion ?? result.usage.completion
             log.info(
-                "job finished: \(result.usage.completion) tokens, \(result.choices.first?.finishReason.rawValue ?? "")",
+                "job finished: \(tokens) tokens, \(result.choices.first?.finishReason.rawValue ?? "")",
                 metadata: ["job_id": "\(job)", "event": "finished"])
             let isWithoutAnswer = result.choices.contains(where: \.isWithoutAnswer)
             let isTruncated = result.choices.contains(where: \.isTruncated)
@@ -314,7 +331,7 @@ package actor QueueService: Service {
             report.update { $0.failed += 1 }
         case .returned(let jobs):
             log.notice("\(jobs.count) jobs go back to the queue: no engine can continue them at the moment")
-        case .prepared, .progressed, .stopped: break
+        case .prepared, .progressed, .stopped, .opening, .spent: break
         }
     }
 
@@ -322,7 +339,7 @@ package actor QueueService: Service {
     ///
     /// At the end of the grace period the other jobs are released, and no attempt is used.
     private func stopRound(_ store: any WorkerStore, since: Duration) async throws -> Bool {
-        if state.jobs.count == 0, !state.jobs.hasWrites {
+        if state.jobs.count == 0, !state.hasWrites {
             try await leave(store)
             return true
         }
@@ -335,6 +352,7 @@ package actor QueueService: Service {
         let isOverdue = state.now - (interruptedAt ?? state.now) >= Self.returnTimeMax
         _ = takeEvents()
         guard state.jobs.areAllReturned || isOverdue else { return false }
+        try await requests.write(store)
         try await outcomes.write(store)
         state.jobs.retryCheckpoints()
         try await outcomes.writeCheckpoints(store)

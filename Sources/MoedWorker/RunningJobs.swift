@@ -10,6 +10,8 @@ package struct RunningJobs {
         var claimedAt: Duration
         /// Mode in which it runs; nil before its preparation.
         var mode: ReasoningMode?
+        /// Name of the adapter that runs it; nil for the model itself.
+        var adapter: String?
     }
 
     private var held: [JobID: Held] = [:] {
@@ -34,11 +36,15 @@ package struct RunningJobs {
     package private(set) var releases: [JobRelease] = []
     let modelName: String
     private let origin: String?
+    /// Digest of each adapter's origin, by its name.
+    private let adapters: [String: String]
 
     /// - Parameters:
     ///   - modelName: served name of the runner's model.
     ///   - origin: digest of the runner's origin.
-    package init(modelName: String, origin: String? = nil) {
+    ///   - adapters: the same for each adapter, by its name.
+    package init(modelName: String, origin: String? = nil, adapters: [String: String] = [:]) {
+        self.adapters = adapters
         self.modelName = modelName
         self.origin = origin
     }
@@ -54,6 +60,7 @@ package struct RunningJobs {
     }
     /// True when there are outcomes that no statement has tried to write, or none with a known answer.
     package var hasNewWrites: Bool { !completions.isEmpty || !failures.isEmpty || !releases.isEmpty }
+    package func isHeld(_ lease: JobLease) -> Bool { held[lease.job]?.lease == lease }
     var leases: [JobLease] { held.values.map(\.lease).sorted { $0.job < $1.job } }
 
     /// Leases of all attempts that this worker must end, with or without a pending write.
@@ -64,14 +71,22 @@ package struct RunningJobs {
     }
 
     package mutating func claimed(_ job: ClaimedJob, at now: Duration) {
-        held[job.lease.job] = Held(lease: job.lease, claimedAt: now)
+        let model = job.jobClass.model
+        held[job.lease.job] = Held(lease: job.lease, claimedAt: now, adapter: adapters[model] == nil ? nil : model)
         runsAlone = job.jobClass.bucket == JobClass.quarantine
     }
 
-    package mutating func refused(_ job: JobID, _ error: RequestError) {
+    /// - Parameter wasted: tokens that an engine generated for the refused request.
+    package mutating func refused(
+        _ job: JobID, _ error: RequestError, wasted: Usage = Usage(), at now: Duration = .zero
+    ) {
         if isOwed(job) { return }
-        guard let lease = held.removeValue(forKey: job)?.lease else { return }
-        failures.append(JobFailure(lease: lease, error))
+        guard let job = held.removeValue(forKey: job) else { return }
+        var failure = JobFailure(lease: job.lease, error)
+        if wasted != Usage() {
+            (failure.usage, failure.computation, failure.wall) = (wasted, computation(of: job), now - job.claimedAt)
+        }
+        failures.append(failure)
     }
 
     /// - Parameter unixTime: the current time, for the stored object's `created`.
@@ -79,10 +94,11 @@ package struct RunningJobs {
         if isOwed(job) { return }
         guard let job = held.removeValue(forKey: job), let first = result.choices.first else { return }
         let body = ChatCompletion.object(
-            id: "chatcmpl-\(job.lease.job)", created: unixTime, model: modelName, result: result)
+            id: "chatcmpl-\(job.lease.job)", created: unixTime, model: job.adapter ?? modelName, result: result)
         var completion = JobCompletion(
             lease: job.lease, content: first.content, reasoning: first.reasoning,
             finishReason: first.finishReason, body: body.serialized(), seed: result.seed, usage: result.usage)
+        completion.told = result.told
         completion.warnings = result.warnings
         completion.isTruncated = result.choices.contains(where: \.isTruncated)
         completion.isEmpty = result.choices.contains(where: \.isWithoutAnswer)
@@ -106,8 +122,10 @@ package struct RunningJobs {
     package mutating func prepared(_ job: JobID, _ mode: ReasoningMode) { held[job]?.mode = mode }
 
     private func computation(of job: Held) -> Computation {
-        Computation(mode: job.mode, model: modelName, origin: origin)
+        Computation(mode: job.mode, model: job.adapter ?? modelName, origin: origin(of: job))
     }
+
+    private func origin(of job: Held) -> String? { job.adapter.map { adapters[$0] } ?? origin }
 
     /// Records new tokens of jobs that are still running.
     package mutating func progressed(_ pieces: [OutputPiece]) {
@@ -123,6 +141,15 @@ package struct RunningJobs {
     /// Checkpoints of the jobs that are still running.
     package var checkpointsToWrite: [JobCheckpoint] {
         checkpoints.filter { held[$0.lease.job]?.lease == $0.lease }
+    }
+
+    /// The same by origin; those without one cannot be resumed and are left out.
+    package var checkpointsByOrigin: [(origin: String, pieces: [JobCheckpoint])] {
+        let groups = Dictionary(grouping: checkpointsToWrite) { piece in
+            held[piece.lease.job].flatMap { origin(of: $0) }
+        }
+        return groups.compactMap { key, pieces in key.map { (origin: $0, pieces: pieces) } }
+            .sorted { $0.origin < $1.origin }
     }
 
     /// Drops the checkpoints: the database has answered all of `checkpointsToWrite`. Those of locked jobs are kept for

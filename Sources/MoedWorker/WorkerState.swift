@@ -6,6 +6,7 @@ package final class WorkerState {
     package var settings: WorkerSettings
     package let runner: any JobRunner
     package var jobs: RunningJobs
+    package var requests = RequestAccount()
     /// Id of this worker's row; nil while the worker is not registered.
     package var worker: WorkerID?
     package let clock: @Sendable () -> Duration
@@ -20,10 +21,16 @@ package final class WorkerState {
         self.settings = settings
         self.runner = runner
         self.clock = clock
-        jobs = RunningJobs(modelName: modelName, origin: runner.origin?.digest)
+        let adapters = runner.adapterOrigins.map { ($0.model, $0.digest) }
+        jobs = RunningJobs(
+            modelName: modelName, origin: runner.origin?.digest,
+            adapters: Dictionary(adapters) { first, _ in first })
     }
 
     package var now: Duration { clock() }
+
+    /// True while something is to be written.
+    package var hasWrites: Bool { jobs.hasWrites || !requests.isEmpty }
 
     /// Time since this call, on the machine's monotonic clock.
     package static func monotonic() -> @Sendable () -> Duration {

@@ -33,6 +33,15 @@ package protocol WorkerStore: LeaseStore {
     func checkpoint(
         _ checkpoints: [JobCheckpoint], computedBy: String
     ) async throws(QueueError) -> CheckpointAnswer
+    /// - Returns: requests that may be sent, and those beyond a budget.
+    func recordRequests(
+        _ requests: [EngineRequest], by worker: WorkerID
+    ) async throws(QueueError) -> RecordedRequests
+    /// - Returns: requests whose row is locked.
+    func recordSpending(_ spending: [EngineSpending]) async throws(QueueError) -> Set<EngineRequest.Key>
+    func reportEndpoints(_ worker: WorkerID, _ endpoints: [EndpointReport]) async throws(QueueError)
+    /// - Returns: time of the last call of `moed.clear_cooldown()` by endpoint.
+    func cooldownEnds() async throws(QueueError) -> [String: Int64]
     func toBeStopped(_ worker: WorkerID) async throws(QueueError) -> [JobID]
 
     func dueMaintenance() async throws(QueueError) -> [MaintenanceStep]

@@ -26,6 +26,8 @@ struct BenchCommand: AsyncParsableCommand {
             --memory-budget streams the experts of a pack that do not fit. The table then shows disk rate, hit rate, \
             bytes read per token and the share of time without work.
 
+            --adapter measures with adapters; sequences take them in turn.
+
             --queue measures the queue on your PostgreSQL, without a model: wake-up, claim, enqueue, empty jobs, \
             table growth. It creates a database and drops it afterwards, so the role needs CREATEDB. A million jobs \
             take about half an hour. --jobs 20000 gives a first result, without table growth.
@@ -44,6 +46,8 @@ struct BenchCommand: AsyncParsableCommand {
     var synthetic: String?
 
     @OptionGroup var formats: FormatOptions
+
+    @OptionGroup var adapters: AdapterOptions
 
     @Option(help: "Prompt lengths in tokens; \"\" measures none.")
     var prefill = "512,2048"
@@ -87,6 +91,9 @@ struct BenchCommand: AsyncParsableCommand {
     @Option(help: "With --queue: seconds for which transactions are held open.")
     var hold = 60
 
+    @Option(help: "With --queue: numbers of workers that share the queue, such as 2,16,64; \"\" measures none.")
+    var workers = ""
+
     @Flag(help: "Print one JSON object instead of the table.")
     var json = false
 
@@ -96,6 +103,9 @@ struct BenchCommand: AsyncParsableCommand {
         }
         guard (1000...10_000_000).contains(jobs) else {
             throw ValidationError("--jobs must be in 1000…10000000")
+        }
+        guard workerCounts.allSatisfy({ (1...256).contains($0 ?? 0) }) else {
+            throw ValidationError("--workers must be numbers in 1…256 with commas between them")
         }
         guard (1...86_400).contains(hold) else { throw ValidationError("--hold must be in 1…86400 seconds") }
         guard (0...1024).contains(threads) else { throw ValidationError("--threads must be in 0…1024") }
@@ -113,13 +123,17 @@ struct BenchCommand: AsyncParsableCommand {
     func run() async throws {
         try await CommandExit.translate {
             if queue {
-                try await QueueBench.run(
-                    .init(database: database, jobs: jobs, hold: .seconds(hold)), asJSON: json)
+                var options = QueueBench.Options(database: database, jobs: jobs, hold: .seconds(hold))
+                options.workers = workerCounts.compactMap { $0 }
+                try await QueueBench.run(options, asJSON: json)
             } else {
                 try Bench.run(try options(), asJSON: json)
             }
         }
     }
+
+    /// Nil for a word that is no number.
+    private var workerCounts: [Int?] { workers.split(separator: ",").map { Int($0) } }
 
     private func options() throws -> BenchOptions {
         // A directory says itself what it holds; random weights have no format of their own.
@@ -127,6 +141,7 @@ struct BenchCommand: AsyncParsableCommand {
         var model = ModelOptions(directory: model ?? "")
         model.formats = FormatChoice(
             experts: formats.experts ?? unnamed, dense: formats.dense ?? unnamed, group: formats.group)
+        model.adapters = adapters.options
         model.budget = memoryBudget.flatMap { MemoryBudget($0) }
         model.threads = threads
         model.prefillChunk = prefillChunk

@@ -10,6 +10,8 @@ struct ModelArguments: ParsableArguments {
 
     @OptionGroup var formats: FormatOptions
 
+    @OptionGroup var adapters: AdapterOptions
+
     @Option(help: "Compute threads; 0 is one for each physical core.")
     var threads = 0
 
@@ -48,6 +50,7 @@ struct ModelArguments: ParsableArguments {
         var model = ModelOptions(directory: directory.model)
         model.formats = FormatChoice(
             experts: formats.experts ?? "auto", dense: formats.dense ?? "auto", group: formats.group)
+        model.adapters = adapters.options
         model.budget = memoryBudget.flatMap { MemoryBudget($0) }
         model.threads = threads
         model.kvFormat = FormatChoice.kv(kv)
@@ -70,6 +73,9 @@ struct GenerateCommand: AsyncParsableCommand {
             Members: max_tokens, seed, temperature, top_p, top_k, min_p, presence_penalty, frequency_penalty, \
             repetition_penalty, stop, stop_token_ids, n, reasoning (thinking or non_thinking), reasoning_effort, \
             thinking_token_budget, answer_reserve, chat_template_kwargs, response_format.
+
+            With --adapter, "model" chooses an adapter by its name or the model by the name of its directory. Lines \
+            without it run with the first adapter.
 
             A line without seed gets its line number as seed. The same line gives the same tokens in every batch.
 
@@ -120,7 +126,8 @@ struct ScoreCommand: AsyncParsableCommand {
             Input lines are {"text": "…"} or {"ids": […]}. Output lines are {"ids", "logprobs"}. \
             logprobs[i] is the natural logarithm of the probability of ids[i+1] after ids[0…i]. \
             --top K adds top_ids and top_logprobs: the K most probable successors at each position, the last \
-            one included. --trace adds the root mean square of each intermediate result, layer by layer.
+            one included. With --adapter, "model" chooses as in `moed generate`. --trace adds the root mean square of \
+            each intermediate result, layer by layer.
 
             Example:
               echo '{"text": "How probable is this?"}' | moed score --model DIR --top 3

@@ -1,6 +1,7 @@
 import ArgumentParser
 import MoedCore
 import MoedDaemon
+import MoedHost
 
 @main
 struct Moed: AsyncParsableCommand {
@@ -26,7 +27,8 @@ struct Moed: AsyncParsableCommand {
             CommandGroup(
                 name: "Daemon",
                 subcommands: [
-                    RunCommand.self, MigrateCommand.self, CheckCommand.self, SettingsCommand.self,
+                    RunCommand.self, ServeCommand.self, KeyCommand.self, MigrateCommand.self, CheckCommand.self,
+                    SettingsCommand.self,
                 ]),
             CommandGroup(
                 name: "Model",
@@ -34,9 +36,29 @@ struct Moed: AsyncParsableCommand {
                     InspectCommand.self, PackCommand.self, GenerateCommand.self, ScoreCommand.self,
                     BenchCommand.self, PlanCommand.self, ReplayCommand.self,
                 ]),
-            CommandGroup(name: "Queue", subcommands: [ChaosCommand.self]),
+            CommandGroup(
+                name: "Queue",
+                subcommands: [
+                    ImportCommand.self, ExportCommand.self, StatusCommand.self, JobsCommand.self, ShowCommand.self,
+                    WhyCommand.self, CancelCommand.self, RedriveCommand.self, PauseCommand.self, ResumeCommand.self,
+                    UsageCommand.self, ChaosCommand.self,
+                ]),
             CommandGroup(
                 name: "Text",
                 subcommands: [TokenizeCommand.self, DetokenizeCommand.self, TemplateCommand.self]),
         ])
+
+    /// Names of the commands are checked first: the parser takes a mistyped one for an argument.
+    static func main() async {
+        if let word = CommandLine.arguments.dropFirst().first, !word.hasPrefix("-") {
+            let names = configuration.subcommands.compactMap { $0.configuration.commandName } + ["help"]
+            if !names.contains(word) {
+                let near = HumanText.nearest(to: word, among: names, editsMax: 2)
+                let hint = near.map { ": did you mean “\($0)”?" } ?? ""
+                Host.printError("moed: there is no command “\(word)”\(hint)\nThe commands are in: moed --help")
+                exit(withError: ExitCode(64))
+            }
+        }
+        await main(nil)
+    }
 }

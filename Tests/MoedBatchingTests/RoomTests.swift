@@ -94,6 +94,7 @@ struct RoomTests {
             // About one of forty tokens ends an output.
             task.stopIDs = [1, 2, 3, 4, 5]
             task.choices = 1 + id % 2
+            if id % 3 == 0 { (task.reporting.answer, task.reporting.prompt) = (1, 0) }
             loop.submit(task, now: .zero)
         }
         var results: [JobID: GenerationResult] = [:]
@@ -118,6 +119,7 @@ struct RoomTests {
         for (job, result) in plenty {
             guard let other = scarce[job] else { continue }
             #expect(other.choices == result.choices)
+            #expect(other.promptLogprobs == result.promptLogprobs)
             #expect(result.usage.recomputed == 0)
             var usage = other.usage
             usage.recomputed = 0

@@ -19,7 +19,7 @@ struct ChatMessageTests {
                 == [["role": "user", "content": "a"], ["role": "system", "content": "b"]])
     }
 
-    @Test(arguments: ["human", "User", "", "bot", "model", "function", "SYSTEM", "tool ", "ipython"])
+    @Test(arguments: ["human", "User", "", "bot", "model", "functions", "SYSTEM", "tool ", "ipython"])
     func otherRolesAreRefused(role: String) {
         let error = error(#"[{"role": "user", "content": "a"}, {"role": "\#(role)", "content": "b"}]"#)
         #expect(error?.code == .invalidValue && error?.param == "messages[1].role")
@@ -51,7 +51,7 @@ struct ChatMessageTests {
 
     @Test(
         arguments: [
-            (#"{"role": "assistant", "function_call": {"name": "f"}}"#, .unsupported, "function_call"),
+            (#"{"role": "assistant", "function_call": {}}"#, .invalidValue, "tool_calls[0]"),
             (#"{"role": "assistant", "audio": {"id": "x"}}"#, .unsupported, "audio"),
             (#"{"role": "assistant", "refusal": "no"}"#, .unsupported, "refusal"),
             (#"{"role": "assistant", "reasoning": {"text": "x"}}"#, .invalidValue, "reasoning"),

@@ -1,5 +1,6 @@
 import MoedCore
 import MoedDaemon
+import MoedEndpoints
 import MoedRemote
 import MoedRemoteHTTP
 import MoedSettings
@@ -43,6 +44,39 @@ struct EndpointSettingsTests {
         #expect(addresses[1].authorityFile == "/etc/ca.pem")
     }
 
+    @Test func chatsHavePathsForThinking() throws {
+        let list = "endpoints: [{name: a, url: 'http://a/v1', api: chat"
+        let plain = try read(list + "}]").get().endpoints[0].endpoint
+        #expect(plain.api == .chat && plain.thinkingSwitch == ["chat_template_kwargs", "enable_thinking"])
+        #expect(plain.thinkingBudget == nil)
+        let full = try read(list + ", thinking_switch: none, thinking_budget: reasoning.max_tokens}]").get().endpoints[0].endpoint
+        #expect(full.thinkingSwitch == nil && full.thinkingBudget == ["reasoning", "max_tokens"])
+        #expect(problems(list + ", thinking_budget: a..b}]")[0].contains("must be names with points between them"))
+        #expect(problems("endpoints: [{name: a, url: 'http://a/v1', api: text}]")[0].contains("must be tokens or chat"))
+    }
+
+    @Test func trustNamesTenants() throws {
+        let list = "endpoints: [{name: a, url: 'http://a/v1'"
+        #expect(try read(list + "}]").get().endpoints[0].endpoint.trust == .house)
+        #expect(try read(list + ", trust: outside}]").get().endpoints[0].endpoint.trust == .outside)
+        #expect(try read(list + ", trust: 'acme, beta'}]").get().endpoints[0].endpoint.trust == .tenants(["acme", "beta"]))
+        #expect(problems(list + ", trust: 'acme,,'}]")[0].contains("must be house, outside, or names of tenants"))
+        #expect(try read("routing: {policy: cheapest}").get().routing == .cheapest)
+        #expect(problems("routing: {policy: random}")[0].contains("routing.policy"))
+    }
+
+    @Test func pricesAreDecimalTexts() throws {
+        let list = "endpoints: [{name: a, url: 'http://a/v1', price_prompt: 0.10, price_completion: 1"
+        let full = try read(list + ", price_cached: 0.025}]").get().endpoints[0].endpoint.prices
+        #expect(full == TokenPrices(prompt: "0.10", cached: "0.025", completion: "1"))
+        let short = try read(list + "}]").get().endpoints[0].endpoint.prices
+        #expect(short == TokenPrices(prompt: "0.10", cached: "0.10", completion: "1"))
+        #expect(problems("endpoints: [{name: a, url: 'http://a/v1', price_prompt: 1}]")[0].contains("price_completion is missing"))
+        for bad in ["-1", "1e-3", "1.", "NaN", "1234567890"] {
+            #expect(problems("endpoints: [{name: a, url: 'http://a/v1', price_prompt: \(bad), price_completion: 1}]")[0].contains("must be a decimal number"))
+        }
+    }
+
     @Test func noListIsNoEndpoint() throws {
         #expect(try read("").get().endpoints.isEmpty)
         #expect(try read("endpoints:").get().endpoints.isEmpty)
@@ -62,7 +96,7 @@ struct EndpointSettingsTests {
         ("endpoints: [{name: a, url: 'http:///v1'}]", "url must be like"),
         ("endpoints: [{name: a, url: 'http://user:secret@a/v1'}]", "url must hold neither a key nor a query"),
         ("endpoints: [{name: a, url: 'http://a/v1?key=secret'}]", "url must hold neither a key nor a query"),
-        ("endpoints: [{name: a, url: 'http://a/v1', api: soap}]", "api must be tokens"),
+        ("endpoints: [{name: a, url: 'http://a/v1', api: soap}]", "api must be tokens or chat"),
         ("endpoints: [{name: a, url: 'http://a/v1', max_in_flight: 0}]", "max_in_flight must be auto or a whole number"),
         ("endpoints: [{name: a, url: 'http://a/v1', max_in_flight: many}]", "max_in_flight must be auto or a whole number"),
         ("endpoints: [{name: a, url: 'http://a/v1', credential: x/y}]", "credential must be an absolute path or the name"),

@@ -1,3 +1,4 @@
+import MoedReading
 import Logging
 import MoedCore
 import MoedDaemon

@@ -1,3 +1,4 @@
+import MoedReading
 import Glibc
 import Logging
 import MoedCore

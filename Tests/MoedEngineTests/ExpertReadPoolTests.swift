@@ -1,5 +1,7 @@
+import MoedReading
 import MoedCaching
 import Glibc
+import MoedCaching
 import MoedCore
 import MoedEngine
 import MoedPacks

@@ -1,3 +1,4 @@
+import MoedReading
 import Glibc
 import MoedCore
 import MoedEngine

@@ -132,4 +132,26 @@ extension KernelCalls {
         let identity = (0..<Int32(rows)).map { $0 }
         return multiply(x, matrix, from: identity, to: identity, fetch: fetch)
     }
+
+    /// x `[rows, inputs]`, kept panels `[outputs, inputs]` → `[rows, outputs]`.
+    func multiplyKept(
+        _ x: [Float], _ panels: [UInt8], _ format: KeptFormat, rows: Int, inputs: Int, outputs: Int
+    ) -> [Float] {
+        let rowBytes = moed_activation_bytes(inputs, format.group)
+        let codes = (0..<rows).flatMap { quantise(row: Array(x[$0 * inputs..<($0 + 1) * inputs]), group: format.group).bytes }
+        var out = [Float](repeating: .nan, count: rows * outputs)
+        unsafe out.withUnsafeMutableBufferPointer { out in
+            unsafe codes.withUnsafeBytes { codes in
+                unsafe panels.withUnsafeBytes { panels in
+                    guard let out = out.baseAddress, let x = codes.baseAddress, let w = panels.baseAddress else { return }
+                    var job = unsafe moed_matmul_quantised(
+                        out: out, out_stride: outputs, out_rows: nil, x: x, x_stride: rowBytes, x_rows: nil, rows: rows,
+                        weights: w, inputs: inputs, outputs: outputs, quant_group: format.group, panel_begin: 0,
+                        panel_end: (outputs + 15) / 16, fetch: FetchTuning.standard.distances(bits: format.bits))
+                    unsafe table.pointee.matmul_kept(&job, Int32(format.bits), format.scales == .f16 ? 0 : 1)
+                }
+            }
+        }
+        return out
+    }
 }

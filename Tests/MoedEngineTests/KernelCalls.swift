@@ -83,6 +83,26 @@ import MoedEngine
         return out
     }
 
+    /// out `[rows, outputs]` += packed weights `[outputs, inputs]` · x `[rows, inputs]`, by row numbers in `to`.
+    func lowRankAdd(_ x: [Float], _ packed: [UInt8], to: [Int32], inputs: Int, outputs: Int, out: [Float]) -> [Float] {
+        var out = out
+        unsafe out.withUnsafeMutableBufferPointer { out in
+            unsafe x.withUnsafeBufferPointer { x in
+                unsafe packed.withUnsafeBytes { packed in
+                    unsafe to.withUnsafeBufferPointer { to in
+                        guard let out = out.baseAddress, let x = x.baseAddress, let w = packed.baseAddress else { return }
+                        var job = unsafe moed_matmul(
+                            out: out, out_stride: outputs, out_rows: to.baseAddress, x: x, x_stride: inputs, x_rows: nil,
+                            rows: to.count, weights: w, inputs: inputs, outputs: outputs, panel_begin: 0,
+                            panel_end: (outputs + 15) / 16)
+                        unsafe table.pointee.low_rank_add(&job)
+                    }
+                }
+            }
+        }
+        return out
+    }
+
     func rmsNorm(_ x: [Float], _ weight: [Float], rows: Int, epsilon: Float) -> [Float] {
         var out = [Float](repeating: .nan, count: x.count)
         unsafe table.pointee.rms_norm(

@@ -90,6 +90,27 @@ import Testing
 
     /// Compares larger products with OpenBLAS, an independent implementation. The engine uses no BLAS: a BLAS chooses
     /// its order of summation by the shape of the whole product, so a row's bits would depend on its neighbours.
+    /// One fma chain from zero, then one addition, whatever the rows beside it; other rows stay as they are.
+    @Test(arguments: [(1, 1), (3, 16), (8, 40), (17, 129), (64, 300)]) func lowRankAdd(_ inputs: Int, _ outputs: Int) {
+        var random = SplitMix(seed: 77)
+        let (weights, x) = (random.floats(inputs * outputs), random.floats(5 * inputs))
+        let out = random.floats(9 * outputs)
+        let packed = KernelCalls.packed(weights, outputs: outputs, inputs: inputs, bf16: false)
+        let rows: [Int32] = [7, 0, 3, 8, 4]
+        var expected = out
+        for (row, place) in rows.enumerated() {
+            for n in 0..<outputs {
+                var sum: Float = 0
+                for k in 0..<inputs { sum = sum.addingProduct(x[row * inputs + k], weights[n * inputs + k]) }
+                expected[Int(place) * outputs + n] += sum
+            }
+        }
+        for kernels in KernelCalls.all {
+            let found = kernels.lowRankAdd(x, packed, to: rows, inputs: inputs, outputs: outputs, out: out)
+            #expect(found.map(\.bitPattern) == expected.map(\.bitPattern), "\(kernels)")
+        }
+    }
+
     @Test(arguments: [(33, 128, 300), (5, 512, 129), (96, 1000, 64)])
     func openBLASAgrees(_ rows: Int, _ inputs: Int, _ outputs: Int) throws {
         var numbers = SplitMix(seed: 77)

@@ -95,7 +95,7 @@ import Testing
             let sampled = try engine.sweep([
                 SequenceStep(sequence: SequenceID(1), tokens: [5, 6], samples: true)
             ])
-            #expect(sampled == [nil])
+            #expect(sampled == [StepOutput(token: nil)])
             engine.close(SequenceID(1))
         }
     }

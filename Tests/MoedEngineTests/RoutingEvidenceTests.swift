@@ -1,3 +1,4 @@
+import MoedReading
 import MoedCaching
 import MoedCore
 import MoedEngine

@@ -1,3 +1,4 @@
+import MoedReading
 import Foundation
 import MoedCaching
 import MoedCore

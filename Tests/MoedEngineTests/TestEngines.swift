@@ -72,8 +72,8 @@ extension Engine {
                     SequenceStep(
                         sequence: SequenceID(index), tokens: tokens, samples: done[index] == pending.count))
             }
-            for (step, token) in zip(steps, try sweep(steps)) {
-                guard let token else { continue }
+            for (step, output) in zip(steps, try sweep(steps)) {
+                guard let token = output.token else { continue }
                 let index = step.sequence.rawValue
                 outputs[index].append(token)
                 if outputs[index].count == requests[index].newTokens || requests[index].stops.contains(token)

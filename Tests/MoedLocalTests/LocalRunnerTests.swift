@@ -84,7 +84,7 @@ import Testing
         let (events, task) = start(runner)
         #expect(try await eventually { events.all.count == 3 })
         let refused = events.all.compactMap { event -> String? in
-            guard case .refused(let job, let error) = event else { return nil }
+            guard case .refused(let job, let error, _) = event else { return nil }
             return "\(job): \(error.code.rawValue)"
         }
         #expect(refused.count == 2 && refused[0] == "1: invalid_json" && events.finished == [JobID(2)])

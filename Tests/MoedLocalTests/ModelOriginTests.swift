@@ -40,6 +40,22 @@ import Testing
         #expect(origin.digest.utf8.count == 16 && origin.details["weights"]?.string?.utf8.count == 16)
     }
 
+    /// An adapter has an origin of its own, and leaves the model's alone.
+    @Test func adaptersHaveOriginsOfTheirOwn() throws {
+        for seed in [1, 2] as [UInt64] { try TestAdapter.ofSampleModel(seed: seed).write(to: folder, "adapter\(seed)") }
+        func origins(_ paths: [String]) throws -> (RunnerOrigin, [RunnerOrigin]) {
+            var options = ModelOptions(directory: folder.path("model"))
+            (options.threads, options.sequences, options.kvTokens) = (2, 2, 256)
+            options.adapters = paths.enumerated().map { AdapterOption(name: "a\($0)", path: folder.path($1)) }
+            let runner = try ModelRunner.load(options) { _, _, _ in }
+            return (runner.origin(model: "served"), runner.adapterOrigins)
+        }
+        let (base, both) = try origins(["adapter1", "adapter2"])
+        #expect(try base == origin() && both.map(\.model) == ["a0", "a1"])
+        #expect(Set(both.map(\.digest) + [base.digest]).count == 3)
+        #expect(try origins(["adapter2"]).1.map(\.digest) == [both[1].digest])
+    }
+
     /// The same weights in the same formats give the same tokens, wherever they come from.
     @Test func aPackHasTheOriginOfItsCheckpoint() throws {
         let formats = FormatChoice(experts: "int4", dense: "int8")

@@ -85,7 +85,7 @@ import Testing
         let running = Task { [runner = scene.runner] in
             await runner.run { event in
                 if case .stopped(let usages) = event { stopped.withLock { $0 += usages.keys } }
-                if case .refused(let job, _) = event { stopped.withLock { $0.append(job) } }
+                if case .refused(let job, _, _) = event { stopped.withLock { $0.append(job) } }
             }
         }
         scene.runner.start([job(1), job(2)])

@@ -1,3 +1,4 @@
+import MoedReading
 import MoedLocal
 import MoedCaching
 import MoedEngine

@@ -82,8 +82,8 @@ private final class HeldEngine: SequenceEngine {
     func extend(_ sequence: SequenceID, to tokens: Int) {}
     func close(_ sequence: SequenceID) {}
     func takePrefix(_ sequence: SequenceID) -> PrefixShare { .none }
-    func sweep(_ steps: [SequenceStep]) -> [TokenID?] {
+    func sweep(_ steps: [SequenceStep]) -> [StepOutput] {
         gate.pass(steps.count)
-        return steps.map { $0.samples ? 7 : nil }
+        return steps.map { StepOutput(token: $0.samples ? 7 : nil) }
     }
 }

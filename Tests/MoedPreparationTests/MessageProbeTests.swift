@@ -31,7 +31,7 @@ struct MessageProbeTests {
         limits.clock = { readings.next() }
         let renderer = PromptRenderer(
             text: text, controlTokens: .text, template: limits, encoding: EncodingLimits())
-        #expect(try !renderer.tokens([["role": "user", "content": "u"]], variables: JSONObject()).isEmpty)
+        #expect(try !renderer.tokens([["role": "user", "content": "u"]], tools: [], variables: JSONObject()).isEmpty)
         #expect(readings.count * 500 <= 3500, "\(readings.count) readings")
     }
 

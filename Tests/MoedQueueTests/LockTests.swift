@@ -18,10 +18,19 @@ struct LockTests {
         "INSERT INTO moed.jobs (prompt, tenant, model) VALUES ('q', 'a', 'brand-new'), ('q', 'a', 'served')",
         "SELECT moed.import_batch('n', '{\"custom_id\":\"1\",\"body\":{\"model\":\"brand-new\"}}', tenant => 'a')",
         "SELECT moed.export_batch(id) FROM moed.batches",
+        "SELECT moed.batch_output(id) FROM moed.batches",
+        """
+        SELECT moed.begin_import('n', 'k', tenant => 'a');
+        SELECT moed.import_part(batch_id, 0, '{"custom_id":"1","body":{"model":"brand-new"}}') FROM moed.batch_import;
+        SELECT moed.end_import(id) FROM moed.batch WHERE import_key = 'k'
+        """,
+        gateway,
         "SELECT moed.cancel(id) FROM moed.job WHERE tenant_id = (SELECT id FROM moed.tenant WHERE name = 'a')",
         "SELECT moed.cancel(id) FROM moed.job WHERE state = 'running'",
         "SELECT moed.cancel_batch(id) FROM moed.batches",
-        "SELECT moed.wait(id, '0 s') FROM moed.job",
+        "SELECT moed.wait(id, '0 s') FROM moed.job", "SELECT moed.wait_batch(id, '0 s') FROM moed.batch",
+        "SELECT moed.ask('q', tenant => 'a'), moed.classify('q', '{a}', tenant => 'a'), moed.room_for(1, NULL)",
+        "SELECT moed.extract('q', '{}', tenant => 'a'), moed.summarise('q'), moed.translate('q', 'Dutch')",
         "SELECT moed.redrive(id) FROM moed.job WHERE state = 'failed'",
         "SELECT moed.prune('0 s')",
         "SELECT moed.pause('all')", "SELECT moed.pause('model', 'default')", "SELECT moed.pause('tenant', 'b')",
@@ -34,9 +43,36 @@ struct LockTests {
         "SELECT moed.insert_job(prompt => 'x', tenant => 'a')",
         "UPDATE moed.tenant SET weight = 2; UPDATE moed.model SET paused_at = NULL; UPDATE moed.control SET paused_at = NULL",
         "INSERT INTO moed.price (model, prompt, cached, completion) VALUES ('served', 1, 1, 1)",
+        """
+        INSERT INTO moed.endpoint_state (worker_id, endpoint, place, api, model, state, since, in_flight, max_in_flight,
+          tokens_per_second, requests, tokens, errors)
+        SELECT w.id, 'gpu', 0, 'tokens', 'm', 'out', now(), 0, 1, 0, 0, 0, '{}' FROM moed.worker w;
+        SELECT moed.clear_cooldown('gpu')
+        """,
         "SELECT count(*) FROM moed.jobs; SELECT * FROM moed.batches; SELECT * FROM moed.queue_stats",
         "SELECT pg_advisory_lock(x'6d726573'::bigint), pg_advisory_lock(x'6d6f6564'::bigint)",
     ]
+
+    /// All functions of a gateway, with a key of tenant a.
+    private static let gateway = """
+        SELECT moed.create_key('a', repeat('0', 64), 'x');
+        SELECT moed.api_begin_file(repeat('0', 64), 'f');
+        SELECT moed.api_add_part(repeat('0', 64), id, 0, '{"custom_id":"1","body":{"model":"brand-new"}}', 1) FROM moed.api_file;
+        SELECT moed.api_finish_file(repeat('0', 64), id, 'batch') FROM moed.api_file;
+        SELECT moed.api_create_batch(repeat('0', 64), id, '1 h') FROM moed.api_file;
+        SELECT moed.api_import_step();
+        SELECT moed.api_import_step();
+        SELECT moed.api_chat(repeat('0', 64), '{"model":"served"}', 5, 60);
+        SELECT moed.api_chat_results(ARRAY[repeat('0', 64)], ARRAY[1]::bigint[]);
+        SELECT moed.api_cancel_chat(repeat('0', 64), (SELECT max(id) FROM moed.job));
+        SELECT moed.api_cancel_batch(repeat('0', 64), id) FROM moed.batch WHERE input_file IS NOT NULL;
+        SELECT moed.api_delete_output(repeat('0', 64), id, true) FROM moed.batch WHERE input_file IS NOT NULL;
+        SELECT moed.api_output(repeat('0', 64), id, false, 0, 9) FROM moed.batch;
+        SELECT moed.api_files(repeat('0', 64)), moed.api_batches(repeat('0', 64)), moed.api_models(repeat('0', 64));
+        SELECT moed.api_file_part_of(repeat('0', 64), id, 0) FROM moed.api_file;
+        SELECT moed.api_delete_file(repeat('0', 64), id) FROM moed.api_file;
+        SELECT moed.revoke_key(id) FROM moed.api_key
+        """
 
     @Test(arguments: calls)
     func noOpenTransactionHoldsUpAWorker(call: String) async throws {
@@ -52,7 +88,7 @@ struct LockTests {
         try await scene.close()
     }
 
-    /// The list above has every function that clients and operators may call; the others read only.
+    /// The list above has every function that clients, gateways and operators may call; the others read only.
     @Test func everyFunctionIsTried() async throws {
         let queue = try await Queue()
         try await queue.database.run(script: Migration.roles.sql)
@@ -61,13 +97,14 @@ struct LockTests {
             SELECT DISTINCT p.proname AS name FROM pg_proc p
              WHERE p.pronamespace = 'moed'::regnamespace AND p.prorettype <> 'trigger'::regtype
                AND (has_function_privilege('moed_client', p.oid, 'EXECUTE')
+                    OR has_function_privilege('moed_gateway', p.oid, 'EXECUTE')
                     OR has_function_privilege('moed_operator', p.oid, 'EXECUTE'))
             """
         ).map { try $0.value("name") }
         let reading = [
             "json_member", "json_text", "json_number", "json_texts", "json_integers", "last_message",
             "milliseconds", "decay", "caller", "own_tenant", "tenant_of_caller", "call_stamp", "pauses",
-            "vacuum_holders", "why",
+            "vacuum_holders", "why", "answer", "classification", "extraction", "readable_json",
         ]
         let untried = names.filter { name in
             !reading.contains(name) && !Self.calls.contains { $0.contains("moed.\(name)(") }

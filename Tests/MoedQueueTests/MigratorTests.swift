@@ -148,7 +148,7 @@ struct MigratorTests {
         let message = try await verify()
         #expect(
             message
-                == "role moed_weak needs SELECT, UPDATE, DELETE on moed.cancel_request, SELECT, UPDATE, DELETE on moed.job, SELECT, INSERT, UPDATE, DELETE on moed.job_checkpoint, USAGE on moed.lease_token_seq, INSERT on moed.token_ledger"
+                == "role moed_weak needs SELECT, UPDATE, DELETE on moed.cancel_request, SELECT, INSERT, UPDATE, DELETE on moed.endpoint_state, SELECT, UPDATE, DELETE on moed.job, SELECT, INSERT, UPDATE, DELETE on moed.job_checkpoint, USAGE on moed.lease_token_seq, INSERT on moed.token_ledger"
         )
         await database.close()
     }

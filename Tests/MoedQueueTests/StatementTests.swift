@@ -64,20 +64,21 @@ struct StatementTests {
 
     private static let heads = """
         SELECT * FROM (VALUES
-          ('a', 'thinking', 5, 3, 900, 1, -2, 10, 900, 1.5, NULL, 0, 0, 0.25),
-          ('a', 'thinking', 5, 3, 900, 1, 0, 7, 100, 1.5, NULL, 0, 0, 0.25),
-          ('a', 'thinking', 5, 3, 900, 2, 0, 8, 50, 1, 4, 2, 1e-3, 1e+20),
-          ('a', 'non_thinking', -1, 256, 1, 2, 0, 9, 1, 1, 4, 2, 1e-3, 1e+20))
+          ('a', 'thinking', 5, 3, 900, 1, -2, 10, 900, 1.5, NULL, 0, 0, 0.25, 't1', true),
+          ('a', 'thinking', 5, 3, 900, 1, 0, 7, 100, 1.5, NULL, 0, 0, 0.25, 't1', true),
+          ('a', 'thinking', 5, 3, 900, 2, 0, 8, 50, 1, 4, 2, 1e-3, 1e+20, 't2', false),
+          ('a', 'non_thinking', -1, 256, 1, 2, 0, 9, 1, 1, 4, 2, 1e-3, 1e+20, 't2', false))
           AS h(name, mode, bucket, queued, oldest_ms, tenant_id, urgency, id, age_ms, weight, max_running, running,
-               recent_jobs, recent_tokens)
+               recent_jobs, recent_tokens, tenant, may_leave)
         """
 
     @Test func rowsOfTheBacklogAreCollectedIntoGroups() async throws {
         let database = try await TestDatabase.create()
         let classes = try JobStore.classes(try await database.query(SQL(stringLiteral: Self.heads)))
-        let first = ClassBacklog.Tenant(id: 1, weight: 1.5, recentJobs: 0, recentTokens: 0.25)
-        let second = ClassBacklog.Tenant(
+        var first = ClassBacklog.Tenant(id: 1, weight: 1.5, recentJobs: 0, recentTokens: 0.25)
+        var second = ClassBacklog.Tenant(
             id: 2, weight: 1, runningMax: 4, running: 2, recentJobs: 1e-3, recentTokens: 1e20)
+        (first.name, second.name, second.mayLeave) = ("t1", "t2", false)
         func head(_ tenant: Int, _ urgency: Int, _ job: Int64, _ age: Int) -> ClassBacklog.Head {
             ClassBacklog.Head(tenant: tenant, urgency: urgency, job: JobID(job), age: .milliseconds(age))
         }
@@ -101,13 +102,14 @@ struct StatementTests {
         "'other' AS mode", "'five' AS bucket", "NULL AS queued", "1.5 AS oldest_ms", "NULL AS tenant_id",
         "'-' AS urgency", "NULL AS id", "'1:2' AS age_ms", "NULL AS weight", "'all' AS max_running",
         "NULL AS running", "'many' AS recent_jobs", "NULL AS recent_tokens", "NULL AS name",
+        "NULL AS tenant", "'maybe' AS may_leave",
     ])
     func aMalformedRowIsAnError(column: String) async throws {
         let database = try await TestDatabase.create()
         let name = try #require(column.split(separator: " ").last)
         let whole =
             "name, mode, bucket, queued, oldest_ms, tenant_id, urgency, id, age_ms, weight, max_running"
-            + ", running, recent_jobs, recent_tokens"
+            + ", running, recent_jobs, recent_tokens, tenant, may_leave"
         let columns = whole.split(separator: ", ").map { $0 == name ? column : String($0) }
         let sql = "SELECT \(columns.joined(separator: ", ")) FROM (\(Self.heads)) AS heads"
         let rows = try await database.query(SQL(stringLiteral: sql))

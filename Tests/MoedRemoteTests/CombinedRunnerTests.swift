@@ -7,12 +7,15 @@ import Testing
 @Suite struct CombinedRunnerTests {
     private final class Listed: JobRunner {
         let room: Int
+        let isOutside: Bool
         let started = Mutex<[JobID]>([])
         var origin: RunnerOrigin? { nil }
         var models: [String] { ["m"] }
         var requestRoom: RequestRoom { RequestRoom(bodyMax: 100, bytes: 100) }
 
-        init(room: Int) { self.room = room }
+        init(room: Int, isOutside: Bool = false) { (self.room, self.isOutside) = (room, isOutside) }
+
+        func mayRun(tenant: String, mayLeave: Bool) -> Bool { !isOutside || mayLeave }
 
         func start(_ jobs: [RunnableJob]) { started.withLock { $0 += jobs.map(\.id) } }
         func stop(_ jobs: [JobID]) {}
@@ -35,10 +38,21 @@ import Testing
     /// An endpoint would refuse them.
     @Test func constrainedJobsWaitForTheFirst() {
         let (first, second) = (Listed(room: 1), Listed(room: 9))
-        let constrained = [#"{"response_format":{"type":"json_object"}}"#, #"{"guided_regex":"a"}"#]
+        let constrained = [#"{"response_format":{"type":"json_object"}}"#, #"{"guided_regex":"a"}"#, #"{"json_schema":{}}"#, #"{"regex":"a"}"#]
         CombinedRunner(first, second, origin: nil).start(
-            [Self.job(1), Self.job(2, constrained[0]), Self.job(3, constrained[1]), Self.job(4, nil)])
-        #expect(first.started.withLock { $0 } == [JobID(2), JobID(3)])
+            [Self.job(1), Self.job(4, nil)] + (0..<4).map { Self.job(Int64(10 + $0), constrained[$0]) })
+        #expect(first.started.withLock { $0 } == (10...13).map { JobID($0) })
         #expect(second.started.withLock { $0 } == [JobID(1), JobID(4)])
+    }
+
+    /// The first runs in the house.
+    @Test func jobsThatMayNotLeaveWaitForTheFirst() {
+        let (first, second) = (Listed(room: 0), Listed(room: 9, isOutside: true))
+        var kept = Self.job(1)
+        kept.mayLeave = false
+        let both = CombinedRunner(first, second, origin: nil)
+        both.start([kept, Self.job(2)])
+        #expect(first.started.withLock { $0 } == [JobID(1)] && second.started.withLock { $0 } == [JobID(2)])
+        #expect(both.mayRun(tenant: "a", mayLeave: false))
     }
 }

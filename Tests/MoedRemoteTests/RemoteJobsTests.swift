@@ -13,9 +13,11 @@ struct RemoteJobsTests {
         /// Chooses the fault of a request.
         var fault: (TransportRequest) -> FakeEngine.Fault = { _ in .none }
         var tellsCounts = true
+        /// Answer to each chat.
+        var chat: [TransportEvent] = []
         var cut = 3
         /// Responses that are under way, by ticket.
-        var responses: [(ticket: Int, events: ArraySlice<TransportEvent>)] = []
+        var responses: [(ticket: Int, endpoint: Int, events: ArraySlice<TransportEvent>)] = []
         var results: [JobID: GenerationResult] = [:]
         var refusals: [JobID: RequestError] = [:]
         var failures: [JobID: Usage] = [:]
@@ -24,12 +26,22 @@ struct RemoteJobsTests {
         var pieces: [OutputPiece] = []
         var answers: [JobID: Int] = [:]
         var requests: [TransportRequest] = []
+        var opened: [EngineRequest] = []
+        var spent: [EngineSpending] = []
+        /// False leaves requests unrecorded, as without a database.
+        var records = true
         var remarks: [String] = []
 
-        init(_ endpoints: [Endpoint], patience: Duration = .seconds(5)) {
+        /// Number of the claim of submitted jobs.
+        var claim: Int64 = 7
+        /// Endpoints whose responses arrive at every other step.
+        var slow: Set<Int> = []
+        private var steps = 0
+
+        init(_ endpoints: [Endpoint], patience: Duration = .seconds(5), policy: RoutingPolicy = .failover) {
             var rules = RemoteJobs.Rules(
                 vocabularySize: FakeEngine.vocabulary, endIDs: [FakeEngine.end], probePrompt: [1, 2])
-            rules.patience = patience
+            (rules.patience, rules.policy) = (patience, policy)
             jobs = RemoteJobs(
                 endpoints, rules: rules, checkpoints: CheckpointSchedule(interval: .seconds(1), tokens: 4), seed: 1)
         }
@@ -39,9 +51,12 @@ struct RemoteJobsTests {
                 switch action {
                 case .send(let ticket, let request):
                     requests.append(request)
-                    let answer = FakeEngine.answer(request, fault(request), tellsCounts: tellsCounts, cut: cut)
-                    responses.append((ticket, answer[...]))
+                    let answer = request.path == "/chat/completions" ? chat : FakeEngine.answer(request, fault(request), tellsCounts: tellsCounts, cut: cut)
+                    responses.append((ticket, request.endpoint, answer[...]))
                 case .close(let ticket): responses.removeAll { $0.ticket == ticket }
+                case .report(.opening(let new)):
+                    opened += new
+                    if records { perform(jobs.proceed(Set(new.map(\.key)), now: now)) }
                 case .report(let event): note(event)
                 case .log(let remark): remarks.append(remark.text)
                 }
@@ -51,7 +66,7 @@ struct RemoteJobsTests {
         private mutating func note(_ event: RunnerEvent) {
             switch event {
             case .finished(let job, let result): (results[job], answers[job]) = (result, (answers[job] ?? 0) + 1)
-            case .refused(let job, let error): (refusals[job], answers[job]) = (error, (answers[job] ?? 0) + 1)
+            case .refused(let job, let error, _): (refusals[job], answers[job]) = (error, (answers[job] ?? 0) + 1)
             case .failed(let job, _, let wasted): (failures[job], answers[job]) = (wasted, (answers[job] ?? 0) + 1)
             case .returned(let jobs):
                 returned += jobs
@@ -60,20 +75,25 @@ struct RemoteJobsTests {
                 stopped.merge(usages) { $1 }
                 for job in usages.keys { answers[job, default: 0] += 1 }
             case .progressed(let new): pieces += new
-            case .prepared: break
+            case .spent(let new): spent += new
+            case .prepared, .opening: break
             }
         }
 
-        mutating func submit(_ task: GenerationTask) { perform(jobs.submit(task, attempt: 7, now: now)) }
+        mutating func submit(_ task: GenerationTask, owner: RemoteJobs.Owner = .init()) {
+            perform(jobs.submit(task, attempt: claim, owner: owner, now: now))
+        }
 
         /// Lets the network deliver one part of each response, then lets time pass.
         mutating func step(_ time: Duration = .milliseconds(100)) {
             for ticket in responses.map(\.ticket) {
                 guard let index = responses.firstIndex(where: { $0.ticket == ticket }),
+                    steps % 2 == 0 || !slow.contains(responses[index].endpoint),
                     let event = responses[index].events.popFirst()
                 else { continue }
                 perform(jobs.received(event, ticket: ticket, now: now, unixTime: 0))
             }
+            steps += 1
             now += time
             perform(jobs.tick(now: now, unixTime: 0))
         }
@@ -260,12 +280,13 @@ struct RemoteJobsTests {
         var next = 1
         var todo: [Int] = []
         var ended = 0
-        while ended < 1500, world.now < .seconds(200_000) {
+        while ended < 7200, world.now < .seconds(200_000) {
             world.cut = Int(world.now / .milliseconds(100)) % 7
-            while world.jobs.room > 0, todo.count > 0 || next <= 1500 {
+            while world.jobs.room > 0, todo.count > 0 || next <= 7200 {
                 let id = todo.popLast() ?? next
                 if id == next { next += 1 }
-                world.submit(FakeTask.make(id, newTokens: 20 + id % 20, budget: id % 3 == 0 ? 8 : nil))
+                world.claim += 1
+                world.submit(FakeTask.make(id, newTokens: 4 + id % 6, budget: id % 3 == 0 ? 2 : nil))
             }
             world.step()
             // A job that went back or failed is claimed again by the queue.
@@ -274,14 +295,20 @@ struct RemoteJobsTests {
             (world.returned, world.failures) = ([], [:])
             ended = world.results.count
         }
-        #expect(world.results.count == 1500)
+        #expect(world.results.count == 7200)
         #expect(world.answers.values.allSatisfy { $0 == 1 })
         #expect(world.refusals.isEmpty)
         for (job, result) in world.results {
             let id = Int(job.rawValue)
-            let task = FakeTask.make(id, newTokens: 20 + id % 20, budget: id % 3 == 0 ? 8 : nil)
+            let task = FakeTask.make(id, newTokens: 4 + id % 6, budget: id % 3 == 0 ? 2 : nil)
             #expect(result.choices == FakeTask.expected(task)?.choices)
         }
         #expect(world.jobs.requestsInFlight == 0)
+        #expect(world.requests.count { $0.requestID != nil } >= 10_000)
+        #expect(Set(world.opened.map(\.key)).count == world.opened.count)
+        #expect(Set(world.spent.map(\.key)) == Set(world.opened.map(\.key)))
+        #expect(world.spent.count == world.opened.count)
+        let kept = world.spent.reduce(0) { $0 + ($1.kept ?? 0) }
+        #expect(kept <= world.spent.reduce(0) { $0 + ($1.completion ?? 0) })
     }
 }

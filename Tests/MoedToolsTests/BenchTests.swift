@@ -1,3 +1,4 @@
+import MoedReading
 import MoedBatching
 import MoedCore
 import MoedHost

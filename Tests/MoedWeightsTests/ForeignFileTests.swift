@@ -41,7 +41,7 @@ import Testing
 
     @Test func directoriesWithoutAModel() throws {
         for (file, words) in [
-            ("adapter_config.json", "merge_and_unload"), ("model-Q4_K_M.gguf", "Name the file itself"),
+            ("adapter_config.json", "--adapter"), ("model-Q4_K_M.gguf", "Name the file itself"),
             ("pytorch_model.bin", "save_pretrained"), ("model-00001-of-00002.safetensors", "config.json is missing"),
         ] {
             let bare = try checkpoint((file, [0]))

@@ -69,7 +69,7 @@ import Testing
             ("attn_q.weight ends behind the file", { $0.tensors[6].offset = big }),
             ("attn_q.weight ends behind the file", { $0.tensors[6].offset = .max }),
             ("overlaps with", { $0.tensors[6].offset = $0.tensors[5].offset ?? 32 }),
-            ("type 16 (IQ2_XXS)", { $0.tensors[6].type = 16 }), ("type 4242", { $0.tensors[6].type = 4242 }),
+            ("type 19 (IQ1_S)", { $0.tensors[6].type = 19 }), ("type 4242", { $0.tensors[6].type = 4242 }),
             ("no whole blocks", { $0.tensors[6].type = 12 }), ("dimension of 0", { $0.tensors[6].sizes = [2, 0] }),
             ("dimension of", { $0.tensors[6].sizes = [2, .max] }), ("5 dimensions", { $0.tensors[6].sizes = [1, 1, 1, 1, 1] }),
             ("attn_q.weight is there twice", { $0.tensors.append($0.tensors[6]) }),

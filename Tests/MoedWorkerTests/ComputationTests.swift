@@ -30,6 +30,22 @@ import Testing
         #expect(jobs.checkpointsToWrite.map(\.mode) == [.nonThinking])
     }
 
+    /// An adapter is a model of its own: its name, its origin, its checkpoints.
+    @Test func adaptersAreNamed() throws {
+        var jobs = RunningJobs(modelName: "served", origin: "digest", adapters: ["support": "other"])
+        var support = WorkerParts.thinking
+        support.model = "support"
+        jobs.claimed(WorkerParts.job(1, support), at: .zero)
+        jobs.claimed(WorkerParts.job(2, WorkerParts.thinking), at: .zero)
+        jobs.progressed([2, 1].map { OutputPiece(job: JobID($0), choice: 0, firstToken: 0, tokens: [7]) })
+        #expect(jobs.checkpointsByOrigin.map(\.origin) == ["digest", "other"])
+        #expect(jobs.checkpointsByOrigin.map { $0.pieces.map(\.lease.job) } == [[JobID(2)], [JobID(1)]])
+        for id in 1...2 { jobs.finished(JobID(Int64(id)), WorkerParts.result(), at: .zero, unixTime: 0) }
+        #expect(jobs.completions.map(\.computation.model) == ["support", "served"])
+        #expect(jobs.completions.map(\.computation.origin) == ["other", "digest"])
+        #expect(jobs.completions[0].body.contains(#""model":"support""#), "\(jobs.completions[0].body)")
+    }
+
     /// The tokens of an answer that cannot be stored were computed.
     @Test func aRefusedResultIsWasted() throws {
         var jobs = jobs(1...1)

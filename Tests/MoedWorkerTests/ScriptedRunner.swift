@@ -9,6 +9,12 @@ final class ScriptedRunner: JobRunner {
         var bodiesMax = Int.max
         var started: [RunnableJob] = []
         var stopped: [JobID] = []
+        var proceeded: Set<EngineRequest.Key> = []
+        var declined: Set<EngineRequest.Key> = []
+        /// Tenants whose jobs it may not run.
+        var barred: Set<String> = []
+        var endpoints: [EndpointReport] = []
+        var pausesEnded: Set<String> = []
         var isInterrupted = false
         var events: (@Sendable (RunnerEvent) -> Void)?
     }
@@ -32,6 +38,11 @@ final class ScriptedRunner: JobRunner {
     var room: Int { state.withLock { max(0, $0.room - $0.started.count) } }
     func start(_ jobs: [RunnableJob]) { state.withLock { $0.started += jobs } }
     func stop(_ jobs: [JobID]) { state.withLock { $0.stopped += jobs } }
+    func proceed(_ requests: Set<EngineRequest.Key>) { state.withLock { $0.proceeded.formUnion(requests) } }
+    var endpoints: [EndpointReport] { state.withLock { $0.endpoints } }
+    func endPauses(of names: Set<String>) { state.withLock { $0.pausesEnded.formUnion(names) } }
+    func decline(_ requests: Set<EngineRequest.Key>) { state.withLock { $0.declined.formUnion(requests) } }
+    func mayRun(tenant: String, mayLeave: Bool) -> Bool { mayLeave || !state.withLock { $0.barred.contains(tenant) } }
     func interrupt() { state.withLock { $0.isInterrupted = true } }
     func run(_ events: @escaping @Sendable (RunnerEvent) -> Void) async {
         state.withLock { $0.events = events }

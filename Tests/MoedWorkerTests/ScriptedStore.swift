@@ -26,6 +26,12 @@ final class ScriptedStore: WorkerStore {
         var failed: [JobFailure] = []
         var released: [JobRelease] = []
         var checkpoints: [JobCheckpoint] = []
+        var endpoints: [EndpointReport] = []
+        var cooldownEnds: [String: Int64] = [:]
+        /// Jobs whose requests would exceed a budget.
+        var overBudget: Set<JobID> = []
+        var opened: [EngineRequest] = []
+        var spent: [EngineSpending] = []
         var due: [MaintenanceStep] = []
         var maintenance: [MaintenanceStep: MaintenanceReport] = [:]
         /// Errors of calls by name, and of steps of maintenance by theirs; they last.
@@ -154,6 +160,26 @@ final class ScriptedStore: WorkerStore {
                 written: going.subtracting(script.locked), locked: going.intersection(script.locked))
         }
     }
+    func recordRequests(
+        _ requests: [EngineRequest], by worker: WorkerID
+    ) async throws(QueueError) -> RecordedRequests {
+        try answer("recordRequests") { script in
+            script.opened += requests
+            let held = Set(requests.map(\.key)).filter { !script.lost.contains($0.job) }
+            let declined = held.filter { script.overBudget.contains($0.job) }
+            return RecordedRequests(open: held.subtracting(declined), declined: declined)
+        }
+    }
+    func recordSpending(_ spending: [EngineSpending]) async throws(QueueError) -> Set<EngineRequest.Key> {
+        try answer("recordSpending") { script in
+            script.spent += spending.filter { !script.locked.contains($0.key.job) }
+            return Set(spending.map(\.key)).filter { script.locked.contains($0.job) }
+        }
+    }
+    func reportEndpoints(_ worker: WorkerID, _ endpoints: [EndpointReport]) async throws(QueueError) {
+        try answer("reportEndpoints") { $0.endpoints = endpoints }
+    }
+    func cooldownEnds() async throws(QueueError) -> [String: Int64] { try answer("cooldownEnds") { $0.cooldownEnds } }
     func toBeStopped(_ worker: WorkerID) async throws(QueueError) -> [JobID] {
         try answer("toBeStopped") { $0.toBeStopped }
     }

@@ -7,14 +7,14 @@ import Testing
 struct ExposureTests {
     private static let analyzer = Command.find("systemd-analyze")
 
-    /// The overall exposure of moed.service with the drop-ins, unit file and all taken from `systemd/`.
-    private func exposure(dropIns: [String]) async throws -> Double {
+    /// The overall exposure of a unit with the drop-ins, all taken from `systemd/`.
+    private func exposure(_ unit: String = "moed.service", dropIns: [String]) async throws -> Double {
         let analyzer = try #require(Self.analyzer)
         let root = FileManager.default.temporaryDirectory.appending(
             path: "moed-exposure-\(UUID().uuidString)")
         defer { try? FileManager.default.removeItem(at: root) }
         let units = root.appending(path: "etc/systemd/system")
-        let folder = units.appending(path: "moed.service.d")
+        let folder = units.appending(path: "\(unit).d")
         let program = root.appending(path: "usr/bin/moed")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         try FileManager.default.createDirectory(
@@ -23,15 +23,15 @@ struct ExposureTests {
         try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: program.path)
         let source = Fixtures.packageRoot.appending(path: "systemd")
         try FileManager.default.copyItem(
-            at: source.appending(path: "moed.service"), to: units.appending(path: "moed.service"))
+            at: source.appending(path: unit), to: units.appending(path: unit))
         for name in dropIns {
             try FileManager.default.copyItem(
                 at: source.appending(path: name), to: folder.appending(path: name))
         }
         let result = try await Command.run(
-            analyzer, ["security", "--offline=true", "--root=\(root.path)", "--no-pager", "moed.service"])
+            analyzer, ["security", "--offline=true", "--root=\(root.path)", "--no-pager", unit])
         let match = try #require(
-            result.output.firstMatch(of: /Overall exposure level for moed.service: ([0-9.]+)/),
+            result.output.firstMatch(of: /Overall exposure level for [a-z.-]+: ([0-9.]+)/),
             "\(result.output)")
         return try #require(Double(match.1))
     }
@@ -39,6 +39,10 @@ struct ExposureTests {
     @Test func withTCPToLoopback() async throws {
         let exposure = try await exposure(dropIns: [])
         #expect(exposure <= 1.2)
+    }
+
+    @Test func theGateway() async throws {
+        #expect(try await exposure("moed-serve.service", dropIns: []) <= 1.2)
     }
 
     @Test func withTheUnixSocketOnly() async throws {

@@ -1,3 +1,4 @@
+import Foundation
 package import MoedCore
 
 /// An engine whose next token depends only on the sequence's tokens: by default their hash, or the token of a
@@ -54,7 +55,7 @@ package final class ScriptedEngine: SequenceEngine {
         return share
     }
 
-    package func sweep(_ steps: [SequenceStep]) throws(EngineError) -> [TokenID?] {
+    package func sweep(_ steps: [SequenceStep]) throws(EngineError) -> [StepOutput] {
         if let error = failNextSweep {
             failNextSweep = nil
             throw error
@@ -63,27 +64,41 @@ package final class ScriptedEngine: SequenceEngine {
         precondition(Set(steps.map(\.sequence)).count == steps.count, "a sequence twice in one sweep")
         sweeps.append(steps)
         return steps.map { step in
-            guard let (opening, earlier) = sequences[step.sequence] else {
-                preconditionFailure("unknown sequence")
+            let token = next(step)
+            // Every place is reported with a number that tells its tokens.
+            let reports = (step.reports?.places ?? []).compactMap { place -> TokenReport? in
+                guard let known = place.next ?? token else { return nil }
+                let allowed = place.allowed?.mask(count: 400).tokens ?? []
+                return TokenReport(
+                    token: .init(id: known, logprob: -Double(known)),
+                    top: (0..<place.top).map { .init(id: TokenID($0), logprob: -Double($0)) },
+                    allowed: allowed.map { .init(id: $0, logprob: -log(Double(allowed.count))) })
             }
-            precondition(!waiting.contains(step.sequence), "stepped while it waits")
-            let tokens = earlier + step.tokens
-            precondition(
-                zip(tokens, opening.prompt).allSatisfy { $0 == $1 }, "another prompt than it was opened with")
-            precondition(tokens.count <= opening.tokensMax, "more tokens than the most")
-            precondition(
-                tokens.count <= limits.kvTokensOccupied(by: rooms[step.sequence] ?? 0), "more tokens than reserved")
-            sequences[step.sequence] = (opening, tokens)
-            guard step.samples, !withoutFiniteLogits.contains(opening.sampling.seed) else { return nil }
-            let scripted = script(Array(tokens.dropFirst(opening.prompt.count)))
-            if obeysMasks, let mask = step.allowed?.mask(count: 400), !(scripted.map(mask.contains) ?? false) {
-                return mask.tokens.first
-            }
-            if let scripted { return scripted }
-            var hash: UInt64 = opening.sampling.seed &+ UInt64(opening.choice) &* 0x9E37_79B9_7F4A_7C15
-            for token in tokens { hash = (hash ^ UInt64(bitPattern: Int64(token))) &* 0x100_0000_01B3 }
-            return TokenID(hash >> 33 % 200)
+            return StepOutput(token: token, reports: reports)
         }
+    }
+
+    private func next(_ step: SequenceStep) -> TokenID? {
+        guard let (opening, earlier) = sequences[step.sequence] else {
+            preconditionFailure("unknown sequence")
+        }
+        precondition(!waiting.contains(step.sequence), "stepped while it waits")
+        let tokens = earlier + step.tokens
+        precondition(
+            zip(tokens, opening.prompt).allSatisfy { $0 == $1 }, "another prompt than it was opened with")
+        precondition(tokens.count <= opening.tokensMax, "more tokens than the most")
+        precondition(
+            tokens.count <= limits.kvTokensOccupied(by: rooms[step.sequence] ?? 0), "more tokens than reserved")
+        sequences[step.sequence] = (opening, tokens)
+        guard step.samples, !withoutFiniteLogits.contains(opening.sampling.seed) else { return nil }
+        let scripted = script(Array(tokens.dropFirst(opening.prompt.count)))
+        if obeysMasks, let mask = step.allowed?.mask(count: 400), !(scripted.map(mask.contains) ?? false) {
+            return mask.tokens.first
+        }
+        if let scripted { return scripted }
+        var hash: UInt64 = opening.sampling.seed &+ UInt64(opening.choice) &* 0x9E37_79B9_7F4A_7C15
+        for token in tokens { hash = (hash ^ UInt64(bitPattern: Int64(token))) &* 0x100_0000_01B3 }
+        return TokenID(hash >> 33 % 200)
     }
 
     package func close(_ sequence: SequenceID) { (sequences[sequence], rooms[sequence]) = (nil, nil) }

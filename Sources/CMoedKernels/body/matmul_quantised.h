@@ -128,6 +128,14 @@ INLINE void fetch_stream(const uint8_t *from, size_t bytes, int level) {
         for (size_t line = 0; line < bytes; line += 64) __builtin_prefetch(from + line, 0, 3);
 }
 
+INLINE int fetch_level(const int R, const moed_matmul_quantised *job) {
+    return R <= FETCH_ROWS_FEW ? job->fetch.few_level : job->fetch.many_level;
+}
+
+INLINE size_t fetch_ahead(const int R, const moed_matmul_quantised *job) {
+    return (size_t)(R <= FETCH_ROWS_FEW ? job->fetch.few_bytes : job->fetch.many_bytes + R * job->fetch.row_bytes);
+}
+
 /* All groups of P panels for R rows, block by block. A single panel is part of one stream with those behind it, of
  * which what comes `ahead` later is fetched; of several the next P panels, of which each of the `turns` tiles that
  * share these fetches its part (`turn`), as much with each group. */
@@ -138,9 +146,8 @@ INLINE void quantised_tile(
     const size_t panel_bytes = moed_panel_bytes(bits, K, group);
     const size_t together = moed_block_groups(bits), code_bytes = moed_codes_bytes(bits, group);
     const size_t number_bytes = moed_numbers_bytes(bits);
-    const int level = R <= FETCH_ROWS_FEW ? job->fetch.few_level : job->fetch.many_level;
-    const size_t ahead =
-        (size_t)(R <= FETCH_ROWS_FEW ? job->fetch.few_bytes : job->fetch.many_bytes + R * job->fetch.row_bytes);
+    const int level = fetch_level(R, job);
+    const size_t ahead = fetch_ahead(R, job);
     const uint8_t *units = (const uint8_t *)job->weights + panel * panel_bytes, *codes = units + MOED_UNITS_BYTES;
     const uint8_t *x[QUANTISED_STREAM_ROWS];
     f32x16 sum[QUANTISED_PANELS][QUANTISED_STREAM_ROWS];

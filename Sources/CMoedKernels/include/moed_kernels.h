@@ -20,6 +20,13 @@
  *   zeros up to a multiple of 64 bytes.
  * Inputs past K and rows past N have code 128 (int8) or 0 (int4); such rows' units are 0. At 2048 inputs and group 32
  * that makes 8.27 and 4.52 bits a weight.
+ *
+ * Kept panels hold symmetric codes as a checkpoint stores them, with a scale of 16 bits a row and group:
+ *   weight = scale * (code - 128), codes 0...255, or scale * (code - 8), codes 0...15.
+ *   blocks of two groups (the last block may have one):
+ *     codes   as above;
+ *     scales  [2 groups][16 rows] f16 or bf16.
+ * Rows past N have scale 0. At group 32 that makes 8.5 and 4.5 bits a weight.
  */
 #ifndef MOED_KERNELS_H
 #define MOED_KERNELS_H
@@ -92,6 +99,9 @@ typedef struct moed_matmul_quantised {
  * up to 16]; with MOED_KV_INT8, codes -127...127, then f32 scales of the 32 keys and of the 32 values follow. */
 enum { MOED_KV_F32 = 0, MOED_KV_F16 = 1, MOED_KV_INT8 = 2 };
 
+/* Formats of a kept panel's scales. */
+enum { MOED_SCALES_F16 = 0, MOED_SCALES_BF16 = 1 };
+
 /* Causal attention of `rows` consecutive tokens of one sequence over one key/value head. */
 typedef struct moed_attention {
     float *_Nonnull out;        /* [rows] x stride, `head_group` heads of head_dim each */
@@ -114,6 +124,10 @@ typedef struct moed_kernels {
     void (*_Nonnull matmul_bf16)(const moed_matmul *_Nonnull job);
     void (*_Nonnull matmul_f32)(const moed_matmul *_Nonnull job);
 
+    /* As matmul_f32, but each sum is added to what out holds: one fma chain from zero, then one addition. For the few
+     * inputs of an adapter's second product. */
+    void (*_Nonnull low_rank_add)(const moed_matmul *_Nonnull job);
+
     /* Activations x [columns] as int8 with a scale per quant group, for matmul_int8 and matmul_int4; out has
      * moed_activation_bytes(columns, group) bytes and is aligned to 4. Does columns begin..<end, both multiples
      * of the group unless end is columns: parts of a row may be made by different threads. */
@@ -121,6 +135,10 @@ typedef struct moed_kernels {
         void *_Nonnull out, const float *_Nonnull x, size_t columns, size_t group, size_t begin, size_t end);
     void (*_Nonnull matmul_int8)(const moed_matmul_quantised *_Nonnull job);
     void (*_Nonnull matmul_int4)(const moed_matmul_quantised *_Nonnull job);
+
+    /* The same of kept panels: out = fma(scale of w * sum, scale of x, out), sum = sum over k of x[k] * (w[k] - 128) or
+     * x[k] * (w[k] - 8). bits are 8 or 4, scales MOED_SCALES_F16 or MOED_SCALES_BF16. */
+    void (*_Nonnull matmul_kept)(const moed_matmul_quantised *_Nonnull job, int bits, int scales);
 
     /* out[r] = x[r] / sqrt(mean(x[r]^2) + epsilon) * weight; x, out [rows][columns], out may be x. */
     void (*_Nonnull rms_norm)(
@@ -205,6 +223,23 @@ ptrdiff_t moed_quantise_panel(
 /* One row (0..<16) of a quantised panel as floats, out [columns]: embeddings, error reports. */
 void moed_dequantise_row(
     float *_Nonnull out, const void *_Nonnull panel, size_t row, size_t columns, int bits, size_t group);
+
+/* Bytes of a kept panel. */
+size_t moed_kept_panel_bytes(int bits, size_t columns, size_t group);
+
+/* Makes a kept panel of `rows` (at most 16) rows: codes [rows][columns], a byte each, scales [rows][groups]. */
+void moed_keep_panel(
+    void *_Nonnull panel, const uint8_t *_Nonnull codes, const uint16_t *_Nonnull scales, size_t rows, size_t columns,
+    int bits, size_t group);
+
+/* One row (0..<16) of a kept panel as it was given: codes [columns], scales [groups]. */
+void moed_kept_row(
+    uint8_t *_Nonnull codes, uint16_t *_Nonnull scales, const void *_Nonnull panel, size_t row, size_t columns,
+    int bits, size_t group);
+
+/* One row (0..<16) of a kept panel as floats, out [columns]. */
+void moed_dequantise_kept_row(
+    float *_Nonnull out, const void *_Nonnull panel, size_t row, size_t columns, int bits, int scales, size_t group);
 
 /* The first index in begin..<count with x above the threshold, or count. What is not a number is above nothing. */
 size_t moed_first_above(const float *_Nonnull x, size_t begin, size_t count, float threshold);

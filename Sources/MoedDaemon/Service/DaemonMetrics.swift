@@ -1,5 +1,7 @@
+import MoedReading
 import MoedCaching
 import MoedCore
+import MoedEndpoints
 import MoedEngine
 import MoedFront
 import MoedHost

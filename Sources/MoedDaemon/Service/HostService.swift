@@ -1,6 +1,7 @@
+package import MoedReading
 package import Logging
 import MoedCore
-package import MoedEngine
+import MoedEngine
 import MoedHost
 package import MoedLocal
 package import MoedSystemd

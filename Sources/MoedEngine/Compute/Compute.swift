@@ -116,7 +116,9 @@ struct Compute {
                 rows: rows, weights: UnsafeRawPointer(weights.start), inputs: weights.inputs,
                 outputs: weights.outputs, quant_group: group, panel_begin: panels.lowerBound,
                 panel_end: panels.upperBound, fetch: fetch.distances(bits: weights.format.bits))
-            if weights.format.bits == 8 {
+            if case .kept(let kept) = weights.format {
+                unsafe kernels.table.pointee.matmul_kept(&job, Int32(kept.bits), kept.scales.code)
+            } else if weights.format.bits == 8 {
                 unsafe kernels.table.pointee.matmul_int8(&job)
             } else {
                 unsafe kernels.table.pointee.matmul_int4(&job)
@@ -151,6 +153,10 @@ struct Compute {
             case .f32:
                 let source = unsafe panel.assumingMemoryBound(to: Float.self)
                 unsafe moed_widen_f32(target, source + token % width, width, weights.inputs)
+            case .kept(let kept):
+                unsafe moed_dequantise_kept_row(
+                    target, panel, token % width, weights.inputs, Int32(kept.bits), kept.scales.code, kept.group)
+            case .keep: preconditionFailure("a wish is no format")
             case .int8(let group), .int4(let group):
                 unsafe moed_dequantise_row(
                     target, panel, token % width, weights.inputs, Int32(weights.format.bits), group)

@@ -31,6 +31,11 @@ struct PackedMatrix: Sendable {
     var start: UnsafeMutableRawPointer { unsafe memory.bytes(at: offset, count: byteCount) }
 }
 
+extension KeptFormat.Scales {
+    /// The kernels' number for it.
+    var code: Int32 { self == .f16 ? Int32(MOED_SCALES_F16) : Int32(MOED_SCALES_BF16) }
+}
+
 /// The model's weights: written while loading, only read afterwards.
 ///
 /// `@unchecked Sendable`: `reserve` and `allocate` are called, and the memory written, by the loader alone,

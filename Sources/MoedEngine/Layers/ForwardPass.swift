@@ -20,6 +20,7 @@ final class ForwardPass {
     private let shape: Compute.AttentionShape
     private let dense: Compute.Intermediate?
     private let mixture: MixtureOfExperts?
+    private let adapters: AdapterPass?
     private let finalRows: ActivationRows
     /// `[logitRowsMax, vocabulary]`, written by `computeLogits`.
     let logits: RowBuffer<Float>
@@ -73,6 +74,9 @@ final class ForwardPass {
         mixture = try c.experts.map { experts throws(EngineError) in
             try MixtureOfExperts(experts, hidden: c.hidden, rowsMax: rowsMax, quantised: model.isQuantised, compute)
         }
+        adapters = try model.adapters.map { adapters throws(EngineError) in
+            try AdapterPass(adapters, rowsMax: rowsMax, compute)
+        }
         finalRows = try ActivationRows(
             rows: Self.logitRowsMax, columns: c.hidden, quantised: model.isQuantised,
             purpose: "final activations")
@@ -83,7 +87,7 @@ final class ForwardPass {
     var scratchByteCount: Int {
         [residual, delta, logits].reduce(shape.byteCount + heads.byteCount) { $0 + $1.byteCount }
             + [normed, attended, finalRows].reduce(0) { $0 + $1.byteCount }
-            + (dense?.byteCount ?? 0) + (mixture?.byteCount ?? 0)
+            + (dense?.byteCount ?? 0) + (mixture?.byteCount ?? 0) + (adapters?.byteCount ?? 0)
     }
 
     /// Appends the sweep's tokens to their sequences' caches and leaves their final residual rows for
@@ -97,6 +101,7 @@ final class ForwardPass {
         compute.rotations(
             of: sweep.positions, model.inverseFrequencies, factor: c.rotary.attentionFactor, shape)
         compute.embed(sweep.tokens, model.embedding, into: residual)
+        adapters?.begin(sweep)
         let allRows = Array(0..<sweep.rows)
         show(.embedding, nil, residual, rows: sweep.rows)
 
@@ -127,6 +132,8 @@ final class ForwardPass {
     /// delta = output · attention(rotate(norm(query · x)), rotate(norm(key · x)), value · x), x = normed.
     private func attention(_ weights: Qwen3Model.Attention, _ sweep: Sweep, layer: Int) {
         compute.multiply(normed, projections[layer], rows: sweep.rows)
+        adapters?.add(
+            .attentionInput, layer: layer, of: normed.floats, to: [heads.queries, heads.keys, heads.values])
         let kv = Compute.KVLayer(cache: cache, layer: layer)
         compute.prepare(
             heads, norms: (weights.queryNorm, weights.keyNorm), sweep.attention, shape, in: kv)
@@ -135,6 +142,7 @@ final class ForwardPass {
             attended, rows: sweep.rows, inputs: weights.output.inputs,
             quantGroup: weights.output.format.quantGroup)
         compute.multiply(attended, weights.output, into: delta, rows: sweep.rows)
+        adapters?.add(.attentionOutput, layer: layer, of: attended.floats, to: [delta])
     }
 
     /// delta = feed-forward(normed).
@@ -144,6 +152,9 @@ final class ForwardPass {
         switch weights {
         case .dense(let network):
             guard let dense else { preconditionFailure("no scratch for dense layers") }
+            if let adapters, adapters.changesFeedForward(layer: layer) {
+                return adaptedFeedForward(network, dense, adapters, rows: rows, layer: layer)
+            }
             compute.feedForward(
                 normed, [network], [Compute.ExpertRows(expert: 0, rows: 0..<rows)], .straight, scratch: dense,
                 into: delta)
@@ -155,6 +166,21 @@ final class ForwardPass {
                 traceObserver?(TraceTensor(name: name, layer: layer, values: values()))
             }
         }
+    }
+
+    /// The same in steps, between which adapters' changes are added. Rows without an adapter get the same bits.
+    private func adaptedFeedForward(
+        _ network: FeedForwardWeights, _ scratch: Compute.Intermediate, _ adapters: AdapterPass, rows: Int, layer: Int
+    ) {
+        let inputs = [
+            Compute.Product(weights: network.gate, out: scratch.gate.floats),
+            Compute.Product(weights: network.up, out: scratch.up),
+        ]
+        compute.multiply(normed, inputs, rows: rows)
+        adapters.add(.feedForwardInput, layer: layer, of: normed.floats, to: inputs.map(\.out))
+        compute.activate(scratch, for: network.down, rows: rows)
+        compute.multiply(scratch.gate, network.down, into: delta, rows: rows)
+        adapters.add(.feedForwardOutput, layer: layer, of: scratch.gate.floats, to: [delta])
     }
 
     /// Final norm and output matrix for up to `logitRowsMax` rows of the last sweep; row i of `logits` is

@@ -62,6 +62,9 @@ package struct SweepCost: Sendable, Equatable {
         switch matrix.format {
         case .int8(let group): int8 += products(group)
         case .int4(let group): int4 += products(group)
+        case .kept(let kept) where kept.bits == 4: int4 += products(kept.group)
+        case .kept(let kept): int8 += products(kept.group)
+        case .keep: preconditionFailure("a wish is no format")
         case .bf16: bf16Operations += operations
         case .f32: f32Operations += operations
         }

@@ -1,3 +1,4 @@
+import MoedAdapters
 import MoedCore
 import MoedPacks
 import MoedWeights
@@ -15,6 +16,11 @@ final class CheckpointWeights: WeightSource {
     private let naming: any TensorNaming
     private let denseFormat: WeightFormat
     private let expertFormat: WeightFormat
+    /// Merged into the weights, in this order.
+    private let adapters: [Adapter]
+    private lazy var kept = KeptChoice(configuration.shape) { [unowned self] (name, shape) throws(EngineError) in
+        try rows(name, shape)
+    }
 
     /// Matrices that lie side by side and are stored as one.
     struct Blob {
@@ -50,8 +56,10 @@ final class CheckpointWeights: WeightSource {
     /// - Parameters:
     ///   - experts: format of the experts; `.bf16` leaves them as stored (f32 for f16 and f32 checkpoints).
     ///   - dense: format of all other matrices; see `WeightRole`.
-    init(_ checkpoint: Checkpoint, experts: WeightFormat, dense: WeightFormat) {
+    ///   - adapters: merged into the weights.
+    init(_ checkpoint: Checkpoint, experts: WeightFormat, dense: WeightFormat, adapters: [Adapter] = []) {
         self.checkpoint = checkpoint
+        self.adapters = adapters
         naming = checkpoint.naming
         expertFormat = experts
         denseFormat = dense
@@ -65,8 +73,9 @@ final class CheckpointWeights: WeightSource {
     func matrix(
         _ name: String, _ shape: MatrixShape, _ role: WeightRole
     ) throws(EngineError) -> PackedMatrix {
-        let source = try naming.matrix(name, shape, in: checkpoint)
-        let format = Self.format(of: source, wanted: role.format(dense: denseFormat))
+        let source = try rows(name, shape)
+        let wanted = role.format(dense: denseFormat)
+        let format = wanted == .keep ? try kept.format(of: source, name) : Self.format(of: source, wanted: wanted)
         let matrix = PackedMatrix(shape, format, in: dense, at: dense.byteCount)
         let offset = try dense.reserve(matrix.byteCount, alignment: Pack.matrixAlignment)
         blobs.append(
@@ -80,9 +89,12 @@ final class CheckpointWeights: WeightSource {
     func expert(_ name: String, _ shape: FeedForwardShape) throws(EngineError) -> FeedForwardWeights {
         var sources: [any RowSource] = []
         for matrix in shape.matrices {
-            sources.append(try naming.matrix("\(name).\(matrix.name)", matrix.shape, in: checkpoint))
+            sources.append(try rows("\(name).\(matrix.name)", matrix.shape))
         }
-        let layout = ExpertLayout(shape, sources.map { Self.format(of: $0, wanted: expertFormat) })
+        let formats =
+            expertFormat == .keep
+            ? try kept.formats(of: sources, name) : sources.map { Self.format(of: $0, wanted: expertFormat) }
+        let layout = ExpertLayout(shape, formats)
         let offset = try experts.reserve(layout.byteCount, alignment: Pack.expertAlignment)
         let matrices = PackedMatrix.matrices(of: layout, in: experts, at: offset)
         let byteCount = experts.byteCount - offset
@@ -91,6 +103,12 @@ final class CheckpointWeights: WeightSource {
                 name: name, file: .experts, offset: offset, byteCount: byteCount, partByteCount: byteCount,
                 format: layout.format, matrices: zip(sources, matrices).map { Matrix(source: $0, packed: $1) }))
         return FeedForwardWeights(matrices)
+    }
+
+    /// The rows of a matrix, adapters merged.
+    private func rows(_ name: String, _ shape: MatrixShape) throws(EngineError) -> any RowSource {
+        adapters.compactMap { $0.factors[name] }
+            .reduce(try naming.matrix(name, shape, in: checkpoint)) { MergedRows($0, $1) }
     }
 
     private static func format(of source: any RowSource, wanted: WeightFormat) -> WeightFormat {

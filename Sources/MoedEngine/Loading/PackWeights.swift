@@ -50,7 +50,11 @@ final class PackWeights: WeightSource {
         guard formats.count == names.count, formats.count == 1 || formats.count == count else {
             throw pack.error(inManifest: "blob \(name) is of unknown format “\(text.prefix(100))”")
         }
-        for format in formats where declared.quantGroup != nil ? format != declared : format.quantGroup != nil {
+        let isOther = { (format: WeightFormat) in
+            if declared == .keep { return format == .keep }
+            return declared.quantGroup != nil ? format != declared : format.quantGroup != nil
+        }
+        for format in formats where isOther(format) {
             throw pack.error(inManifest: "blob \(name) is \(format), but such matrices are \(declared)")
         }
         return formats.count == count ? formats : Array(repeating: formats[0], count: count)

@@ -1,3 +1,4 @@
+package import MoedAdapters
 package import MoedCore
 package import MoedHost
 package import MoedPacks
@@ -34,11 +35,13 @@ package struct Packer {
 
     /// Finds all tensors; nothing is written yet.
     ///
+    /// - Parameter adapters: merged into the weights.
     /// - Throws: `EngineError` naming file, tensor and reason.
-    package init(_ checkpoint: Checkpoint, _ options: Options) throws(EngineError) {
+    package init(_ checkpoint: Checkpoint, _ options: Options, adapters: [Adapter] = []) throws(EngineError) {
         self.checkpoint = checkpoint
         self.options = options
-        weights = CheckpointWeights(checkpoint, experts: options.experts, dense: options.dense)
+        weights = CheckpointWeights(
+            checkpoint, experts: options.experts, dense: options.dense, adapters: adapters)
         _ = try ModelAssembly(source: weights).model()
     }
 

@@ -37,7 +37,9 @@ struct PanelMaker {
             var sums = ErrorSums()
             for first in stride(from: panels.lowerBound, to: panels.upperBound, by: step) {
                 let portion = first..<min(first + step, panels.upperBound)
-                if matrix.packed.format.quantGroup == nil {
+                if case .kept(let kept) = matrix.packed.format {
+                    try unsafe keep(portion, of: matrix, kept, to: origin)
+                } else if matrix.packed.format.quantGroup == nil {
                     try unsafe copy(portion, of: matrix, to: origin)
                 } else {
                     sums.add(try unsafe quantise(portion, of: matrix, to: origin))
@@ -85,6 +87,37 @@ struct PanelMaker {
         return unsafe moed_pack_f32(
             target.assumingMemoryBound(to: Float.self), source.assumingMemoryBound(to: Float.self), rows,
             matrix.inputs)
+    }
+
+    /// Makes panels of codes and scales as they are.
+    ///
+    /// - Parameter origin: place of the matrix's panel 0.
+    private func keep(
+        _ panels: Range<Int>, of matrix: CheckpointWeights.Matrix, _ kept: KeptFormat,
+        to origin: UnsafeMutableRawPointer
+    ) throws(EngineError) {
+        guard let source = matrix.source as? any KeptRows else { preconditionFailure("rows without codes are kept") }
+        let packed = matrix.packed
+        let rows = packed.rows(of: panels)
+        let part = try source.keptCodes(rows)
+        let groups = (packed.inputs + kept.group - 1) / kept.group
+        let exponent: UInt16 = kept.scales == .f16 ? 0x7C00 : 0x7F80
+        if let bad = part.scales.firstIndex(where: { $0 & exponent == exponent }) {
+            let index = bad / groups * packed.inputs + bad % groups * kept.group
+            throw Self.unpackable(index, of: matrix, from: rows.lowerBound)
+        }
+        for panel in panels {
+            let own = packed.rows(of: panel..<panel + 1)
+            let first = own.lowerBound - rows.lowerBound
+            unsafe part.codes.withUnsafeBufferPointer { codes in
+                unsafe part.scales.withUnsafeBufferPointer { scales in
+                    guard let codes = codes.baseAddress, let scales = scales.baseAddress else { return }
+                    unsafe moed_keep_panel(
+                        origin + panel * packed.panelByteCount, codes + first * packed.inputs, scales + first * groups,
+                        own.count, packed.inputs, Int32(kept.bits), kept.group)
+                }
+            }
+        }
     }
 
     /// Makes quantised panels.

@@ -36,6 +36,7 @@ final class SyntheticWeights: WeightSource {
     private var fillings: [(matrix: PackedMatrix, deviation: Float)] = []
 
     init(_ configuration: ModelConfiguration, experts: WeightFormat, dense: WeightFormat, seed: UInt64) {
+        let (experts, dense) = (experts.made, dense.made)
         self.configuration = configuration
         expertFormat = experts
         denseFormat = dense

@@ -1,3 +1,5 @@
+package import MoedReading
+package import MoedAdapters
 package import MoedCore
 package import MoedPacks
 package import MoedWeights
@@ -12,8 +14,8 @@ package struct UnloadedModel {
     }
 
     private let source: Source
-    /// For its shapes; the weights are not there.
-    let model: Qwen3Model
+    /// For its shapes; the weights are not there, and adapters are.
+    private(set) var model: Qwen3Model
     /// Bytes of all experts, and of all other weights.
     package let expertByteCount: Int
     package let denseByteCount: Int
@@ -75,6 +77,17 @@ package struct UnloadedModel {
         denseByteCount = weights.byteCount - expertCount * (expert?.byteCount ?? 0)
         canStream = expertCount > 0
     }
+
+    /// Reads adapters, which engines of the model then have beside it.
+    ///
+    /// - Throws: `EngineError` naming file, tensor and reason.
+    package mutating func attach(_ adapters: [NamedAdapter]) throws(EngineError) {
+        guard !adapters.isEmpty else { return }
+        model.adapters = try LoadedAdapters(adapters, layers: configuration.shape.layers)
+    }
+
+    /// Bytes of all adapters.
+    package var adapterByteCount: Int { model.adapters?.byteCount ?? 0 }
 
     /// Format of keys and values unless a setting names one.
     package var kvFormatDefault: KVFormat { model.kvFormatDefault }

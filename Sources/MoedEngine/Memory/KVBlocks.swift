@@ -14,6 +14,8 @@ package struct KVBlocks {
 
     /// The number of the empty prefix.
     package static let start: Prefix = 0
+    /// The number of the empty prefix of an adapter's sequences: they share nothing with others.
+    package static func start(adapter: Int) -> Prefix { -1 - adapter }
 
     package struct Key: Hashable {
         package var previous: Prefix

@@ -46,6 +46,8 @@ package struct MemoryPlan: Sendable, Equatable {
         package var requests: Int
         /// Weights that are always in memory.
         package var dense: Int
+        /// Adapters beside the weights.
+        package var adapters = 0
         package var activations: Int
         package var kv: KV
         package var experts: Experts
@@ -62,7 +64,7 @@ package struct MemoryPlan: Sendable, Equatable {
             self.experts = experts
         }
 
-        fileprivate var fixed: Int { process + requests + dense + activations }
+        fileprivate var fixed: Int { process + requests + dense + adapters + activations }
 
         /// The least budget that a model can run with.
         package var minimum: Int {
@@ -111,6 +113,6 @@ package struct MemoryPlan: Sendable, Equatable {
     package var keyValues: Int { kvBlocks * needs.kv.block }
     /// Bytes of experts in memory, those being read included.
     package var experts: Int { places.map { $0 * needs.experts.place } ?? needs.experts.byteCount }
-    package var total: Int { needs.process + needs.requests + needs.dense + needs.activations + keyValues + experts }
+    package var total: Int { needs.fixed + keyValues + experts }
     package var isStreamed: Bool { places != nil }
 }

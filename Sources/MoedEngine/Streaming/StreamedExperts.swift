@@ -1,3 +1,4 @@
+import MoedReading
 import MoedCore
 import MoedPacks
 import MoedWeights

@@ -1,3 +1,4 @@
+import MoedReading
 import MoedCore
 package import MoedEngine
 import MoedHost

@@ -10,7 +10,7 @@ package struct FormatChoice: Sendable, Equatable {
 
     /// Accepted words. A quantised format names its quant group, or leaves it to the initialiser's `group`.
     package static let words =
-        ["bf16", "int8", "int4"] + ["int8", "int4"].flatMap { word in groupWords.map { "\(word)/\($0)" } }
+        ["bf16", "int8", "int4", "keep"] + ["int8", "int4"].flatMap { word in groupWords.map { "\(word)/\($0)" } }
     package static let groupWords = WeightFormat.quantGroups.map(String.init)
     package static let groupDefault = 64
     /// Formats of the directory.
@@ -35,11 +35,11 @@ package struct FormatChoice: Sendable, Equatable {
     /// Format of keys and values for a word; nil for `auto`, where the weights' format decides.
     package static func kv(_ word: String) -> KVFormat? { KVFormat(rawValue: word) }
 
-    /// The formats. Where none is wanted, a plain checkpoint stays as stored. A quantised one becomes int8 with small
-    /// quant groups, since its exact weights would be f32.
+    /// The formats. Where none is wanted, a plain checkpoint stays as stored. A quantised one keeps its codes where a
+    /// kernel multiplies them; the rest becomes int8 with small quant groups, since the exact weights would be f32.
     package func formats(of source: ModelDirectory) -> (experts: WeightFormat, dense: WeightFormat) {
         var fallback = WeightFormat.bf16
-        if case .checkpoint(let checkpoint) = source, checkpoint.isQuantised { fallback = .int8(group: 32) }
+        if case .checkpoint(let checkpoint) = source, checkpoint.isQuantised { fallback = .keep }
         return (experts ?? fallback, dense ?? fallback)
     }
 

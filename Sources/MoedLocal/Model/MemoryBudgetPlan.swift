@@ -28,7 +28,7 @@ package struct MemoryBudgetPlan {
         let needs = try model.memoryNeeds(settings)
         let blocks = { (tokens: Int) in (tokens + needs.kvBlockTokens - 1) / needs.kvBlockTokens }
         let context = min(model.configuration.contextLength, Self.leastContext)
-        let all = MemoryPlan.Needs(
+        var all = MemoryPlan.Needs(
             budget: budget, process: process + Self.heap,
             requests: RequestPreparer.memory(context: min(model.configuration.contextLength, kvTokens)),
             dense: model.denseByteCount,
@@ -41,6 +41,7 @@ package struct MemoryBudgetPlan {
                 byteCount: model.expertByteCount, count: model.expertCount, place: model.placeByteCount,
                 placesMin: model.canStream ? ExpertCacheState.least : nil,
                 placesUseful: ExpertCacheState.useful))
+        all.adapters = model.adapterByteCount
         do {
             plan = try MemoryPlan(all)
         } catch {
@@ -58,8 +59,9 @@ package struct MemoryBudgetPlan {
         let needs = plan.needs
         let experts =
             plan.places.map { "\($0) of \(needs.experts.count) experts" } ?? "all experts"
+        let adapters = needs.adapters > 0 ? "adapters \(HumanText.bytes(needs.adapters)), " : ""
         return "memory \(HumanText.bytes(plan.total)) of \(HumanText.bytes(needs.budget)): "
-            + "dense weights \(HumanText.bytes(needs.dense)), \(experts) \(HumanText.bytes(plan.experts)), "
+            + "dense weights \(HumanText.bytes(needs.dense)), \(adapters)\(experts) \(HumanText.bytes(plan.experts)), "
             + "keys and values \(HumanText.bytes(plan.keyValues)), "
             + "activations \(HumanText.bytes(needs.activations)), "
             + "requests \(HumanText.bytes(needs.requests)), process \(HumanText.bytes(needs.process))"

@@ -26,6 +26,7 @@ package enum ModelCheck {
                 model = try UnloadedModel(shape: checkpoint.configuration, experts: experts, dense: dense)
             }
         }
+        try model.attach(opened.adapters)
         let threads = options.threads > 0 ? options.threads : Host.physicalCores
         try EngineLayout.check(
             model, options, threads: threads, vocabulary: opened.text.tokenizer.vocabularySize)

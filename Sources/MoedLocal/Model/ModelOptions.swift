@@ -1,3 +1,4 @@
+package import MoedReading
 package import MoedEngine
 package import MoedPreparation
 import MoedWeights
@@ -10,6 +11,8 @@ package struct ModelOptions: Sendable, Equatable {
     /// Directory of a checkpoint or of a pack.
     package var directory: String
     package var formats = FormatChoice.auto
+    /// Adapters beside the model.
+    package var adapters: [AdapterOption] = []
     /// Directory where a checkpoint is packed on first use; nil packs nothing.
     package var packCache: String?
     /// Digest checks of experts that are read while the model runs.

@@ -1,3 +1,4 @@
+import MoedAdapters
 import MoedCore
 import MoedEngine
 import MoedPacks
@@ -9,19 +10,23 @@ struct ModelOrigin {
     private let weights: Digest
     private let files: [(name: String, digest: Digest)]
     private let formats: String
+    private let adapters: [NamedAdapter]
 
     /// - Parameters:
     ///   - loaded: the model after its weights were loaded.
-    ///   - textDirectory: path of tokenizer, template and sampling defaults.
+    ///   - files: tokenizer, template and sampling defaults.
+    ///   - adapters: adapters beside the model.
     /// - Throws: `EngineError` when a small file cannot be read.
     init(
-        _ source: ModelDirectory, _ loaded: UnloadedModel, textDirectory: String, formats: FormatChoice, kv: KVFormat
+        _ source: ModelDirectory, _ loaded: UnloadedModel, files: ModelFiles, formats: FormatChoice, kv: KVFormat,
+        adapters: [NamedAdapter] = []
     ) throws(EngineError) {
+        self.adapters = adapters
         guard let weights = loaded.weightsDigest else {
             throw EngineError(.invalidInput, "there are shapes only, no weights")
         }
         self.weights = weights
-        files = try ModelFiles.open(textDirectory).digests()
+        self.files = try files.digests()
         let (experts, dense) =
             switch source {
             case .pack(let pack): (pack.manifest.experts, pack.manifest.dense)
@@ -31,13 +36,21 @@ struct ModelOrigin {
         self.formats = "experts \(experts), dense \(dense), keys and values \(kv.rawValue)"
     }
 
-    /// - Parameter model: served name of the model.
-    func runner(model: String, _ options: PreparationOptions) -> RunnerOrigin {
-        let details = JSONObject([
+    /// Origins of answers by adapters, each under its name.
+    func adapters(_ options: PreparationOptions) -> [RunnerOrigin] {
+        adapters.map { runner(model: $0.name, adapter: $0, options) }
+    }
+
+    /// - Parameters:
+    ///   - model: served name of the model or of the adapter.
+    ///   - adapter: the adapter that changes the model; nil without one.
+    func runner(model: String, adapter: NamedAdapter? = nil, _ options: PreparationOptions) -> RunnerOrigin {
+        var details = JSONObject([
             ("weights", .string("\(weights)")), ("formats", .string(formats)),
             ("files", .object(JSONObject(files.map { ($0.name, .string("\($0.digest)")) }))),
             ("generation", .object(options.origin)),
         ])
+        if let adapter { details["adapter"] = .string("\(adapter.adapter.digest)") }
         let digest = Digest(Array(JSONValue.object(details).serialized().utf8))
         return RunnerOrigin(digest: "\(digest)", model: model, formats: formats, details: details)
     }

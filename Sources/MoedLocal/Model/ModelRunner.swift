@@ -33,6 +33,9 @@ package struct ModelRunner {
     /// - Parameter model: served name of the model.
     package func origin(model: String) -> RunnerOrigin { weights.runner(model: model, preparer.options) }
 
+    /// The same for each adapter, under its name.
+    package var adapterOrigins: [RunnerOrigin] { weights.adapters(preparer.options) }
+
     /// Loads all weights.
     ///
     /// - Parameter progress: called on the loading thread with the bytes done so far and in total.
@@ -56,16 +59,17 @@ package struct ModelRunner {
         let layout = try EngineLayout.chosen(
             unloaded, options, threads: threads, vocabulary: text.tokenizer.vocabularySize)
         let engine = try unloaded.engine(layout, options, threads: threads) { progress(.loading, $0, $1) }
+        var preparer = RequestPreparer(
+            text: text, limits: engine.limits, maxTokensDefault: options.maxTokensDefault,
+            options: options.preparation)
+        preparer.adapters = Set(options.adapters.map(\.name))
         return ModelRunner(
-            engine: engine,
-            preparer: RequestPreparer(
-                text: text, limits: engine.limits, maxTokensDefault: options.maxTokensDefault,
-                options: options.preparation),
+            engine: engine, preparer: preparer,
             summary: InspectText(opened.source).oneLine, remarks: opened.remarks, batch: layout.batch,
             plan: layout.memory?.plan, memory: layout.memory?.text,
             weights: try ModelOrigin(
-                opened.source, unloaded, textDirectory: options.directory, formats: formats,
-                kv: layout.settings.kvFormat))
+                opened.source, unloaded, files: opened.files, formats: formats,
+                kv: layout.settings.kvFormat, adapters: opened.adapters))
     }
 }
 

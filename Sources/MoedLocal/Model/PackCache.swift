@@ -19,7 +19,7 @@ package struct PackCache {
     /// Part of the names of packs, between the name of the checkpoint and its digest.
     private static func middle(_ experts: WeightFormat, _ dense: WeightFormat) -> String {
         let formats = [experts, dense].map { format in
-            format.quantGroup.map { "int\(format.bits)g\($0)" } ?? "\(format)"
+            format == .keep ? "keep" : format.quantGroup.map { "int\(format.bits)g\($0)" } ?? "\(format)"
         }
         return "-\(formats[0])-\(formats[1])-v\(PackManifest.version)-"
     }

@@ -6,25 +6,22 @@ import Synchronization
 
 /// Runs jobs on this machine: prepares them on one thread and sweeps on another.
 package final class LocalRunner: JobRunner {
-    private struct State {
-        var events: (@Sendable (RunnerEvent) -> Void)?
-        /// Events from before the run.
-        var unreported: [RunnerEvent] = []
-    }
-
     package let origin: RunnerOrigin?
+    package let adapterOrigins: [RunnerOrigin]
     package let models: [String]
     /// Sweep thread, visible for figures and for the watchdog's probe.
     package let sweeps: SweepThread
     private let desk: PreparationDesk
-    private let state = Mutex(State())
+    private let outlet = Mutex(EventOutlet())
 
     /// - Throws: `HostError` when the system has no thread left.
     package init(
-        sweeps: SweepThread, preparer: any JobPreparer, origin: RunnerOrigin, models: [String]
+        sweeps: SweepThread, preparer: any JobPreparer, origin: RunnerOrigin, adapters: [RunnerOrigin] = [],
+        models: [String]
     ) throws(HostError) {
         self.sweeps = sweeps
         self.origin = origin
+        adapterOrigins = adapters
         self.models = models
         desk = try PreparationDesk(preparer)
     }
@@ -51,21 +48,11 @@ package final class LocalRunner: JobRunner {
     /// Jobs that were dropped before they began have wasted nothing.
     private func report(_ dropped: [JobID]) {
         guard !dropped.isEmpty else { return }
-        let event = RunnerEvent.stopped(Dictionary(uniqueKeysWithValues: dropped.map { ($0, Usage()) }))
-        let events = state.withLock { state in
-            if state.events == nil { state.unreported.append(event) }
-            return state.events
-        }
-        events?(event)
+        outlet.withLock { $0.send(.stopped(Dictionary(uniqueKeysWithValues: dropped.map { ($0, Usage()) }))) }
     }
 
     package func run(_ events: @escaping @Sendable (RunnerEvent) -> Void) async {
-        let unreported = state.withLock { state in
-            state.events = events
-            defer { state.unreported = [] }
-            return state.unreported
-        }
-        unreported.forEach(events)
+        outlet.withLock { $0.open(to: events) }
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await self.sweeps.run(events) }
             group.addTask { await self.prepare(events) }

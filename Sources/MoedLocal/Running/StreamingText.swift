@@ -1,4 +1,5 @@
-package import MoedEngine
+package import MoedReading
+import MoedEngine
 import MoedCaching
 import MoedHost
 import MoedWeights

@@ -75,10 +75,11 @@ WITH RECURSIVE start AS MATERIALIZED (
   -- A tenant is looked up by its key for each of its heads. A join of the heads with the tenants would compare each with
   -- each.
   SELECT h.model_id, h.mode, h.bucket, h.tenant_id, h.urgency, h.id, m.name, s.weight, s.max_running, s.recent_jobs, s.recent_tokens,
+         s.tenant, s.may_leave,
          greatest(0, extract(epoch FROM clock_timestamp() - h.due) * 1000)::bigint AS age_ms
     FROM head h JOIN moed.model m ON m.id = h.model_id AND m.paused_at IS NULL
    CROSS JOIN LATERAL (
-    SELECT t.weight, t.max_running, t.recent_jobs, t.recent_tokens
+    SELECT t.weight, t.max_running, t.recent_jobs, t.recent_tokens, t.name AS tenant, t.may_leave
       FROM moed.tenants t WHERE t.id = h.tenant_id AND t.may_start LIMIT 1) s
    WHERE m.name = ANY ($1) AND h.id IS NOT NULL
 ), active AS (
@@ -97,7 +98,7 @@ WITH RECURSIVE start AS MATERIALIZED (
 )
 SELECT o.name, o.mode, o.bucket, c.queued, c.oldest_ms,
        o.tenant_id, o.urgency, o.id, o.age_ms,
-       o.weight, o.max_running, coalesce(b.jobs, 0) AS running, o.recent_jobs, o.recent_tokens
+       o.weight, o.max_running, coalesce(b.jobs, 0) AS running, o.recent_jobs, o.recent_tokens, o.tenant, o.may_leave
   FROM counted c JOIN open o ON o.model_id = c.model_id AND o.mode = c.mode AND o.bucket = c.bucket
   LEFT JOIN busy b ON b.tenant_id = o.tenant_id
  ORDER BY o.name, o.mode, o.bucket, o.tenant_id, o.urgency

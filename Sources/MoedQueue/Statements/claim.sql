@@ -23,7 +23,7 @@ WITH wanted AS MATERIALIZED (
 ), portion AS MATERIALIZED (
   -- Running jobs of a tenant are read worker by worker, each from its first_token. A join may start with the entries of
   -- all jobs that ran since the oldest snapshot.
-  SELECT p.*, t.name AS tenant, CASE WHEN t.max_running IS NULL THEN p.tenant_most
+  SELECT p.*, t.name AS tenant, t.may_leave, CASE WHEN t.max_running IS NULL THEN p.tenant_most
            ELSE least(p.tenant_most, greatest(0, t.max_running - (
              SELECT count(*) FROM moed.worker w CROSS JOIN LATERAL (
                SELECT q.tenant_id
@@ -38,7 +38,7 @@ WITH wanted AS MATERIALIZED (
   -- priority, too, the order would be that of ids alone, and a plan from old statistics would read all jobs in it. An open
   -- transaction may lock any number of a tenant's jobs. Each locked one costs time, so that at most 10000 jobs of a portion
   -- are tried; the tenant's others wait for the end of the transaction.
-  SELECT c.id, c.resumes, c.bytes, p.tenant_id, p.tenant, p.allowed,
+  SELECT c.id, c.resumes, c.bytes, p.tenant_id, p.tenant, p.may_leave, p.allowed,
          row_number() OVER (PARTITION BY p.tenant_id ORDER BY p.place, c.id) AS rank
     FROM wanted g CROSS JOIN portion p CROSS JOIN LATERAL (
       SELECT n.id, n.lease_token > 0 AS resumes, coalesce(r.body_bytes, octet_length(r.body::text)) AS bytes FROM (
@@ -60,10 +60,10 @@ WITH wanted AS MATERIALIZED (
      SET state = 'running', attempt = j.attempt + 1, leased_by = $1,
          lease_token = nextval('moed.lease_token_seq'), started_at = clock_timestamp()
     FROM bounded p WHERE j.id = p.id AND p.bytes_before < $12
-  RETURNING j.id, j.lease_token, j.attempt, j.crashes, p.tenant_id, p.tenant, p.rank, p.resumes, p.bytes,
+  RETURNING j.id, j.lease_token, j.attempt, j.crashes, p.tenant_id, p.tenant, p.may_leave, p.rank, p.resumes, p.bytes,
             moed.milliseconds(greatest(j.created_at, j.run_at), j.started_at) AS waited_ms
 )
-SELECT k.id, k.lease_token, k.attempt, k.crashes, k.waited_ms, k.tenant_id, k.tenant, k.rank,
+SELECT k.id, k.lease_token, k.attempt, k.crashes, k.waited_ms, k.tenant_id, k.tenant, k.may_leave, k.rank,
        CASE WHEN k.bytes <= $10 THEN r.body END AS body,
        CASE WHEN k.resumes THEN (
          SELECT json_agg(json_build_object('choice', p.choice, 'first_token', p.first_token, 'token_ids', p.token_ids)

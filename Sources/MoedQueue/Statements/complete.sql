@@ -8,7 +8,7 @@
 -- $2 lease_token bigint[]: token of its claim
 -- $3 content text[]: answer of the first choice
 -- $4 reasoning text[]: its thinking text, or NULL
--- $5 finish_reason text[]: stop or length
+-- $5 finish_reason text[]: stop, tool_calls or length
 -- $6 body text[]: chat.completion object, JSON
 -- $7 seed bigint[]: seed that was used
 -- $8 warnings text[]: warnings, a text[] as text
@@ -24,10 +24,13 @@
 -- $18 origin text[]: digest of the origin; NULL: unknown
 -- $19 truncated boolean[]: max_tokens or the end of the context ended a choice
 -- $20 empty boolean[]: a choice's answer has no text
+-- $21 source text[]: counted, or usage: the counts are an endpoint's word, and NULL what it did not tell
+-- $22 told bigint[]: completion tokens that the endpoint told
 WITH c AS (
-  SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)
+  SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22)
     AS c(job_id, lease_token, content, reasoning, finish_reason, body, seed, warnings,
-         prompt, cached, thinking, injected, answer, recomputed, wall_ms, ran_mode, ran_model, origin, truncated, empty)
+         prompt, cached, thinking, injected, answer, recomputed, wall_ms, ran_mode, ran_model, origin, truncated, empty,
+         source, told)
 ), held AS MATERIALIZED (
   SELECT c.*, j.tenant_id, j.model_id, j.mode, j.attempt, j.leased_by, j.started_at, clock_timestamp() AS ended_at,
          coalesce(c.ran_mode::moed.reasoning_mode, j.mode) AS mode_ran,
@@ -48,10 +51,10 @@ WITH c AS (
 ), ledger AS (
   INSERT INTO moed.token_ledger (job_id, lease_token, kind, tenant_id, model_id, mode, prompt_tokens,
     cached_tokens, thinking_tokens, injected_tokens, answer_tokens, recomputed_tokens, wall_ms, truncated, empty,
-    asked_model_id, asked_mode, origin_id)
+    asked_model_id, asked_mode, origin_id, source, told_completion_tokens)
   SELECT h.job_id, h.lease_token, 'final', h.tenant_id, h.model_ran, h.mode_ran, h.prompt,
          h.cached, h.thinking, h.injected, h.answer, h.recomputed, h.wall_ms, h.truncated, h.empty,
-         h.model_id, h.mode, h.origin_id
+         h.model_id, h.mode, h.origin_id, h.source, h.told
     FROM held h
 ), attempt AS (
   -- A daemon that knows no migration after 11 inserts the row when it claims.

@@ -24,7 +24,10 @@ SELECT EXISTS (SELECT FROM moed.worker WHERE stopped_at IS NULL AND expires_at <
             -- One subquery per worker. A join may start with the entries of all jobs that ran since the oldest snapshot.
             SELECT FROM moed.job q
              WHERE q.state = 'running' AND q.leased_by = w.id AND q.lease_token >= w.first_token LIMIT 1) j
-           WHERE w.stopped_at > clock_timestamp() - make_interval(secs => $1)) AS rescue,
+           WHERE w.stopped_at > clock_timestamp() - make_interval(secs => $1))
+       OR EXISTS (SELECT FROM moed.endpoint_request r
+           WHERE r.ended_at IS NULL
+             AND NOT EXISTS (SELECT FROM moed.worker w WHERE w.id = r.worker_id AND w.stopped_at IS NULL)) AS rescue,
        EXISTS (SELECT FROM planner o CROSS JOIN LATERAL (
          SELECT FROM moed.job j
           WHERE j.state = 'scheduled' AND j.tenant_id = o.tenant_id AND j.run_at <= statement_timestamp() LIMIT 1) d) AS promote,
@@ -36,4 +39,5 @@ SELECT EXISTS (SELECT FROM moed.worker WHERE stopped_at IS NULL AND expires_at <
        EXISTS (SELECT FROM moed.tenant_request) AS tenants,
        EXISTS (SELECT FROM (SELECT FROM moed.job q WHERE q.state = 'queued' AND q.model_id = 0
                  ORDER BY q.model_id, q.mode, q.bucket, q.tenant_id, -q.priority, q.id LIMIT 1) AS first) AS models,
-       EXISTS (SELECT FROM moed.cancel_request) AS cancel
+       EXISTS (SELECT FROM moed.cancel_request) AS cancel,
+       EXISTS (SELECT FROM moed.batch b WHERE b.notifies AND b.announced_at IS NULL) AS announce

@@ -1,3 +1,5 @@
+package import MoedCore
+
 /// Facts about an endpoint that a probe has found.
 package struct EndpointFacts: Sendable, Equatable {
     /// Maximum length of a sequence in tokens; nil when the endpoint does not tell.
@@ -31,6 +33,9 @@ package struct EndpointState: Sendable {
     private var loadAt: Duration?
     private var isReadingLoad = false
     package var tokensReceived = 0
+    package private(set) var meter = TokenMeter()
+    /// Known costs of ended requests.
+    package var spent = 0.0
 
     package init(_ endpoint: Endpoint) {
         self.endpoint = endpoint
@@ -57,6 +62,32 @@ package struct EndpointState: Sendable {
         isReadingLoad = false
         loadAt = load == nil ? nil : now + Self.loadInterval
         if let load { window.observe(load) }
+    }
+
+    /// Measures the tokens per second.
+    package mutating func measure(_ now: Duration) { meter.take(tokens: tokensReceived, at: now) }
+
+    /// Records a request that ended well.
+    ///
+    /// - Parameter length: time from its sending to its end.
+    package mutating func timed(tokens: Int, _ length: Duration) { meter.ended(tokens: tokens, length) }
+
+    /// Ends a pause: the next tick probes.
+    package mutating func endPause(_ now: Duration) { breaker.clear(now) }
+
+    /// The endpoint for people.
+    package func report(_ now: Duration) -> EndpointReport {
+        var report = EndpointReport(name: endpoint.name, api: endpoint.api.rawValue, model: endpoint.model)
+        switch breaker.state {
+        case .unknown: report.state = .unknown
+        case .closed: report.state = .up
+        case .open(let until): (report.state, report.cooldown) = (.out, max(.zero, until - now))
+        }
+        (report.age, report.reason) = (max(.zero, now - breaker.since), breaker.reason)
+        (report.inFlight, report.window, report.tokensPerSecond) = (inFlight, window.limit, meter.rate)
+        (report.requests, report.tokens) = (requests, tokensReceived)
+        report.errors = Dictionary(uniqueKeysWithValues: errors.map { ($0.key.rawValue, $0.value) })
+        return report
     }
 
     package mutating func beginProbe() { isProbing = true }

@@ -9,22 +9,19 @@ package struct SegmentReader: Sendable {
         case ended(Ending)
     }
 
-    /// Maximum size of the body of an error.
-    private static let errorBytesMax = 64 << 10
-
-    private let prompt: [TokenID]
+    package let prompt: [TokenID]
     package let tokensMax: Int
     /// True when the prompt is the job's own, without output tokens.
     package let isFirst: Bool
     private let vocabularySize: Int
-    private var parser = EventStreamParser()
-    private var head: ResponseHead?
-    /// Body of an error, or of a response that is no stream.
-    private var body: [UInt8] = []
+    private var chunks = ChunkReader()
     /// Number of tokens received.
     package private(set) var count = 0
     private var finish: Ending.Finish?
-    private var usage: ReportedUsage?
+    /// Last counts that the server told.
+    package private(set) var usage: ReportedUsage?
+    /// True once an event of the stream has arrived.
+    package private(set) var hasBegun = false
     private var hasEnded = false
     /// True while each event with tokens has told the count so far: the tokens are proven before the stream ends.
     package private(set) var isProven = true
@@ -46,17 +43,14 @@ package struct SegmentReader: Sendable {
 
     /// Takes the next part of the response. After `ended` nothing more is signalled.
     package mutating func take(_ event: TransportEvent) -> [Signal] {
-        guard !hasEnded else { return [] }
-        switch event {
-        case .head(let head):
-            self.head = head
-            return []
-        case .bytes(let bytes): return read(bytes)
-        case .ended: return [end(atEndOfBody())]
-        case .failed(.unreachable(let reason)) where head == nil: return [end(.unreachable(reason))]
-        case .failed(.insecure(let reason)): return [end(.insecure(reason))]
-        case .failed: return [end(finished() ?? .broken(.cut))]
+        var signals: [Signal] = []
+        for item in chunks.take(event) where !hasEnded {
+            switch item {
+            case .part(let part): signals += take(part)
+            case .over(let ending): signals.append(end(ending.isConclusive ? ending : finished() ?? ending))
+            }
         }
+        return signals
     }
 
     /// Ends the reading without a further event, as by a timeout.
@@ -70,34 +64,8 @@ package struct SegmentReader: Sendable {
         return .ended(ending)
     }
 
-    private var isStream: Bool {
-        head?.status == 200 && (head?.contentType ?? "").hasPrefix("text/event-stream")
-    }
-
-    private mutating func read(_ bytes: [UInt8]) -> [Signal] {
-        guard isStream else {
-            body += bytes.prefix(max(0, Self.errorBytesMax - body.count))
-            return []
-        }
-        let events: [[UInt8]]
-        do throws(EventStreamParser.Failure) { events = try parser.append(bytes) } catch {
-            return [end(.broken(.tooLarge("an event has more than \(EventStreamParser.eventBytesMax) bytes")))]
-        }
-        var signals: [Signal] = []
-        for event in events where !hasEnded { signals += take(StreamChunk(event)) }
-        return signals
-    }
-
-    private mutating func take(_ chunk: StreamChunk) -> [Signal] {
-        switch chunk {
-        case .done: [end(finished() ?? .broken(.cut))]
-        case .error(let error): [end(finished() ?? .broken(.serverError(error)))]
-        case .malformed(let reason): [end(.broken(.malformed(reason)))]
-        case .part(let part): take(part)
-        }
-    }
-
     private mutating func take(_ part: StreamChunk.Part) -> [Signal] {
+        hasBegun = true
         if let usage = part.usage { self.usage = usage }
         if let fault = fault(of: part) { return [end(.broken(fault))] }
         var signals: [Signal] = []
@@ -138,17 +106,5 @@ package struct SegmentReader: Sendable {
         guard let finish else { return nil }
         if let told = usage?.completion, told != count { return .broken(.countsDiffer) }
         return .finished(finish, usage: usage)
-    }
-
-    private func atEndOfBody() -> Ending {
-        guard let head else { return .broken(.cut) }
-        if isStream { return finished() ?? .broken(.cut) }
-        if head.status == 200 {
-            if let value = try? JSONValue(parsing: body), let error = ServerError(value) {
-                return .broken(.serverError(error))
-            }
-            return .broken(.malformed("the answer is no stream of events"))
-        }
-        return .status(head.status, ServerError(body: body), retryAfter: head.retryAfter)
     }
 }

@@ -6,6 +6,8 @@ package struct ReportedUsage: Sendable, Equatable {
     package var completion: Int?
     package var cached: Int?
     package var reasoning: Int?
+    /// Cost of the request, as decimal text.
+    package var cost: String?
 
     package init(prompt: Int? = nil, completion: Int? = nil, cached: Int? = nil, reasoning: Int? = nil) {
         self.prompt = prompt
@@ -24,6 +26,17 @@ package struct ReportedUsage: Sendable, Equatable {
         completion = count(value["completion_tokens"])
         cached = count(value["prompt_tokens_details"]?["cached_tokens"])
         reasoning = count(value["completion_tokens_details"]?["reasoning_tokens"])
+        cost = Self.cost(value["cost"])
+    }
+}
+
+extension ReportedUsage {
+    private static let costMax = 1e9
+
+    /// Text of a cost. The shortest text of a number is the one that the server wrote, up to 15 digits.
+    static func cost(_ value: JSONValue?) -> String? {
+        guard let value, let number = value.number, number >= 0, number < costMax else { return nil }
+        return value.serialized()
     }
 }
 

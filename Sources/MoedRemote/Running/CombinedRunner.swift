@@ -25,12 +25,12 @@ package final class CombinedRunner: JobRunner {
         }
     }
 
-    /// Members of a body that constrain the answer. Only the first runner enforces them, so it takes such jobs even
-    /// when it has no room: they wait in it.
-    private static let constraints = ["response_format", "structured_outputs", "guided_"]
-
     package func start(_ jobs: [RunnableJob]) {
-        let bound = jobs.filter { job in Self.constraints.contains { job.body?.contains($0) == true } }
+        // Only the first runner enforces constraints, so it takes such jobs even when it has no room: they wait in it.
+        let bound = jobs.filter { job in
+            job.body.map(RequestedConstraint.isPossible) ?? false
+                || !second.mayRun(tenant: job.tenantName, mayLeave: job.mayLeave)
+        }
         let free = jobs.filter { job in !bound.contains { $0.id == job.id } }
         let count = min(free.count, max(0, first.room - bound.count))
         let taken = bound + free[..<count]
@@ -46,6 +46,27 @@ package final class CombinedRunner: JobRunner {
     package func interrupt() {
         first.interrupt()
         second.interrupt()
+    }
+
+    package func proceed(_ requests: Set<EngineRequest.Key>) {
+        first.proceed(requests)
+        second.proceed(requests)
+    }
+
+    package var endpoints: [EndpointReport] { first.endpoints + second.endpoints }
+
+    package func endPauses(of names: Set<String>) {
+        first.endPauses(of: names)
+        second.endPauses(of: names)
+    }
+
+    package func decline(_ requests: Set<EngineRequest.Key>) {
+        first.decline(requests)
+        second.decline(requests)
+    }
+
+    package func mayRun(tenant: String, mayLeave: Bool) -> Bool {
+        first.mayRun(tenant: tenant, mayLeave: mayLeave) || second.mayRun(tenant: tenant, mayLeave: mayLeave)
     }
 
     package func run(_ events: @escaping @Sendable (RunnerEvent) -> Void) async {

@@ -26,10 +26,18 @@ extension RemoteJobs {
                 case .tokens(let tokens):
                     flights[ticket]?.lastToken = now
                     actions += feed(tokens, to: place, ticket, flight, reader)
-                case .ended(let ending):
-                    // The connection's end follows by itself, or the server keeps it open: it is closed either way.
-                    actions.append(close(ticket))
-                    actions += ended(place, ending, flight, reader, now: now, unixTime: unixTime)
+                case .ended(let ending): actions += ended(ticket, ending, now: now, unixTime: unixTime)
+                }
+            }
+            return actions + dispatch(now)
+        case .chat(let place, var reader):
+            let signals = reader.take(event)
+            flights[ticket]?.purpose = .chat(place, reader)
+            var actions: [Action] = []
+            for signal in signals where flights[ticket] != nil {
+                switch signal {
+                case .progressed: flights[ticket]?.lastToken = now
+                case .ended(let ending): actions += chatEnded(ticket, ending, now: now, unixTime: unixTime)
                 }
             }
             return actions + dispatch(now)
@@ -48,6 +56,7 @@ extension RemoteJobs {
         jobs[place.job]?.broken = 0
         for token in tokens {
             let step = jobs[place.job]?.job.accept(token, choice: place.choice) ?? .ended
+            flights[ticket]?.kept += 1
             if step == .goesOn { continue }
             let isAtItsEnd =
                 reader.hasFinish || reader.count >= reader.tokensMax
@@ -57,15 +66,14 @@ extension RemoteJobs {
                 return []
             }
             if step == .needsNewSegment { waiting.append(place) }
-            return [close(ticket)] + (step == .ended ? finish(place.job) : [])
+            return close(ticket) + (step == .ended ? finish(place.job) : [])
         }
         return []
     }
 
-    /// Handles the end of a request.
-    mutating func ended(
-        _ place: Place, _ ending: Ending, _ flight: Flight, _ reader: SegmentReader, now: Duration, unixTime: Int64
-    ) -> [Action] {
+    /// Handles the end of a request. The connection is closed, whether the server keeps it open or not.
+    mutating func ended(_ ticket: Int, _ ending: Ending, now: Duration, unixTime: Int64) -> [Action] {
+        guard let flight = flights[ticket], case .segment(let place, let reader) = flight.purpose else { return [] }
         let isOpen = jobs[place.job]?.job.isOpen(place.choice) ?? false
         // moed would have ended the choice at an end token, and asks for no more tokens than a choice may have.
         let seen: Ending =
@@ -74,24 +82,33 @@ extension RemoteJobs {
             case .finished(.length, _) where isOpen && reader.count < reader.tokensMax: .broken(.clamped)
             default: ending
             }
+        if case .finished = ending {
+            endpoints[flight.endpoint].timed(tokens: reader.count, now - flight.began)
+        }
         if case .finished(_, let usage) = ending, let cached = usage?.cached, reader.isFirst {
             jobs[place.job]?.job.note(cached: cached, choice: place.choice)
         }
-        var actions = judge(seen, at: flight.endpoint, wasProbe: false, now, unixTime)
-        switch Verdict(seen, api: endpoints[flight.endpoint].endpoint.api).job {
+        let verdict = Verdict(seen, api: endpoints[flight.endpoint].endpoint.api).job
+        var actions = close(ticket, after: seen, isKept: verdict != .startsSegmentAgain)
+        actions += judge(seen, at: flight.endpoint, wasProbe: false, now, unixTime)
+        switch verdict {
         case .goesOn where !isOpen: actions += finish(place.job)
         case .goesOn, .continues: waiting.append(place)
         case .continuesAtRisk: actions += again(place, seen)
         case .startsSegmentAgain:
             jobs[place.job]?.job.rollBack(place.choice)
             actions += again(place, seen)
-        case .refused(let error): actions += forget(place.job) + [.report(.refused(place.job, error))]
+        case .refused(let error):
+            // A request that the endpoint refused at once cost nothing.
+            let wasted = jobs[place.job]?.job.wasted ?? Usage()
+            let isBilled = wasted.completion > 0 || reader.hasBegun
+            actions += forget(place.job) + [.report(.refused(place.job, error, wasted: isBilled ? wasted : Usage()))]
         }
         return actions
     }
 
     /// Sends a choice again, unless its requests have broken too often.
-    private mutating func again(_ place: Place, _ ending: Ending) -> [Action] {
+    mutating func again(_ place: Place, _ ending: Ending) -> [Action] {
         guard let running = jobs[place.job] else { return [] }
         let broken = running.broken + 1
         jobs[place.job]?.broken = broken

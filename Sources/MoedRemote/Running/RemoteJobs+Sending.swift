@@ -3,9 +3,9 @@ import MoedCore
 
 /// Requests are sent: to the first endpoint that can take one. Probes decide which can.
 extension RemoteJobs {
-    /// Sends requests of waiting choices while endpoints have room.
+    /// Opens requests of waiting choices while endpoints have room. They are sent once they are recorded.
     mutating func dispatch(_ now: Duration) -> [Action] {
-        var actions: [Action] = []
+        var opened: [EngineRequest] = []
         var left: [Place] = []
         for (index, place) in waiting.enumerated() {
             guard endpoints.contains(where: { $0.room > 0 }) else {
@@ -16,40 +16,87 @@ extension RemoteJobs {
                 left.append(place)
                 continue
             }
-            if let action = open(place, at: endpoint, now) { actions.append(action) }
+            if let request = open(place, at: endpoint, now) { opened.append(request) }
         }
         waiting = left
-        return actions
+        return opened.isEmpty ? [] : [.report(.opening(opened))]
     }
 
     /// The endpoint of a choice's next request: the last one while it has room, because it may hold the keys and values
-    /// of the tokens so far; else the first in order.
+    /// of the tokens so far; else the policy's.
     private func choose(_ place: Place) -> Int? {
         guard let running = jobs[place.job] else { return nil }
         let tokens = running.job.tokensMax
-        func canTake(_ index: Int) -> Bool { endpoints[index].room > 0 && endpoints[index].holds(tokens) }
+        func canTake(_ index: Int) -> Bool {
+            endpoints[index].room > 0 && endpoints[index].holds(tokens) && suits(running, index)
+        }
         if let last = running.last[place.choice], canTake(last) { return last }
-        return endpoints.indices.first(where: canTake)
+        let candidates = endpoints.indices.filter(canTake).map { index in
+            RoutingPolicy.Candidate(
+                index: index, cost: expectedCost(running.job.task, at: index), speed: endpoints[index].meter.speed)
+        }
+        return rules.policy.choose(candidates)
     }
 
-    private mutating func open(_ place: Place, at index: Int, _ now: Duration) -> Action? {
-        guard let segment = jobs[place.job]?.job.begin(place.choice), let running = jobs[place.job] else { return nil }
+    /// Cost of a task by an endpoint's prices, when it has as many tokens as tasks had on average.
+    private func expectedCost(_ task: GenerationTask, at index: Int) -> Double? {
+        let completion = completionMean.map { min(task.newTokensMax, Int($0)) } ?? task.newTokensMax
+        var spending = EngineSpending(
+            key: EngineRequest.Key(job: task.job, claim: 0, segment: 0), outcome: "", source: .estimated)
+        (spending.prompt, spending.completion) = (task.prompt.count, completion)
+        return spending.amount(endpoints[index].endpoint.prices)
+    }
+
+    /// True when an endpoint is of the job's level, is trusted with its tenant's texts, and can run it at all.
+    private func suits(_ running: Running, _ index: Int) -> Bool {
+        let endpoint = endpoints[index].endpoint
+        let isTrusted = endpoint.trust.allows(tenant: running.owner.tenant, mayLeave: running.owner.mayLeave)
+        return isTrusted && (running.level ?? endpoint.api) == endpoint.api
+            && Self.obstacle(running.job.task, at: endpoint) == nil
+    }
+
+    private mutating func open(_ place: Place, at index: Int, _ now: Duration) -> EngineRequest? {
+        guard let running = jobs[place.job] else { return nil }
+        let endpoint = endpoints[index].endpoint
+        let name = "moed-\(place.job)-\(running.attempt)-\(place.choice)-\(running.segments)"
+        let key = EngineRequest.Key(job: place.job, claim: running.attempt, segment: running.segments)
+        var request = EngineRequest(
+            key: key, choice: place.choice, firstToken: 0, prompt: nil, endpoint: endpoint.name,
+            api: endpoint.api.rawValue, name: name)
+        request.prices = endpoint.prices
+        request.isOutside = endpoint.trust.isOutside
+        (request.promptMost, request.completionMost) = (running.job.task.prompt.count, running.job.task.newTokensMax)
+        var sent = TransportRequest(endpoint: index, path: "/completions", requestID: name)
+        let purpose: Flight.Purpose
+        switch endpoint.api {
+        case .tokens:
+            guard let segment = jobs[place.job]?.job.begin(place.choice) else { return nil }
+            (request.firstToken, request.prompt) = (segment.position, segment.prompt.count)
+            (request.promptMost, request.completionMost) = (segment.prompt.count, segment.tokensMax)
+            sent.body = RequestBody.completion(
+                segment, of: running.job.task, model: endpoint.model, endIDs: rules.endIDs)
+            purpose = .segment(
+                place,
+                SegmentReader(
+                    prompt: segment.prompt, tokensMax: segment.tokensMax, vocabularySize: rules.vocabularySize,
+                    isFirst: segment.position == 0))
+        case .chat:
+            guard let input = running.job.task.chat else { return nil }
+            sent.path = "/chat/completions"
+            sent.body = RequestBody.chat(input, of: running.job.task, choice: place.choice, at: endpoint)
+            purpose = .chat(place, ChatReader(tokensMax: running.job.task.newTokensMax))
+        }
         jobs[place.job]?.segments += 1
+        jobs[place.job]?.requests += 1
+        jobs[place.job]?.level = endpoint.api
         jobs[place.job]?.last[place.choice] = index
         endpoints[index].inFlight += 1
-        endpoints[index].requests += 1
         let ticket = nextTicket()
-        let reader = SegmentReader(
-            prompt: segment.prompt, tokensMax: segment.tokensMax, vocabularySize: rules.vocabularySize,
-            isFirst: segment.position == 0)
-        flights[ticket] = Flight(purpose: .segment(place, reader), endpoint: index, began: now)
-        let body = RequestBody.completion(
-            segment, of: running.job.task, model: endpoints[index].endpoint.model, endIDs: rules.endIDs)
-        return .send(
-            ticket,
-            TransportRequest(
-                endpoint: index, path: "/completions", body: body,
-                requestID: "moed-\(place.job)-\(running.attempt)-\(place.choice)-\(running.segments)"))
+        var flight = Flight(purpose: purpose, endpoint: index, began: now)
+        (flight.key, flight.unsent) = (key, sent)
+        flights[ticket] = flight
+        unsent[key] = ticket
+        return request
     }
 
     // MARK: Time
@@ -59,6 +106,8 @@ extension RemoteJobs {
     /// - Parameter unixTime: the current time, for `Retry-After`.
     package mutating func tick(now: Duration, unixTime: Int64) -> [Action] {
         var actions: [Action] = []
+        for index in endpoints.indices { endpoints[index].measure(now) }
+        if !overBudget.isEmpty { overBudget = overBudget.filter { $0.value > now } }
         for index in endpoints.indices where endpoints[index].needsProbe(now) { actions.append(probe(index, now)) }
         for index in endpoints.indices where endpoints[index].takeLoadTurn(now) { actions.append(readLoad(index, now)) }
         for ticket in flights.keys.sorted() {
@@ -87,7 +136,8 @@ extension RemoteJobs {
     private func isOverdue(_ flight: Flight, _ now: Duration) -> Bool {
         switch flight.purpose {
         case .probe, .load: now - flight.began > rules.probeMax
-        case .segment:
+        case .segment where flight.unsent != nil, .chat where flight.unsent != nil: false
+        case .segment, .chat:
             flight.lastToken.map { now - $0 > rules.idleMax } ?? (now - flight.began > rules.firstTokenMax)
         }
     }
@@ -104,14 +154,22 @@ extension RemoteJobs {
             return [.close(ticket)]
         case .segment(let place, var reader):
             let ending = reader.stall()
-            return [close(ticket)]
-                + ended(place, ending, flight, reader, now: now, unixTime: unixTime)
+            flights[ticket]?.purpose = .segment(place, reader)
+            return ended(ticket, ending, now: now, unixTime: unixTime)
+        case .chat(let place, var reader):
+            let ending = reader.stall()
+            flights[ticket]?.purpose = .chat(place, reader)
+            return chatEnded(ticket, ending, now: now, unixTime: unixTime)
         }
     }
 
     /// Gives jobs back to the queue that have waited too long for an endpoint and have no request.
     private mutating func giveBack(_ now: Duration) -> [Action] {
-        guard !waiting.isEmpty, !endpoints.contains(where: { $0.breaker.isClosed }) else {
+        let stuck = Set(waiting.map(\.job)).filter { id in
+            guard let running = jobs[id] else { return false }
+            return !endpoints.indices.contains { endpoints[$0].breaker.isClosed && suits(running, $0) }
+        }
+        guard !stuck.isEmpty else {
             stuckSince = nil
             return []
         }
@@ -119,10 +177,8 @@ extension RemoteJobs {
         stuckSince = since
         guard now - since >= rules.patience else { return [] }
         var busy: Set<JobID> = []
-        for flight in flights.values {
-            if case .segment(let place, _) = flight.purpose { busy.insert(place.job) }
-        }
-        let idle = Set(waiting.map(\.job)).subtracting(busy).sorted()
+        for flight in flights.values { if let place = flight.place { busy.insert(place.job) } }
+        let idle = stuck.subtracting(busy).sorted()
         guard !idle.isEmpty else { return [] }
         var pieces: [OutputPiece] = []
         for id in idle { pieces += jobs[id]?.job.takeProgress() ?? [] }

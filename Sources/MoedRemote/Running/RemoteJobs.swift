@@ -34,6 +34,7 @@ package struct RemoteJobs: Sendable {
         package var probeMax = Duration.seconds(30)
         /// Time that a job waits here for an endpoint; later it goes back to the queue.
         package var patience = Duration.seconds(5)
+        package var policy = RoutingPolicy.failover
 
         package init(vocabularySize: Int, endIDs: Set<TokenID>, probePrompt: [TokenID]) {
             self.vocabularySize = vocabularySize
@@ -48,20 +49,55 @@ package struct RemoteJobs: Sendable {
         var choice: Int
     }
 
+    /// Tenant of a job, and whether its jobs may go to endpoints outside of the house.
+    package struct Owner: Sendable, Equatable {
+        package var tenant: String
+        package var mayLeave: Bool
+
+        package init(tenant: String = "", mayLeave: Bool = true) {
+            (self.tenant, self.mayLeave) = (tenant, mayLeave)
+        }
+    }
+
     struct Running: Sendable {
         var job: SegmentedJob
         /// Number of the claim, part of the names of requests.
         var attempt: Int64
+        var owner: Owner
         var segments = 0
         /// Requests in a row that broke without a new token.
         var broken = 0
+        /// The answers, where endpoints at the level of chats give them.
+        var chat: ChatJob
+        /// Level of its requests; nil while it may have either.
+        var level: Endpoint.API?
+        /// Requests that run or wait to be recorded.
+        var requests = 0
         /// Endpoint of the last request, by choice.
         var last: [Int: Int] = [:]
+
+        init(_ task: GenerationTask, attempt: Int64, owner: Owner) {
+            (job, chat, self.attempt, self.owner) = (SegmentedJob(task), ChatJob(task), attempt, owner)
+            level = hasTokens ? .tokens : nil
+        }
+
+        private var hasTokens: Bool {
+            !job.task.saved.isEmpty || (0..<job.task.choices).contains { job.position(of: $0) > 0 }
+        }
+
+        /// Records the end of a request. Without tokens and answers, either level may begin.
+        mutating func requestEnded() {
+            requests -= 1
+            if requests == 0, chat.isEmpty, !hasTokens { level = nil }
+        }
+
+        func result() -> GenerationResult? { level == .chat ? chat.result() : job.result() }
     }
 
     struct Flight: Sendable {
         enum Purpose: Sendable {
             case segment(Place, SegmentReader)
+            case chat(Place, ChatReader)
             case probe(Probe)
             case load(LoadReading.Reader)
         }
@@ -72,6 +108,20 @@ package struct RemoteJobs: Sendable {
         var lastToken: Duration?
         /// True when the choice needs no more tokens of this request, and only its end is read.
         var isOver = false
+        /// Choice of a job that it is for; nil for probes and readings.
+        var place: Place? {
+            switch purpose {
+            case .segment(let place, _), .chat(let place, _): place
+            case .probe, .load: nil
+            }
+        }
+
+        /// Identity in the account; nil for probes and readings.
+        var key: EngineRequest.Key?
+        /// The request, until its record allows it to be sent.
+        var unsent: TransportRequest?
+        /// Tokens that the choice accepted.
+        var kept = 0
     }
 
     /// Requests in a row without a new token that end an attempt.
@@ -84,12 +134,19 @@ package struct RemoteJobs: Sendable {
     /// Time since which no endpoint could take the waiting choices.
     var stuckSince: Duration?
     var flights: [Int: Flight] = [:]
+    /// Tickets of requests that wait to be recorded.
+    var unsent: [EngineRequest.Key: Int] = [:]
     private var lastTicket = 0
     var random: SplitMix
     var checkpoints: CheckpointSchedule
     /// Tokens that the longest request has received since the beginning; it paces checkpoints.
     var rounds = 0
     package internal(set) var tokensReceived = 0
+    /// Tenants whose budget had no room for a request, and until when none of their jobs leaves the house.
+    var overBudget: [String: Duration] = [:]
+    static let budgetPause = Duration.seconds(60)
+    /// Completion tokens of ended jobs' choices, averaged; nil before the first.
+    var completionMean: Double?
 
     package init(_ endpoints: [Endpoint], rules: Rules, checkpoints: CheckpointSchedule, seed: UInt64) {
         self.endpoints = endpoints.map(EndpointState.init)
@@ -117,9 +174,15 @@ package struct RemoteJobs: Sendable {
     // MARK: Jobs come and go
 
     /// Adds a job. A job that is here already starts again: its worker may have been declared dead.
-    package mutating func submit(_ task: GenerationTask, attempt: Int64, now: Duration) -> [Action] {
+    package mutating func submit(
+        _ task: GenerationTask, attempt: Int64, owner: Owner = Owner(), now: Duration
+    ) -> [Action] {
         var actions = forget(task.job)
-        let running = Running(job: SegmentedJob(task), attempt: attempt)
+        let obstacles = endpoints.map { Self.obstacle(task, at: $0.endpoint) }
+        if let first = obstacles.first, let first, !obstacles.contains(nil) {
+            return actions + [.report(.refused(task.job, first))]
+        }
+        let running = Running(task, attempt: attempt, owner: owner)
         jobs[task.job] = running
         waiting += running.job.openChoices.map { Place(job: task.job, choice: $0) }
         if running.job.isFinished { actions += finish(task.job) }
@@ -147,9 +210,8 @@ package struct RemoteJobs: Sendable {
             actions.append(
                 .report(.stopped(Dictionary(uniqueKeysWithValues: ids.map { ($0, jobs[$0]?.job.wasted ?? Usage()) }))))
         }
-        actions += flights.keys.sorted().map { .close($0) }
-        (jobs, waiting, flights) = ([:], [], [:])
-        for index in endpoints.indices { endpoints[index].inFlight = 0 }
+        for ticket in flights.keys.sorted() { actions += close(ticket) }
+        (jobs, waiting) = ([:], [])
         return actions
     }
 
@@ -159,26 +221,20 @@ package struct RemoteJobs: Sendable {
         waiting.removeAll { $0.job == id }
         var actions: [Action] = []
         for (ticket, flight) in flights.sorted(by: { $0.key < $1.key }) {
-            guard case .segment(let place, _) = flight.purpose, place.job == id else { continue }
-            actions.append(close(ticket))
+            guard flight.place?.job == id else { continue }
+            actions += close(ticket)
         }
         return actions
     }
 
-    /// Ends a request from this side.
-    mutating func close(_ ticket: Int) -> Action {
-        if let flight = flights.removeValue(forKey: ticket), case .segment = flight.purpose {
-            endpoints[flight.endpoint].inFlight -= 1
-        }
-        return .close(ticket)
-    }
-
     /// Reports a job's result when all its choices have ended and no request of it is left to be read.
     mutating func finish(_ id: JobID) -> [Action] {
-        let isRead = !flights.values.contains { flight in
-            if case .segment(let place, _) = flight.purpose { place.job == id } else { false }
+        let isRead = !flights.values.contains { $0.place?.job == id }
+        guard isRead, let result = jobs[id]?.result() else { return [] }
+        if let tokens = result.told?.completion ?? Optional(result.usage.completion), !result.choices.isEmpty {
+            let new = Double(tokens) / Double(result.choices.count)
+            completionMean = completionMean.map { $0 + 0.05 * (new - $0) } ?? new
         }
-        guard isRead, let result = jobs[id]?.job.result() else { return [] }
         return forget(id) + [.report(.finished(id, result))]
     }
 

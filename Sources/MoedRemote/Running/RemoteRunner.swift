@@ -8,12 +8,10 @@ import Synchronization
 package final class RemoteRunner: JobRunner {
     private struct State {
         var jobs: RemoteJobs
-        /// Number of the claim, by started job.
-        var claims: [JobID: Int64] = [:]
+        /// Number of the claim and owner, by started job.
+        var claims: [JobID: (claim: Int64, owner: RemoteJobs.Owner)] = [:]
         var requests: [Int: Task<Void, Never>] = [:]
-        var events: (@Sendable (RunnerEvent) -> Void)?
-        /// Events from before the run.
-        var unreported: [RunnerEvent] = []
+        var outlet = EventOutlet()
         var isOver = false
     }
 
@@ -82,7 +80,9 @@ package final class RemoteRunner: JobRunner {
 
     package func start(_ new: [RunnableJob]) {
         state.withLock { state in
-            for job in new { state.claims[job.id] = job.claim }
+            for job in new {
+                state.claims[job.id] = (job.claim, .init(tenant: job.tenantName, mayLeave: job.mayLeave))
+            }
         }
         desk.start(new)
     }
@@ -91,6 +91,18 @@ package final class RemoteRunner: JobRunner {
         let dropped = desk.drop(ids) { others in change { $0.stop(others, now: self.now) } }
         report(dropped)
     }
+
+    package func proceed(_ requests: Set<EngineRequest.Key>) { change { $0.proceed(requests, now: self.now) } }
+
+    package func decline(_ requests: Set<EngineRequest.Key>) { change { $0.decline(requests, now: self.now) } }
+
+    package func mayRun(tenant: String, mayLeave: Bool) -> Bool {
+        state.withLock { $0.jobs.mayRun(.init(tenant: tenant, mayLeave: mayLeave), now: now) }
+    }
+
+    package var endpoints: [EndpointReport] { state.withLock { $0.jobs.reports(now) } }
+
+    package func endPauses(of names: Set<String>) { change { $0.endPauses(of: names, now: self.now) } }
 
     package func interrupt() {
         report(desk.dropAll())
@@ -104,12 +116,8 @@ package final class RemoteRunner: JobRunner {
     }
 
     package func run(_ events: @escaping @Sendable (RunnerEvent) -> Void) async {
-        state.withLock { state in
-            state.events = events
-            // Under the lock, so that no later event overtakes them.
-            state.unreported.forEach(events)
-            state.unreported = []
-        }
+        // Under the lock, so that no later event overtakes those that wait.
+        state.withLock { $0.outlet.open(to: events) }
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await self.prepare() }
             group.addTask { await self.tick() }
@@ -126,7 +134,7 @@ package final class RemoteRunner: JobRunner {
             .init(
                 prepared: { task in self.change { _ in [.report(.prepared(task.job, task.jobClass.mode))] } },
                 submit: { task in
-                    self.change(claimOf: task.job) { $0.submit(task, attempt: $1, now: self.now) }
+                    self.change(claimOf: task.job) { $0.submit(task, attempt: $1, owner: $2, now: self.now) }
                 },
                 refused: { id, error in self.change { _ in [.report(.refused(id, error))] } }),
             contextLength: { self.state.withLock { $0.jobs.contextLength } })
@@ -150,9 +158,12 @@ package final class RemoteRunner: JobRunner {
         }
     }
 
-    private func change(claimOf job: JobID, _ body: (inout RemoteJobs, Int64) -> [RemoteJobs.Action]) {
+    private func change(
+        claimOf job: JobID, _ body: (inout RemoteJobs, Int64, RemoteJobs.Owner) -> [RemoteJobs.Action]
+    ) {
         state.withLock { state in
-            let actions = body(&state.jobs, state.claims.removeValue(forKey: job) ?? 0)
+            let (claim, owner) = state.claims.removeValue(forKey: job) ?? (0, RemoteJobs.Owner())
+            let actions = body(&state.jobs, claim, owner)
             carryOut(actions, &state)
         }
     }
@@ -165,8 +176,7 @@ package final class RemoteRunner: JobRunner {
                 guard !state.isOver else { continue }
                 state.requests[ticket] = Task { await self.send(request, ticket) }
             case .close(let ticket): state.requests.removeValue(forKey: ticket)?.cancel()
-            case .report(let event):
-                if let events = state.events { events(event) } else { state.unreported.append(event) }
+            case .report(let event): state.outlet.send(event)
             case .log(let line): remark(line)
             }
         }

@@ -1,3 +1,4 @@
+import MoedReading
 import MoedBatching
 package import MoedCore
 import MoedEngine
@@ -50,7 +51,7 @@ package enum Bench {
                 prefill: options.prefill, decode: options.decode, context: options.context,
                 repeats: options.repeats, blockTokens: Engine.kvBlockTokens),
             sequences: max(1, options.decode.max() ?? 0), rows: options.model.prefillChunk)
-        var bench = SweepBench(engine, probe, repeats: options.repeats, show: show)
+        var bench = SweepBench(engine, probe, adapters: subject.adapters, repeats: options.repeats, show: show)
         var measurements = try options.prefill.map { try bench.prefill($0) }
         if !options.decode.isEmpty {
             measurements += try bench.decode(options.decode, context: options.context)
@@ -82,9 +83,12 @@ package enum Bench {
         let preparer = subject.text.map {
             RequestPreparer(text: $0, limits: engine.limits, maxTokensDefault: nil)
         }
-        let tasks = try WorkloadTasks(
+        var tasks = try WorkloadTasks(
             limits: engine.limits, vocabulary: subject.vocabulary, preparer: preparer
         ).tasks(jobs)
+        for index in tasks.indices where !subject.adapters.isEmpty {
+            tasks[index].adapter = subject.adapters[index % subject.adapters.count]
+        }
         let runs = try WorkloadBench(engine: engine, tasks: tasks, prefillChunk: options.model.prefillChunk)
             .run(repeats: options.repeats, show: show)
         return WorkloadReport(

@@ -1,5 +1,6 @@
+package import MoedReading
 package import MoedCore
-package import MoedEngine
+import MoedEngine
 import MoedHost
 package import MoedLocal
 

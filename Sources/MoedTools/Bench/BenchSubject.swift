@@ -1,3 +1,4 @@
+import MoedReading
 import MoedCore
 import MoedEngine
 import MoedHost
@@ -15,6 +16,8 @@ struct BenchSubject {
     let fullLayers: Int
     /// Tokenizer and template; nil for random weights.
     let text: TextSide?
+    /// Names of adapters; sequences take them in turn.
+    let adapters: [String]
     private let unloaded: UnloadedModel
     /// The random weights; nil for a model from disk.
     private let made: Qwen3Model?
@@ -28,7 +31,11 @@ struct BenchSubject {
         progress = { done, total in show("weights \(total > 0 ? done * 100 / total : 100) %") }
         let experts = options.model.formats.experts ?? .bf16
         let dense = options.model.formats.dense ?? .bf16
+        adapters = options.model.adapters.map(\.name)
         if let shape = options.synthetic {
+            guard adapters.isEmpty else {
+                throw ConfigurationProblem("--adapter: random weights have none; give --model")
+            }
             guard options.model.budget == nil else {
                 throw ConfigurationProblem("--memory-budget: random weights are not on disk; give a pack")
             }
@@ -52,12 +59,15 @@ struct BenchSubject {
             text = try TextSide(directory: path)
             made = nil
             let (experts, dense) = options.model.formats.formats(of: source)
-            unloaded = try UnloadedModel(source, experts: experts, dense: dense)
+            var unloaded = try UnloadedModel(source, experts: experts, dense: dense)
+            try unloaded.attach(try AdapterOption.open(options.model.adapters, for: source.configuration))
+            self.unloaded = unloaded
             configuration = source.configuration
             fullLayers = configuration.layers
             let formats =
                 if case .pack = source { "" } else { ", experts \(experts), dense \(dense)" }
-            name = "\(WholeFile.name(of: path)): \(InspectText(source).oneLine)\(formats)"
+            let changed = adapters.isEmpty ? "" : ", adapters \(adapters.joined(separator: ", "))"
+            name = "\(WholeFile.name(of: path)): \(InspectText(source).oneLine)\(formats)\(changed)"
         }
     }
 

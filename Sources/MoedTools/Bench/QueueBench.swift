@@ -12,6 +12,8 @@ package struct QueueBench: Sendable {
         package var jobs: Int
         /// Duration for which transactions are held open.
         package var hold: Duration
+        /// Numbers of workers that share the queue, one measurement each.
+        package var workers: [Int] = []
 
         package init(database: String, jobs: Int, hold: Duration) {
             self.database = database
@@ -58,6 +60,8 @@ package struct QueueBench: Sendable {
             if index % 100 == 0 { show("waking up, \(index) of \(count)") }
         }
         let flow = try await flow()
+        var scales: [QueueBenchReport.Scale] = []
+        for count in options.workers { scales.append(try await scale(count)) }
         show("enqueueing \(options.jobs) jobs")
         let rowEnqueueRate = try await rowEnqueueRate(min(20_000, options.jobs))
         let enqueueRate = try await enqueue(options.jobs)
@@ -69,9 +73,11 @@ package struct QueueBench: Sendable {
         let transactions = try await HeldTransactions.begin(in: database)
         let held = try await worker.serve(rate: Self.heldRate, batch: Self.batch, for: options.hold).times
         await transactions.end()
-        return QueueBenchReport(
+        var report = QueueBenchReport(
             jobs: options.jobs, hold: options.hold, wakeup: wakeup, commit: commit, quiet: quiet, held: held,
             enqueueRate: enqueueRate, rowEnqueueRate: rowEnqueueRate, flow: flow, databaseShares: shares)
+        report.scales = scales
+        return report
     }
 
     private func seconds(_ body: () async throws -> Void) async rethrows -> Double {
@@ -143,6 +149,43 @@ package struct QueueBench: Sendable {
         return .init(
             jobsPerSecond: Double(done) / time, firstBytes: firstBytes,
             lastBytes: try await database.tableBytes())
+    }
+
+    /// Claims and jobs per second when several workers empty the queue at once, each with a connection of its own.
+    private func scale(_ count: Int) async throws -> QueueBenchReport.Scale {
+        show("\(count) workers")
+        _ = try await enqueue(options.jobs)
+        var workers: [SimulatedWorker] = []
+        for _ in 0..<count { workers.append(try await SimulatedWorker.start(in: database)) }
+        var (claims, jobs) = (0, 0)
+        let time = try await seconds {
+            try await withThrowingTaskGroup(of: (claims: Int, jobs: Int).self) { group in
+                for worker in workers { group.addTask { try await Self.empty(worker) } }
+                for try await done in group {
+                    claims += done.claims
+                    jobs += done.jobs
+                }
+            }
+        }
+        for worker in workers { await worker.vanish() }
+        try await worker.maintain()
+        return QueueBenchReport.Scale(
+            workers: count, claimsPerSecond: Double(claims) / time, jobsPerSecond: Double(jobs) / time)
+    }
+
+    /// Claims and answers until three polls in a row find no job: others may hold the last ones for an instant.
+    private static func empty(_ worker: SimulatedWorker) async throws -> (claims: Int, jobs: Int) {
+        var (claims, jobs, misses) = (0, 0, 0)
+        while misses < 3 {
+            guard try await worker.claimNext(limit: batch) > 0 else {
+                misses += 1
+                continue
+            }
+            misses = 0
+            claims += 1
+            jobs += try await worker.completeAll()
+        }
+        return (claims, jobs)
     }
 
     /// Share of a second that the statements for it take, when `jobs` jobs run for one second each.

@@ -11,6 +11,14 @@ package struct QueueBenchReport: Sendable {
         package var lastBytes: Int
     }
 
+    /// Several workers that empty the queue at once.
+    package struct Scale: Sendable {
+        package var workers: Int
+        package var claimsPerSecond: Double
+        package var jobsPerSecond: Double
+    }
+
+    package var scales: [Scale] = []
     package var jobs: Int
     package var hold: Duration
     /// Seconds from enqueueing to claiming with an idle worker.
@@ -69,7 +77,27 @@ package struct QueueBenchReport: Sendable {
                 "\(HumanText.figure(share * 100)) %", "≤ 0.5 %",
             ])
         }
-        return table.lines + [""] + rates.lines
+        return table.lines + [""] + rates.lines + (scales.isEmpty ? [] : [""] + scaleTable.lines)
+    }
+
+    private var scaleTable: TextTable {
+        var table = TextTable(header: ["workers", "claims/s", "jobs/s"])
+        for scale in scales {
+            table.add([
+                "\(scale.workers)", HumanText.figure(scale.claimsPerSecond), HumanText.figure(scale.jobsPerSecond),
+            ])
+        }
+        return table
+    }
+
+    private var scaleList: JSONValue {
+        .array(
+            scales.map {
+                [
+                    "workers": .integer(Int64($0.workers)), "claims_per_s": .double($0.claimsPerSecond),
+                    "jobs_per_s": .double($0.jobsPerSecond),
+                ]
+            })
     }
 
     package var json: JSONValue {
@@ -91,7 +119,7 @@ package struct QueueBenchReport: Sendable {
                     ("row_enqueue_rows_per_s", .double(rowEnqueueRate)),
                     ("jobs_per_s", .double(flow.jobsPerSecond)),
                     ("growth", .double(growth)), ("database_share_1", .double(databaseShares[0])),
-                    ("database_share_32", .double(databaseShares[1])),
+                    ("database_share_32", .double(databaseShares[1])), ("workers", scaleList),
                 ]))
     }
 

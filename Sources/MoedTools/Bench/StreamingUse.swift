@@ -1,6 +1,7 @@
+package import MoedReading
 import MoedCore
 import MoedCaching
-package import MoedEngine
+import MoedEngine
 import MoedHost
 import MoedWeights
 

@@ -1,3 +1,4 @@
+import MoedReading
 import MoedCore
 package import MoedEngine
 import MoedHost
@@ -52,13 +53,19 @@ package struct SweepMeasurement: Sendable {
 struct SweepBench {
     private let engine: Engine
     private let probe: MachineProbe
+    private let adapters: [String]
     private let repeats: Int
     private let keyValueBytes: Double
     private var random = SplitMix(seed: 1)
     private let show: (String) -> Void
 
-    /// - Parameter show: receives the name of each measurement.
-    init(_ engine: Engine, _ probe: MachineProbe, repeats: Int, show: @escaping (String) -> Void) {
+    /// - Parameters:
+    ///   - adapters: sequences take them in turn; without any they run the model itself.
+    ///   - show: receives the name of each measurement.
+    init(
+        _ engine: Engine, _ probe: MachineProbe, adapters: [String] = [], repeats: Int, show: @escaping (String) -> Void
+    ) {
+        self.adapters = adapters
         self.engine = engine
         self.probe = probe
         self.repeats = repeats
@@ -142,7 +149,8 @@ struct SweepBench {
         try engine.open(
             id,
             SequenceOpening(
-                prompt: prompt, tokensMax: prompt.count + room, sampling: .greedy, choice: 0))
+                prompt: prompt, tokensMax: prompt.count + room, sampling: .greedy, choice: 0,
+                adapter: adapters.isEmpty ? nil : adapters[id.rawValue % adapters.count]))
         for start in stride(from: 0, to: prompt.count, by: engine.limits.rowsPerSweepMax) {
             let part = prompt[start..<min(start + engine.limits.rowsPerSweepMax, prompt.count)]
             _ = try engine.sweep([SequenceStep(sequence: id, tokens: Array(part), samples: false)])

@@ -1,3 +1,4 @@
+import MoedReading
 import MoedBatching
 import MoedCore
 import MoedEngine
@@ -32,9 +33,11 @@ package enum Filters {
         var model = model
         model.sequences = 1
         let runner = try load(model)
+        let models = ModelNames(model)
         let tokenizer = runner.preparer.text.tokenizer
         try LineFilter {
-            try ScoreFilter.score($0, engine: runner.engine, tokenizer: tokenizer, top: top, traces: traces)
+            try ScoreFilter.score(
+                $0, engine: runner.engine, tokenizer: tokenizer, top: top, models: models, traces: traces)
         }.run()
     }
 
@@ -49,7 +52,7 @@ package enum Filters {
             engine: runner.engine, policy: ClassPolicy(maxWait: .seconds(60)),
             prefillChunkMax: model.prefillChunk)
         var filter = GenerateFilter(
-            loop: loop, preparer: runner.preparer, modelName: WholeFile.name(of: model.directory),
+            loop: loop, preparer: runner.preparer, models: ModelNames(model),
             sequences: model.sequences, showsIDs: showsIDs)
         try filter.run()
         if let damage = runner.engine.streaming.current.damage {

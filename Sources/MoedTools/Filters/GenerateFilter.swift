@@ -11,7 +11,7 @@ package struct GenerateFilter {
     private static let readAheadBatches = 4
 
     private let preparer: RequestPreparer
-    private let modelName: String
+    private let models: ModelNames
     private let showsIDs: Bool
     private let sequences: Int
     private var loop: GenerationLoop
@@ -21,16 +21,18 @@ package struct GenerateFilter {
     private var linesRead = 0
     /// Number in the input, blank lines included, of each line that is not answered yet.
     private var places: [Int: Int] = [:]
+    /// Model of each line that runs.
+    private var modelOf: [Int: String] = [:]
     private var inputLines = 0
     private let clock = ContinuousClock()
     private let origin: ContinuousClock.Instant
 
     package init(
-        loop: GenerationLoop, preparer: RequestPreparer, modelName: String, sequences: Int, showsIDs: Bool
+        loop: GenerationLoop, preparer: RequestPreparer, models: ModelNames, sequences: Int, showsIDs: Bool
     ) {
         self.loop = loop
         self.preparer = preparer
-        self.modelName = modelName
+        self.models = models
         self.sequences = sequences
         self.showsIDs = showsIDs
         origin = clock.now
@@ -69,10 +71,11 @@ package struct GenerateFilter {
         places[number] = inputLines
         do {
             let request = try GenerationRequest(body: try JSONValue(parsing: line))
-            // The only model answers, regardless of the model named in the body.
+            let model = models.name(for: request.model)
             let task = try preparer.prepare(
-                request, job: JobID(Int64(number)), model: modelName, bucket: nil, seed: UInt64(number),
+                request, job: JobID(Int64(number)), model: model, bucket: nil, seed: UInt64(number),
                 waited: .zero)
+            modelOf[number] = model
             loop.submit(task, now: origin.duration(to: clock.now))
         } catch {
             answers[number] = LineFilter.errorLine(error, inputLines)
@@ -83,7 +86,8 @@ package struct GenerateFilter {
         switch outcome {
         case .finished(let job, let result):
             answers[Int(job.rawValue)] = ChatCompletion.object(
-                id: "chatcmpl-\(job)", created: 0, model: modelName, result: result, showsIDs: showsIDs)
+                id: "chatcmpl-\(job)", created: 0, model: modelOf[Int(job.rawValue)] ?? models.base, result: result,
+                showsIDs: showsIDs)
         case .failed(let job, let error, _):
             let number = Int(job.rawValue)
             answers[number] = LineFilter.errorLine(error, places[number] ?? 0)
@@ -94,6 +98,7 @@ package struct GenerateFilter {
         while let answer = answers.removeValue(forKey: nextToWrite) {
             try writer.write(answer)
             places[nextToWrite] = nil
+            modelOf[nextToWrite] = nil
             nextToWrite += 1
         }
     }

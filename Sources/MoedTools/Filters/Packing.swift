@@ -1,3 +1,4 @@
+import MoedAdapters
 import MoedCore
 import MoedEngine
 import MoedHost
@@ -11,7 +12,8 @@ import MoedWeights
 package enum Packing {
     /// - Throws: `EngineError` or `TextError` naming file, tensor or field, and reason; `Interrupted` after Ctrl-C.
     package static func pack(
-        checkpoint directory: String, to path: String, formats: FormatChoice, threads: Int, showsReport: Bool
+        checkpoint directory: String, to path: String, formats: FormatChoice, adapters paths: [String] = [],
+        threads: Int, showsReport: Bool
     ) async throws {
         Host.ignoreBrokenPipes()
         let source = try ModelDirectory.open(directory)
@@ -21,6 +23,7 @@ package enum Packing {
         }
         // Checks tokenizer and template before packing: packing may take an hour, and a pack without them is useless.
         _ = try TextSide(directory: directory)
+        let adapters = try paths.map { try Adapter.open($0, for: checkpoint.configuration) }
         let (experts, dense) = formats.formats(of: source)
         let options = Packer.Options(
             experts: experts, dense: dense,
@@ -32,7 +35,8 @@ package enum Packing {
             try await withTaskCancellationHandler {
                 try await onOwnThread {
                     var meter = WorkMeter("packing", isTerminal: Host.isTerminal(2))
-                    let report = try Packer(checkpoint, options).pack(to: path, interruption: interruption) {
+                    let packer = try Packer(checkpoint, options, adapters: adapters)
+                    let report = try packer.pack(to: path, interruption: interruption) {
                         meter.show(done: $0, of: $1)
                     }
                     return (report, meter.elapsedText)
@@ -63,8 +67,8 @@ package enum Packing {
         let rows = report.classes.map { row in
             [
                 row.total.name, "\(row.total.format)", "\(row.tensors)", HumanText.count(row.total.weights),
-                row.total.format.quantGroup == nil ? "exact" : percent(row.total.relativeError),
-                row.total.format.quantGroup == nil
+                row.total.format.isExact ? "exact" : percent(row.total.relativeError),
+                row.total.format.isExact
                     ? "" : "\(percent(row.worst.relativeError))  \(row.worst.name)",
             ]
         }
@@ -98,6 +102,7 @@ package enum Packing {
                 ("tokenizer", "\(text.tokenizer.vocabularySize) tokens"), ("end tokens", text.endTokensText),
                 ("thinking", text.kind.rawValue),
             ] + opened.remarks.map { ("note", $0) }
+        rows += try Outlook.rows(opened)
         if verifies {
             guard case .pack(let pack) = directory else {
                 throw ConfigurationProblem("\(path) is no pack: a checkpoint has no digests to compare with")

@@ -5,12 +5,13 @@ package import MoedText
 /// `moed score`: log-probabilities of a text's tokens under a model.
 package enum ScoreFilter {
     /// `{"ids"}` or `{"text"}` → `{"ids", "logprobs"}`, with `top` > 0 also `{"top_ids", "top_logprobs"}`, with
-    /// `traces` also `{"trace"}`.
+    /// `traces` also `{"trace"}`. Where adapters are loaded, `model` chooses one.
     ///
     /// `logprobs[i]` is ln P(ids[i+1] | ids[0…i]), so it has one entry less than `ids`. The `top_` lists have one
     /// entry per id, the last included: the most probable successors of ids[0…i].
     package static func score(
-        _ line: JSONValue, engine: Engine, tokenizer: Tokenizer, top: Int, traces: Bool = false
+        _ line: JSONValue, engine: Engine, tokenizer: Tokenizer, top: Int, models: ModelNames? = nil,
+        traces: Bool = false
     ) throws -> JSONValue {
         let ids =
             line["ids"] == nil
@@ -26,7 +27,7 @@ package enum ScoreFilter {
         let trace = traces ? TraceSummary() : nil
         if let trace { engine.observeTrace { trace.add($0) } }
         defer { engine.observeTrace(nil) }
-        let scores = try engine.score(ids, top: top)
+        let scores = try engine.score(ids, top: top, adapter: models?.adapter(for: line["model"]?.string))
         if let index = scores.firstIndex(where: { !($0.logprob ?? 0).isFinite }) {
             throw EngineError(
                 .badCheckpoint,

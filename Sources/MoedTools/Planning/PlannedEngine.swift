@@ -31,7 +31,7 @@ package final class PlannedEngine: SequenceEngine {
     /// Shares no prefix: common prefixes of jobs are not known in advance.
     package func takePrefix(_ sequence: SequenceID) -> PrefixShare { .none }
 
-    package func sweep(_ steps: [SequenceStep]) -> [TokenID?] {
+    package func sweep(_ steps: [SequenceStep]) -> [StepOutput] {
         var (rows, visible) = (0, 0)
         for step in steps {
             let (length, count) = (lengths[step.sequence] ?? 0, step.tokens.count)
@@ -42,7 +42,7 @@ package final class PlannedEngine: SequenceEngine {
         let sweep = forecast(rows, visible, steps.count { $0.samples })
         seconds[sweep.bound, default: 0] += sweep.seconds
         missedBytes += sweep.missedBytes
-        return steps.map { $0.samples ? 0 : nil }
+        return steps.map { StepOutput(token: $0.samples ? 0 : nil) }
     }
 }
 
@@ -68,7 +68,7 @@ package struct WorkloadForecast: Sendable, Equatable {
             engine: engine, policy: ClassPolicy(maxWait: .seconds(1 << 30)),
             prefillChunkMax: Self.prefillChunk)
         for var task in tasks {
-            (task.stopIDs, task.stopStrings) = ([], [])
+            (task.stopIDs, task.stopStrings, task.reporting) = ([], [], .none)
             loop.submit(task, now: .zero)
         }
         var running = 0

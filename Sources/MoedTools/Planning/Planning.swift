@@ -1,3 +1,4 @@
+import MoedReading
 import MoedCore
 import MoedEngine
 import MoedHost

@@ -50,22 +50,17 @@ extension ChaosScenario {
             try WholeWorker(in: database, room: 8, drains: false, lease: .seconds(4))
         }
         let running = workers.map { worker in Task { try await worker.run() } }
-        var (free, beside) = (0.0, 0.0)
+        var delayMost = 0.0
         for _ in 0..<trial.size {
             for call in openCalls {
-                try await database.enqueue(8, tenants: ["free"])
-                free = max(free, try await database.secondsUntilDone(tenant: "free"))
-                let held = try await database.hold(call)
-                try await database.enqueue(8, tenants: ["free"])
-                beside = max(beside, try await database.secondsUntilDone(tenant: "free"))
-                await held.close()
+                let delay = try await delayBeside(call, database)
+                delayMost = max(delayMost, delay)
+                await trial.check(
+                    delay <= 1,
+                    "an open transaction delayed another tenant by \(HumanText.figure(delay)) s: \(call)")
             }
         }
-        // A machine that is slow without open transactions is as slow beside them.
-        await trial.check(
-            beside - free <= 1, "open transactions delayed another tenant by \(HumanText.figure(beside - free)) s")
-        await trial.note(
-            "\(count) workers: \(HumanText.figure(free)) s, beside open transactions \(HumanText.figure(beside)) s")
+        await trial.note("\(count) workers: transactions delayed others by \(HumanText.figure(delayMost)) s at most")
         let completed = try await holder.completeAll()
         await trial.check(completed == 10, "\(completed) of 10 results were written")
         await holder.vanish()
@@ -74,6 +69,23 @@ extension ChaosScenario {
         for task in running { try await task.value }
         await checkNobodyDied(trial)
         try await trial.drain()
+    }
+
+    /// Seconds by which an open transaction delays another tenant's jobs.
+    ///
+    /// A lock delays them each time, a busy machine now and then: a long delay is measured again. The shortest counts.
+    private static func delayBeside(_ call: String, _ database: RehearsalDatabase) async throws -> Double {
+        var shortest = Double.infinity
+        for _ in 0..<5 where shortest > 1 {
+            try await database.enqueue(8, tenants: ["free"])
+            let free = try await database.secondsUntilDone(tenant: "free")
+            let held = try await database.hold(call)
+            try await database.enqueue(8, tenants: ["free"])
+            let beside = try await database.secondsUntilDone(tenant: "free")
+            await held.close()
+            shortest = min(shortest, beside - free)
+        }
+        return max(0, shortest)
     }
 
     static func checkNobodyDied(_ trial: ChaosTrial) async {

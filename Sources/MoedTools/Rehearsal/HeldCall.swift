@@ -51,6 +51,20 @@ struct HeldCall: Sendable {
                 SELECT moed.import_batch('held', '{"custom_id":"1","body":{"model":"newer"}}', tenant => 'newer')
                 """),
         HeldCall(
+            "begin_import", "import_part", "end_import",
+            statement: """
+                SELECT FROM moed.begin_import('held', 'new key', tenant => 'new') b,
+                       moed.import_part(b.batch, 0, '{"custom_id":"1","body":{"model":"newer"}}'),
+                       moed.end_import(b.batch)
+                """),
+        HeldCall(
+            "ask", "summarise", "translate", "classify", "extract", "room_for",
+            statement: """
+                SELECT moed.ask('q', tenant => 'held', notify => true), moed.summarise('q', tenant => 'new'),
+                       moed.translate('q', 'Dutch', tenant => 'held'), moed.classify('q', '{a}', tenant => 'held'),
+                       moed.extract('q', '{}', tenant => 'newer'), moed.room_for(1, NULL)
+                """),
+        HeldCall(
             statement: "INSERT INTO moed.jobs (prompt, tenant, model) VALUES ('q', 'held', 'x'), ('q', 'new', 'y')"),
     ]
 
@@ -59,8 +73,11 @@ struct HeldCall: Sendable {
         HeldCall("cancel", statement: "SELECT moed.cancel(id) FROM moed.jobs WHERE state = 'running'"),
         HeldCall("cancel_jobs", statement: "SELECT moed.cancel_jobs(tenant => 'held')"),
         HeldCall("cancel_batch", statement: "SELECT moed.cancel_batch(id) FROM moed.batches WHERE tenant = 'held'"),
-        HeldCall("export_batch", statement: "SELECT moed.export_batch(id) FROM moed.batches"),
+        HeldCall(
+            "export_batch", "batch_output",
+            statement: "SELECT moed.export_batch(id), moed.batch_output(id) FROM moed.batches"),
         HeldCall("wait", "why", statement: "SELECT moed.wait(id, '0 s'), moed.why(id) \(mine)"),
+        HeldCall("wait_batch", statement: "SELECT moed.wait_batch(id, '0 s') FROM moed.batches"),
     ]
 
     private static let reads = [
@@ -70,6 +87,12 @@ struct HeldCall: Sendable {
                 SELECT moed.json_member(request, 'messages'), moed.json_text(request, 'model'),
                        moed.json_number(request, 'max_tokens'), moed.json_texts(request, 'stop'),
                        moed.json_integers(request, 'stop_token_ids'), moed.last_message(request, 'user') \(mine)
+                """),
+        HeldCall(
+            "answer", "classification", "extraction", "readable_json",
+            statement: """
+                SELECT moed.answer(id), moed.classification(id), moed.extraction(id),
+                       moed.readable_json(request::text) \(mine)
                 """),
         HeldCall(
             "milliseconds", "decay", "caller", "own_tenant", "tenant_of_caller",

@@ -57,6 +57,16 @@ final class RecordingStore: WorkerStore {
     func registerModels(_ worker: WorkerID, _ models: [String]) async throws(QueueError) -> Bool {
         try await store.registerModels(worker, models)
     }
+    func recordRequests(
+        _ requests: [EngineRequest], by worker: WorkerID
+    ) async throws(QueueError) -> RecordedRequests { try await store.recordRequests(requests, by: worker) }
+    func recordSpending(_ spending: [EngineSpending]) async throws(QueueError) -> Set<EngineRequest.Key> {
+        try await store.recordSpending(spending)
+    }
+    func reportEndpoints(_ worker: WorkerID, _ endpoints: [EndpointReport]) async throws(QueueError) {
+        try await store.reportEndpoints(worker, endpoints)
+    }
+    func cooldownEnds() async throws(QueueError) -> [String: Int64] { try await store.cooldownEnds() }
     func registerOrigin(_ origin: RunnerOrigin) async throws(QueueError) { try await store.registerOrigin(origin) }
     func firstToken(of worker: WorkerID) async throws(QueueError) -> Int64 {
         try await store.firstToken(of: worker)

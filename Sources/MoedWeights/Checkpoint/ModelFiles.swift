@@ -8,6 +8,7 @@ package struct ModelFiles: Sendable {
     /// Name of the configuration in the directory.
     package let configurationName: String
     let gguf: GGUFModel?
+    package var isGGUF: Bool { gguf != nil }
     private let directory: String
     /// Contents that metadata stand for, by name.
     private let made: [String: [UInt8]]
@@ -80,12 +81,7 @@ package struct ModelFiles: Sendable {
     func fields(_ name: String) throws(EngineError) -> ConfigurationFields? {
         let path = path(of: name)
         guard let bytes = try contents(name) else { return nil }
-        let value: JSONValue
-        do { value = try JSONValue(parsing: bytes) } catch { throw EngineError(.badCheckpoint, "\(path): \(error)") }
-        guard let object = value.object else {
-            throw EngineError(.badCheckpoint, "\(path) holds \(value.kind), not an object")
-        }
-        return ConfigurationFields(path: path, object: object)
+        return ConfigurationFields(path: path, object: try WeightFile.object(bytes, path: path))
     }
 
     /// `config.json`.

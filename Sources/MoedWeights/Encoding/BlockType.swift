@@ -1,3 +1,5 @@
+import MoedLattice
+
 /// Kinds of blocks that GGUF files store weights in: some weights of a row with their scales.
 ///
 /// Source: ggml's block structures. Numbers are little-endian; scales are f16.
@@ -12,6 +14,11 @@ package enum BlockType: String, Sendable, CaseIterable {
     case q4K = "Q4_K"
     case q5K = "Q5_K"
     case q6K = "Q6_K"
+    case iq2XXS = "IQ2_XXS"
+    case iq2XS = "IQ2_XS"
+    case iq2S = "IQ2_S"
+    case iq3XXS = "IQ3_XXS"
+    case iq3S = "IQ3_S"
     case iq4NL = "IQ4_NL"
     case iq4XS = "IQ4_XS"
     case mxfp4 = "MXFP4"
@@ -29,6 +36,11 @@ package enum BlockType: String, Sendable, CaseIterable {
         case .q4K: 12
         case .q5K: 13
         case .q6K: 14
+        case .iq2XXS: 16
+        case .iq2XS: 17
+        case .iq2S: 22
+        case .iq3XXS: 18
+        case .iq3S: 21
         case .iq4NL: 20
         case .iq4XS: 23
         case .mxfp4: 39
@@ -39,7 +51,7 @@ package enum BlockType: String, Sendable, CaseIterable {
     var weights: Int {
         switch self {
         case .q4x0, .q4x1, .q5x0, .q5x1, .q8x0, .iq4NL, .mxfp4: 32
-        case .q2K, .q3K, .q4K, .q5K, .q6K, .iq4XS: 256
+        case .q2K, .q3K, .q4K, .q5K, .q6K, .iq4XS, .iq2XXS, .iq2XS, .iq2S, .iq3XXS, .iq3S: 256
         }
     }
 
@@ -56,8 +68,25 @@ package enum BlockType: String, Sendable, CaseIterable {
         case .q4K: 144
         case .q5K: 176
         case .q6K: 210
+        case .iq2XXS: 66
+        case .iq2XS: 74
+        case .iq2S: 82
+        case .iq3XXS: 98
+        case .iq3S: 110
         case .iq4XS: 136
         case .mxfp4: 17
+        }
+    }
+
+    /// The kind of blocks that are decoded by tables of points; nil for others.
+    var lattice: LatticeBlocks.Kind? {
+        switch self {
+        case .iq2XXS: .iq2XXS
+        case .iq2XS: .iq2XS
+        case .iq2S: .iq2S
+        case .iq3XXS: .iq3XXS
+        case .iq3S: .iq3S
+        default: nil
         }
     }
 }

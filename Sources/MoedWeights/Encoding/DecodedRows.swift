@@ -1,4 +1,4 @@
-import MoedCore
+package import MoedCore
 
 /// Rows whose weights are products of codes and scales, which f32 holds.
 protocol DecodedRows: RowSource {
@@ -19,7 +19,7 @@ extension DecodedRows {
 
 extension RowSource {
     /// Rows as little-endian f32.
-    func elements(_ range: Range<Int>, into target: inout [UInt8]) throws(EngineError) {
+    package func elements(_ range: Range<Int>, into target: inout [UInt8]) throws(EngineError) {
         var values = [Float](repeating: 0, count: range.count * shape.inputs)
         try rows(range, into: &values)
         precondition(values.count * 4 <= target.count)

@@ -22,6 +22,25 @@ struct FactorTensor: Sendable {
         }
     }
 
+    /// The form of 16-bit elements; nil for others.
+    var halfFormat: KeptFormat.Scales? {
+        switch tensor.entry.type {
+        case .f16: .f16
+        case .bf16: .bf16
+        default: nil
+        }
+    }
+
+    /// Bit patterns of 16-bit elements.
+    ///
+    /// - Throws: as `values`.
+    func halves(_ range: Range<Int>) throws(EngineError) -> [UInt16] {
+        precondition(elementByteCount == 2)
+        var bytes = [UInt8](repeating: 0, count: range.count * 2)
+        try tensor.read(range.lowerBound * 2..<range.upperBound * 2, into: &bytes)
+        return (0..<range.count).map { UInt16(bytes[2 * $0]) | UInt16(bytes[2 * $0 + 1]) << 8 }
+    }
+
     var count: Int { tensor.entry.byteCount / elementByteCount }
 
     /// The elements of a range of places.

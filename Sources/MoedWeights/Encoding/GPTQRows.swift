@@ -5,7 +5,7 @@ package import MoedCore
 /// `qweight` I32 `[⌈inputs · bits / 32⌉, outputs]`, lowest bits first; `qzeros` I32 `[groups, ⌈outputs · bits / 32⌉]`;
 /// `scales` `[groups, outputs]`; `g_idx` I32 `[inputs]`. Weight = (code − zero) · scale. Source: AutoGPTQ, GPTQModel,
 /// auto-round.
-package struct GPTQRows: DecodedRows {
+package struct GPTQRows: DecodedRows, KeptRows {
     /// The form of stored zero points.
     package enum Zeros: Sendable {
         /// As they are (`gptq_v2`).
@@ -76,6 +76,32 @@ package struct GPTQRows: DecodedRows {
                 }
             }
         }
+    }
+
+    package func keptFormat() throws(EngineError) -> KeptFormat? {
+        try groups.keptFormat(bits: bits, scales, columns: shape.inputs) { () throws(EngineError) in
+            let middle = Int32(1) << Int32(bits - 1)
+            return try zeroPoints(0..<shape.outputs).allSatisfy { $0 == middle }
+        }
+    }
+
+    package func keptCodes(_ range: Range<Int>) throws(EngineError) -> KeptCodes {
+        let packed = try words.words(rows: 0..<words.rows, columns: range)
+        let (perWord, mask, inputs, count) = (32 / bits, UInt32(1) << UInt32(bits) - 1, shape.inputs, range.count)
+        var codes = [UInt8](repeating: 0, count: count * inputs)
+        for row in 0..<count {
+            for column in 0..<inputs {
+                let word = packed[column / perWord &* count &+ row] >> UInt32(column % perWord * bits)
+                codes[row &* inputs &+ column] = UInt8(truncatingIfNeeded: word & mask)
+            }
+        }
+        var factors = [UInt16](repeating: 0, count: count * groups.count)
+        for group in 0..<groups.count {
+            let start = group * shape.outputs
+            let row = try scales.halves(start + range.lowerBound..<start + range.upperBound)
+            for index in 0..<count { factors[index * groups.count + group] = row[index] }
+        }
+        return KeptCodes(codes: codes, scales: factors)
     }
 
     /// Zero points of some outputs, group by group.

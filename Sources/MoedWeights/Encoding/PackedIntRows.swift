@@ -5,7 +5,7 @@ package import MoedCore
 /// `weight_packed` I32 `[outputs, ⌈inputs · bits / 32⌉]`, lowest bits first; `weight_scale` `[outputs, groups]`;
 /// `weight_zero_point` I32 `[⌈outputs · bits / 32⌉, groups]`, packed along the outputs; `weight_g_idx` I32 `[inputs]`.
 /// Codes and zero points have the same offset, `2^(bits − 1)`, which is the zero point where there is none.
-package struct PackedIntRows: DecodedRows {
+package struct PackedIntRows: DecodedRows, KeptRows {
     package let shape: MatrixShape
     let codes: any TensorBytes
     let bits: Int
@@ -78,6 +78,29 @@ package struct PackedIntRows: DecodedRows {
                 }
             }
         }
+    }
+
+    package func keptFormat() throws(EngineError) -> KeptFormat? {
+        try checkDeclaredShape()
+        return try groups.keptFormat(bits: bits, scales, columns: shape.inputs) { () throws(EngineError) in
+            guard zeros != nil else { return true }
+            let middle = Int32(1) << Int32(bits - 1)
+            return try zeroPoints(0..<shape.outputs).allSatisfy { $0 == middle }
+        }
+    }
+
+    package func keptCodes(_ range: Range<Int>) throws(EngineError) -> KeptCodes {
+        let packed = try words.words(rows: range, columns: 0..<words.columns)
+        let (perWord, mask, inputs) = (32 / bits, UInt32(1) << UInt32(bits) - 1, shape.inputs)
+        var codes = [UInt8](repeating: 0, count: range.count * inputs)
+        for row in 0..<range.count {
+            for column in 0..<inputs {
+                let word = packed[row &* words.columns &+ column / perWord] >> UInt32(column % perWord * bits)
+                codes[row &* inputs &+ column] = UInt8(truncatingIfNeeded: word & mask)
+            }
+        }
+        let scales = try scales.halves(range.lowerBound * groups.count..<range.upperBound * groups.count)
+        return KeptCodes(codes: codes, scales: scales)
     }
 
     private func zeroPoints(_ range: Range<Int>) throws(EngineError) -> [Int32] {

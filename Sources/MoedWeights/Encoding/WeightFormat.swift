@@ -9,6 +9,16 @@ package enum WeightFormat: Sendable, Hashable {
     case f32
     case int8(group: Int)
     case int4(group: Int)
+    /// Codes and scales as a checkpoint stores them.
+    case kept(KeptFormat)
+    /// A wish, the format of no matrix: kept where a kernel multiplies the codes as they are, else `keepFallback`.
+    case keep
+
+    /// The format of weights that cannot be kept.
+    package static let keepFallback = WeightFormat.int8(group: 32)
+
+    /// The format of weights that are made here, which have no codes to keep.
+    package var made: WeightFormat { self == .keep ? .keepFallback : self }
 
     /// Outputs per panel.
     package static let panelOutputs = 16
@@ -20,7 +30,15 @@ package enum WeightFormat: Sendable, Hashable {
         switch self {
         case .bf16, .f32: nil
         case .int8(let group), .int4(let group): group
+        case .kept(let kept): kept.group
+        case .keep: Self.keepFallback.quantGroup
         }
+    }
+
+    /// True when packed weights are those of the source, bit for bit.
+    package var isExact: Bool {
+        if case .kept = self { return true }
+        return quantGroup == nil
     }
 
     /// Bits of one weight's code or value.
@@ -30,6 +48,8 @@ package enum WeightFormat: Sendable, Hashable {
         case .f32: 32
         case .int8: 8
         case .int4: 4
+        case .kept(let kept): kept.bits
+        case .keep: Self.keepFallback.bits
         }
     }
 
@@ -37,6 +57,8 @@ package enum WeightFormat: Sendable, Hashable {
         guard let group = quantGroup else { return Self.panelOutputs * inputs * bits / 8 }
         let groups = (inputs + group - 1) / group
         let codes = groups * group * Self.panelOutputs * bits / 8
+        // Two groups' scales of two bytes fill a cache line.
+        if case .kept = self { return codes + (groups + 1) / 2 * 64 }
         // A byte per output and group, the scale, and for int4 another, the minimum; and their unit, four bytes.
         let numbers = groups * Self.panelOutputs * (bits == 4 ? 2 : 1)
         return 4 * Self.panelOutputs + (codes + numbers + 63) / 64 * 64
@@ -50,19 +72,22 @@ package enum WeightFormat: Sendable, Hashable {
 }
 
 extension WeightFormat: CustomStringConvertible {
-    /// As in manifests and tables: `bf16`, `f32`, `int8/64`, `int4/128`.
+    /// As in manifests and tables: `bf16`, `f32`, `int8/64`, `int4/128`, `kept4/32/f16`.
     package var description: String {
         switch self {
         case .bf16: "bf16"
         case .f32: "f32"
         case .int8(let group): "int8/\(group)"
         case .int4(let group): "int4/\(group)"
+        case .kept(let kept): "kept\(kept.bits)/\(kept.group)/\(kept.scales.rawValue)"
+        case .keep: "keep"
         }
     }
 
     package init?(_ description: String) {
         let known: [WeightFormat] =
-            [.bf16, .f32] + Self.quantGroups.flatMap { [.int8(group: $0), .int4(group: $0)] }
+            [.bf16, .f32, .keep] + Self.quantGroups.flatMap { [.int8(group: $0), .int4(group: $0)] }
+            + KeptFormat.all.map { .kept($0) }
         guard let format = known.first(where: { $0.description == description }) else { return nil }
         self = format
     }

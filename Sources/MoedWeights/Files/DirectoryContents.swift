@@ -38,8 +38,8 @@ package enum DirectoryContents {
         }
         if names.isEmpty { return ": the directory is empty" }
         if names.contains("adapter_config.json") {
-            return ": the directory holds an adapter (LoRA), not a model. Merge it into its base model first "
-                + "(PEFT: merge_and_unload(), then save_pretrained())"
+            return ": the directory holds an adapter (LoRA), not a model. Name its base as the model, and the adapter "
+                + "with --adapter or in the section adapters of the configuration"
         }
         if let file = has(".gguf") {
             return ": the directory holds \(file). Name the file itself, and of a split model the first one"

@@ -117,7 +117,13 @@ package final class WeightFile: Sendable {
     /// A small JSON file whose text is an object; nil when there is no such file.
     package static func object(at path: String, limit: Int) throws(EngineError) -> JSONObject? {
         guard exists(path) else { return nil }
-        let bytes = try contents(of: path, limit: limit)
+        return try object(contents(of: path, limit: limit), path: path)
+    }
+
+    /// An object as the text of a JSON file.
+    ///
+    /// - Parameter path: of the file, for messages.
+    static func object(_ bytes: [UInt8], path: String) throws(EngineError) -> JSONObject {
         let value: JSONValue
         do { value = try JSONValue(parsing: bytes) } catch {
             throw EngineError(.badCheckpoint, "\(path): \(error)")

@@ -18,8 +18,7 @@ enum GGUFType {
     /// Number and name of a type that is not read.
     static func unread(_ number: UInt64) -> String {
         let names: [UInt64: String] = [
-            16: "IQ2_XXS", 17: "IQ2_XS", 18: "IQ3_XXS", 19: "IQ1_S", 21: "IQ3_S", 22: "IQ2_S", 29: "IQ1_M", 34: "TQ1_0",
-            35: "TQ2_0", 40: "NVFP4", 41: "Q1_0", 133: "Q6_0 of ik_llama.cpp",
+            19: "IQ1_S", 29: "IQ1_M", 34: "TQ1_0", 35: "TQ2_0", 40: "NVFP4", 41: "Q1_0", 133: "Q6_0 of ik_llama.cpp",
         ]
         return "\(number)" + (names[number].map { " (\($0))" } ?? "")
     }

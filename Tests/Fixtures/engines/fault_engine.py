@@ -1,5 +1,8 @@
 """An engine by arithmetic behind the API of vLLM, with faults by seed. For tests.
 
+Chats are answered by words that follow from the messages and the seed; "usage" (all, counts, none), "reasoning" (the member's
+name, or tags) and "cost" change what a chat tells. "last" in the statistics is the last chat's body.
+
 The next token is a function of all tokens before it: any cut and continuation gives the same tokens. The last line of
 standard output names the port. POST /faults {"rate": 0.25, "kinds": [...]} changes the schedule, GET /stats counts.
 """
@@ -16,8 +19,8 @@ TURN, END, OPEN, CLOSE, CONTEXT = 636, 637, 638, 639, 4096
 KINDS = ["busy", "busy_pause", "error", "page", "reset", "reset_in_stream", "end_in_stream", "error_event", "done_early",
          "malformed", "twice", "lost", "ok_with_error", "abort", "redirect"]
 lock = threading.Lock()
-state = {"rate": 0.0, "kinds": KINDS, "delay": 0.0, "key": "", "counts": True}
-stats = {"requests": 0, "tokens": 0, "faults": {}, "ids": {}, "live": 0, "most": 0, "keys": 0}
+state = {"rate": 0.0, "kinds": KINDS, "delay": 0.0, "key": "", "counts": True, "usage": "all", "reasoning": "reasoning", "cost": None}
+stats = {"last": None, "requests": 0, "tokens": 0, "faults": {}, "ids": {}, "live": 0, "most": 0, "keys": 0}
 random_faults = random.Random(int(sys.argv[1]) if len(sys.argv) > 1 else 1)
 
 
@@ -82,14 +85,19 @@ class Engine(BaseHTTPRequestHandler):
             if fault:
                 stats["faults"][fault] = stats["faults"].get(fault, 0) + 1
         try:
-            self.complete(body, fault, cut)
+            if self.path.endswith("/chat/completions"):
+                stats["last"] = body
+                self.chat(body, fault, cut)
+            else:
+                self.complete(body, fault, cut)
         except (BrokenPipeError, ConnectionResetError):
             self.close_connection = True
         finally:
             with lock:
                 stats["live"] -= 1
 
-    def complete(self, body, fault, cut):
+    def refuse(self, fault):
+        """Answers with an error before a stream; returns true when it did."""
         refusals = {
             "busy": (503, {"error": {"message": "busy", "type": "Service Unavailable", "code": 503}}, ()),
             "busy_pause": (429, {"error": {"message": "slow down"}}, (("Retry-After", "0.2"),)),
@@ -99,11 +107,58 @@ class Engine(BaseHTTPRequestHandler):
         }
         if fault in refusals:
             status, value, headers = refusals[fault]
-            return self.reply(status, value, headers)
-        if fault == "page":
-            return self.reply(502, b"<html>bad gateway</html>", (), "text/html")
-        if fault == "reset":
-            return self.reset()
+            self.reply(status, value, headers)
+        elif fault == "page":
+            self.reply(502, b"<html>bad gateway</html>", (), "text/html")
+        elif fault == "reset":
+            self.reset()
+        else:
+            return False
+        return True
+
+    def chat(self, body, fault, cut):
+        if self.refuse(fault):
+            return
+        self.send_response(200)
+        self.send_header("Content-Type", "text/event-stream")
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        draw = random.Random(json.dumps([body["messages"], body.get("seed")], sort_keys=True))
+        thinks = (body.get("chat_template_kwargs") or {}).get("enable_thinking", True)
+        count, words = 0, [(kind, f"{kind[0]}{draw.randrange(1000)} ") for kind, most in (("thought", 8 * thinks), ("answer", 6)) for _ in range(most)]
+        self.event(json.dumps({"choices": [{"index": 0, "delta": {"role": "assistant", "content": ""}}]}))
+        if thinks and state["reasoning"] == "tags":
+            words = [("answer", "<think>\n")] + [("answer", w) for k, w in words if k == "thought"] + [("answer", "\n</think>\n\n")] + [x for x in words if x[0] == "answer"]
+        most = body["max_tokens"]
+        for kind, word in words[:most]:
+            count += 1
+            if state["delay"]:
+                time.sleep(state["delay"])
+            name = "content" if kind == "answer" else state["reasoning"]
+            event = {"choices": [{"index": 0, "delta": {name: word}, "finish_reason": None}]}
+            if count == cut and fault and self.spoil(event, fault):
+                return
+            self.event(json.dumps(event))
+        with lock:
+            stats["tokens"] += count
+        finish = "stop" if count == len(words) else "length"
+        if fault == "filter":
+            finish = "content_filter"
+        self.event(json.dumps({"choices": [{"index": 0, "delta": {}, "finish_reason": finish}]}))
+        usage = {"prompt_tokens": 7, "completion_tokens": count}
+        if state["usage"] == "all":
+            usage["prompt_tokens_details"] = {"cached_tokens": 2}
+            usage["completion_tokens_details"] = {"reasoning_tokens": sum(k == "thought" for k, _ in words[:most])}
+        if state["cost"] is not None:
+            usage["cost"] = state["cost"]
+        if state["usage"] != "none":
+            self.event(json.dumps({"choices": [], "usage": usage}))
+        self.event("[DONE]")
+        self.chunk(b"")
+
+    def complete(self, body, fault, cut):
+        if self.refuse(fault):
+            return
         tokens = list(body["prompt"])
         if len(tokens) + 1 > CONTEXT:
             return self.reply(400, {"error": {"message": "maximum context length is 4096", "param": "input_tokens", "code": 400}})

@@ -7,7 +7,8 @@ CREATE FUNCTION moed.enqueue(
   seed numeric DEFAULT NULL, stop text[] DEFAULT NULL, stop_token_ids numeric[] DEFAULT NULL,
   thinking_token_budget numeric DEFAULT NULL, priority numeric DEFAULT NULL, run_at timestamptz DEFAULT NULL,
   max_attempts numeric DEFAULT NULL, idempotency_key text DEFAULT NULL, tenant text DEFAULT NULL,
-  params json DEFAULT NULL, expires_at timestamptz DEFAULT NULL,
+  params json DEFAULT NULL, expires_at timestamptz DEFAULT NULL, schema json DEFAULT NULL,
+  choices text[] DEFAULT NULL, regex text DEFAULT NULL, metadata json DEFAULT NULL, notify boolean DEFAULT NULL,
   caller moed.acting_role DEFAULT moed.call_stamp(current_user))
 RETURNS bigint LANGUAGE plpgsql SET search_path = pg_catalog, moed, pg_temp AS $$
 BEGIN
@@ -18,11 +19,12 @@ BEGIN
     frequency_penalty => frequency_penalty::numeric, repetition_penalty => repetition_penalty::numeric, seed => seed,
     stop => stop, stop_token_ids => stop_token_ids, thinking_token_budget => thinking_token_budget,
     priority => priority, run_at => run_at, max_attempts => max_attempts, idempotency_key => idempotency_key,
-    tenant => tenant, params => params, expires_at => expires_at, caller => caller);
+    tenant => tenant, params => params, expires_at => expires_at, schema => schema,
+    choices => choices, regex => regex, metadata => metadata, notify => notify, caller => caller);
 END $$;
 COMMENT ON FUNCTION moed.enqueue(text, text, numeric, json, text, text, double precision, double precision, numeric, double precision,
   double precision, double precision, double precision, numeric, text[], numeric[], numeric, numeric, timestamptz, numeric, text, text, json, timestamptz,
-  moed.acting_role)
+  json, text[], text, json, boolean, moed.acting_role)
 IS 'Adds a generation job and returns its id. Give arguments by name.
 prompt: the user''s message; or messages: a JSON array in OpenAI''s chat shape (type json; cast jsonb). system: system message put before either.
 reasoning: thinking (default of Qwen3) or non_thinking. thinking_token_budget: most tokens of thinking.
@@ -31,5 +33,7 @@ temperature, top_p, top_k, min_p, presence_penalty, frequency_penalty, repetitio
 params: any further members of the request body, as a JSON object. priority: higher starts first. run_at: not before.
 max_attempts: 5 unless given. idempotency_key: the same tenant and key give the job that exists already. tenant: who it is for.
 expires_at: a job that has not ended by then ends as failed with the code expired.
+schema: a JSON Schema that the answer satisfies; or choices: the answers allowed; or regex: a regular expression of the whole answer.
+metadata: any JSON value, which comes back in moed.jobs and moed.export_batch(). notify: NOTIFY moed_done with the id when it ends.
 caller: leave it out.
 Values out of range are stored; the job then ends as failed with a message. Only a tenant or an idempotency_key of a wrong length raises.';

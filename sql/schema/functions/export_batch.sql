@@ -1,34 +1,5 @@
 CREATE FUNCTION moed.export_batch(batch uuid) RETURNS SETOF text
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, moed, pg_temp AS $$
-BEGIN
-  IF NOT EXISTS (SELECT FROM moed.batch b WHERE b.id = export_batch.batch) THEN
-    RAISE EXCEPTION 'there is no batch %', export_batch.batch USING ERRCODE = 'undefined_object';
-  END IF;
-  -- Many programs end a line at U+0085, U+2028 and U+2029 as well. In JSON they stand in strings only.
-  RETURN QUERY SELECT replace(replace(replace(json_build_object(
-    'id', 'batch_req_' || coalesce(l.job_id::text, l.batch_id || '_' || l.line),
-    'custom_id', l.custom_id,
-    'response', CASE
-      WHEN j.state = 'succeeded' THEN json_build_object('status_code', 200, 'request_id', 'req_' || l.job_id, 'body', r.body)
-      WHEN j.state = 'failed' AND r.error_code <> 'expired' THEN json_build_object(
-        'status_code', CASE WHEN e.is_ours THEN 500 ELSE 400 END,
-        'request_id', 'req_' || l.job_id,
-        'body', json_build_object('error', json_build_object(
-          'message', r.error_message,
-          'type', CASE WHEN e.is_ours THEN 'server_error' ELSE 'invalid_request_error' END,
-          'param', r.error_param, 'code', r.error_code))) END,
-    'error', CASE
-      WHEN l.job_id IS NULL THEN json_build_object(
-        'code', l.error_code, 'message', l.error_message, 'param', l.error_param, 'line', l.line)
-      WHEN j.id IS NULL THEN json_build_object('code', 'pruned', 'message', 'the job was deleted after its retention')
-      WHEN r.error_code = 'expired' THEN json_build_object('code', 'batch_expired', 'message', r.error_message)
-      WHEN j.state = 'cancelled' THEN json_build_object('code', 'batch_cancelled', 'message', 'the job was cancelled') END
-  )::text, chr(133), E'\\u0085'), chr(8232), E'\\u2028'), chr(8233), E'\\u2029')
-  FROM moed.batch_line l
-  LEFT JOIN moed.job j ON j.id = l.job_id
-  LEFT JOIN moed.job_result r ON r.job_id = j.id
-  CROSS JOIN LATERAL (SELECT r.error_code IN ('engine_error', 'worker_lost', 'result_refused') AS is_ours) e
-  WHERE l.batch_id = export_batch.batch AND (j.id IS NULL OR j.finished_at IS NOT NULL)
-  ORDER BY l.line;
-END $$;
-COMMENT ON FUNCTION moed.export_batch(uuid) IS 'Lines of OpenAI''s batch output in the order of the input: answers and errors of jobs that have ended. Call it again when moed.batches shows that the rest has ended.';
+LANGUAGE sql STABLE SET search_path = pg_catalog, moed, pg_temp AS $$
+  SELECT o.text FROM moed.batch_output(export_batch.batch) o
+$$;
+COMMENT ON FUNCTION moed.export_batch(uuid) IS 'Lines of OpenAI''s batch output in the order of the input: answers and errors of jobs that have ended. A line has the member metadata when its request has one. Call it again when moed.batches shows that the rest has ended.';

@@ -18,13 +18,15 @@ LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, moed, pg_temp AS $$
   ), added AS (
     SELECT d.tenant_id, (clock_timestamp() AT TIME ZONE 'UTC')::date AS today, sum(d.jobs) AS jobs,
            coalesce(sum(d.billed_tokens) FILTER (WHERE d.day = (clock_timestamp() AT TIME ZONE 'UTC')::date), 0) AS billed,
-           sum(d.served_tokens) AS served
+           sum(d.served_tokens) AS served,
+           coalesce(sum(d.spent) FILTER (WHERE d.day = (clock_timestamp() AT TIME ZONE 'UTC')::date), 0) AS spent
       FROM taken d GROUP BY d.tenant_id
   ), folded AS (
-    INSERT INTO moed.tenant_usage AS u (tenant_id, day, billed_tokens, served_jobs, served_tokens, folded_at)
-    SELECT a.tenant_id, a.today, a.billed, a.jobs, a.served, clock_timestamp() FROM added a ORDER BY a.tenant_id
+    INSERT INTO moed.tenant_usage AS u (tenant_id, day, billed_tokens, served_jobs, served_tokens, folded_at, spent)
+    SELECT a.tenant_id, a.today, a.billed, a.jobs, a.served, clock_timestamp(), a.spent FROM added a ORDER BY a.tenant_id
     ON CONFLICT (tenant_id) DO UPDATE
        SET billed_tokens = excluded.billed_tokens + CASE WHEN u.day = excluded.day THEN u.billed_tokens ELSE 0 END,
+           spent = excluded.spent + CASE WHEN u.day = excluded.day THEN u.spent ELSE 0 END,
            served_jobs = excluded.served_jobs + u.served_jobs * moed.decay(excluded.folded_at - u.folded_at),
            served_tokens = excluded.served_tokens + u.served_tokens * moed.decay(excluded.folded_at - u.folded_at),
            day = excluded.day, folded_at = excluded.folded_at

@@ -9,6 +9,8 @@ CREATE FUNCTION moed.insert_job(
   stop_token_ids numeric[] DEFAULT NULL, thinking_token_budget numeric DEFAULT NULL, priority numeric DEFAULT NULL,
   run_at timestamptz DEFAULT NULL, max_attempts numeric DEFAULT NULL, idempotency_key text DEFAULT NULL,
   tenant text DEFAULT NULL, params json DEFAULT NULL, expires_at timestamptz DEFAULT NULL,
+  schema json DEFAULT NULL, choices text[] DEFAULT NULL, regex text DEFAULT NULL, metadata json DEFAULT NULL,
+  notify boolean DEFAULT NULL,
   caller moed.acting_role DEFAULT moed.call_stamp(current_user))
 RETURNS bigint LANGUAGE plpgsql SET search_path = pg_catalog, moed, pg_temp AS $$
 #variable_conflict use_column
@@ -57,14 +59,14 @@ BEGIN
     top_p => top_p, top_k => top_k, min_p => min_p, presence_penalty => presence_penalty,
     frequency_penalty => frequency_penalty, repetition_penalty => repetition_penalty, seed => seed, stop => stop,
     stop_token_ids => stop_token_ids, thinking_token_budget => thinking_token_budget, params => params,
-    extra => extra);
+    extra => extra, schema => schema, choices => choices, regex => regex, metadata => metadata);
 
   IF asked_model IS NOT NULL THEN
     asked_model := moed.model_key(asked_model);
     known_model := moed.model_of(asked_model);
   END IF;
   INSERT INTO moed.job (tenant_id, model_id, model_name, mode, bucket, priority, run_at, state, max_attempts, idempotency_key,
-                        expires_at)
+                        expires_at, notifies)
   VALUES (
     owner_id,
     known_model,
@@ -76,7 +78,7 @@ BEGIN
     coalesce(run_at, now()),
     CASE WHEN run_at > clock_timestamp() THEN 'scheduled'::moed.job_state ELSE 'queued' END,
     greatest(1, least(1000, coalesce(max_attempts, 5))),
-    idempotency_key, insert_job.expires_at)
+    idempotency_key, insert_job.expires_at, coalesce(notify, false))
   ON CONFLICT (tenant_id, idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING
   RETURNING id INTO new_id;
   IF new_id IS NULL THEN
@@ -93,5 +95,6 @@ BEGIN
   RETURN new_id;
 END $$;
 COMMENT ON FUNCTION moed.insert_job(text, text, numeric, json, text, text, numeric, numeric, numeric, numeric, numeric, numeric,
-  numeric, numeric, text[], numeric[], numeric, numeric, timestamptz, numeric, text, text, json, timestamptz, moed.acting_role)
+  numeric, numeric, text[], numeric[], numeric, numeric, timestamptz, numeric, text, text, json, timestamptz,
+  json, text[], text, json, boolean, moed.acting_role)
   IS 'Common part of moed.enqueue(), moed.import_batch() and INSERT INTO moed.jobs.';

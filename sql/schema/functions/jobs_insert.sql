@@ -14,7 +14,8 @@ BEGIN
     stop => NEW.stop, stop_token_ids => NEW.stop_token_ids, thinking_token_budget => NEW.thinking_token_budget,
     priority => NEW.priority, run_at => NEW.run_at, max_attempts => NEW.max_attempts,
     idempotency_key => NEW.idempotency_key, tenant => NEW.tenant, params => NEW.params,
-    expires_at => NEW.expires_at);
+    expires_at => NEW.expires_at, schema => NEW.schema, choices => NEW.choices, regex => NEW.regex,
+    metadata => NEW.metadata, notify => NEW.notify);
   RETURN NEW;
 END $$;
 COMMENT ON FUNCTION moed.jobs_insert() IS 'Makes INSERT INTO moed.jobs enqueue.';

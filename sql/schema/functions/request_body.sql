@@ -2,13 +2,16 @@
 CREATE FUNCTION moed.request_body(
   messages text, reasoning text, max_tokens numeric, model text, temperature numeric, top_p numeric, top_k numeric,
   min_p numeric, presence_penalty numeric, frequency_penalty numeric, repetition_penalty numeric, seed numeric,
-  stop text[], stop_token_ids numeric[], thinking_token_budget numeric, params json, extra text) RETURNS text
+  stop text[], stop_token_ids numeric[], thinking_token_budget numeric, params json, extra text, schema json, choices text[],
+  regex text, metadata json) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, moed, pg_temp AS $$
 DECLARE
   blank constant text := E' \t\n\r';
   others text;
   variables json;
   kwargs text;
+  forms text := nullif(concat_ws(
+    ',', '"json":' || schema::text, '"choice":' || to_json(choices)::text, '"regex":' || to_json(regex)::text), '');
 BEGIN
   IF params IS NOT NULL THEN
     IF json_typeof(params) = 'object' THEN
@@ -49,7 +52,9 @@ BEGIN
     CASE WHEN kwargs IS NULL THEN
       CASE WHEN reasoning IN ('none', 'minimal', 'low', 'medium', 'high', 'xhigh', 'max') THEN ',"reasoning_effort":'
            ELSE ',"reasoning":' END || to_json(reasoning)::text END,
+    ',"structured_outputs":{' || forms || '}',
+    ',"metadata":' || metadata::text,
     extra), 2) || '}';
 END $$;
 COMMENT ON FUNCTION moed.request_body(text, text, numeric, text, numeric, numeric, numeric, numeric, numeric, numeric, numeric,
-  numeric, text[], numeric[], numeric, json, text) IS 'Text of an OpenAI chat-completion body from the arguments that are not NULL; messages and params are copied byte for byte.';
+  numeric, text[], numeric[], numeric, json, text, json, text[], text, json) IS 'Text of an OpenAI chat-completion body from the arguments that are not NULL; messages, params, schema and metadata are copied byte for byte.';

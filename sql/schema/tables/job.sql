@@ -21,6 +21,7 @@ CREATE TABLE moed.job (
   idempotency_key     text,
   expires_at          timestamptz,
   model_name          text,
+  notifies            boolean NOT NULL DEFAULT false,
   CONSTRAINT unknown_model_has_name CHECK ((model_id = 0) = (model_name IS NOT NULL)),
   CONSTRAINT running_is_leased CHECK ((state = 'running') = (leased_by IS NOT NULL)),
   CONSTRAINT terminal_has_end CHECK ((state IN ('succeeded', 'failed', 'cancelled')) = (finished_at IS NOT NULL)),
@@ -50,6 +51,7 @@ COMMENT ON COLUMN moed.job.mode IS 'thinking or non_thinking, as asked for or gu
 COMMENT ON COLUMN moed.job.idempotency_key IS 'Enqueueing again with the same tenant and key returns this job.';
 COMMENT ON COLUMN moed.job.expires_at IS 'Deadline: not ended by then, it ends as failed with the code expired. NULL is none.';
 COMMENT ON COLUMN moed.job.model_name IS 'Name that it asks for while model_id is 0: a worker looks the name up again, and fails the job when it is still unknown.';
+COMMENT ON COLUMN moed.job.notifies IS 'True: NOTIFY moed_done with the id when it ends.';
 
 -- First the group, then the tenant (loose scan for fairness), then the order within the tenant.
 CREATE INDEX job_claim_idx ON moed.job (model_id, mode, bucket, tenant_id, (-priority), id) WHERE state = 'queued';
@@ -65,3 +67,6 @@ CREATE INDEX job_lease_idx ON moed.job (leased_by, lease_token) INCLUDE (tenant_
 CREATE TRIGGER job_wake AFTER INSERT ON moed.job FOR EACH STATEMENT EXECUTE FUNCTION moed.job_wake();
 CREATE TRIGGER job_forget AFTER DELETE ON moed.job
   REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION moed.job_forget();
+-- Only a statement that sets finished_at asks; nothing is called for a job without notifies.
+CREATE TRIGGER job_done AFTER UPDATE OF finished_at ON moed.job FOR EACH ROW
+  WHEN (NEW.notifies AND NEW.finished_at IS NOT NULL) EXECUTE FUNCTION moed.job_done();

@@ -7,21 +7,25 @@ CREATE TABLE moed.token_ledger (
   tenant_id         int NOT NULL,
   model_id          int NOT NULL,
   mode              moed.reasoning_mode NOT NULL,
-  prompt_tokens     int NOT NULL CHECK (prompt_tokens >= 0),
-  cached_tokens     int NOT NULL CHECK (cached_tokens BETWEEN 0 AND prompt_tokens),
-  thinking_tokens   int NOT NULL CHECK (thinking_tokens >= 0),
-  injected_tokens   int NOT NULL CHECK (injected_tokens >= 0),
-  answer_tokens     int NOT NULL CHECK (answer_tokens >= 0),
+  prompt_tokens     int CHECK (prompt_tokens >= 0),
+  cached_tokens     int CHECK (cached_tokens BETWEEN 0 AND prompt_tokens),
+  thinking_tokens   int CHECK (thinking_tokens >= 0),
+  injected_tokens   int CHECK (injected_tokens >= 0),
+  answer_tokens     int CHECK (answer_tokens >= 0),
   recomputed_tokens int NOT NULL CHECK (recomputed_tokens >= 0),
-  completion_tokens int NOT NULL GENERATED ALWAYS AS (thinking_tokens + injected_tokens + answer_tokens) STORED,
-  total_tokens      int NOT NULL GENERATED ALWAYS AS (prompt_tokens + thinking_tokens + injected_tokens + answer_tokens) STORED,
+  completion_tokens int GENERATED ALWAYS AS (thinking_tokens + injected_tokens + answer_tokens) STORED,
+  total_tokens      int GENERATED ALWAYS AS (prompt_tokens + thinking_tokens + injected_tokens + answer_tokens) STORED,
   wall_ms           bigint NOT NULL CHECK (wall_ms >= 0),
   created_at        timestamptz NOT NULL DEFAULT clock_timestamp(),
   truncated         boolean NOT NULL DEFAULT false,
   empty             boolean NOT NULL DEFAULT false,
   asked_model_id    int,
   asked_mode        moed.reasoning_mode,
-  origin_id         int
+  origin_id         int,
+  source            text NOT NULL DEFAULT 'counted' CHECK (source IN ('counted', 'usage')),
+  told_completion_tokens int CHECK (told_completion_tokens >= 0),
+  CONSTRAINT counted_is_complete CHECK (source = 'usage' OR told_completion_tokens IS NULL
+    AND num_nulls(prompt_tokens, cached_tokens, thinking_tokens, injected_tokens, answer_tokens) = 0)
 );
 COMMENT ON TABLE moed.token_ledger IS 'Append-only token account. One final row per succeeded job; wasted rows for work that was thrown away.';
 COMMENT ON COLUMN moed.token_ledger.id IS 'Key, ascending.';
@@ -45,6 +49,8 @@ COMMENT ON COLUMN moed.token_ledger.truncated IS 'True when max_tokens or the en
 COMMENT ON COLUMN moed.token_ledger.empty IS 'True when an answer has no text.';
 COMMENT ON COLUMN moed.token_ledger.asked_model_id IS 'moed.model.id asked for; NULL: of a daemon before migration 17, and model_id and mode are those asked for.';
 COMMENT ON COLUMN moed.token_ledger.asked_mode IS 'Mode asked for, as moed.job.mode.';
+COMMENT ON COLUMN moed.token_ledger.source IS 'counted: from token ids, exact. usage: the word of an endpoint with api: chat; what it did not tell is NULL.';
+COMMENT ON COLUMN moed.token_ledger.told_completion_tokens IS 'Completion tokens that such an endpoint told; NULL: none told, or counted.';
 COMMENT ON COLUMN moed.token_ledger.origin_id IS 'moed.origin.id of what computed the tokens; NULL: not known.';
 
 CREATE UNIQUE INDEX token_ledger_final_idx ON moed.token_ledger (job_id) WHERE kind = 'final';

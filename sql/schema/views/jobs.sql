@@ -8,7 +8,8 @@ SELECT
   r.error_code,
   nullif(array_to_string(q.warnings || r.warnings, '; '), '') AS warning,
   l.prompt_tokens, l.cached_tokens, l.thinking_tokens, l.injected_tokens, l.answer_tokens,
-  l.completion_tokens, l.total_tokens,
+  coalesce(l.completion_tokens, l.told_completion_tokens) AS completion_tokens,
+  coalesce(l.total_tokens, l.prompt_tokens + l.told_completion_tokens) AS total_tokens,
   j.created_at, j.run_at, j.started_at, j.finished_at,
   CASE WHEN j.state <> 'scheduled' THEN
     moed.milliseconds(greatest(j.created_at, j.run_at), coalesce(j.started_at, j.finished_at, clock_timestamp())) END AS queued_ms,
@@ -39,7 +40,12 @@ SELECT
   q.body AS request,
   r.body AS response,
   j.expires_at,
-  o.model || ' (' || o.formats || ') ' || o.digest AS computed_by
+  o.model || ' (' || o.formats || ') ' || o.digest AS computed_by,
+  moed.json_member(moed.json_member(q.body, 'structured_outputs'), 'json') AS schema,
+  moed.json_texts(moed.json_member(q.body, 'structured_outputs'), 'choice') AS choices,
+  moed.json_text(moed.json_member(q.body, 'structured_outputs'), 'regex') AS regex,
+  moed.json_member(q.body, 'metadata') AS metadata,
+  j.notifies AS notify
 FROM moed.job j
 LEFT JOIN moed.tenant t ON t.id = j.tenant_id
 LEFT JOIN moed.model m ON m.id = j.model_id
@@ -54,7 +60,7 @@ COMMENT ON COLUMN moed.jobs.prompt IS 'Insert: the user''s message. Read: the la
 COMMENT ON COLUMN moed.jobs.content IS 'The answer.';
 COMMENT ON COLUMN moed.jobs.reasoning IS 'Insert: the mode, thinking or non_thinking. Read: the thinking text (the mode is read in column mode).';
 COMMENT ON COLUMN moed.jobs.mode IS 'thinking or non_thinking. Of a succeeded job: the mode that ran. Of others: the one asked for, or guessed from the request.';
-COMMENT ON COLUMN moed.jobs.finish_reason IS 'stop: came to its end. length: cut at max_tokens or the end of the context.';
+COMMENT ON COLUMN moed.jobs.finish_reason IS 'stop: came to its end. tool_calls: calls tools. length: cut at max_tokens or the end of the context.';
 COMMENT ON COLUMN moed.jobs.error IS 'Why it failed: code, field and message.';
 COMMENT ON COLUMN moed.jobs.error_code IS 'Why it failed, for programs.';
 COMMENT ON COLUMN moed.jobs.warning IS 'Remarks that did not stop the job.';
@@ -97,6 +103,11 @@ COMMENT ON COLUMN moed.jobs.request IS 'The whole request body as stored.';
 COMMENT ON COLUMN moed.jobs.response IS 'OpenAI chat.completion object.';
 COMMENT ON COLUMN moed.jobs.expires_at IS 'Deadline: not ended by then, it ends as failed with the code expired.';
 COMMENT ON COLUMN moed.jobs.computed_by IS 'Model that answered, its formats, and the digest of what its tokens depend on; see moed.origin.';
+COMMENT ON COLUMN moed.jobs.schema IS 'JSON Schema that the answer satisfies.';
+COMMENT ON COLUMN moed.jobs.choices IS 'Answers that are allowed.';
+COMMENT ON COLUMN moed.jobs.regex IS 'Regular expression that the whole answer matches.';
+COMMENT ON COLUMN moed.jobs.metadata IS 'The caller''s own JSON value. It changes no answer.';
+COMMENT ON COLUMN moed.jobs.notify IS 'True: the end of the job is notified on the channel moed_done.';
 
 CREATE TRIGGER jobs_insert INSTEAD OF INSERT ON moed.jobs FOR EACH ROW EXECUTE FUNCTION moed.jobs_insert();
 CREATE TRIGGER jobs_read_only BEFORE UPDATE OR DELETE ON moed.jobs FOR EACH STATEMENT EXECUTE FUNCTION moed.jobs_read_only();

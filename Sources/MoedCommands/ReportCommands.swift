@@ -1,0 +1,132 @@
+package import MoedClient
+import MoedCore
+import MoedHost
+
+/// Commands that show and change nothing.
+package enum ReportCommands {
+    /// `moed status`: one screen.
+    package static func status(conninfo: String, asJSON: Bool) async throws {
+        let parts = try await CommandConnection.with(conninfo) { client in
+            (
+                health: try await client.health(), workers: try await client.workers(),
+                queue: try await client.queue(),
+                progress: try await client.progressReport(), failures: try await client.failures()
+            )
+        }
+        if asJSON {
+            func list(_ objects: [JSONObject]) -> JSONValue { .array(objects.map { .object($0) }) }
+            let object: JSONValue = [
+                "health": .object(parts.health), "workers": list(parts.workers), "queue": list(parts.queue),
+                "progress": list(parts.progress), "failures": list(parts.failures),
+            ]
+            print(object.serialized())
+            return
+        }
+        print(StatusScreen.text(parts.health), terminator: "")
+        show("workers", parts.workers, none: "no worker is alive: start one with moed run")
+        show("queue", parts.queue, none: "nothing waits or runs")
+        show("progress", parts.progress, none: nil)
+        show("latest failures", parts.failures, none: nil)
+    }
+
+    private static func show(_ title: String, _ objects: [JSONObject], none: String?) {
+        if objects.isEmpty {
+            if let none { print("\n\(title)\n  \(none)") }
+            return
+        }
+        print("\n\(title)")
+        let table = TextTable(objects)
+        for line in table.text.split(separator: "\n") { print("  \(line)") }
+    }
+
+    /// `moed jobs`.
+    package static func jobs(
+        conninfo: String, _ filter: JobClient.JobFilter, limit: Int, asJSON: Bool
+    ) async throws {
+        let jobs = try await CommandConnection.with(conninfo) { client in
+            try await client.jobs(filter, limit: limit)
+        }
+        try show(jobs, asJSON: asJSON, none: "no such jobs")
+    }
+
+    /// `moed show`: one job, its attempts and, where asked for, its texts.
+    package static func job(conninfo: String, id: Int64, showsBodies: Bool, asJSON: Bool) async throws {
+        let (job, attempts) = try await CommandConnection.with(conninfo) { client in
+            (try await client.job(id, showsBodies: showsBodies), try await client.attempts(id))
+        }
+        guard var job else { throw CommandError("there is no job \(id) that this role may see") }
+        if asJSON {
+            job["attempts"] = .array(attempts.map { .object($0) })
+            print(JSONValue.object(job).serialized())
+            return
+        }
+        let width = job.members.reduce(0) { max($0, $1.key.count) }
+        for member in job.members {
+            let padding = String(repeating: " ", count: width - member.key.count)
+            print("\(member.key)\(padding)  \(member.value.string ?? member.value.shortest)")
+        }
+        show("attempts", attempts, none: nil)
+    }
+
+    /// `moed why`.
+    package static func why(conninfo: String, id: Int64, asJSON: Bool) async throws {
+        let text = try await CommandConnection.with(conninfo) { client in try await client.why(id) }
+        let object: JSONValue = ["job": .integer(id), "why": .string(text)]
+        print(asJSON ? object.serialized() : text)
+    }
+
+    /// `moed usage`.
+    package static func usage(
+        conninfo: String, columns: String, days: Int, asMoney: Bool, asJSON: Bool
+    ) async throws {
+        var by: [JobClient.UsageColumn] = []
+        for name in columns.split(separator: ",") {
+            guard let column = JobClient.UsageColumn(rawValue: String(name)) else {
+                let known = JobClient.UsageColumn.allCases.map(\.rawValue).joined(separator: ", ")
+                throw CommandError("--by takes \(known), not “\(name)”")
+            }
+            by.append(column)
+        }
+        let chosen = by
+        let rows = try await CommandConnection.with(conninfo) { client in
+            try await client.usage(chosen, days: days, asMoney: asMoney)
+        }
+        try show(rows, asJSON: asJSON, none: "nothing was used")
+    }
+
+    private static func show(_ objects: [JSONObject], asJSON: Bool, none: String) throws {
+        if asJSON {
+            for object in objects { print(JSONValue.object(object).serialized()) }
+        } else if objects.isEmpty {
+            print(none)
+        } else {
+            print(TextTable(objects).text, terminator: "")
+        }
+    }
+}
+
+/// The head of `moed status`.
+enum StatusScreen {
+    static func text(_ health: JSONObject) -> String {
+        func names(_ key: String) -> String? {
+            let names = health[key]?.array?.compactMap(\.string) ?? []
+            return names.isEmpty ? nil : names.joined(separator: ", ")
+        }
+        var lines = [
+            "workers alive    \(health["workers_alive"]?.integer ?? 0)",
+            "jobs running     \(health["jobs_running"]?.integer ?? 0)",
+        ]
+        if let seconds = health["oldest_queued_seconds"]?.integer {
+            lines.append("oldest waits     \(HumanText.setting(.seconds(seconds)))")
+        }
+        let remarks = [
+            ("paused", "paused"), ("over budget", "over_budget"), ("unserved models", "unserved_models"),
+            ("stuck workers", "stuck_workers"),
+        ]
+        for (title, key) in remarks {
+            guard let names = names(key) else { continue }
+            lines.append(title + String(repeating: " ", count: 17 - title.count) + names)
+        }
+        return lines.joined(separator: "\n") + "\n"
+    }
+}

@@ -1,0 +1,48 @@
+#if HTTP
+import HTTPTypes
+import HummingbirdCore
+import MoedCore
+import MoedOpenAI
+import NIOCore
+
+/// An answer before it is HTTP.
+enum Answer: Sendable {
+    case object(JSONValue)
+    case failure(APIError)
+    /// Text that is written while it comes into being.
+    case text(type: String, @concurrent @Sendable (inout any ResponseBodyWriter) async throws -> Void)
+
+    private static let requestID = HTTPField.Name("x-request-id")
+
+    func response(requestID: String) -> Response {
+        var headers = HTTPFields()
+        if let name = Self.requestID { headers[name] = requestID }
+        headers[.cacheControl] = "no-store"
+        switch self {
+        case .object(let value): return Self.json(value, .ok, headers)
+        case .failure(let error):
+            if let seconds = error.retryAfter { headers[.retryAfter] = String(seconds) }
+            if error.status == 401 { headers[.wwwAuthenticate] = "Bearer" }
+            return Self.json(error.object, .init(code: error.status), headers)
+        case .text(let type, let write):
+            headers[.contentType] = type
+            return Response(
+                status: .ok, headers: headers,
+                body: ResponseBody { @concurrent writer in
+                    try await write(&writer)
+                    try await writer.finish(nil)
+                })
+        }
+    }
+
+    private static func json(_ value: JSONValue, _ status: HTTPResponse.Status, _ headers: HTTPFields)
+        -> Response
+    {
+        var headers = headers
+        headers[.contentType] = "application/json"
+        return Response(
+            status: status, headers: headers,
+            body: ResponseBody(byteBuffer: ByteBuffer(string: value.serialized())))
+    }
+}
+#endif

@@ -1,0 +1,102 @@
+#if HTTP
+import HTTPTypes
+import HummingbirdCore
+import Logging
+import MoedClient
+import MoedCore
+import MoedOpenAI
+import NIOCore
+
+/// Turns requests into calls of the database and its answers into HTTP.
+struct Responder: Sendable {
+    let store: GatewayStore
+    let chats: ChatDesk
+    let imports: ImportService
+    let settings: GatewaySettings
+    let log: Logger
+
+    @concurrent
+    func respond(to request: Request, _ writer: consuming ResponseWriter) async throws {
+        let start = ContinuousClock.now
+        let id = "req_" + String(UInt64.random(in: .min ... .max), radix: 36)
+        let answer = await answer(to: request)
+        var response = answer.response(requestID: id)
+        // Watching for the client's end uses the connection up.
+        if request.uri.path == Self.chatPath { response.headers[.connection] = "close" }
+        if request.method == .head { response = response.createHeadResponse() }
+        let (status, time) = (response.status.code, ContinuousClock.now - start)
+        log.debug(
+            "\(id) \(request.method.rawValue) \(request.uri.path.prefix(200)) \(status) after \(time)")
+        try await writer.write(response: response.head, body: response.body)
+    }
+
+    private func answer(to request: Request) async -> Answer {
+        do throws(APIError) {
+            let route = try Route(method: request.method.rawValue, target: request.head.path ?? "")
+            if route == .health {
+                guard await store.isHealthy() else { throw APIError(503, "the database does not answer") }
+                return .text(type: "text/plain") { @concurrent writer in
+                    try await writer.write(ByteBuffer(string: "ok\n"))
+                }
+            }
+            let key = try GatewayKey.digest(authorization: request.headers[.authorization])
+            switch route {
+            case .health, .models, .model: return try await models(route, key)
+            case .uploadFile: return try await upload(request, key)
+            case .files(let query): return try await files(query, key)
+            case .file(let id): return .object(try await file(id, key).object)
+            case .deleteFile(let id): return try await delete(id, key)
+            case .fileContent(let id): return try await content(id, key)
+            case .createBatch: return try await createBatch(request, key)
+            case .batches(let query): return try await batches(query, key)
+            case .batch(let id): return .object(try await batch(id, key).object)
+            case .cancelBatch(let id):
+                try await store.cancel(key, id)
+                return .object(try await batch(id, key).object)
+            case .chat: return try await chat(request, key)
+            }
+        } catch {
+            return .failure(error)
+        }
+    }
+
+    private static let chatPath = "/v1/chat/completions"
+
+    private func models(_ route: Route, _ key: String) async throws(APIError) -> Answer {
+        let models = try await store.models(key)
+        guard case .model(let name) = route else {
+            return .object(
+                [
+                    "object": "list",
+                    "data": .array(models.map { ListObject.model($0.name, createdAt: $0.createdAt) }),
+                ])
+        }
+        guard let model = models.first(where: { $0.name == name }) else {
+            throw APIError(
+                404, "the model \(name) does not exist", code: "model_not_found", param: "model")
+        }
+        return .object(ListObject.model(model.name, createdAt: model.createdAt))
+    }
+
+    /// The whole body of a request that is not an upload.
+    func body(of request: Request) async throws(APIError) -> [UInt8] {
+        let tooLarge = APIError(413, "the body has more than \(settings.bodyBytes) bytes")
+        if let length = request.headers[.contentLength].flatMap({ Int($0) }), length > settings.bodyBytes
+        {
+            throw tooLarge
+        }
+        var bytes: [UInt8] = []
+        do {
+            for try await buffer in request.body {
+                bytes += buffer.readableBytesView
+                guard bytes.count <= settings.bodyBytes else { throw tooLarge }
+            }
+        } catch let error as APIError {
+            throw error
+        } catch {
+            throw .invalid("the body ended early")
+        }
+        return bytes
+    }
+}
+#endif

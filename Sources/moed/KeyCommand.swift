@@ -1,0 +1,88 @@
+import ArgumentParser
+import MoedCommands
+
+struct KeyCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "key",
+        abstract: "Create, list and revoke keys of the HTTP API.",
+        discussion: """
+            A key acts for one tenant. It is shown once, when it is created: the database keeps a digest only. The \
+            database role must be a member of moed_operator.
+
+            Examples:
+              moed key create --tenant app
+              moed key create --tenant app --name nightly --scope batches --expires 90d
+              moed key list
+              moed key revoke 3
+            """,
+        subcommands: [Create.self, List.self, Revoke.self])
+
+    struct Create: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Create a key and print it.",
+            discussion: """
+                The key is the only line on standard output, so that a script can keep it. Its number goes to standard \
+                error.
+
+                Example:
+                  moed key create --tenant app > key.txt
+                """)
+
+        @OptionGroup var database: DatabaseOptions
+
+        @Option(help: "Tenant that the key acts for; a new name adds it.")
+        var tenant: String
+
+        @Option(help: "Name for people.")
+        var name: String?
+
+        @Option(
+            name: .customLong("scope"),
+            help: "batches (files and batches) or chat (direct answers). Repeatable; default: both.")
+        var scopes: [String] = []
+
+        @Option(help: "Time after which the key is refused, such as 90d. Default: never.")
+        var expires: String?
+
+        func run() async throws {
+            try await CommandExit.translate {
+                try await KeyCommands.create(
+                    conninfo: try database.conninfo(), tenant: tenant, name: name, scopes: scopes,
+                    expires: expires,
+                    asJSON: database.json)
+            }
+        }
+    }
+
+    struct List: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "List keys; the keys themselves are nowhere.")
+
+        @OptionGroup var database: DatabaseOptions
+
+        func run() async throws {
+            try await CommandExit.translate {
+                try await KeyCommands.list(conninfo: try database.conninfo(), asJSON: database.json)
+            }
+        }
+    }
+
+    struct Revoke: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "End a key at once.",
+            discussion:
+                "Exit code 0: the key is revoked. Exit code 1: there is no such key, or it was revoked before."
+        )
+
+        @OptionGroup var database: DatabaseOptions
+
+        @Argument(help: "Number of the key.")
+        var number: Int64
+
+        func run() async throws {
+            try await CommandExit.translate {
+                try await KeyCommands.revoke(conninfo: try database.conninfo(), number: number)
+            }
+        }
+    }
+}

@@ -1,0 +1,20 @@
+CREATE FUNCTION moed.create_key(
+  tenant text, digest text, hint text, name text DEFAULT NULL, scopes text[] DEFAULT '{batches,chat}',
+  expires_at timestamptz DEFAULT NULL)
+RETURNS bigint LANGUAGE plpgsql SET search_path = pg_catalog, moed, pg_temp AS $$
+DECLARE
+  new_id bigint;
+BEGIN
+  IF coalesce(digest, '') !~ '^[0-9a-f]{64}$' THEN
+    RAISE EXCEPTION 'digest must be the SHA-256 of the key in 64 hexadecimal digits' USING ERRCODE = 'invalid_parameter_value';
+  END IF;
+  IF NOT scopes <@ '{batches,chat}' OR cardinality(scopes) = 0 THEN
+    RAISE EXCEPTION 'scopes must be some of batches and chat, not %', array_to_string(scopes, ', ')
+      USING ERRCODE = 'invalid_parameter_value';
+  END IF;
+  INSERT INTO moed.api_key (tenant_id, name, digest, hint, scopes, expires_at)
+  VALUES (moed.tenant_of(tenant), coalesce(name, hint), sha256(decode(digest, 'hex')), hint, scopes, create_key.expires_at)
+  RETURNING id INTO new_id;
+  RETURN new_id;
+END $$;
+COMMENT ON FUNCTION moed.create_key(text, text, text, text, text[], timestamptz) IS 'Adds a key of the HTTP gateway by the SHA-256 of it, and returns its number. `moed key create` makes the key and calls this.';
