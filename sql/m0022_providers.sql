@@ -144,7 +144,7 @@ GROUP BY 1, 2, 3, 4;
 
 COMMENT ON COLUMN moed.cost_daily.jobs_without_price IS 'Jobs among them whose model had no price, or whose counts an endpoint did not tell: not in cost.';
 
--- What tenants may spend at endpoints, and whether their jobs may leave the house.
+-- Limits of tenants at endpoints: money a day, and the right of their jobs to leave the house.
 ALTER TABLE moed.tenant ADD COLUMN remote_allowed boolean,
   ADD COLUMN money_per_day numeric CHECK (money_per_day > 0 AND money_per_day < 'Infinity');
 COMMENT ON COLUMN moed.tenant.remote_allowed IS 'false: its jobs never go to an endpoint outside of the house. true or NULL: the trust of each endpoint decides.';

@@ -88,7 +88,7 @@ actor ChatDesk: Service {
         for watch in left.values {
             watch.waiter?.resume(returning: .failure(APIError(503, "the gateway stops")))
         }
-        // Nobody waits for them any more.
+        // Nobody waits for them any more. A job that cannot be cancelled runs to its end, and its answer stays in SQL.
         for watch in left.values where watch.outcome == nil { try? await store.cancel(watch.chat) }
     }
 

@@ -29,7 +29,7 @@ WITH n AS (
    WHERE r.job_id = f.job_id AND r.lease_token = f.lease_token AND r.segment = f.segment
   RETURNING r.tenant_id, r.opened_at, coalesce(r.cost, r.reserved) - f.taken AS difference
 ), settled AS (
-  -- What a request had reserved and did not cost returns to its tenant's budget. An unknown cost keeps the reserve.
+  -- The unspent part of a request's reserve returns to its tenant's budget. An unknown cost keeps the reserve.
   INSERT INTO moed.usage_delta (tenant_id, day, jobs, billed_tokens, served_tokens, spent)
   SELECT w.tenant_id, (w.opened_at AT TIME ZONE 'UTC')::date, 0, 0, 0, sum(w.difference)
     FROM written w GROUP BY w.tenant_id, 2 HAVING sum(w.difference) <> 0

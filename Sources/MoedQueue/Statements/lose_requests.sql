@@ -25,7 +25,7 @@ WITH lost AS MATERIALIZED (
     FROM counted c WHERE r.job_id = c.job_id AND r.lease_token = c.lease_token AND r.segment = c.segment
   RETURNING r.job_id, r.tenant_id, r.opened_at, coalesce(r.cost, r.reserved) - r.reserved AS difference
 ), settled AS (
-  -- What a request had reserved and did not cost returns to its tenant's budget. An unknown cost keeps the reserve.
+  -- The unspent part of a request's reserve returns to its tenant's budget. An unknown cost keeps the reserve.
   INSERT INTO moed.usage_delta (tenant_id, day, jobs, billed_tokens, served_tokens, spent)
   SELECT w.tenant_id, (w.opened_at AT TIME ZONE 'UTC')::date, 0, 0, 0, sum(w.difference)
     FROM ended w GROUP BY w.tenant_id, 2 HAVING sum(w.difference) <> 0

@@ -21,7 +21,7 @@ COMMENT ON COLUMN moed.spent_daily.tenant IS 'Owner of the jobs.';
 COMMENT ON COLUMN moed.spent_daily.model IS 'Model that the jobs asked for.';
 COMMENT ON COLUMN moed.spent_daily.requests IS 'Requests that were recorded.';
 COMMENT ON COLUMN moed.spent_daily.prompt_tokens IS 'Sum of known prompt tokens, cached ones included. A job that continues sends its tokens again.';
-COMMENT ON COLUMN moed.spent_daily.cached_tokens IS 'Of these, cached at the endpoint, where it tells.';
+COMMENT ON COLUMN moed.spent_daily.cached_tokens IS 'Prompt tokens that endpoints had cached, where they tell.';
 COMMENT ON COLUMN moed.spent_daily.completion_tokens IS 'Sum of known completion tokens.';
 COMMENT ON COLUMN moed.spent_daily.cost IS 'Sum of known costs; NULL when none is known.';
 COMMENT ON COLUMN moed.spent_daily.wasted_tokens IS 'Completion tokens that no job went on with.';
