@@ -60,7 +60,7 @@ BEGIN
     SELECT format('ALTER %s %s OWNER TO moed_owner',
                   CASE c.relkind WHEN 'v' THEN 'VIEW' WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END, c.oid::regclass)
       FROM pg_class c
-     WHERE c.relnamespace = 'moed'::regnamespace AND c.relkind IN ('r', 'v', 'S')
+     WHERE c.relnamespace = 'moed'::regnamespace AND c.relkind IN ('r', 'p', 'v', 'S')
        AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = c.oid AND d.deptype = 'i' AND c.relkind = 'S')
     UNION ALL
     SELECT format('ALTER ROUTINE %s OWNER TO moed_owner', p.oid::regprocedure)
@@ -100,6 +100,7 @@ GRANT SELECT ON moed.migration, moed.tenant, moed.tenants, moed.tenant_usage, mo
 GRANT SELECT, INSERT, UPDATE, DELETE ON moed.job_checkpoint, moed.endpoint_state TO moed_worker;
 GRANT SELECT ON moed.cooldown_end TO moed_worker;
 GRANT SELECT, INSERT, UPDATE ON moed.worker, moed.model, moed.job_attempt, moed.endpoint_request TO moed_worker;
+GRANT SELECT, UPDATE ON moed.batch_budget TO moed_worker;
 GRANT SELECT, UPDATE, DELETE ON moed.job, moed.cancel_request TO moed_worker;
 GRANT INSERT ON moed.job_result, moed.token_ledger, moed.usage_delta TO moed_worker;
 GRANT SELECT, INSERT ON moed.origin TO moed_worker;
@@ -110,7 +111,7 @@ GRANT USAGE ON moed.lease_token_seq TO moed_worker;
 -- moed check compares sequences with their tables.
 GRANT SELECT ON ALL SEQUENCES IN SCHEMA moed TO moed_worker, moed_operator, moed_reader;
 GRANT EXECUTE ON FUNCTION moed.wake_idle, moed.fold_usage, moed.prune, moed.expired_message, moed.utc, moed.waste_checkpoints,
-  moed.add_requested_tenants TO moed_worker;
+  moed.add_requested_tenants, moed.money_left, moed.batch_money_left, moed.budgeted_batch, moed.may_spend TO moed_worker;
 
 GRANT SELECT ON ALL TABLES IN SCHEMA moed TO moed_reader, moed_operator;
 GRANT INSERT, UPDATE ON moed.tenant, moed.model TO moed_operator;
@@ -121,12 +122,12 @@ GRANT DELETE ON moed.batch TO moed_operator;
 -- An UPDATE or DELETE of the view raises an error that names the functions to use.
 GRANT INSERT, UPDATE, DELETE ON moed.jobs TO moed_operator, moed_client;
 GRANT EXECUTE ON FUNCTION moed.pauses, moed.vacuum_holders TO moed_operator, moed_reader, moed_worker;
-GRANT EXECUTE ON FUNCTION moed.pause, moed.resume, moed.set_paused, moed.wake_idle, moed.prune, moed.redrive, moed.redrive_jobs,
+GRANT EXECUTE ON FUNCTION moed.pause, moed.resume, moed.set_paused, moed.wake_idle, moed.prune, moed.archive_jobs, moed.redrive, moed.redrive_jobs,
   moed.register_model, moed.clear_cooldown, moed.create_key, moed.revoke_key TO moed_operator;
 
 GRANT SELECT ON
   moed.tenant, moed.tenant_usage, moed.control, moed.model, moed.price, moed.job, moed.job_request, moed.job_result, moed.job_attempt,
-  moed.token_ledger, moed.origin, moed.batch, moed.batch_line, moed.tenant_request,
+  moed.token_ledger, moed.origin, moed.batch, moed.batch_budget, moed.batch_line, moed.archive, moed.tenant_request,
   moed.jobs, moed.batches, moed.tenants, moed.usage_daily, moed.cost_daily, moed.queue_stats, moed.progress TO moed_client;
 GRANT SELECT (id, host, pid) ON moed.worker TO moed_client;
 GRANT EXECUTE ON FUNCTION
@@ -161,7 +162,7 @@ BEGIN
     SELECT p.oid FROM pg_proc p
      WHERE p.pronamespace = 'moed'::regnamespace
        AND (p.proname IN ('enqueue', 'insert_job', 'enqueue_many', 'import_batch', 'begin_import', 'import_part', 'end_import',
-                         'cancel', 'cancel_jobs', 'cancel_batch', 'redrive', 'redrive_jobs', 'prune', 'why', 'create_key',
+                         'cancel', 'cancel_jobs', 'cancel_batch', 'redrive', 'redrive_jobs', 'prune', 'archive_jobs', 'why', 'create_key',
                          'revoke_key')
         OR p.proname LIKE 'api\_%'
         OR p.proname = 'vacuum_holders' AND pg_has_role('moed_owner', 'pg_read_all_stats', 'USAGE'))
@@ -196,7 +197,9 @@ BEGIN
     ('endpoint_state', NULL),
     ('cooldown_end', NULL),
     ('token_ledger', 'tenant_id = (SELECT moed.own_tenant())'),
+    ('archive', 'tenant_id = (SELECT moed.own_tenant())'),
     ('batch', 'tenant_id = (SELECT moed.own_tenant())'),
+    ('batch_budget', 'EXISTS (SELECT FROM moed.batch b WHERE b.id = batch_id)'),
     ('batch_import', NULL),
     ('api_key', NULL),
     ('api_file', NULL),

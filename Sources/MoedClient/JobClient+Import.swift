@@ -13,6 +13,8 @@ extension JobClient {
         package var window: Double?
         package var reasoning: String?
         package var model: String?
+        /// Most that its requests to endpoints outside of the house may cost, as a decimal number; nil is no limit.
+        package var moneyMax: String?
 
         package init(name: String, key: String) {
             self.name = name
@@ -47,7 +49,7 @@ extension JobClient {
               name => \(new.name), import_key => \(new.key), tenant => \(new.tenant),
               priority => \(new.priority)::numeric,
               completion_window => make_interval(secs => \(new.window)), reasoning => \(new.reasoning),
-              model => \(new.model))
+              model => \(new.model), money_max => \(new.moneyMax)::numeric)
             """)
         guard let row = rows.first else {
             throw DatabaseError(.protocolViolation, "moed.begin_import returns nothing")

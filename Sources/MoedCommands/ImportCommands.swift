@@ -78,6 +78,7 @@ package enum ImportCommands {
         }
         let new = options.new
         hash.add("\n\(new.name)\n\(new.model ?? "")\n\(new.reasoning ?? "")\n\(new.priority ?? 0)".utf8)
+        if let money = new.moneyMax { hash.add("\n\(money)".utf8) }
         return "moed import \(hash.hexadecimal())"
     }
 

@@ -26,6 +26,9 @@ package struct EndpointReport: Sendable, Equatable {
     package var tokensPerSecond = 0.0
     package var requests = 0
     package var tokens = 0
+    /// Tenants whose jobs it may run; nil: all that may leave the house.
+    package var trusted: [String]?
+    package var isOutside = false
     /// Failed requests by kind.
     package var errors: [String: Int] = [:]
 

@@ -20,6 +20,15 @@ package protocol JobRunner: AnyObject, Sendable {
     /// Bytes of request bodies that could start now. Started jobs reduce them until they are prepared.
     var requestRoom: RequestRoom { get }
 
+    /// Room for jobs whose deadline is near, once `room` is used up; nil without such a rule.
+    var urgentRoom: UrgentRoom? { get }
+
+    /// True when it asks for the deadlines of queued jobs by `plan`.
+    var plansDeadlines: Bool { get }
+
+    /// Receives the deadlines of queued jobs after a poll of the queue. Does not block.
+    func plan(_ deadlines: [DeadlineCount])
+
     /// Starts jobs. Does not block.
     func start(_ jobs: [RunnableJob])
 
@@ -62,6 +71,12 @@ extension JobRunner {
     package func decline(_ requests: Set<EngineRequest.Key>) {}
     package func mayRun(tenant: String, mayLeave: Bool) -> Bool { true }
     package var endpoints: [EndpointReport] { [] }
+    package var urgentRoom: UrgentRoom? { nil }
+    package var plansDeadlines: Bool { false }
+    package func plan(_ deadlines: [DeadlineCount]) {}
+
+    /// True when jobs of all tenants can run: an engine of it is in the house.
+    package var isHouse: Bool { mayRun(tenant: "", mayLeave: false) }
     package func endPauses(of names: Set<String>) {}
     package var adapterOrigins: [RunnerOrigin] { [] }
 
@@ -80,6 +95,8 @@ package struct RunnableJob: Sendable, Equatable {
     package var tenantName = ""
     /// True when the tenant's jobs may go to engines outside of the house.
     package var mayLeave = true
+    /// Time from the claim to the deadline; nil without one.
+    package var timeLeft: Duration?
     /// Text of the request body; nil when it is longer than the runner's `RequestRoom.bodyMax`.
     package var body: String?
     /// Number of the claim. It is part of the names of requests to other servers.

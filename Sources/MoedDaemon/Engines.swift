@@ -66,7 +66,12 @@ struct Engines {
         ) { remark in log.log(level: remark.isWarning ? .warning : .notice, "\(remark.text)") }
         lines.append("endpoints: \(settings.endpoints.map(\.endpoint.name).joined(separator: ", "))")
         (self.remote, self.transport, start) = (remote, transport, lines)
-        if let local { runner = CombinedRunner(local.runner, remote, origin: origin) } else { runner = remote }
+        guard let local else {
+            runner = remote
+            return
+        }
+        runner = CombinedRunner(
+            local.runner, remote, origin: origin, plansDeadlines: settings.routing == .deadline)
     }
 
     private static func local(

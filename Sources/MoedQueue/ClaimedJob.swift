@@ -15,6 +15,8 @@ package struct ClaimedJob: Sendable, Equatable {
     package var mayLeave = true
     /// Text of the request body as stored; nil when it is longer than the claim's `RequestRoom.bodyMax`.
     package var body: String?
+    /// Time from the claim to the deadline; nil without one.
+    package var timeLeft: Duration?
     /// Time from the job's due time to its claim.
     package var waited: Duration
     /// Checkpointed output tokens of an earlier attempt, by choice.

@@ -29,6 +29,18 @@ extension JobStore {
     /// Maximum number of heads of a job class that a poll sees. Of more tenants each poll sees others.
     package static let headsMax = 2000
 
+    /// Maximum number of jobs whose deadlines `deadlines` counts.
+    package static let deadlinesMax = 100_000
+
+    /// Counts the queued jobs of these models by the time until their deadline, the nearest first.
+    package func deadlines(models: [String]) async throws(QueueError) -> [DeadlineCount] {
+        let result = try await query(
+            SQL(.deadlines, [.value(SQLArray(models.map(\.withoutNUL))), .value(Self.deadlinesMax)]))
+        return try await decode(result) { row throws(DatabaseError) in
+            DeadlineCount(left: .milliseconds(try row.value("left_ms", as: Int64.self)), jobs: try row.value("jobs"))
+        }
+    }
+
     /// Reads the job classes of these models that have queued jobs. A class has its number of jobs (up to
     /// `backlogCountMax`) and the age of the oldest one. It also has the first job of each tenant and priority, and the
     /// shares of the tenants.

@@ -23,10 +23,11 @@ extension JobStore {
     /// - Parameter backlog: a recent backlog of the job class. Jobs before its heads are not found.
     /// - Parameter room: bytes of bodies that are fetched; a longer body than `bodyMax` stays nil.
     /// - Parameter maxWait: a job that has been ready for this long comes first; see `FairShare`.
+    /// - Parameter filter: jobs of the class that are taken.
     /// - Parameter computedBy: origin of tokens: checkpoints of this origin come with the jobs; see `checkpoint`.
     package func claim(
         _ worker: WorkerID, _ backlog: ClassBacklog, limit: Int, room: RequestRoom = .unlimited,
-        maxWait: Duration? = nil, computedBy: String? = nil
+        maxWait: Duration? = nil, computedBy: String? = nil, only filter: ClaimFilter = .all
     ) async throws(QueueError) -> [ClaimedJob] {
         let limit = min(limit, Self.rowsPerStatementMax)
         var share = FairShare(backlog, maxWait: maxWait)
@@ -39,7 +40,7 @@ extension JobStore {
             let portions = share.portions(limit - claimed.count)
             guard !portions.isEmpty else { break }
             let result = try await query(
-                Self.claim(worker, backlog.jobClass, portions, room, computedBy: computedBy?.withoutNUL))
+                Self.claim(worker, backlog.jobClass, portions, room, filter, computedBy: computedBy?.withoutNUL))
             let jobs = try await jobs(result, of: backlog.jobClass)
             let order = jobs.map { (turn: share.turn(of: $0.rank, tenant: $0.job.tenantID), job: $0.job) }
                 .sorted { ($0.turn, $0.job.id.rawValue) < ($1.turn, $1.job.id.rawValue) }
@@ -85,6 +86,7 @@ extension JobStore {
             body: try row.optional("body"),
             waited: .milliseconds(try row.value("waited_ms", as: Int64.self)))
         job.mayLeave = try row.value("may_leave")
+        job.timeLeft = try row.optional("left_ms", as: Int64.self).map { .milliseconds($0) }
         job.attempt = try row.value("attempt")
         job.crashes = try row.value("crashes")
         return job
@@ -92,7 +94,7 @@ extension JobStore {
 
     private static func claim(
         _ worker: WorkerID, _ jobClass: JobClass, _ portions: [FairShare.Portion], _ room: RequestRoom,
-        computedBy: String?
+        _ filter: ClaimFilter, computedBy: String?
     ) -> SQL {
         SQL(
             .claim,
@@ -103,7 +105,8 @@ extension JobStore {
                 .value(SQLArray(portions.map { Int32(clamping: $0.head.urgency) })),
                 .value(SQLArray(portions.map(\.head.job.rawValue))), .value(SQLArray(portions.map(\.most))),
                 .value(SQLArray(portions.map(\.tenantMost))), .value(room.bodyMax),
-                .value(computedBy), .value(room.bytes),
+                .value(computedBy), .value(room.bytes), .value(filter.isHouse),
+                .value(filter.dueWithin?.milliseconds),
             ])
     }
 }

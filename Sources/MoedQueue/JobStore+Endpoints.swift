@@ -10,6 +10,9 @@ extension JobStore {
             let members = report.errors.sorted { $0.key < $1.key }.map { ($0.key, JSONValue.integer(Int64($0.value))) }
             return JSONValue.object(JSONObject(members)).serialized()
         }
+        let trusted = endpoints.map { report in
+            report.trusted.map { JSONValue.array($0.map { .string($0.withoutNUL) }).serialized() }
+        }
         _ = try await query(
             SQL(
                 .reportEndpoints,
@@ -22,7 +25,7 @@ extension JobStore {
                     .value(SQLArray(endpoints.map(\.inFlight))), .value(SQLArray(endpoints.map(\.window))),
                     .value(SQLArray(endpoints.map { "\($0.tokensPerSecond)" })),
                     .value(SQLArray(endpoints.map(\.requests))), .value(SQLArray(endpoints.map(\.tokens))),
-                    .value(SQLArray(errors)),
+                    .value(SQLArray(errors)), .value(SQLArray(trusted)), .value(SQLArray(endpoints.map(\.isOutside))),
                 ]))
     }
 

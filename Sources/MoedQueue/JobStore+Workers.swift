@@ -9,13 +9,18 @@ package struct WorkerRegistration: Sendable {
     /// Names of the models it serves, including `default` when it runs jobs that name no model.
     package var models: [String]
     package var lease: Duration
+    /// True when it runs jobs of tenants that may not leave the house.
+    package var isHouse: Bool
 
-    package init(host: String, pid: Int32, version: String, models: [String], lease: Duration) {
+    package init(
+        host: String, pid: Int32, version: String, models: [String], lease: Duration, isHouse: Bool = true
+    ) {
         self.host = host
         self.pid = pid
         self.version = version
         self.models = models
         self.lease = lease
+        self.isHouse = isHouse
     }
 }
 
@@ -50,8 +55,8 @@ extension JobStore {
     package func registerWorker(_ worker: WorkerRegistration) async throws(QueueError) -> WorkerID {
         let result = try await query(
             """
-            INSERT INTO moed.worker (host, pid, version, models, expires_at)
-            SELECT \(worker.host), \(worker.pid), \(worker.version),
+            INSERT INTO moed.worker (host, pid, version, is_house, models, expires_at)
+            SELECT \(worker.host), \(worker.pid), \(worker.version), \(worker.isHouse),
                    ARRAY(SELECT m.id FROM moed.model m WHERE m.registered_at IS NOT NULL
                             AND m.name = ANY (\(SQLArray(worker.models.map { $0.withoutNUL }))) ORDER BY m.id),
                    clock_timestamp() + make_interval(secs => \(seconds(worker.lease)))

@@ -48,6 +48,7 @@ extension NamedStatement {
     static let claim = NamedStatement("claim", PackageResources.claim_sql)
     static let closeRequests = NamedStatement("close_requests", PackageResources.close_requests_sql)
     static let complete = NamedStatement("complete", PackageResources.complete_sql)
+    static let deadlines = NamedStatement("deadlines", PackageResources.deadlines_sql)
     static let dueMaintenance = NamedStatement("due_maintenance", PackageResources.due_maintenance_sql)
     static let endAttempt = NamedStatement("end_attempt", PackageResources.end_attempt_sql)
     static let expire = NamedStatement("expire", PackageResources.expire_sql)
@@ -61,13 +62,15 @@ extension NamedStatement {
 
     /// The statements of all files.
     package static let all = [
-        announceBatches, backlog, cancelWaiting, census, checkpoint, claim, closeRequests, complete, dueMaintenance,
-        endAttempt, expire, leftover, loseRequests, openRequests, promote, reportEndpoints, resolveModels, takeBack,
+        announceBatches, backlog, cancelWaiting, census, checkpoint, claim, closeRequests, complete, deadlines,
+        dueMaintenance, endAttempt, expire, leftover, loseRequests, openRequests, promote, reportEndpoints,
+        resolveModels, takeBack,
     ]
 
     private static let types: [String: UInt32] = [
         "bigint": Int64.sqlType, "bigint[]": SQLArray<Int64>.sqlType, "int[]": SQLArray<Int32>.sqlType,
-        "text": String.sqlType, "text[]": SQLArray<String>.sqlType, "boolean[]": SQLArray<Bool>.sqlType,
+        "text": String.sqlType, "text[]": SQLArray<String>.sqlType, "boolean": Bool.sqlType,
+        "boolean[]": SQLArray<Bool>.sqlType,
     ]
 
     /// Type ids of the parameters in `pg_type`; nil for a type that `types` lacks.

@@ -252,7 +252,8 @@ package struct SettingKey: Sendable {
         """
         Choice among endpoints that can take a request. `failover`: the first of the list. `cheapest`: the lowest \
         expected cost by the prices; without prices it costs nothing. `fastest`: the most tokens per second, as \
-        measured. A job stays at its endpoint while that takes requests.
+        measured. `deadline`: the cheapest that ends the job in time, and beside an engine here only jobs that it \
+        would not end by their `expires_at`. A job stays at its endpoint while that takes requests.
         """)
 
     package static let all: [SettingKey] = [

@@ -44,6 +44,9 @@ package final class JobClaimer {
             leavesJobs = leavesJobs || isBarred
         }
         classes.removeAll { $0.queued <= 0 }
+        if state.runner.plansDeadlines {
+            state.runner.plan(classes.isEmpty ? [] : try await store.deadlines(models: state.runner.models))
+        }
         backlog.looked(classes, from: asked, to: state.now)
     }
 
@@ -56,7 +59,11 @@ package final class JobClaimer {
     }
 
     /// Claims at most `room` jobs of the next job class and starts them.
-    package func claimNext(_ store: any WorkerStore, room: Int) async throws(QueueError) -> Step {
+    ///
+    /// - Parameter dueWithin: maximum time until a job's deadline; nil takes all jobs.
+    package func claimNext(
+        _ store: any WorkerStore, room: Int, dueWithin: Duration? = nil
+    ) async throws(QueueError) -> Step {
         let requests = state.runner.requestRoom
         guard let worker = state.worker, room > 0, requests.bytes > 0 else { return .nothing }
         let open = backlog.classes.filter { !exhausted.contains($0.jobClass) }
@@ -70,8 +77,10 @@ package final class JobClaimer {
         let limit = isQuarantine ? 1 : min(room, state.settings.claimMax)
         let claimed = try await store.claim(
             worker, waiting, limit: limit, room: requests, maxWait: state.settings.maxWait,
-            computedBy: state.runner.origin(of: jobClass.model)?.digest)
-        backlog.claimed(claimed, of: limit, in: jobClass)
+            computedBy: state.runner.origin(of: jobClass.model)?.digest,
+            only: ClaimFilter(isHouse: state.runner.isHouse, dueWithin: dueWithin))
+        // A class without urgent jobs may have others: its backlog stays known.
+        backlog.claimed(claimed, of: dueWithin == nil ? limit : claimed.count, in: jobClass)
         guard !claimed.isEmpty else { return .claimed(jobClass, 0) }
         currentClass = jobClass
         for job in claimed {
@@ -104,15 +113,19 @@ package final class JobClaimer {
     private func claimAll(_ store: any WorkerStore) async throws(QueueError) {
         exhausted = []
         var isFresh = false
-        while state.runner.room > 0 {
-            if needsLook {
+        while true {
+            let room = state.runner.room
+            // A full runner may have room for jobs whose deadline is near; the poll tells which deadlines there are.
+            if needsLook, room > 0 || state.runner.plansDeadlines {
                 try await look(store)
                 isFresh = true
             }
-            guard case .claimed(let jobClass, let count) = try await claimNext(store, room: state.runner.room)
-            else { break }
+            let urgent = room > 0 ? nil : state.runner.urgentRoom
+            guard room > 0 || urgent.map({ $0.jobs > 0 }) ?? false else { break }
+            let step = try await claimNext(store, room: urgent?.jobs ?? room, dueWithin: urgent?.within)
+            guard case .claimed(let jobClass, let count) = step else { break }
             // Heads of an older poll may be gone. After a claim below its limit the next iteration polls again.
-            if count == 0, isFresh { exhausted.insert(jobClass) }
+            if count == 0, isFresh || urgent != nil { exhausted.insert(jobClass) }
         }
         report.update {
             $0.queued = backlog.queued
@@ -128,7 +141,7 @@ extension ClaimedJob {
         var job = RunnableJob(
             id: id, jobClass: jobClass, tenant: tenantID, body: body, waited: waited, saved: saved)
         job.claim = lease.token
-        (job.tenantName, job.mayLeave) = (tenant, mayLeave)
+        (job.tenantName, job.mayLeave, job.timeLeft) = (tenant, mayLeave, timeLeft)
         return job
     }
 }

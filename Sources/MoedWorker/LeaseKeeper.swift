@@ -39,7 +39,7 @@ package final class LeaseKeeper {
         let worker = try await store.registerWorker(
             WorkerRegistration(
                 host: Host.name, pid: Host.processID, version: Version.text, models: state.runner.models,
-                lease: state.settings.lease))
+                lease: state.settings.lease, isHouse: state.runner.isHouse))
         state.worker = worker
         areModelsRegistered = false
         lease.registered(worker, at: asked)

@@ -22,8 +22,9 @@ package protocol WorkerStore: LeaseStore {
     func backlog(models: [String]) async throws(QueueError) -> [ClassBacklog]
     func claim(
         _ worker: WorkerID, _ backlog: ClassBacklog, limit: Int, room: RequestRoom, maxWait: Duration?,
-        computedBy: String?
+        computedBy: String?, only filter: ClaimFilter
     ) async throws(QueueError) -> [ClaimedJob]
+    func deadlines(models: [String]) async throws(QueueError) -> [DeadlineCount]
     func remaining(models: [String]) async throws(QueueError) -> Remaining
     func leftover(models: [String]) async throws(QueueError) -> Leftover
 

@@ -47,6 +47,9 @@ struct ImportCommand: AsyncParsableCommand {
     @Option(help: "Time in which the jobs must end, such as 24h. Later ones end as expired.")
     var window: String?
 
+    @Option(help: "Most that its requests to endpoints outside of the house may cost together, such as 12.50.")
+    var moneyMax: String?
+
     @Flag(help: "Import the file even if it was imported before.")
     var again = false
 
@@ -64,6 +67,12 @@ struct ImportCommand: AsyncParsableCommand {
             new.model = model
             new.reasoning = reasoning
             new.priority = priority
+            if let moneyMax {
+                guard let money = Double(moneyMax), money > 0, money.isFinite else {
+                    throw ValidationError("--money-max must be a number above 0, not “\(moneyMax)”")
+                }
+                new.moneyMax = moneyMax
+            }
             if let window {
                 guard let time = Duration(setting: window), time > .zero else {
                     throw ValidationError("--window must be a time like 90m or 24h, not “\(window)”")

@@ -53,9 +53,11 @@ struct Queue {
     /// Longer than any test: a lease ends when `expire` says so.
     static let lease = Duration.seconds(3600)
 
-    func worker(models: [String] = ["default"], lease: Duration = Self.lease) async throws -> WorkerID {
+    func worker(
+        models: [String] = ["default"], lease: Duration = Self.lease, isHouse: Bool = true
+    ) async throws -> WorkerID {
         let worker = try await store.registerWorker(
-            WorkerRegistration(host: "test", pid: 1, version: "0", models: models, lease: lease))
+            WorkerRegistration(host: "test", pid: 1, version: "0", models: models, lease: lease, isHouse: isHouse))
         _ = try await store.registerModels(worker, models)
         return worker
     }

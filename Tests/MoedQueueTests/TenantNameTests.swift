@@ -128,13 +128,13 @@ struct TenantNameTests {
                 "token_ledger_pkey", "usage_delta_pkey", "worker_pkey",
             ],
             "keys of a job or batch: whose row is locked, or new": [
-                "api_file_part_pkey", "batch_import_pkey", "batch_line_custom_id_idx", "batch_line_pkey", "job_attempt_pkey", "job_checkpoint_pkey", "job_request_pkey",
+                "api_file_part_pkey", "batch_budget_pkey", "batch_import_pkey", "batch_line_custom_id_idx", "batch_line_pkey", "job_attempt_pkey", "job_checkpoint_pkey", "job_request_pkey",
                 "job_result_pkey", "token_ledger_attempt_idx", "token_ledger_final_idx",
             ],
             "a tenant waits for its own transaction": ["batch_import_key_idx", "job_idempotency_key_idx"],
             "moed.add_tenant() does not wait": ["tenant_name_key", "tenant_pkey"],
             "clients do not write there": [
-                "control_pkey", "cooldown_end_pkey", "endpoint_request_pkey", "endpoint_state_pkey", "migration_pkey", "model_name_key", "origin_digest_model_key", "price_pkey",
+                "archive_pkey",                 "control_pkey", "cooldown_end_pkey", "endpoint_request_pkey", "endpoint_state_pkey", "migration_pkey", "model_name_key", "origin_digest_model_key", "price_pkey",
                 "tenant_db_role_key", "tenant_usage_pkey",
             ],
         ]

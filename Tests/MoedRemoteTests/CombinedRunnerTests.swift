@@ -55,4 +55,23 @@ import Testing
         #expect(first.started.withLock { $0 } == [JobID(1)] && second.started.withLock { $0 } == [JobID(2)])
         #expect(both.mayRun(tenant: "a", mayLeave: false))
     }
+
+    /// The first runner would end them in time, so nothing else leaves it.
+    @Test func onlyJobsThatWouldBeLateGoToTheSecond() {
+        let (first, second) = (Listed(room: 0), Listed(room: 9))
+        let both = CombinedRunner(first, second, origin: nil, plansDeadlines: true)
+        #expect(both.room == 0 && both.urgentRoom == nil && both.plansDeadlines)
+        both.plan([DeadlineCount(left: .seconds(1_000_000), jobs: 1)])
+        #expect(both.urgentRoom == nil)
+        // Its time is over before the first could have answered.
+        both.plan([DeadlineCount(left: .zero, jobs: 1000)])
+        #expect(both.urgentRoom == UrgentRoom(jobs: 9, within: .zero))
+        var urgent = Self.job(1)
+        urgent.timeLeft = .zero
+        both.start([urgent])
+        #expect(second.started.withLock { $0 } == [JobID(1)])
+        let free = CombinedRunner(Listed(room: 3), Listed(room: 9), origin: nil, plansDeadlines: true)
+        #expect(free.room == 3)
+        #expect(!CombinedRunner(first, second, origin: nil).plansDeadlines)
+    }
 }

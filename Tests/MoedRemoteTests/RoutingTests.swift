@@ -15,12 +15,23 @@ struct RoutingTests {
         ([(1, 5), (1, 5)], 0, 0, 0), ([(0.0000001, 1), (0.00000005, 0.5)], 0, 1, 0), ([(1, 0), (2, 0)], 0, 0, 0),
     ] as [([(Double?, Double?)], Int?, Int?, Int?)])
     func aPolicyChooses(candidates: [(Double?, Double?)], failover: Int?, cheapest: Int?, fastest: Int?) {
-        let all = candidates.enumerated().map { Candidate(index: $0, cost: $1.0, speed: $1.1) }
+        let all = candidates.enumerated().map { Candidate(index: $0, cost: $1.0, seconds: $1.1.map { 1 / max($0, 1e-9) }) }
         #expect(RoutingPolicy.failover.choose(all) == failover)
         #expect(RoutingPolicy.cheapest.choose(all) == cheapest)
         #expect(RoutingPolicy.fastest.choose(all) == fastest)
         // The order of the candidates is not the order of the list.
         #expect(RoutingPolicy.cheapest.choose(all.reversed()) == cheapest)
+    }
+
+    /// Candidates as (cost, seconds), and the chosen one by the seconds that are left.
+    @Test(arguments: [
+        ([], 9, nil), ([(3, 10), (1, 20), (2, 5)], nil, 1), ([(3, 10), (1, 20), (2, 5)], 20, 1),
+        ([(3, 10), (1, 20), (2, 5)], 19, 2), ([(3, 10), (1, 20), (2, 5)], 4, 2), ([(3, nil), (1, 20)], 5, 0), ([(nil, 3), (1, 1)], 2, 1),
+        ([(1, 9), (1, 9)], -5, 0),
+    ] as [([(Double?, Double?)], Double?, Int?)])
+    func aDeadlineTakesTheCheapestInTime(candidates: [(Double?, Double?)], left: Double?, chosen: Int?) {
+        let all = candidates.enumerated().map { Candidate(index: $0, cost: $1.0, seconds: $1.1) }
+        #expect(RoutingPolicy.deadline.choose(all, left: left) == chosen)
     }
 
     @Test(arguments: [

@@ -29,6 +29,49 @@ import Testing
         #expect(store.now.calls.isEmpty)
     }
 
+    /// An endpoint has room for jobs that the full engine here would not end in time.
+    @Test func aFullRunnerTakesUrgentJobs() async throws {
+        let parts = WorkerParts(room: 1)
+        parts.runner.change {
+            ($0.plansDeadlines, $0.urgentRoom) = (true, UrgentRoom(jobs: 3, within: .seconds(60)))
+        }
+        let store = ScriptedStore {
+            $0.backlogs = [[
+                WorkerParts.backlog(WorkerParts.direct, 20), WorkerParts.backlog(WorkerParts.thinking, 20),
+            ]]
+            $0.claims[WorkerParts.direct] = [jobs(1...1), jobs(2...3), []]
+            $0.deadlines = [DeadlineCount(left: .seconds(60), jobs: 9)]
+        }
+        try await parts.claimer.claim(store)
+        #expect(store.now.claimFilters.prefix(2) == [.all, ClaimFilter(dueWithin: .seconds(60))])
+        #expect(store.now.claimLimits.prefix(2) == [1, 3])
+        #expect(store.now.claimFilters.dropFirst().allSatisfy { $0.dueWithin == .seconds(60) })
+        // Each class is asked until it has no more, by one poll.
+        #expect(store.now.calls.filter { $0 == "backlog" || $0 == "deadlines" } == ["backlog", "deadlines"])
+        #expect(parts.runner.now.started.map(\.id.rawValue) == [1, 2, 3])
+        #expect(parts.runner.now.planned == [store.now.deadlines])
+    }
+
+    /// Deadlines are read while the engine is full, and only where somebody plans by them.
+    @Test func deadlinesAreReadForThoseWhoPlan() async throws {
+        let parts = WorkerParts(room: 0)
+        parts.runner.change { $0.plansDeadlines = true }
+        let store = ScriptedStore { $0.backlogs = [[WorkerParts.backlog(WorkerParts.direct, 20)]] }
+        try await parts.claimer.claim(store)
+        #expect(store.now.calls == ["backlog", "deadlines"])
+        let other = WorkerParts(room: 1)
+        try await other.claimer.claim(store)
+        #expect(store.now.calls.filter { $0 == "deadlines" }.count == 1)
+    }
+
+    @Test func aWorkerOutsideLeavesJobsOfPoorBatches() async throws {
+        let parts = WorkerParts(room: 1)
+        parts.runner.change { $0.barred = [""] }
+        let store = ScriptedStore { $0.backlogs = [[WorkerParts.backlog(WorkerParts.direct, 20)]] }
+        try await parts.claimer.claim(store)
+        #expect(store.now.claimFilters.first == ClaimFilter(isHouse: false))
+    }
+
     /// Another worker may have been faster: a claim that comes short polls once more, and then rests.
     @Test func anEmptyClaimPollsOnceMore() async throws {
         let parts = WorkerParts()

@@ -14,6 +14,9 @@ final class ScriptedRunner: JobRunner {
         /// Tenants whose jobs it may not run.
         var barred: Set<String> = []
         var endpoints: [EndpointReport] = []
+        var urgentRoom: UrgentRoom?
+        var plansDeadlines = false
+        var planned: [[DeadlineCount]] = []
         var pausesEnded: Set<String> = []
         var isInterrupted = false
         var events: (@Sendable (RunnerEvent) -> Void)?
@@ -40,6 +43,9 @@ final class ScriptedRunner: JobRunner {
     func stop(_ jobs: [JobID]) { state.withLock { $0.stopped += jobs } }
     func proceed(_ requests: Set<EngineRequest.Key>) { state.withLock { $0.proceeded.formUnion(requests) } }
     var endpoints: [EndpointReport] { state.withLock { $0.endpoints } }
+    var urgentRoom: UrgentRoom? { state.withLock { $0.urgentRoom } }
+    var plansDeadlines: Bool { state.withLock { $0.plansDeadlines } }
+    func plan(_ deadlines: [DeadlineCount]) { state.withLock { $0.planned.append(deadlines) } }
     func endPauses(of names: Set<String>) { state.withLock { $0.pausesEnded.formUnion(names) } }
     func decline(_ requests: Set<EngineRequest.Key>) { state.withLock { $0.declined.formUnion(requests) } }
     func mayRun(tenant: String, mayLeave: Bool) -> Bool { mayLeave || !state.withLock { $0.barred.contains(tenant) } }

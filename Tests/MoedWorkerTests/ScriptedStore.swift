@@ -13,6 +13,8 @@ final class ScriptedStore: WorkerStore {
         var backlogs: [[ClassBacklog]] = [[]]
         /// Answers to claims, by job class; other claims are answered with no job.
         var claims: [JobClass: [[ClaimedJob]]] = [:]
+        var claimFilters: [ClaimFilter] = []
+        var deadlines: [DeadlineCount] = []
         var claimLimits: [Int] = []
         /// Answers to renewals; true when none is left.
         var beats: [Bool] = []
@@ -117,14 +119,18 @@ final class ScriptedStore: WorkerStore {
     }
     func claim(
         _ worker: WorkerID, _ backlog: ClassBacklog, limit: Int, room: RequestRoom, maxWait: Duration?,
-        computedBy: String?
+        computedBy: String?, only filter: ClaimFilter
     ) async throws(QueueError) -> [ClaimedJob] {
         try answer("claim") {
             $0.claimLimits.append(limit)
+            $0.claimFilters.append(filter)
             guard let next = $0.claims[backlog.jobClass]?.first else { return [] }
             $0.claims[backlog.jobClass]?.removeFirst()
             return Array(next.prefix(limit))
         }
+    }
+    func deadlines(models: [String]) async throws(QueueError) -> [DeadlineCount] {
+        try answer("deadlines") { $0.deadlines }
     }
     func remaining(models: [String]) async throws(QueueError) -> Remaining {
         try answer("remaining") { $0.remaining }

@@ -15,6 +15,8 @@
 -- $10 body_bytes_max bigint: a longer request body is not returned
 -- $11 computed_by text: checkpoints of this origin are returned; NULL: none
 -- $12 bytes_max bigint: bodies of the claimed jobs have so many bytes together; the last one may exceed it
+-- $13 is_house boolean: the worker may run jobs that may not leave the house; false: jobs of batches without money stay
+-- $14 due_ms bigint: only jobs with a deadline so soon; NULL: all
 WITH wanted AS MATERIALIZED (
   SELECT m.id AS model_id, $3::moed.reasoning_mode AS mode, $4::smallint AS bucket, clock_timestamp() AS now
     FROM moed.model m WHERE m.name = $2 AND m.paused_at IS NULL AND EXISTS (
@@ -42,12 +44,22 @@ WITH wanted AS MATERIALIZED (
          row_number() OVER (PARTITION BY p.tenant_id ORDER BY p.place, c.id) AS rank
     FROM wanted g CROSS JOIN portion p CROSS JOIN LATERAL (
       SELECT n.id, n.lease_token > 0 AS resumes, coalesce(r.body_bytes, octet_length(r.body::text)) AS bytes FROM (
-        SELECT j.id FROM moed.job j
-         WHERE j.state = 'queued' AND (j.expires_at > g.now) IS NOT false
-           AND j.model_id = g.model_id AND j.mode = g.mode AND j.bucket = g.bucket AND j.tenant_id = p.tenant_id
-           AND (-j.priority, j.id) >= (p.urgency, p.first_id) AND -j.priority <= p.urgency
-         ORDER BY j.model_id, j.mode, j.bucket, j.tenant_id, -j.priority, j.id LIMIT 10000) w
+        (SELECT j.id FROM moed.job j
+          WHERE $14::bigint IS NULL AND j.state = 'queued' AND (j.expires_at > g.now) IS NOT false
+            AND j.model_id = g.model_id AND j.mode = g.mode AND j.bucket = g.bucket AND j.tenant_id = p.tenant_id
+            AND (-j.priority, j.id) >= (p.urgency, p.first_id) AND -j.priority <= p.urgency
+          ORDER BY j.model_id, j.mode, j.bucket, j.tenant_id, -j.priority, j.id LIMIT 10000)
+        UNION ALL
+        -- The next deadlines of the tenant, of all job classes.
+        (SELECT d.id FROM (
+           SELECT j.id, j.model_id, j.mode, j.bucket, j.priority, j.state::text AS state FROM moed.job j
+            WHERE $14::bigint IS NOT NULL AND j.tenant_id = p.tenant_id AND j.finished_at IS NULL
+              AND j.expires_at > g.now AND j.expires_at <= g.now + $14 * interval '1 ms'
+            ORDER BY j.tenant_id, j.expires_at LIMIT 20000) d
+          WHERE d.state = 'queued' AND d.model_id = g.model_id AND d.mode = g.mode AND d.bucket = g.bucket
+            AND -d.priority = p.urgency)) w
         JOIN moed.job n ON n.id = w.id AND n.state::text = 'queued' AND n.bucket = g.bucket
+                        AND ($13 OR moed.may_spend(n.id))
         JOIN moed.job_request r ON r.job_id = n.id
        LIMIT least(p.most, p.allowed) FOR UPDATE OF n SKIP LOCKED) c
 ), bounded AS (
@@ -60,10 +72,11 @@ WITH wanted AS MATERIALIZED (
      SET state = 'running', attempt = j.attempt + 1, leased_by = $1,
          lease_token = nextval('moed.lease_token_seq'), started_at = clock_timestamp()
     FROM bounded p WHERE j.id = p.id AND p.bytes_before < $12
-  RETURNING j.id, j.lease_token, j.attempt, j.crashes, p.tenant_id, p.tenant, p.may_leave, p.rank, p.resumes, p.bytes,
+  RETURNING j.id, j.lease_token, j.attempt, j.crashes, j.expires_at, p.tenant_id, p.tenant, p.may_leave, p.rank, p.resumes, p.bytes,
             moed.milliseconds(greatest(j.created_at, j.run_at), j.started_at) AS waited_ms
 )
-SELECT k.id, k.lease_token, k.attempt, k.crashes, k.waited_ms, k.tenant_id, k.tenant, k.may_leave, k.rank,
+SELECT k.id, k.lease_token, k.attempt, k.crashes, k.waited_ms, k.tenant_id, k.tenant, k.rank,
+       k.may_leave AND moed.may_spend(k.id) AS may_leave, moed.milliseconds(clock_timestamp(), k.expires_at) AS left_ms,
        CASE WHEN k.bytes <= $10 THEN r.body END AS body,
        CASE WHEN k.resumes THEN (
          SELECT json_agg(json_build_object('choice', p.choice, 'first_token', p.first_token, 'token_ids', p.token_ids)

@@ -27,12 +27,18 @@ WITH n AS (
          cached_tokens = n.cached, completion_tokens = n.completion, kept_tokens = n.kept, told_cost = n.cost::numeric
     FROM free f JOIN n ON n.job_id = f.job_id AND n.lease_token = f.lease_token AND n.segment = f.segment
    WHERE r.job_id = f.job_id AND r.lease_token = f.lease_token AND r.segment = f.segment
-  RETURNING r.tenant_id, r.opened_at, coalesce(r.cost, r.reserved) - f.taken AS difference
+  RETURNING r.job_id, r.tenant_id, r.opened_at, coalesce(r.cost, r.reserved) - f.taken AS difference
 ), settled AS (
-  -- The unspent part of a request's reserve returns to its tenant's budget. An unknown cost keeps the reserve.
+  -- The unspent part of a request's reserve returns to the budgets. An unknown cost keeps the reserve.
   INSERT INTO moed.usage_delta (tenant_id, day, jobs, billed_tokens, served_tokens, spent)
   SELECT w.tenant_id, (w.opened_at AT TIME ZONE 'UTC')::date, 0, 0, 0, sum(w.difference)
     FROM written w GROUP BY w.tenant_id, 2 HAVING sum(w.difference) <> 0
+), refunded AS (
+  UPDATE moed.batch_budget b SET spent = b.spent + c.amount FROM (
+    SELECT d.batch_id, sum(d.difference) AS amount FROM (
+      SELECT moed.budgeted_batch(w.job_id) AS batch_id, w.difference FROM written w WHERE w.difference <> 0) d
+     WHERE d.batch_id IS NOT NULL GROUP BY d.batch_id ORDER BY d.batch_id) c
+   WHERE b.batch_id = c.batch_id
 )
 SELECT n.job_id, n.lease_token, n.segment
   FROM n JOIN moed.endpoint_request r

@@ -25,9 +25,15 @@ WITH lost AS MATERIALIZED (
     FROM counted c WHERE r.job_id = c.job_id AND r.lease_token = c.lease_token AND r.segment = c.segment
   RETURNING r.job_id, r.tenant_id, r.opened_at, coalesce(r.cost, r.reserved) - r.reserved AS difference
 ), settled AS (
-  -- The unspent part of a request's reserve returns to its tenant's budget. An unknown cost keeps the reserve.
+  -- The unspent part of a request's reserve returns to the budgets. An unknown cost keeps the reserve.
   INSERT INTO moed.usage_delta (tenant_id, day, jobs, billed_tokens, served_tokens, spent)
   SELECT w.tenant_id, (w.opened_at AT TIME ZONE 'UTC')::date, 0, 0, 0, sum(w.difference)
     FROM ended w GROUP BY w.tenant_id, 2 HAVING sum(w.difference) <> 0
+), refunded AS (
+  UPDATE moed.batch_budget b SET spent = b.spent + c.amount FROM (
+    SELECT d.batch_id, sum(d.difference) AS amount FROM (
+      SELECT moed.budgeted_batch(w.job_id) AS batch_id, w.difference FROM ended w WHERE w.difference <> 0) d
+     WHERE d.batch_id IS NOT NULL GROUP BY d.batch_id ORDER BY d.batch_id) c
+   WHERE b.batch_id = c.batch_id
 )
 SELECT count(*) AS requests FROM ended

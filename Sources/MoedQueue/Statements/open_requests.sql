@@ -1,8 +1,8 @@
 -- open_requests: records requests to endpoints before they are sent, fenced by the lease.
 --
 -- Returns those of jobs that this worker holds, each with whether it may be sent. It may not when it could exceed its
--- tenant's money_per_day, or when the tenant has such a budget and the endpoint no prices. The most that a request could cost
--- is taken from the budget at once. Two workers that ask at the same time may exceed it by what they ask for. It may be
+-- tenant's money_per_day or its batch's money_max, or when there is such a limit and the endpoint has no prices. The most
+-- that a request could cost is taken from both at once. Workers that ask at the same time wait for each other. It may be
 -- repeated.
 --
 -- $1 worker bigint: the worker, a row of moed.worker
@@ -32,21 +32,37 @@ WITH asked AS MATERIALIZED (
     JOIN moed.job j ON j.id = n.job_id AND j.state::text = 'running' AND j.lease_token = n.lease_token
     LEFT JOIN moed.endpoint_request d
       ON d.job_id = n.job_id AND d.lease_token = n.lease_token AND d.segment = n.segment
+), named AS MATERIALIZED (
+  SELECT a.*, moed.budgeted_batch(a.job_id) AS batch_id FROM asked a
+), tenants AS MATERIALIZED (
+  SELECT t.tenant_id, moed.money_left(t.tenant_id) AS money FROM (
+    SELECT DISTINCT n.tenant_id FROM named n WHERE n.is_outside AND NOT n.is_known ORDER BY n.tenant_id) t
+), batches AS MATERIALIZED (
+  SELECT b.batch_id, moed.batch_money_left(b.batch_id) AS money FROM (
+    SELECT DISTINCT n.batch_id FROM named n
+     WHERE n.is_outside AND NOT n.is_known AND n.batch_id IS NOT NULL ORDER BY n.batch_id) b
+), summed AS (
+  SELECT n.*, sum(n.reserve) FILTER (WHERE NOT n.is_known) OVER (PARTITION BY n.tenant_id ORDER BY n.job_id, n.segment) AS of_tenant,
+         sum(n.reserve) FILTER (WHERE NOT n.is_known) OVER (PARTITION BY n.batch_id ORDER BY n.job_id, n.segment) AS of_batch
+    FROM named n
 ), held AS MATERIALIZED (
-  SELECT a.*,
-         a.is_known OR NOT a.is_outside OR b.money_per_day IS NULL
-           OR a.prompt_price IS NOT NULL
-              AND b.spent + sum(CASE WHEN a.is_known THEN 0 ELSE a.reserve END) OVER (
-                    PARTITION BY a.tenant_id ORDER BY a.job_id, a.segment) <= b.money_per_day AS may_be_sent
-    FROM asked a CROSS JOIN LATERAL (
-      SELECT t.money_per_day, CASE WHEN t.money_per_day IS NOT NULL THEN t.spent_today + coalesce((
-               SELECT sum(u.spent) FROM moed.usage_delta u
-                WHERE u.tenant_id = t.id AND u.day = (clock_timestamp() AT TIME ZONE 'UTC')::date), 0) END AS spent
-        FROM moed.tenants t WHERE t.id = a.tenant_id LIMIT 1) b
+  -- No money is told for a tenant or a batch without a limit.
+  SELECT s.*,
+         s.is_known OR NOT s.is_outside
+           OR (t.money IS NULL AND b.money IS NULL)
+           OR s.prompt_price IS NOT NULL AND s.of_tenant <= coalesce(t.money, s.of_tenant)
+              AND s.of_batch <= coalesce(b.money, s.of_batch) AS may_be_sent
+    FROM summed s LEFT JOIN tenants t ON t.tenant_id = s.tenant_id LEFT JOIN batches b ON b.batch_id = s.batch_id
 ), reserved AS (
   INSERT INTO moed.usage_delta (tenant_id, day, jobs, billed_tokens, served_tokens, spent)
   SELECT h.tenant_id, (clock_timestamp() AT TIME ZONE 'UTC')::date, 0, 0, 0, sum(h.reserve)
     FROM held h WHERE h.may_be_sent AND NOT h.is_known AND h.reserve > 0 GROUP BY h.tenant_id
+), charged AS (
+  UPDATE moed.batch_budget b SET spent = b.spent + c.amount FROM (
+    SELECT h.batch_id, sum(h.reserve) AS amount FROM held h
+     WHERE h.may_be_sent AND NOT h.is_known AND h.reserve > 0 AND h.batch_id IS NOT NULL
+     GROUP BY h.batch_id ORDER BY h.batch_id) c
+   WHERE b.batch_id = c.batch_id
 ), written AS (
   INSERT INTO moed.endpoint_request (job_id, lease_token, segment, choice, first_token, tenant_id, model_id, worker_id,
     endpoint, api, request_id, prompt_tokens, prompt_price, cached_price, completion_price, reserved)

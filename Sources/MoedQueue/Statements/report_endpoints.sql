@@ -14,6 +14,8 @@
 -- $12 requests bigint[]: requests since the worker started
 -- $13 tokens bigint[]: tokens since then
 -- $14 errors text[]: failed requests by kind, a JSON object
+-- $15 trusted text[]: tenants whose jobs it may run, a JSON array, or NULL
+-- $16 is_outside boolean[]: it is outside of the house
 WITH ended AS (
   DELETE FROM moed.endpoint_state s WHERE s.worker_id = ANY (ARRAY(
     SELECT o.worker_id FROM moed.endpoint_state o
@@ -21,13 +23,15 @@ WITH ended AS (
        FOR UPDATE SKIP LOCKED))
 )
 INSERT INTO moed.endpoint_state AS s (worker_id, endpoint, place, api, model, state, since, reason, cooldown_until, in_flight,
-  max_in_flight, tokens_per_second, requests, tokens, errors)
+  max_in_flight, tokens_per_second, requests, tokens, errors, trusted, is_outside)
 SELECT $1, n.endpoint, n.place - 1, n.api, n.model, n.state, clock_timestamp() - n.age * interval '1 ms', n.reason,
-       clock_timestamp() + n.cooldown * interval '1 ms', n.in_flight, n.most, n.rate::real, n.requests, n.tokens, n.errors::json
-  FROM unnest($2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) WITH ORDINALITY
-    AS n(endpoint, api, model, state, age, reason, cooldown, in_flight, most, rate, requests, tokens, errors, place)
+       clock_timestamp() + n.cooldown * interval '1 ms', n.in_flight, n.most, n.rate::real, n.requests, n.tokens, n.errors::json,
+       (SELECT array_agg(t.name) FROM json_array_elements_text(n.trusted::json) AS t(name)), n.is_outside
+  FROM unnest($2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) WITH ORDINALITY
+    AS n(endpoint, api, model, state, age, reason, cooldown, in_flight, most, rate, requests, tokens, errors, trusted, is_outside, place)
 ON CONFLICT (worker_id, endpoint) DO UPDATE
    SET place = excluded.place, state = excluded.state, since = excluded.since, reason = excluded.reason,
        cooldown_until = excluded.cooldown_until, in_flight = excluded.in_flight, max_in_flight = excluded.max_in_flight,
        tokens_per_second = excluded.tokens_per_second, requests = excluded.requests, tokens = excluded.tokens,
-       errors = excluded.errors, seen_at = excluded.seen_at
+       errors = excluded.errors, trusted = excluded.trusted, is_outside = excluded.is_outside,
+       seen_at = excluded.seen_at

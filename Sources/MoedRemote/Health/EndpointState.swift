@@ -86,6 +86,8 @@ package struct EndpointState: Sendable {
         (report.age, report.reason) = (max(.zero, now - breaker.since), breaker.reason)
         (report.inFlight, report.window, report.tokensPerSecond) = (inFlight, window.limit, meter.rate)
         (report.requests, report.tokens) = (requests, tokensReceived)
+        report.isOutside = endpoint.trust.isOutside
+        if case .tenants(let names) = endpoint.trust { report.trusted = names.sorted() }
         report.errors = Dictionary(uniqueKeysWithValues: errors.map { ($0.key.rawValue, $0.value) })
         return report
     }

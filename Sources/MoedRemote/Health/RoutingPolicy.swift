@@ -6,6 +6,9 @@ package enum RoutingPolicy: String, Sendable, CaseIterable {
     case cheapest
     /// The shortest expected time, by measured tokens per second. An endpoint that was not measured comes first.
     case fastest
+    /// The lowest expected cost among those that end the job before its deadline; the fastest when none does. An
+    /// endpoint that was not measured counts as in time.
+    case deadline
 
     /// An endpoint that can take the request.
     package struct Candidate: Sendable, Equatable {
@@ -13,24 +16,33 @@ package enum RoutingPolicy: String, Sendable, CaseIterable {
         package var index: Int
         /// Expected cost; nil without prices.
         package var cost: Double?
-        /// Tokens per second of one request; nil before the first measurement.
-        package var speed: Double?
+        /// Expected seconds to the end of the request; nil before the first measurement.
+        package var seconds: Double?
 
-        package init(index: Int, cost: Double? = nil, speed: Double? = nil) {
-            (self.index, self.cost, self.speed) = (index, cost, speed)
+        package init(index: Int, cost: Double? = nil, seconds: Double? = nil) {
+            (self.index, self.cost, self.seconds) = (index, cost, seconds)
         }
     }
 
     /// Equal candidates are taken in the order of the list. Nil without a candidate.
-    package func choose(_ candidates: [Candidate]) -> Int? {
-        candidates.min { (rank($0), $0.index) < (rank($1), $1.index) }?.index
+    ///
+    /// - Parameter left: seconds until the job's deadline; nil without one.
+    package func choose(_ candidates: [Candidate], left: Double? = nil) -> Int? {
+        var candidates = candidates
+        var policy = self
+        if self == .deadline {
+            let inTime = candidates.filter { ($0.seconds ?? 0) <= left ?? .infinity }
+            policy = inTime.isEmpty ? .fastest : .cheapest
+            if !inTime.isEmpty { candidates = inTime }
+        }
+        return candidates.min { (policy.rank($0), $0.index) < (policy.rank($1), $1.index) }?.index
     }
 
     private func rank(_ candidate: Candidate) -> Double {
         switch self {
-        case .failover: 0
+        case .failover, .deadline: 0
         case .cheapest: candidate.cost ?? 0
-        case .fastest: candidate.speed.map { 1 / max($0, 1e-9) } ?? 0
+        case .fastest: candidate.seconds ?? 0
         }
     }
 }

@@ -12,7 +12,7 @@ extension RemoteJobs {
                 left += waiting[index...]
                 break
             }
-            guard let endpoint = choose(place) else {
+            guard let endpoint = choose(place, now) else {
                 left.append(place)
                 continue
             }
@@ -24,26 +24,32 @@ extension RemoteJobs {
 
     /// The endpoint of a choice's next request: the last one while it has room, because it may hold the keys and values
     /// of the tokens so far; else the policy's.
-    private func choose(_ place: Place) -> Int? {
+    private func choose(_ place: Place, _ now: Duration) -> Int? {
         guard let running = jobs[place.job] else { return nil }
-        let tokens = running.job.tokensMax
+        let length = running.job.tokensMax
         func canTake(_ index: Int) -> Bool {
-            endpoints[index].room > 0 && endpoints[index].holds(tokens) && suits(running, index)
+            endpoints[index].room > 0 && endpoints[index].holds(length) && suits(running, index)
         }
         if let last = running.last[place.choice], canTake(last) { return last }
+        let tokens = expectedTokens(running.job.task)
         let candidates = endpoints.indices.filter(canTake).map { index in
             RoutingPolicy.Candidate(
-                index: index, cost: expectedCost(running.job.task, at: index), speed: endpoints[index].meter.speed)
+                index: index, cost: expectedCost(running.job.task, tokens, at: index),
+                seconds: endpoints[index].meter.speed.map { Double(tokens) / max($0, 1e-9) })
         }
-        return rules.policy.choose(candidates)
+        return rules.policy.choose(candidates, left: running.dueAt.map { ($0 - now) / .seconds(1) })
     }
 
-    /// Cost of a task by an endpoint's prices, when it has as many tokens as tasks had on average.
-    private func expectedCost(_ task: GenerationTask, at index: Int) -> Double? {
-        let completion = completionMean.map { min(task.newTokensMax, Int($0)) } ?? task.newTokensMax
+    /// Completion tokens of a choice, when it has as many as choices had on average.
+    private func expectedTokens(_ task: GenerationTask) -> Int {
+        completionMean.map { min(task.newTokensMax, Int($0)) } ?? task.newTokensMax
+    }
+
+    /// Cost of a request by an endpoint's prices.
+    private func expectedCost(_ task: GenerationTask, _ tokens: Int, at index: Int) -> Double? {
         var spending = EngineSpending(
             key: EngineRequest.Key(job: task.job, claim: 0, segment: 0), outcome: "", source: .estimated)
-        (spending.prompt, spending.completion) = (task.prompt.count, completion)
+        (spending.prompt, spending.completion) = (task.prompt.count, tokens)
         return spending.amount(endpoints[index].endpoint.prices)
     }
 

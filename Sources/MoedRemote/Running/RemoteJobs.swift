@@ -64,6 +64,8 @@ package struct RemoteJobs: Sendable {
         /// Number of the claim, part of the names of requests.
         var attempt: Int64
         var owner: Owner
+        /// Deadline of the job; nil without one.
+        var dueAt: Duration?
         var segments = 0
         /// Requests in a row that broke without a new token.
         var broken = 0
@@ -174,15 +176,18 @@ package struct RemoteJobs: Sendable {
     // MARK: Jobs come and go
 
     /// Adds a job. A job that is here already starts again: its worker may have been declared dead.
+    ///
+    /// - Parameter dueAt: the job's deadline; nil without one.
     package mutating func submit(
-        _ task: GenerationTask, attempt: Int64, owner: Owner = Owner(), now: Duration
+        _ task: GenerationTask, attempt: Int64, owner: Owner = Owner(), dueAt: Duration? = nil, now: Duration
     ) -> [Action] {
         var actions = forget(task.job)
         let obstacles = endpoints.map { Self.obstacle(task, at: $0.endpoint) }
         if let first = obstacles.first, let first, !obstacles.contains(nil) {
             return actions + [.report(.refused(task.job, first))]
         }
-        let running = Running(task, attempt: attempt, owner: owner)
+        var running = Running(task, attempt: attempt, owner: owner)
+        running.dueAt = dueAt
         jobs[task.job] = running
         waiting += running.job.openChoices.map { Place(job: task.job, choice: $0) }
         if running.job.isFinished { actions += finish(task.job) }

@@ -8,8 +8,14 @@ import Synchronization
 package final class RemoteRunner: JobRunner {
     private struct State {
         var jobs: RemoteJobs
-        /// Number of the claim and owner, by started job.
-        var claims: [JobID: (claim: Int64, owner: RemoteJobs.Owner)] = [:]
+        /// Facts of a started job's claim.
+        struct Claim {
+            var number: Int64 = 0
+            var owner = RemoteJobs.Owner()
+            var dueAt: Duration?
+        }
+
+        var claims: [JobID: Claim] = [:]
         var requests: [Int: Task<Void, Never>] = [:]
         var outlet = EventOutlet()
         var isOver = false
@@ -81,7 +87,9 @@ package final class RemoteRunner: JobRunner {
     package func start(_ new: [RunnableJob]) {
         state.withLock { state in
             for job in new {
-                state.claims[job.id] = (job.claim, .init(tenant: job.tenantName, mayLeave: job.mayLeave))
+                state.claims[job.id] = .init(
+                    number: job.claim, owner: .init(tenant: job.tenantName, mayLeave: job.mayLeave),
+                    dueAt: job.timeLeft.map { now + $0 })
             }
         }
         desk.start(new)
@@ -134,7 +142,9 @@ package final class RemoteRunner: JobRunner {
             .init(
                 prepared: { task in self.change { _ in [.report(.prepared(task.job, task.jobClass.mode))] } },
                 submit: { task in
-                    self.change(claimOf: task.job) { $0.submit(task, attempt: $1, owner: $2, now: self.now) }
+                    self.change(claimOf: task.job) {
+                        $0.submit(task, attempt: $1.number, owner: $1.owner, dueAt: $1.dueAt, now: self.now)
+                    }
                 },
                 refused: { id, error in self.change { _ in [.report(.refused(id, error))] } }),
             contextLength: { self.state.withLock { $0.jobs.contextLength } })
@@ -159,11 +169,11 @@ package final class RemoteRunner: JobRunner {
     }
 
     private func change(
-        claimOf job: JobID, _ body: (inout RemoteJobs, Int64, RemoteJobs.Owner) -> [RemoteJobs.Action]
+        claimOf job: JobID, _ body: (inout RemoteJobs, State.Claim) -> [RemoteJobs.Action]
     ) {
         state.withLock { state in
-            let (claim, owner) = state.claims.removeValue(forKey: job) ?? (0, RemoteJobs.Owner())
-            let actions = body(&state.jobs, claim, owner)
+            let claim = state.claims.removeValue(forKey: job) ?? State.Claim()
+            let actions = body(&state.jobs, claim)
             carryOut(actions, &state)
         }
     }

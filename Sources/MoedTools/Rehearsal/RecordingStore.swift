@@ -37,10 +37,10 @@ final class RecordingStore: WorkerStore {
 
     func claim(
         _ worker: WorkerID, _ backlog: ClassBacklog, limit: Int, room: RequestRoom, maxWait: Duration?,
-        computedBy: String?
+        computedBy: String?, only filter: ClaimFilter
     ) async throws(QueueError) -> [ClaimedJob] {
         let claimed = try await store.claim(
-            worker, backlog, limit: limit, room: room, maxWait: maxWait, computedBy: computedBy)
+            worker, backlog, limit: limit, room: room, maxWait: maxWait, computedBy: computedBy, only: filter)
         state.withLock { $0.held += claimed }
         return claimed
     }
@@ -53,6 +53,9 @@ final class RecordingStore: WorkerStore {
 
     func registerWorker(_ worker: WorkerRegistration) async throws(QueueError) -> WorkerID {
         try await store.registerWorker(worker)
+    }
+    func deadlines(models: [String]) async throws(QueueError) -> [DeadlineCount] {
+        try await store.deadlines(models: models)
     }
     func registerModels(_ worker: WorkerID, _ models: [String]) async throws(QueueError) -> Bool {
         try await store.registerModels(worker, models)

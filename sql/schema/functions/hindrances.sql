@@ -29,6 +29,12 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, moed, pg_temp AS $$
       FROM moed.model m
      WHERE m.id = hindrances.model_id AND NOT EXISTS (
        SELECT FROM moed.worker w
-        WHERE w.stopped_at IS NULL AND w.expires_at > clock_timestamp() AND m.id = ANY (w.models))) AS h
+        WHERE w.stopped_at IS NULL AND w.expires_at > clock_timestamp() AND m.id = ANY (w.models))
+    UNION ALL
+    SELECT 8, format('all live workers of model "%s" send jobs out of the house, and %s', m.name,
+                     moed.stays_because(hindrances.tenant_id, m.id))
+      FROM moed.model m
+     WHERE m.id = hindrances.model_id AND moed.leaves_house(m.id)
+       AND moed.stays_because(hindrances.tenant_id, m.id) IS NOT NULL) AS h
 $$;
 COMMENT ON FUNCTION moed.hindrances(int, int, text) IS 'Reasons why no job of a tenant and model starts now: pauses, budget, max_running, no worker. NULL is none.';

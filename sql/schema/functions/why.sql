@@ -45,6 +45,10 @@ BEGIN
     RETURN format('It waits: a transaction that adds its tenant "%s" is open.', j.new_tenant);
   END IF;
   reasons := moed.hindrances(j.tenant_id, j.model_id, j.model_name);
+  IF moed.leaves_house(j.model_id) AND NOT moed.may_spend(j.id) THEN
+    reasons := reasons || format('all live workers of model "%s" send jobs out of the house, and its batch has spent its money_max',
+      (SELECT m.name FROM moed.model m WHERE m.id = j.model_id));
+  END IF;
   IF j.state = 'scheduled' AND j.run_at > clock_timestamp() THEN
     reasons := CASE WHEN j.attempt > 0 THEN
         format('attempt %s failed (%s) and it is tried again at %s', j.attempt, coalesce(j.last_error, 'no error was kept'),

@@ -16,6 +16,8 @@ CREATE TABLE moed.endpoint_state (
   tokens            bigint NOT NULL,
   errors            json NOT NULL,
   seen_at           timestamptz NOT NULL DEFAULT clock_timestamp(),
+  trusted           text[],
+  is_outside        boolean NOT NULL DEFAULT false,
   PRIMARY KEY (worker_id, endpoint)
 ) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 50);
 COMMENT ON TABLE moed.endpoint_state IS 'Endpoints as each daemon sees them, written with its beat. Use the view moed.endpoints.';
@@ -35,3 +37,5 @@ COMMENT ON COLUMN moed.endpoint_state.requests IS 'Requests sent since the daemo
 COMMENT ON COLUMN moed.endpoint_state.tokens IS 'Tokens received since then.';
 COMMENT ON COLUMN moed.endpoint_state.errors IS 'Failed requests since then by kind.';
 COMMENT ON COLUMN moed.endpoint_state.seen_at IS 'When it was written.';
+COMMENT ON COLUMN moed.endpoint_state.trusted IS 'Tenants whose jobs it may run; NULL: all that may leave the house.';
+COMMENT ON COLUMN moed.endpoint_state.is_outside IS 'True when it is outside of the house.';

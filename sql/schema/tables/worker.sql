@@ -12,7 +12,8 @@ CREATE TABLE moed.worker (
   running           int NOT NULL DEFAULT 0,
   tokens_per_second real NOT NULL DEFAULT 0,
   status            text NOT NULL DEFAULT '',
-  first_token       bigint NOT NULL DEFAULT 0
+  first_token       bigint NOT NULL DEFAULT 0,
+  is_house          boolean NOT NULL DEFAULT true
 ) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 50);
 COMMENT ON TABLE moed.worker IS 'One row per start of a daemon. Its lease covers all jobs that it runs: one small update per beat.';
 COMMENT ON COLUMN moed.worker.id IS 'Key; moed.job.leased_by and moed.job_attempt.worker_id point here.';
@@ -29,6 +30,7 @@ COMMENT ON COLUMN moed.worker.running IS 'Jobs it ran at the last beat.';
 COMMENT ON COLUMN moed.worker.tokens_per_second IS 'Tokens generated per second at the last beat.';
 COMMENT ON COLUMN moed.worker.status IS 'Status line at the last beat.';
 COMMENT ON COLUMN moed.worker.first_token IS 'Lowest lease_token of its jobs at the last beat.';
+COMMENT ON COLUMN moed.worker.is_house IS 'True when it runs jobs of tenants that may not leave the house: it has an engine of its own, or an endpoint in the house.';
 
 CREATE INDEX worker_idle_idx ON moed.worker (expires_at) WHERE idle AND stopped_at IS NULL;
 CREATE INDEX worker_alive_idx ON moed.worker (id) WHERE stopped_at IS NULL;
