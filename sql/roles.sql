@@ -198,7 +198,10 @@ BEGIN
     ('token_ledger', 'tenant_id = (SELECT moed.own_tenant())'),
     ('batch', 'tenant_id = (SELECT moed.own_tenant())'),
     ('batch_import', NULL),
+    ('batch_count', NULL),
+    ('batch_delta', NULL),
     ('api_key', NULL),
+    ('api_key_use', NULL),
     ('api_file', NULL),
     ('api_file_part', NULL),
     ('batch_line', 'EXISTS (SELECT FROM moed.batch b WHERE b.id = batch_id)')) AS r(name, client_sees)

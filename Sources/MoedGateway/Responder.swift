@@ -22,7 +22,7 @@ struct Responder: Sendable {
         let answer = await answer(to: request)
         var response = answer.response(requestID: id)
         // Watching for the client's end uses the connection up.
-        if request.uri.path == Self.chatPath { response.headers[.connection] = "close" }
+        if Self.directPaths.contains(request.uri.path) { response.headers[.connection] = "close" }
         if request.method == .head { response = response.createHeadResponse() }
         let (status, time) = (response.status.code, ContinuousClock.now - start)
         log.debug(
@@ -53,14 +53,14 @@ struct Responder: Sendable {
             case .cancelBatch(let id):
                 try await store.cancel(key, id)
                 return .object(try await batch(id, key).object)
-            case .chat: return try await chat(request, key)
+            case .direct(let kind): return try await direct(kind, request, key)
             }
         } catch {
             return .failure(error)
         }
     }
 
-    private static let chatPath = "/v1/chat/completions"
+    private static let directPaths: Set = ["/v1/chat/completions", "/v1/completions", "/v1/responses"]
 
     private func models(_ route: Route, _ key: String) async throws(APIError) -> Answer {
         let models = try await store.models(key)

@@ -35,6 +35,8 @@ SET check_function_bodies = off;
 \ir functions/api_models.sql
 \ir functions/api_output.sql
 \ir functions/ask.sql
+\ir functions/batch_counts.sql
+\ir functions/batch_forget.sql
 \ir functions/batch_output.sql
 \ir functions/begin_import.sql
 \ir functions/caller.sql
@@ -42,11 +44,14 @@ SET check_function_bodies = off;
 \ir functions/cancel_batch.sql
 \ir functions/cancel_jobs.sql
 \ir functions/cancel_these.sql
+\ir functions/check_limits.sql
 \ir functions/chooses_mode.sql
 \ir functions/clamp_remarks.sql
 \ir functions/classification.sql
 \ir functions/classify.sql
 \ir functions/clear_cooldown.sql
+\ir functions/count_ends.sql
+\ir functions/count_lines.sql
 \ir functions/create_key.sql
 \ir functions/decay.sql
 \ir functions/end_import.sql
@@ -56,6 +61,7 @@ SET check_function_bodies = off;
 \ir functions/export_batch.sql
 \ir functions/extract.sql
 \ir functions/extraction.sql
+\ir functions/fold_batches.sql
 \ir functions/fold_usage.sql
 \ir functions/hindrances.sql
 \ir functions/import_batch.sql
@@ -128,7 +134,10 @@ SET check_function_bodies = off;
 \ir tables/api_file.sql
 \ir tables/api_file_part.sql
 \ir tables/api_key.sql
+\ir tables/api_key_use.sql
 \ir tables/batch.sql
+\ir tables/batch_count.sql
+\ir tables/batch_delta.sql
 \ir tables/batch_import.sql
 \ir tables/batch_line.sql
 \ir tables/cancel_request.sql

@@ -31,6 +31,8 @@ package struct BatchObject: Sendable, Equatable {
     package var usage = Usage()
     package var hasOutput = false
     package var hasErrors = false
+    /// When its output files expire, Unix seconds.
+    package var outputExpiresAt: Int?
     /// Lines of the input that are at fault: an array of OpenAI's error objects.
     package var lineErrors: JSONValue?
 

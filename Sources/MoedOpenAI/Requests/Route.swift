@@ -12,7 +12,7 @@ package enum Route: Sendable, Equatable {
     case batches(ListQuery)
     case batch(BatchID)
     case cancelBatch(BatchID)
-    case chat
+    case direct(DirectRequest.Kind)
 
     /// - Parameter target: path and query, as in the first line of the request.
     package init(method: String, target: String) throws(APIError) {
@@ -33,9 +33,10 @@ package enum Route: Sendable, Equatable {
         case "models": self = try Self.models(method, path, rest)
         case "files": self = try Self.files(method, path, rest, query)
         case "batches": self = try Self.batches(method, path, rest, query)
-        case "chat" where rest == ["completions"]:
+        case "chat" where rest == ["completions"], "completions" where rest.isEmpty, "responses" where rest.isEmpty:
             try Self.require(method, ["POST"], path)
-            self = .chat
+            self = .direct(steps[1] == "chat" ? .chat : steps[1] == "responses" ? .responses : .completions)
+        case "responses": throw APIError(404, "responses are not kept", code: "not_found")
         default: throw Self.unknown(path)
         }
     }
