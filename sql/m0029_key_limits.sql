@@ -179,7 +179,8 @@ RETURNS TABLE (
   id uuid, status text, input_file uuid, time_window text, metadata json, created_at timestamptz, sealed_at timestamptz,
   expires_at timestamptz, finished_at timestamptz, cancelled_at timestamptz, total bigint, completed bigint, failed bigint,
   prompt_tokens bigint, cached_tokens bigint, completion_tokens bigint, reasoning_tokens bigint, model text,
-  has_output boolean, has_errors boolean, line_errors json, output_expires_at timestamptz)
+  has_output boolean, has_errors boolean, line_errors json, output_expires_at timestamptz,
+  cancelled bigint, expired bigint)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, moed, pg_temp SET jit TO off AS $$
 #variable_conflict use_column
 DECLARE
@@ -206,7 +207,7 @@ BEGIN
       SELECT json_agg(json_build_object('code', e.error_code, 'message', e.error_message, 'param', e.error_param, 'line', e.line)
                       ORDER BY e.line)
         FROM (SELECT * FROM moed.batch_line l WHERE l.batch_id = p.id AND l.job_id IS NULL ORDER BY l.line LIMIT 100) e) END,
-    e.gone_at
+    e.gone_at, c.cancelled, c.expired
     FROM (
       SELECT b.* FROM moed.batch b LEFT JOIN moed.batch a ON a.id = after_batch AND a.tenant_id = owner_id
        WHERE b.tenant_id = owner_id AND (only_batch IS NULL OR b.id = only_batch)

@@ -74,7 +74,8 @@ extension GatewayStore {
                extract(epoch FROM expires_at)::bigint AS expires, extract(epoch FROM finished_at)::bigint AS finished,
                extract(epoch FROM cancelled_at)::bigint AS cancelled, total, completed, failed, prompt_tokens,
                cached_tokens, completion_tokens, reasoning_tokens, model, has_output, has_errors,
-               line_errors::text AS line_errors, extract(epoch FROM output_expires_at)::bigint AS output_expires
+               line_errors::text AS line_errors, extract(epoch FROM output_expires_at)::bigint AS output_expires,
+               cancelled AS cancelled_jobs, expired AS expired_jobs
         """
     }
 
@@ -94,6 +95,8 @@ extension GatewayStore {
         batch.total = try row.value("total")
         batch.completed = try row.value("completed")
         batch.failed = try row.value("failed")
+        batch.cancelled = try row.value("cancelled_jobs")
+        batch.expired = try row.value("expired_jobs")
         batch.usage.prompt = try row.value("prompt_tokens")
         batch.usage.cached = try row.value("cached_tokens")
         batch.usage.completion = try row.value("completion_tokens")

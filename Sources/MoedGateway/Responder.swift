@@ -39,7 +39,8 @@ struct Responder: Sendable {
                     try await writer.write(ByteBuffer(string: "ok\n"))
                 }
             }
-            let key = try GatewayKey.digest(authorization: request.headers[.authorization])
+            let key = try GatewayKey.digest(
+                authorization: request.headers[.authorization], apiKey: Self.apiKey.flatMap { request.headers[$0] })
             switch route {
             case .health, .models, .model: return try await models(route, key)
             case .uploadFile: return try await upload(request, key)
@@ -53,12 +54,15 @@ struct Responder: Sendable {
             case .cancelBatch(let id):
                 try await store.cancel(key, id)
                 return .object(try await batch(id, key).object)
+            case .messages(let route): return try await messages(route, request, key)
             case .direct(let kind): return try await direct(kind, request, key)
             }
         } catch {
-            return .failure(error)
+            return request.uri.path.hasPrefix("/v1/messages") ? .messageFailure(error) : .failure(error)
         }
     }
+
+    private static let apiKey = HTTPField.Name("x-api-key")
 
     private static let directPaths: Set = ["/v1/chat/completions", "/v1/completions", "/v1/responses"]
 

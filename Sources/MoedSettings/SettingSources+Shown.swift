@@ -8,7 +8,9 @@ extension SettingSources {
     }
 
     /// Connection strings, which may hold a password.
-    private static let secrets: Set<String> = [SettingKey.databaseURL.path, SettingKey.gatewayDatabase.path]
+    private static let secrets: Set<String> = [
+        SettingKey.databaseURL.path, SettingKey.gatewayDatabase.path, SettingKey.frontDatabase.path,
+    ]
 
     /// Values that were set, in order, without connection strings. Endpoints and adapters are counted.
     package var shownValues: [Shown] {

@@ -15,6 +15,11 @@ package struct BatchRequest: Sendable, Equatable {
         "input_file_id", "endpoint", "completion_window", "metadata", "output_expires_after",
     ]
 
+    package init(inputFile: UUIDText, window: String) {
+        self.inputFile = inputFile
+        self.window = window
+    }
+
     package init(_ bytes: [UInt8]) throws(APIError) {
         let body = try RequestBody.object(bytes)
         for member in body.members where !Self.members.contains(member.key) {
