@@ -1,7 +1,7 @@
 package import MoedCore
 import MoedPostgres
 
-/// What helps to find a fault from afar. Nothing of it is a text of a job, a name of a tenant, or a secret.
+/// Facts that help to find a fault from afar. Nothing of it is a text of a job, a name of a tenant, or a secret.
 extension JobClient {
     package struct DiagnosisPart: Sendable, Equatable {
         package var title: String
@@ -25,7 +25,8 @@ extension JobClient {
         [
             ("database", server), ("settings of the database", serverSettings), ("migrations", migrations),
             ("health", health), ("workers", workers), ("queue", queue), ("attempts of a day", attempts),
-            ("failures of a week", failures), ("models", models), ("tables", tables), ("old transactions", transactions),
+            ("failures of a week", failures), ("models", models), ("tables", tables),
+            ("old transactions", transactions),
         ]
     }
 
@@ -41,23 +42,27 @@ extension JobClient {
     private static var serverSettings: SQL {
         """
         SELECT s.name, s.setting, s.unit, s.source FROM pg_settings s
-         WHERE s.name IN ('max_connections', 'shared_buffers', 'work_mem', 'synchronous_commit', 'fsync', 'autovacuum', 'jit',
-           'statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout', 'max_wal_size', 'default_transaction_isolation',
-           'autovacuum_naptime', 'max_prepared_transactions', 'wal_level', 'TimeZone')
+         WHERE s.name IN ('max_connections', 'shared_buffers', 'work_mem', 'synchronous_commit', 'fsync', 'autovacuum',
+           'jit', 'statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout', 'max_wal_size',
+           'default_transaction_isolation', 'autovacuum_naptime', 'max_prepared_transactions', 'wal_level', 'TimeZone')
          ORDER BY s.name
         """
     }
 
     private static var migrations: SQL {
-        "SELECT version, name, left(checksum, 12) AS checksum, moed.utc(applied_at) AS applied FROM moed.migration ORDER BY version"
+        """
+        SELECT version, name, left(checksum, 12) AS checksum, moed.utc(applied_at) AS applied
+          FROM moed.migration ORDER BY version
+        """
     }
 
     private static var health: SQL {
         """
-        SELECT workers_alive, jobs_running, extract(epoch FROM oldest_queued_age)::bigint AS oldest_queued_seconds, dead_job_rows,
-               extract(epoch FROM oldest_transaction_age)::bigint AS oldest_transaction_seconds, notify_queue_usage,
-               cardinality(paused) AS pauses, cardinality(over_budget) AS over_budget, unserved_models, prepared_transactions,
-               replication_slots, oldest_snapshot_transactions, cardinality(stuck_workers) AS stuck_workers
+        SELECT workers_alive, jobs_running, extract(epoch FROM oldest_queued_age)::bigint AS oldest_queued_seconds,
+               dead_job_rows, extract(epoch FROM oldest_transaction_age)::bigint AS oldest_transaction_seconds,
+               notify_queue_usage, cardinality(paused) AS pauses, cardinality(over_budget) AS over_budget,
+               unserved_models, prepared_transactions, replication_slots, oldest_snapshot_transactions,
+               cardinality(stuck_workers) AS stuck_workers
           FROM moed.health
         """
     }
@@ -82,7 +87,8 @@ extension JobClient {
         """
         SELECT outcome, error_code, count(*) AS attempts,
                round(avg(extract(epoch FROM ended_at - started_at))::numeric, 1) AS mean_seconds
-          FROM moed.job_attempt WHERE ended_at > clock_timestamp() - interval '1 day' GROUP BY 1, 2 ORDER BY 3 DESC LIMIT 50
+          FROM moed.job_attempt WHERE ended_at > clock_timestamp() - interval '1 day'
+         GROUP BY 1, 2 ORDER BY 3 DESC LIMIT 50
         """
     }
 
@@ -90,17 +96,22 @@ extension JobClient {
         """
         SELECT r.error_code, count(*) AS jobs, moed.utc(max(j.finished_at)) AS latest
           FROM moed.job j JOIN moed.job_result r ON r.job_id = j.id
-         WHERE j.state = 'failed' AND j.finished_at > clock_timestamp() - interval '7 days' GROUP BY 1 ORDER BY 2 DESC LIMIT 50
+         WHERE j.state = 'failed' AND j.finished_at > clock_timestamp() - interval '7 days'
+         GROUP BY 1 ORDER BY 2 DESC LIMIT 50
         """
     }
 
     private static var models: SQL {
-        "SELECT id, name, registered_at IS NOT NULL AS served, paused_at IS NOT NULL AS paused FROM moed.model ORDER BY id LIMIT 100"
+        """
+        SELECT id, name, registered_at IS NOT NULL AS served, paused_at IS NOT NULL AS paused
+          FROM moed.model ORDER BY id LIMIT 100
+        """
     }
 
     private static var tables: SQL {
         """
-        SELECT s.relname AS name, s.n_live_tup AS rows, s.n_dead_tup AS dead_rows, pg_total_relation_size(s.relid) AS bytes,
+        SELECT s.relname AS name, s.n_live_tup AS rows, s.n_dead_tup AS dead_rows,
+               pg_total_relation_size(s.relid) AS bytes,
                extract(epoch FROM clock_timestamp() - s.last_autovacuum)::bigint AS vacuum_seconds,
                extract(epoch FROM clock_timestamp() - s.last_autoanalyze)::bigint AS analyze_seconds
           FROM pg_stat_user_tables s WHERE s.schemaname = 'moed' ORDER BY pg_total_relation_size(s.relid) DESC

@@ -2,7 +2,7 @@ package import MoedCore
 package import MoedPostgres
 
 extension JobClient {
-    /// What waits and runs, by tenant, model and mode, with the tokens it will take.
+    /// Waiting and running jobs, by tenant, model and mode, with the tokens it will take.
     ///
     /// Tokens of a job are the mean of the last ten thousand jobs of its model and mode in a week (`basis` is history).
     /// Without any, they are a third of the request's bytes and the upper end of its length class (limit).
@@ -45,12 +45,13 @@ extension JobClient {
                    CASE WHEN c.is_known THEN 'history' ELSE 'limit' END AS basis,
                    CASE WHEN c.tokens_per_second > 0
                         THEN least(1e15, ceil(c.completion::float8 / c.tokens_per_second))::bigint END AS seconds_left,
-                   round((((c.prompt - c.cached) * p.prompt + c.cached * p.cached)::numeric + c.completion::numeric * p.completion)
-                         / 1000000, 6) AS cost
+                   round((((c.prompt - c.cached) * p.prompt + c.cached * p.cached)::numeric
+                          + c.completion::numeric * p.completion) / 1000000, 6) AS cost
               FROM counted c
               LEFT JOIN moed.tenant t ON t.id = c.tenant_id
-              LEFT JOIN LATERAL (SELECT q.* FROM moed.price q WHERE q.model = c.model AND q.valid_from <= clock_timestamp()
-                                  ORDER BY q.valid_from DESC LIMIT 1) p ON true
+              LEFT JOIN LATERAL (
+                SELECT q.* FROM moed.price q WHERE q.model = c.model AND q.valid_from <= clock_timestamp()
+                 ORDER BY q.valid_from DESC LIMIT 1) p ON true
              ORDER BY 1, 2, 3
             """)
     }

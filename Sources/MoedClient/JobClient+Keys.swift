@@ -44,7 +44,8 @@ extension JobClient {
             """
             SELECT moed.create_key(\(key.tenant), \(key.digest), \(key.hint), \(key.name), \(scopes),
               clock_timestamp() + make_interval(secs => \(key.lifetime)),
-              \(key.requestsPerMinute.map { Int32(clamping: $0) }), \(key.tokensPerMinute.map { Int32(clamping: $0) })) AS value
+              \(key.requestsPerMinute.map { Int32(clamping: $0) }),
+              \(key.tokensPerMinute.map { Int32(clamping: $0) })) AS value
             """)
         guard let number else { throw DatabaseError(.protocolViolation, "moed.create_key returns nothing") }
         return number

@@ -8,8 +8,10 @@ extension JobClient {
         try await objects(
             """
             SELECT b.id, b.name, coalesce(t.name, '?') AS tenant,
-                   CASE WHEN b.sealed_at IS NULL THEN 'validating' WHEN c.unfinished > 0 THEN 'in_progress' ELSE 'ended' END AS status,
-                   c.lines, c.unfinished, c.completed, c.failed, c.cancelled, c.line_errors, c.prompt_tokens, c.completion_tokens,
+                   CASE WHEN b.sealed_at IS NULL THEN 'validating' WHEN c.unfinished > 0 THEN 'in_progress'
+                        ELSE 'ended' END AS status,
+                   c.lines, c.unfinished, c.completed, c.failed, c.cancelled, c.line_errors, c.prompt_tokens,
+                   c.completion_tokens,
                    moed.utc(b.created_at) AS created
               FROM (SELECT * FROM moed.batch n ORDER BY n.created_at DESC, n.id LIMIT \(limit)) b
               CROSS JOIN LATERAL moed.batch_counts(b.id) AS c
@@ -22,7 +24,8 @@ extension JobClient {
     package func failuresByCode() async throws(DatabaseError) -> [JSONObject] {
         try await objects(
             """
-            SELECT r.error_code AS code, count(*) AS jobs, max(j.id) AS latest_job, moed.utc(max(j.finished_at)) AS latest
+            SELECT r.error_code AS code, count(*) AS jobs, max(j.id) AS latest_job,
+                   moed.utc(max(j.finished_at)) AS latest
               FROM moed.job j JOIN moed.job_result r ON r.job_id = j.id
              WHERE j.state = 'failed' AND j.finished_at > clock_timestamp() - interval '7 days'
              GROUP BY r.error_code ORDER BY count(*) DESC, r.error_code LIMIT 50

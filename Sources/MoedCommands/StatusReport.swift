@@ -2,7 +2,7 @@ import MoedClient
 import MoedCore
 import MoedHost
 
-/// What `moed status` and `moed top` show.
+/// The reports that `moed status` and `moed top` show.
 struct StatusReport: Sendable {
     var health: JSONObject
     var workers: [JSONObject]

@@ -25,7 +25,8 @@ package enum Gateway {
         Host.ignoreHangUps()
         Host.leaveAtOnceWhenStopped(isInterruption: false)
         let supervision = SupervisionEnvironment(environment)
-        let log = LogDestination(supervision, format: settings.logFormat).logger("moed-serve", LogThreshold(settings.logLevel))
+        let destination = LogDestination(supervision, format: settings.logFormat)
+        let log = destination.logger("moed-serve", LogThreshold(settings.logLevel))
         let notifier = try ServiceNotifier(socket: supervision.notifySocket)
         for warning in sources.warnings { log.warning("\(warning)") }
         let connection = ConnectionSettings(conninfo: settings.conninfo, applicationName: "moed serve")

@@ -38,7 +38,8 @@ struct PageResponder: Sendable {
             return Self.response(.notFound, Page.missing("There is no such page."))
         } catch {
             log.warning("the page cannot be made: \(error)")
-            return Self.response(.serviceUnavailable, Page.missing("The database does not answer, or refuses the report."))
+            return Self.response(
+                .serviceUnavailable, Page.missing("The database does not answer, or refuses the report."))
         }
     }
 

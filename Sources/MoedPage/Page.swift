@@ -98,9 +98,14 @@ package enum Page {
 
     /// The style sheet. Colours follow the reader's setting.
     package static let style = """
-        :root { color-scheme: light dark; --text: #1b1f24; --soft: #57606a; --back: #ffffff; --line: #d0d7de; --mark: #8a4600; --link: #0550ae; }
+        :root {
+          color-scheme: light dark;
+          --text: #1b1f24; --soft: #57606a; --back: #ffffff; --line: #d0d7de; --mark: #8a4600; --link: #0550ae;
+        }
         @media (prefers-color-scheme: dark) {
-          :root { --text: #e6edf3; --soft: #9da7b1; --back: #0d1117; --line: #30363d; --mark: #f0b072; --link: #79b8ff; }
+          :root {
+            --text: #e6edf3; --soft: #9da7b1; --back: #0d1117; --line: #30363d; --mark: #f0b072; --link: #79b8ff;
+          }
         }
         body { margin: 0; background: var(--back); color: var(--text); font: 15px/1.45 system-ui, sans-serif; }
         main { max-width: 76rem; margin: 0 auto; padding: 1rem; }
@@ -108,11 +113,13 @@ package enum Page {
         a { color: var(--link); }
         nav a { margin-right: .6rem; white-space: nowrap; }
         .figures { display: flex; flex-wrap: wrap; gap: 1rem 2.5rem; margin: 1rem 0; }
-        .figures dt { color: var(--soft); } .figures dd { margin: 0; font-size: 1.8rem; font-variant-numeric: tabular-nums; }
+        .figures dt { color: var(--soft); }
+        .figures dd { margin: 0; font-size: 1.8rem; font-variant-numeric: tabular-nums; }
         .remark { color: var(--mark); font-weight: 600; }
         .scroll { overflow-x: auto; }
         table { border-collapse: collapse; width: 100%; }
-        th, td { text-align: left; padding: .3rem .7rem .3rem 0; border-bottom: 1px solid var(--line); white-space: nowrap; }
+        th, td { text-align: left; padding: .3rem .7rem .3rem 0; border-bottom: 1px solid var(--line); }
+        th, td { white-space: nowrap; }
         th { color: var(--soft); font-weight: 500; }
         td.number { text-align: right; font-variant-numeric: tabular-nums; }
         dl:not(.figures) { display: grid; grid-template-columns: max-content 1fr; gap: .2rem 1rem; }

@@ -18,7 +18,8 @@ struct PageTable {
         let body = rows.map { row in
             "<tr>\(columns.map { cell($0, row[$0] ?? .null) }.joined)</tr>\n" as HTMLText
         }.joined
-        return "<div class=\"scroll\" tabindex=\"0\"><table><thead><tr>\(head)</tr></thead>\n<tbody>\(body)</tbody></table></div>\n"
+        let table: HTMLText = "<table><thead><tr>\(head)</tr></thead>\n<tbody>\(body)</tbody></table>"
+        return "<div class=\"scroll\" tabindex=\"0\">\(table)</div>\n"
     }
 
     private func cell(_ column: String, _ value: JSONValue) -> HTMLText {

@@ -5,7 +5,7 @@ import MoedPostgres
 package struct QueueCensus: Sendable, Equatable {
     /// Number of queued jobs per job class.
     package var queued: [JobClass: Int] = [:]
-    /// How long the oldest queued job of each job class has been due.
+    /// Time since the oldest queued job of each job class became due.
     package var oldest: [JobClass: Duration] = [:]
     /// Number of these that do not start: their model or tenant is paused, or their tenant is over budget.
     package var held = 0

@@ -68,7 +68,9 @@ package struct StderrLogHandler: LogHandler {
         ]
         let names = Set(own.map(\.0))
         let pairs = own + metadata.map { (names.contains($0.0) ? "\($0.0)_" : $0.0, $0.1) }
-        let members = pairs.map { LogText.json($0.0, bytesMax: 64) + ":" + LogText.json($0.1, bytesMax: Self.lineBytesMax) }
+        let members = pairs.map { name, text in
+            LogText.json(name, bytesMax: 64) + ":" + LogText.json(text, bytesMax: Self.lineBytesMax)
+        }
         return "{" + members.joined(separator: ",") + "}"
     }
 

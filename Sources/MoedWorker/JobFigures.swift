@@ -4,7 +4,7 @@ import MoedQueue
 
 /// Figures of the jobs that this process has claimed and ended. Counters begin with the process.
 package struct JobFigures: Sendable, Equatable {
-    /// How attempts ended: an outcome of `moed.job_attempt`, and the code of a failure.
+    /// An ending of attempts: an outcome of `moed.job_attempt`, and the code of a failure.
     package struct End: Hashable, Sendable, Comparable {
         package var outcome: String
         package var code: String

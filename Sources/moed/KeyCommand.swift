@@ -50,13 +50,14 @@ struct KeyCommand: AsyncParsableCommand {
 
         @Option(
             help: """
-                Tokens of direct requests in any minute. A request reserves what it may use, and gives the rest back at \
-                its end. Default: no limit.
+                Tokens of direct requests in any minute. A request reserves what it may use, and gives the rest back \
+                at its end. Default: no limit.
                 """)
         var tokensPerMinute: Int?
 
         func validate() throws {
-            for (name, value) in [("--requests-per-minute", requestsPerMinute), ("--tokens-per-minute", tokensPerMinute)] {
+            let limits = [("--requests-per-minute", requestsPerMinute), ("--tokens-per-minute", tokensPerMinute)]
+            for (name, value) in limits {
                 guard (1...Int(Int32.max)).contains(value ?? 1) else {
                     throw ValidationError("\(name) must be in 1…\(Int32.max)")
                 }

@@ -88,10 +88,10 @@ struct DoctorCommand: AsyncParsableCommand {
         commandName: "doctor",
         abstract: "Print a bundle of facts for a support request, without secrets.",
         discussion: """
-            Version, machine, the settings that were set, server, migrations, workers, queue, codes of failures, sizes \
-            of tables, old transactions. It has no prompt, no answer, no name of a tenant, no message of an error and no \
-            connection string. What the role may not read is named with the error, and the rest is printed. Exit code 0 \
-            also when the database does not answer: that is a finding.
+            Version, machine, the settings that were set, server, migrations, workers, queue, codes of failures, \
+            sizes of tables, old transactions. It has no prompt, no answer, no name of a tenant, no message of a job's \
+            error and no connection string. A part that the role may not read has the error in its place. Exit code \
+            0 also when the database does not answer: that is a finding.
 
             Examples:
               moed doctor > doctor.txt
@@ -108,7 +108,9 @@ struct DoctorCommand: AsyncParsableCommand {
             let sources = try settings.sources()
             try await DoctorCommands.run(
                 conninfo: sources.conninfo, settings: sources.shownValues.map { value in
-                    JSONObject([("key", .string(value.key)), ("value", .string(value.text)), ("origin", .string(value.origin))])
+                    JSONObject([
+                        ("key", .string(value.key)), ("value", .string(value.text)), ("origin", .string(value.origin)),
+                    ])
                 }, problems: sources.problems.map { "\($0)" }, asJSON: json)
         }
     }

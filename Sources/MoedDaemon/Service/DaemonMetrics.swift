@@ -45,7 +45,9 @@ struct DaemonMetrics {
     var memory: MemoryPlan?
     var endpoints: [EndpointState] = []
 
-    var all: [Metric] { process + jobs + JobMetrics.all(report) + queue + sweeps + experts + memoryUse + EndpointMetrics.all(endpoints) }
+    var all: [Metric] {
+        process + jobs + JobMetrics.all(report) + queue + sweeps + experts + memoryUse + EndpointMetrics.all(endpoints)
+    }
 
     /// Health of the daemon: healthy while it can claim jobs and write answers.
     var health: Health {

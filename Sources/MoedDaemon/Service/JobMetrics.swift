@@ -27,7 +27,8 @@ enum JobMetrics {
                     .init(Double(figures.tokens[$0] ?? 0), [("kind", $0.rawValue)])
                 }),
             Metric(
-                "moed_wasted_tokens_total", .counter, "Tokens of attempts that ended without an answer.", figures.wasted),
+                "moed_wasted_tokens_total", .counter, "Tokens of attempts that ended without an answer.",
+                figures.wasted),
         ]
     }
 
@@ -71,7 +72,9 @@ enum JobMetrics {
             oldest[place] = max(oldest[place] ?? .zero, census.oldest[jobClass] ?? .zero)
         }
         let places = jobs.keys.sorted { ($0.model, $0.mode) < ($1.model, $1.mode) }
-        func labels(_ place: Place) -> [(name: String, value: String)] { [("model", place.model), ("mode", place.mode)] }
+        func labels(_ place: Place) -> [(name: String, value: String)] {
+            [("model", place.model), ("mode", place.mode)]
+        }
         return [
             Metric(
                 "moed_queue_depth", .gauge, "Queued jobs by model and mode, at the last count.",

@@ -14,11 +14,13 @@ struct CompletionRequest: Sendable, Equatable {
         let prompts = try Self.prompts(body["prompt"] ?? .null)
         body["prompt"] = nil
         for name in ["messages", "prompt_ids", "prompt_text"] where body[name] != nil {
-            throw .invalid("\(name) is no parameter of /v1/completions: use prompt", param: name, code: "unknown_parameter")
+            throw .invalid(
+                "\(name) is no parameter of /v1/completions: use prompt", param: name, code: "unknown_parameter")
         }
         if let suffix = body["suffix"], suffix != .null {
             throw .invalid(
-                "suffix is not supported: the models write forward only", param: "suffix", code: "unsupported_parameter")
+                "suffix is not supported: the models write forward only", param: "suffix",
+                code: "unsupported_parameter")
         }
         body["suffix"] = nil
         switch body["logprobs"] ?? .null {

@@ -1,6 +1,6 @@
 import MoedCore
 
-/// What a response repeats of its request, and the response object around an answer.
+/// Members that a response repeats of its request, and the response object around an answer.
 struct ResponseFrame: Sendable, Equatable {
     private let repeated: JSONObject
 

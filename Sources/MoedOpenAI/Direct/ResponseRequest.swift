@@ -4,7 +4,7 @@ import MoedCore
 struct ResponseRequest: Sendable, Equatable {
     var body: String
     var isStreamed: Bool
-    /// What the answer repeats of the request.
+    /// Members of the request that the answer repeats.
     var frame: ResponseFrame
 
     /// Name, values that change nothing, reason of the refusal.
@@ -39,7 +39,9 @@ struct ResponseRequest: Sendable, Equatable {
         frame = ResponseFrame(body)
         var messages = try ResponseInput.messages(body["input"])
         if let value = body["instructions"] {
-            guard let text = value.string else { throw .invalid("instructions must be a string", param: "instructions") }
+            guard let text = value.string else {
+                throw .invalid("instructions must be a string", param: "instructions")
+            }
             messages = ResponseInput.beginning(with: text, messages)
         }
         try Self.rename(&body)
@@ -53,7 +55,9 @@ struct ResponseRequest: Sendable, Equatable {
         for name in ["input", "instructions", "max_output_tokens", "text", "reasoning"] { body[name] = nil }
         body["max_completion_tokens"] = limit
         if let reasoning {
-            guard let object = reasoning.object else { throw .invalid("reasoning must be an object", param: "reasoning") }
+            guard let object = reasoning.object else {
+                throw .invalid("reasoning must be an object", param: "reasoning")
+            }
             body["reasoning_effort"] = object["effort"].flatMap { $0 == .null ? nil : $0 }
         }
         guard let text else { return }

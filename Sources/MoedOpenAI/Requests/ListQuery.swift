@@ -19,7 +19,8 @@ package struct ListQuery: Sendable, Equatable {
                 limit = number
             case "after", "after_id": after = value.isEmpty ? nil : value
             case "before_id" where !value.isEmpty:
-                throw .invalid("before_id is not supported: use after_id", param: "before_id", code: "unsupported_parameter")
+                throw .invalid(
+                    "before_id is not supported: use after_id", param: "before_id", code: "unsupported_parameter")
             case "order":
                 guard ["asc", "desc"].contains(value) else {
                     throw .invalid("order must be asc or desc", param: "order")
