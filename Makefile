@@ -96,7 +96,7 @@ install:
 	sed 's|^ExecStart=/usr/bin/moed|ExecStart=$(PREFIX)/bin/moed|' systemd/moed-serve.service \
 	  >'$(DESTDIR)$(PREFIX)/lib/systemd/system/moed-serve.service'
 	chmod 644 '$(DESTDIR)$(PREFIX)/lib/systemd/system/moed-serve.service'
-	install -m 644 systemd/moed-socket.conf systemd/moed-restart.conf sql/example_*.sql '$(DESTDIR)$(PREFIX)/share/doc/moed/'
+	install -m 644 systemd/moed-socket.conf systemd/moed-restart.conf systemd/monitoring/* sql/example_*.sql '$(DESTDIR)$(PREFIX)/share/doc/moed/'
 	install -D -m 644 systemd/moed.yaml.example '$(DESTDIR)$(SYSCONFDIR)/moed/moed.yaml.example'
 
 format:

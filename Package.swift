@@ -116,12 +116,13 @@ let package = Package(
             dependencies: ["MoedCore", "MoedHost", "MoedQueue", "MoedSystemd", lifecycle, logging],
             swiftSettings: swift),
         .target(name: "MoedOpenAI", dependencies: ["MoedCore"], swiftSettings: swift),
+        .target(name: "MoedPage", dependencies: ["MoedCore"], swiftSettings: swift),
         .target(
             name: "MoedClient", dependencies: ["MoedCore", "MoedPostgres", "MoedOpenAI"], swiftSettings: swift),
         .target(
             name: "MoedGateway",
             dependencies: [
-                "MoedCore", "MoedHost", "MoedPostgres", "MoedOpenAI", "MoedClient", "MoedFront", "MoedSettings", "MoedSystemd",
+                "MoedCore", "MoedHost", "MoedPostgres", "MoedOpenAI", "MoedClient", "MoedPage", "MoedFront", "MoedSettings", "MoedSystemd",
                 lifecycle, signals, logging,
             ] + httpServer, swiftSettings: swift),
         .target(
@@ -220,7 +221,8 @@ let package = Package(
         .testTarget(
             name: "EndToEndTests", dependencies: ["MoedCore", "MoedPostgres", "TestSupport", "moed"],
             swiftSettings: swift),
-        .testTarget(name: "SystemdTests", dependencies: ["TestSupport", "moed"], swiftSettings: swift),
+        .testTarget(name: "SystemdTests", dependencies: ["MoedCore", "TestSupport", "moed"], swiftSettings: swift),
+        .testTarget(name: "MoedPageTests", dependencies: ["MoedPage", "MoedCore"], swiftSettings: swift),
         .testTarget(name: "MoedOpenAITests", dependencies: ["MoedOpenAI", "MoedCore"], swiftSettings: swift),
         .testTarget(name: "TidyTests", dependencies: ["TestSupport"], swiftSettings: swift),
     ]

@@ -121,7 +121,7 @@ GRANT INSERT, UPDATE, DELETE ON moed.price TO moed_operator;
 GRANT DELETE ON moed.batch TO moed_operator;
 -- An UPDATE or DELETE of the view raises an error that names the functions to use.
 GRANT INSERT, UPDATE, DELETE ON moed.jobs TO moed_operator, moed_client;
-GRANT EXECUTE ON FUNCTION moed.pauses, moed.vacuum_holders TO moed_operator, moed_reader, moed_worker;
+GRANT EXECUTE ON FUNCTION moed.pauses, moed.vacuum_holders, moed.batch_counts TO moed_operator, moed_reader, moed_worker;
 GRANT EXECUTE ON FUNCTION moed.pause, moed.resume, moed.set_paused, moed.wake_idle, moed.prune, moed.archive_jobs, moed.redrive, moed.redrive_jobs,
   moed.register_model, moed.clear_cooldown, moed.create_key, moed.revoke_key TO moed_operator;
 
@@ -201,7 +201,10 @@ BEGIN
     ('batch', 'tenant_id = (SELECT moed.own_tenant())'),
     ('batch_budget', 'EXISTS (SELECT FROM moed.batch b WHERE b.id = batch_id)'),
     ('batch_import', NULL),
+    ('batch_count', NULL),
+    ('batch_delta', NULL),
     ('api_key', NULL),
+    ('api_key_use', NULL),
     ('api_file', NULL),
     ('api_file_part', NULL),
     ('batch_line', 'EXISTS (SELECT FROM moed.batch b WHERE b.id = batch_id)')) AS r(name, client_sees)

@@ -14,7 +14,8 @@ extension GatewayStore {
         let id = try await one(
             """
             SELECT moed.api_create_batch(\(key), \(request.inputFile.compact)::uuid, \(request.window),
-                                         \(request.metadata?.serialized())::json)::text AS id
+                                         \(request.metadata?.serialized())::json,
+                                         \(request.outputLifetime.map { Int32(clamping: $0) }))::text AS id
             """
         ) { row throws(DatabaseError) in try Self.uuid(row, "id") }
         guard let id else { throw APIError(500, "the database returns no batch", code: "server_error") }
@@ -73,7 +74,8 @@ extension GatewayStore {
                extract(epoch FROM expires_at)::bigint AS expires, extract(epoch FROM finished_at)::bigint AS finished,
                extract(epoch FROM cancelled_at)::bigint AS cancelled, total, completed, failed, prompt_tokens,
                cached_tokens, completion_tokens, reasoning_tokens, model, has_output, has_errors,
-               line_errors::text AS line_errors
+               line_errors::text AS line_errors, extract(epoch FROM output_expires_at)::bigint AS output_expires,
+               cancelled AS cancelled_jobs, expired AS expired_jobs
         """
     }
 
@@ -93,6 +95,8 @@ extension GatewayStore {
         batch.total = try row.value("total")
         batch.completed = try row.value("completed")
         batch.failed = try row.value("failed")
+        batch.cancelled = try row.value("cancelled_jobs")
+        batch.expired = try row.value("expired_jobs")
         batch.usage.prompt = try row.value("prompt_tokens")
         batch.usage.cached = try row.value("cached_tokens")
         batch.usage.completion = try row.value("completion_tokens")
@@ -100,6 +104,7 @@ extension GatewayStore {
         batch.hasOutput = try row.value("has_output")
         batch.hasErrors = try row.value("has_errors")
         batch.lineErrors = try json(row, "line_errors")
+        batch.outputExpiresAt = try row.optional("output_expires")
         return batch
     }
 

@@ -16,11 +16,11 @@ extension GatewayStore {
 
     /// Enqueues a request that a client waits for.
     package func enqueue(
-        _ key: String, _ request: ChatRequest, priority: Int, expiry: Int
+        _ key: String, _ body: String, priority: Int, expiry: Int
     ) async throws(APIError) -> JobID {
         let id = try await one(
             """
-            SELECT moed.api_chat(\(key), \(request.body), \(priority)::numeric, \(Int32(clamping: expiry))) AS job
+            SELECT moed.api_chat(\(key), \(body), \(priority)::numeric, \(Int32(clamping: expiry))) AS job
             """
         ) { row throws(DatabaseError) in try row.value("job", as: Int64.self) }
         guard let id else { throw APIError(500, "the database returns no job", code: "server_error") }

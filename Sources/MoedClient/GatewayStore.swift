@@ -38,6 +38,7 @@ package struct GatewayStore: Sendable {
     /// The functions' own errors have SQLSTATEs MO and an HTTP status. The constraint names the parameter.
     package static func answer(to error: DatabaseError) -> APIError {
         if let state = error.sqlState, state.hasPrefix("MO"), let status = Int(state.dropFirst(2)) {
+            if status == 429 { return busy(error) }
             let code = status == 404 && error.constraint == "model" ? "model_not_found" : nil
             return APIError(status, error.message, code: code, param: error.constraint)
         }
@@ -47,6 +48,15 @@ package struct GatewayStore: Sendable {
         return APIError(
             500, "the database refuses the statement (SQLSTATE \(error.sqlState ?? "none"))",
             code: "server_error")
+    }
+
+    /// The constraint tells the seconds after which the request may come again, as in “retry after 12”.
+    private static func busy(_ error: DatabaseError) -> APIError {
+        var answer = APIError(429, error.message)
+        if let words = error.constraint?.split(separator: " "), words.count == 3, let seconds = Int(words[2]) {
+            answer.retryAfter = seconds
+        }
+        return answer
     }
 
     /// True when the database answers.

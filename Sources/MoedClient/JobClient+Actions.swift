@@ -37,6 +37,21 @@ extension JobClient {
             """) ?? 0
     }
 
+    /// Deletes jobs that ended longer ago; returns how many.
+    package func prune(olderThan seconds: Double, limit: Int) async throws(DatabaseError) -> Int {
+        try await value(
+            "SELECT moed.prune(make_interval(secs => \(seconds)), \(Int32(clamping: limit))) AS value") ?? 0
+    }
+
+    /// Number of jobs that ended longer ago.
+    package func countPrunable(olderThan seconds: Double) async throws(DatabaseError) -> Int {
+        try await value(
+            """
+            SELECT count(*) AS value FROM moed.job j
+             WHERE j.finished_at < clock_timestamp() - make_interval(secs => \(seconds))
+            """) ?? 0
+    }
+
     /// Pauses or resumes everything, a model or a tenant. Returns how many pauses are in force.
     package func setPaused(_ kind: String, _ name: String?, _ isPaused: Bool) async throws(DatabaseError)
         -> Int

@@ -22,7 +22,7 @@ extension JobClient {
     }
 
     /// Objects of a statement that returns one row of columns each.
-    private func objects(_ sql: SQL) async throws(DatabaseError) -> [JSONObject] {
+    func objects(_ sql: SQL) async throws(DatabaseError) -> [JSONObject] {
         let rows = try await rows("SELECT to_json(q)::text AS object FROM (\(sql)) AS q")
         var objects: [JSONObject] = []
         for row in rows {

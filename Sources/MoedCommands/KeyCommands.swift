@@ -3,24 +3,37 @@ import MoedCore
 import MoedHost
 import MoedOpenAI
 
+/// Options of `moed key create`.
+package struct NewKeyOptions: Sendable {
+    package var tenant: String
+    package var name: String?
+    /// Empty for all.
+    package var scopes: [String] = []
+    /// Lifetime such as `90d`; nil is for ever.
+    package var expires: String?
+    /// Limits of direct requests; nil is none.
+    package var requestsPerMinute: Int?
+    package var tokensPerMinute: Int?
+
+    package init(tenant: String) { self.tenant = tenant }
+}
+
 /// `moed key`.
 package enum KeyCommands {
     private static let scopes = ["batches", "chat"]
 
     /// Creates a key and prints it: nothing else has it afterwards.
-    ///
-    /// - Parameter expires: lifetime such as `90d`; nil is for ever.
-    package static func create(
-        conninfo: String, tenant: String, name: String?, scopes: [String], expires: String?, asJSON: Bool
-    ) async throws {
+    package static func create(conninfo: String, _ options: NewKeyOptions, asJSON: Bool) async throws {
+        let (tenant, scopes) = (options.tenant, options.scopes)
         for scope in scopes where !Self.scopes.contains(scope) {
             throw CommandError("--scope must be batches or chat, not “\(scope)”")
         }
         let key = GatewayKey()
         var new = JobClient.NewKey(
             tenant: tenant, digest: key.digest, hint: key.hint, scopes: scopes.isEmpty ? Self.scopes : scopes)
-        new.name = name
-        if let expires {
+        new.name = options.name
+        (new.requestsPerMinute, new.tokensPerMinute) = (options.requestsPerMinute, options.tokensPerMinute)
+        if let expires = options.expires {
             guard let lifetime = Duration(setting: expires), lifetime > .zero else {
                 throw CommandError("--expires must be a time like 12h or 90d, not “\(expires)”")
             }
@@ -43,12 +56,16 @@ package enum KeyCommands {
 
     package static func list(conninfo: String, asJSON: Bool) async throws {
         let keys = try await CommandConnection.with(conninfo) { client in try await client.keys() }
-        var table = TextTable(["number", "tenant", "name", "key", "scopes", "created", "expires", "revoked"])
+        var table = TextTable([
+            "number", "tenant", "name", "key", "scopes", "created", "expires", "revoked", "requests_per_minute",
+            "tokens_per_minute",
+        ])
         for key in keys {
             table.add([
                 .integer(key.number), .string(key.tenant), .string(key.name), .string(key.hint),
                 .string(key.scopes),
                 .string(key.createdAt), .optional(key.expiresAt), .optional(key.revokedAt),
+                .optional(key.requestsPerMinute), .optional(key.tokensPerMinute),
             ])
         }
         print(asJSON ? table.jsonLines : table.text, terminator: "")
@@ -65,4 +82,5 @@ package enum KeyCommands {
 
 extension JSONValue {
     static func optional(_ text: String?) -> JSONValue { text.map { .string($0) } ?? .null }
+    static func optional(_ number: Int?) -> JSONValue { number.map { .integer(Int64($0)) } ?? .null }
 }

@@ -6,37 +6,8 @@ import MoedHost
 package enum ReportCommands {
     /// `moed status`: one screen.
     package static func status(conninfo: String, asJSON: Bool) async throws {
-        let parts = try await CommandConnection.with(conninfo) { client in
-            (
-                health: try await client.health(), workers: try await client.workers(),
-                queue: try await client.queue(),
-                progress: try await client.progressReport(), failures: try await client.failures()
-            )
-        }
-        if asJSON {
-            func list(_ objects: [JSONObject]) -> JSONValue { .array(objects.map { .object($0) }) }
-            let object: JSONValue = [
-                "health": .object(parts.health), "workers": list(parts.workers), "queue": list(parts.queue),
-                "progress": list(parts.progress), "failures": list(parts.failures),
-            ]
-            print(object.serialized())
-            return
-        }
-        print(StatusScreen.text(parts.health), terminator: "")
-        show("workers", parts.workers, none: "no worker is alive: start one with moed run")
-        show("queue", parts.queue, none: "nothing waits or runs")
-        show("progress", parts.progress, none: nil)
-        show("latest failures", parts.failures, none: nil)
-    }
-
-    private static func show(_ title: String, _ objects: [JSONObject], none: String?) {
-        if objects.isEmpty {
-            if let none { print("\n\(title)\n  \(none)") }
-            return
-        }
-        print("\n\(title)")
-        let table = TextTable(objects)
-        for line in table.text.split(separator: "\n") { print("  \(line)") }
+        let report = try await CommandConnection.with(conninfo) { client in try await StatusReport(client) }
+        print(asJSON ? report.object.serialized() + "\n" : report.text(), terminator: "")
     }
 
     /// `moed jobs`.
@@ -65,7 +36,7 @@ package enum ReportCommands {
             let padding = String(repeating: " ", count: width - member.key.count)
             print("\(member.key)\(padding)  \(member.value.string ?? member.value.shortest)")
         }
-        show("attempts", attempts, none: nil)
+        print(StatusReport.section("attempts", attempts, none: nil), terminator: "")
     }
 
     /// `moed why`.
@@ -102,31 +73,5 @@ package enum ReportCommands {
         } else {
             print(TextTable(objects).text, terminator: "")
         }
-    }
-}
-
-/// The head of `moed status`.
-enum StatusScreen {
-    static func text(_ health: JSONObject) -> String {
-        func names(_ key: String) -> String? {
-            let names = health[key]?.array?.compactMap(\.string) ?? []
-            return names.isEmpty ? nil : names.joined(separator: ", ")
-        }
-        var lines = [
-            "workers alive    \(health["workers_alive"]?.integer ?? 0)",
-            "jobs running     \(health["jobs_running"]?.integer ?? 0)",
-        ]
-        if let seconds = health["oldest_queued_seconds"]?.integer {
-            lines.append("oldest waits     \(HumanText.setting(.seconds(seconds)))")
-        }
-        let remarks = [
-            ("paused", "paused"), ("over budget", "over_budget"), ("unserved models", "unserved_models"),
-            ("stuck workers", "stuck_workers"),
-        ]
-        for (title, key) in remarks {
-            guard let names = names(key) else { continue }
-            lines.append(title + String(repeating: " ", count: 17 - title.count) + names)
-        }
-        return lines.joined(separator: "\n") + "\n"
     }
 }

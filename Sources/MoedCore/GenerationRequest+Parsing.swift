@@ -48,6 +48,16 @@ extension GenerationRequest {
 
     private static func prompt(_ fields: RequestFields) throws(RequestError) -> Prompt {
         let tokens = try fields.tokens("prompt_ids")
+        if let text = try fields.string("prompt_text") {
+            guard tokens == nil, fields["messages"] == nil else {
+                throw RequestError(
+                    .invalidValue, param: "prompt_text", "give one of messages, prompt_ids and prompt_text")
+            }
+            guard !text.isEmpty else {
+                throw RequestError(.invalidValue, param: "prompt_text", "prompt_text is empty")
+            }
+            return .text(text)
+        }
         guard let value = fields["messages"] else {
             guard let tokens else {
                 let hint = fields["prompt"] == nil ? "" : ": put the prompt into a message of the role user"

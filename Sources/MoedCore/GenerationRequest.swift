@@ -8,6 +8,8 @@ package struct GenerationRequest: Sendable, Equatable {
         case messages([JSONValue])
         /// Token ids (`prompt_ids`), used unchanged.
         case tokens([TokenID])
+        /// Text (`prompt_text`) that is tokenised without a template. Control tokens in it are control tokens.
+        case text(String)
     }
 
     package var prompt: Prompt

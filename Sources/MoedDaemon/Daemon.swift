@@ -31,7 +31,7 @@ package enum Daemon {
         Host.leaveAtOnceWhenStopped(isInterruption: drains)
         let supervision = SupervisionEnvironment(Host.environment)
         let threshold = LogThreshold(settings.logLevel)
-        let log = LogDestination(supervision).logger("moed", threshold)
+        let log = LogDestination(supervision, format: settings.logFormat).logger("moed", threshold)
         let notifier = try ServiceNotifier(socket: supervision.notifySocket)
         log.notice("moed \(Version.text) starting, model \(settings.model.directory)")
         for warning in configuration.sources.warnings + settings.modelWarnings {

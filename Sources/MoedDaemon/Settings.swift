@@ -10,6 +10,7 @@ package import MoedLocal
 import MoedPreparation
 package import MoedRemote
 package import MoedSettings
+import MoedSystemd
 import MoedWeights
 package import MoedWorker
 
@@ -59,6 +60,8 @@ package struct Settings: Sendable, Equatable {
     /// Address of the status server; nil starts none.
     package var statusAddress: StatusAddress?
     package var logLevel: Logger.Level
+    /// A value of `LogDestination.formats`.
+    package var logFormat: String
 }
 
 extension Settings {
@@ -106,7 +109,8 @@ extension Settings {
             shutdownGrace: reader.duration(.shutdownGrace, in: .zero ... .seconds(3600)),
             statusAddress: statusAddress(&reader),
             logLevel: Logger.Level(
-                rawValue: reader.choice(.logLevel, of: Logger.Level.allCases.map(\.rawValue))) ?? .info)
+                rawValue: reader.choice(.logLevel, of: Logger.Level.allCases.map(\.rawValue))) ?? .info,
+            logFormat: reader.choice(.logFormat, of: LogDestination.formats))
         if model.rowsPerSweep > 0, model.rowsPerSweep < model.sequences {
             reader.report(.engineRowsPerSweep, "must be at least engine.slots (\(model.sequences))")
         }

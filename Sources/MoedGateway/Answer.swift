@@ -9,6 +9,8 @@ import NIOCore
 enum Answer: Sendable {
     case object(JSONValue)
     case failure(APIError)
+    /// A failure in the form of Anthropic's API.
+    case messageFailure(APIError)
     /// Text that is written while it comes into being.
     case text(type: String, @concurrent @Sendable (inout any ResponseBodyWriter) async throws -> Void)
 
@@ -20,10 +22,9 @@ enum Answer: Sendable {
         headers[.cacheControl] = "no-store"
         switch self {
         case .object(let value): return Self.json(value, .ok, headers)
-        case .failure(let error):
-            if let seconds = error.retryAfter { headers[.retryAfter] = String(seconds) }
-            if error.status == 401 { headers[.wwwAuthenticate] = "Bearer" }
-            return Self.json(error.object, .init(code: error.status), headers)
+        case .failure(let error): return Self.failure(error, error.object, headers)
+        case .messageFailure(let error):
+            return Self.failure(error, MessageBatchObject.error(error, requestID: requestID), headers)
         case .text(let type, let write):
             headers[.contentType] = type
             return Response(
@@ -33,6 +34,13 @@ enum Answer: Sendable {
                     try await writer.finish(nil)
                 })
         }
+    }
+
+    private static func failure(_ error: APIError, _ object: JSONValue, _ headers: HTTPFields) -> Response {
+        var headers = headers
+        if let seconds = error.retryAfter { headers[.retryAfter] = String(seconds) }
+        if error.status == 401 { headers[.wwwAuthenticate] = "Bearer" }
+        return json(object, .init(code: error.status), headers)
     }
 
     private static func json(_ value: JSONValue, _ status: HTTPResponse.Status, _ headers: HTTPFields)

@@ -34,7 +34,7 @@ actor ChatDesk: Service {
 
     /// Enqueues a request.
     func begin(
-        _ key: String, _ request: ChatRequest, settings: GatewaySettings
+        _ key: String, _ body: String, settings: GatewaySettings
     ) async throws(APIError) -> GatewayStore.WaitingChat {
         guard !isStopping else { throw APIError(503, "the gateway stops") }
         guard watches.count + entering < waitingMax else {
@@ -44,7 +44,7 @@ actor ChatDesk: Service {
         entering += 1
         defer { entering -= 1 }
         let job = try await store.enqueue(
-            key, request, priority: settings.chatPriority, expiry: Int(settings.chatTime.components.seconds))
+            key, body, priority: settings.chatPriority, expiry: Int(settings.chatTime.components.seconds))
         let chat = GatewayStore.WaitingChat(key: key, job: job)
         guard !isStopping else {
             try await store.cancel(chat)

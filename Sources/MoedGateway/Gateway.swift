@@ -25,7 +25,8 @@ package enum Gateway {
         Host.ignoreHangUps()
         Host.leaveAtOnceWhenStopped(isInterruption: false)
         let supervision = SupervisionEnvironment(environment)
-        let log = LogDestination(supervision).logger("moed-serve", LogThreshold(settings.logLevel))
+        let destination = LogDestination(supervision, format: settings.logFormat)
+        let log = destination.logger("moed-serve", LogThreshold(settings.logLevel))
         let notifier = try ServiceNotifier(socket: supervision.notifySocket)
         for warning in sources.warnings { log.warning("\(warning)") }
         let connection = ConnectionSettings(conninfo: settings.conninfo, applicationName: "moed serve")
@@ -47,17 +48,36 @@ package enum Gateway {
                 notifier.send(.ready, .status("Serving"))
             },
             eventLoopGroup: MultiThreadedEventLoopGroup.singleton, logger: log.onlyErrors)
+        // Services stop in reverse order: waiting requests end before the server waits for its connections.
+        var services: [ServiceGroupConfiguration.ServiceConfiguration] = [
+            .init(service: server, successTerminationBehavior: .gracefullyShutdownGroup),
+            .init(service: imports), .init(service: chats),
+        ]
+        if let page = page(settings, log) { services.append(.init(service: page)) }
         let group = ServiceGroup(
             configuration: .init(
-                // Services stop in reverse order: waiting requests end before the server waits for its connections.
-                services: [
-                    .init(service: server, successTerminationBehavior: .gracefullyShutdownGroup),
-                    .init(service: imports), .init(service: chats),
-                ], gracefulShutdownSignals: [.sigterm, .sigint], logger: log.onlyErrors))
+                services: services, gracefulShutdownSignals: [.sigterm, .sigint], logger: log.onlyErrors))
         do { try await group.run() } catch let error as IOError {
             throw ConfigurationProblem("gateway.listen: \(settings.address): \(error)")
         }
         log.notice("stopped")
+    }
+
+    /// The server of the page; nil where the configuration has no address for it.
+    private static func page(_ settings: GatewaySettings, _ log: Logger) -> (any Service)? {
+        guard let address = settings.pageAddress else { return nil }
+        let connection = ConnectionSettings(conninfo: settings.pageConninfo, applicationName: "moed page")
+        let pool = ConnectionPool(connection, size: 2, waitingMax: 64)
+        let responder = PageResponder(reports: ReportPool(pool), log: log)
+        return Server(
+            childChannelSetup: HTTP1Channel(
+                responder: { request, writer, _ in try await responder.respond(to: request, writer) },
+                configuration: channel(settings)),
+            configuration: ServerConfiguration(
+                address: address.bindAddress,
+                availableConnectionsDelegate: MaximumAvailableConnections(256, logger: log)),
+            onServerRunning: { _ in log.notice("the page is at http://\(address)/") },
+            eventLoopGroup: MultiThreadedEventLoopGroup.singleton, logger: log.onlyErrors)
     }
 
     /// Limits of a connection: headers of a few kilobytes, and no idle client for longer than proxies keep theirs.

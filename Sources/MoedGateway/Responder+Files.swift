@@ -61,11 +61,13 @@ extension Responder {
                 isOutput ? batch.hasOutput : batch.hasErrors
             else { throw missing }
             // The size is known once it is written, line by line.
-            return FileObject(
+            var file = FileObject(
                 id: id, name: "\(batch.id)_\(isOutput ? "output" : "error").jsonl",
                 purpose: "batch_output",
                 bytes: 0,
                 createdAt: batch.finishedAt ?? batch.createdAt)
+            file.expiresAt = batch.outputExpiresAt
+            return file
         }
     }
 

@@ -22,7 +22,7 @@ struct Responder: Sendable {
         let answer = await answer(to: request)
         var response = answer.response(requestID: id)
         // Watching for the client's end uses the connection up.
-        if request.uri.path == Self.chatPath { response.headers[.connection] = "close" }
+        if Self.directPaths.contains(request.uri.path) { response.headers[.connection] = "close" }
         if request.method == .head { response = response.createHeadResponse() }
         let (status, time) = (response.status.code, ContinuousClock.now - start)
         log.debug(
@@ -39,7 +39,8 @@ struct Responder: Sendable {
                     try await writer.write(ByteBuffer(string: "ok\n"))
                 }
             }
-            let key = try GatewayKey.digest(authorization: request.headers[.authorization])
+            let key = try GatewayKey.digest(
+                authorization: request.headers[.authorization], apiKey: Self.apiKey.flatMap { request.headers[$0] })
             switch route {
             case .health, .models, .model: return try await models(route, key)
             case .uploadFile: return try await upload(request, key)
@@ -53,14 +54,17 @@ struct Responder: Sendable {
             case .cancelBatch(let id):
                 try await store.cancel(key, id)
                 return .object(try await batch(id, key).object)
-            case .chat: return try await chat(request, key)
+            case .messages(let route): return try await messages(route, request, key)
+            case .direct(let kind): return try await direct(kind, request, key)
             }
         } catch {
-            return .failure(error)
+            return request.uri.path.hasPrefix("/v1/messages") ? .messageFailure(error) : .failure(error)
         }
     }
 
-    private static let chatPath = "/v1/chat/completions"
+    private static let apiKey = HTTPField.Name("x-api-key")
+
+    private static let directPaths: Set = ["/v1/chat/completions", "/v1/completions", "/v1/responses"]
 
     private func models(_ route: Route, _ key: String) async throws(APIError) -> Answer {
         let models = try await store.models(key)

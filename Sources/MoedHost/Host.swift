@@ -64,6 +64,19 @@ package enum Host {
         _ = unsafe write(STDERR_FILENO, bytes, bytes.count)
     }
 
+    /// Name, release and architecture of the kernel.
+    package static var systemName: String {
+        var name = utsname()
+        guard unsafe uname(&name) == 0 else { return "unknown" }
+        func text<T>(_ field: T) -> String {
+            unsafe withUnsafeBytes(of: field) { unsafe String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+        }
+        return "\(text(name.sysname)) \(text(name.release)) \(text(name.machine))"
+    }
+
+    /// Sends what was printed on, also where standard output is a file or a pipe.
+    package static func flushOutput() { _ = fflush(nil) }
+
     /// Replaces the terminal's current line.
     package static func printErrorInPlace(_ text: String) {
         let bytes = Array("\r\u{1B}[K\(text)".utf8)

@@ -20,8 +20,9 @@ package struct GatewayKey: Sendable {
     /// The first characters, by which the owner recognises the key.
     package var hint: String { String(text.prefix(Self.hintCharacters)) }
 
-    /// The digest of the key in a request's header `Authorization`.
-    package static func digest(authorization header: String?) throws(APIError) -> String {
+    /// The digest of the key in a request's header `Authorization`, or in Anthropic's `x-api-key`.
+    package static func digest(authorization header: String?, apiKey: String? = nil) throws(APIError) -> String {
+        if header == nil, let apiKey { return SHA256.hexadecimal(apiKey) }
         let parts = (header ?? "").split(separator: " ", maxSplits: 1)
         guard parts.count == 2, parts[0].lowercased() == "bearer" else {
             throw APIError(401, "give an API key in the header Authorization: Bearer sk-…")

@@ -43,6 +43,11 @@ struct PromptRenderer {
         return try checked(try ids(of: prompt, mark: marked?.mark))
     }
 
+    /// Token ids of a prompt that is text, without a template.
+    func tokens(of prompt: String) throws(RequestError) -> [TokenID] {
+        try checked(try ids(of: prompt, mark: nil, field: "prompt_text"), field: "prompt_text")
+    }
+
     /// The prompt up to the end of the last message's text. A template may trim that text and take a thought out of it.
     private static func cut(_ prompt: String, after message: JSONValue?) throws(RequestError) -> String {
         let text = message?["content"]?.string ?? ""
@@ -59,18 +64,20 @@ struct PromptRenderer {
             "the chat template changes the last message: its text cannot be continued")
     }
 
-    private func ids(of prompt: String, mark: Unicode.Scalar?) throws(RequestError) -> [TokenID] {
+    private func ids(
+        of prompt: String, mark: Unicode.Scalar?, field: String = "messages"
+    ) throws(RequestError) -> [TokenID] {
         do throws(EncodingEnd) {
             return try text.tokenizer.encode(prompt, mark: mark, limits: encoding)
         } catch {
             switch error {
             case .tooManyTokens:
                 throw RequestError(
-                    .contextLengthExceeded, param: "messages",
+                    .contextLengthExceeded, param: field,
                     "the prompt has more than \(encoding.tokensMax) tokens, the model's context is "
                         + "\(encoding.tokensMax)")
             case .notWanted:
-                throw RequestError(.templateFailed, param: "messages", "the preparation was stopped")
+                throw RequestError(.templateFailed, param: field, "the preparation was stopped")
             }
         }
     }
@@ -104,13 +111,13 @@ struct PromptRenderer {
         }
     }
 
-    private func checked(_ ids: [TokenID]) throws(RequestError) -> [TokenID] {
+    private func checked(_ ids: [TokenID], field: String = "messages") throws(RequestError) -> [TokenID] {
         guard !ids.isEmpty else {
-            throw RequestError(.invalidValue, param: "messages", "the prompt is empty")
+            throw RequestError(.invalidValue, param: field, "the prompt is empty")
         }
         if let bad = ids.first(where: { Int($0) >= text.vocabularySize }) {
             throw RequestError(
-                .invalidValue, param: "messages",
+                .invalidValue, param: field,
                 "token id \(bad) of the prompt is not in the model's vocabulary of \(text.vocabularySize)")
         }
         return ids

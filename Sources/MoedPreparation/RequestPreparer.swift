@@ -34,9 +34,13 @@ package struct RequestPreparer: Sendable {
     package func prepare(
         _ request: GenerationRequest, job: JobID, model: String, bucket: Int?, seed: UInt64, waited: Duration
     ) throws(RequestError) -> GenerationTask {
+        let asked = request
+        var request = request
+        if case .text(let prompt) = asked.prompt { request.prompt = .tokens(try renderer.tokens(of: prompt)) }
         let choice = ModeChoice(request, text: text, fallback: options.mode)
         let mode = choice.mode
         let prompt = try promptTokens(request, mode)
+        request.prompt = asked.prompt
         let newTokens = try newTokens(request, promptTokens: prompt.count)
         let tokenizer = text.tokenizer
         var task = GenerationTask(
@@ -132,6 +136,7 @@ package struct RequestPreparer: Sendable {
         switch request.prompt {
         case .messages: "messages"
         case .tokens: "prompt_ids"
+        case .text: "prompt_text"
         }
     }
 
@@ -146,6 +151,7 @@ package struct RequestPreparer: Sendable {
                     "token id \(ids[bad]) is not in the vocabulary of \(text.vocabularySize) tokens")
             }
             return ids
+        case .text(let text): return try renderer.tokens(of: text)
         case .messages(let messages):
             var variables = request.templateVariables
             variables["add_generation_prompt"] = .bool(request.addGenerationPrompt)

@@ -2,7 +2,10 @@ package import MoedPostgres
 
 /// Result of a fenced write.
 package enum Disposition: Sendable, Equatable {
+    /// The attempt ended as the write says.
     case committed
+    /// The attempt ended in another way: a failure is retried, or the job was cancelled or past its deadline.
+    case ended(AttemptOutcome)
     /// An earlier call committed the same write: the worker repeated it after a lost reply.
     case already
     /// The lease was lost; nothing was written.

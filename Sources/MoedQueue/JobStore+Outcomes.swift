@@ -106,7 +106,7 @@ extension JobStore {
 
     /// Runs a fenced statement over the items in portions and determines the disposition of each.
     ///
-    /// - Parameter outcomes: outcomes of the attempts that the statement writes.
+    /// - Parameter outcomes: outcomes of the attempts that the statement writes, the intended one first.
     private func settle<Item: AttemptEnd>(
         _ items: [Item], as outcomes: [AttemptOutcome], _ statement: ([Item]) -> SQL
     ) async throws(QueueError) -> [Disposition] {
@@ -145,13 +145,19 @@ extension JobStore {
             return try await settle(portion[..<middle], outcomes, statement)
                 + settle(portion[middle...], outcomes, statement)
         }
-        let committed = Set(
-            try await decode(result) { row throws(DatabaseError) in
-                JobLease(job: JobID(try row.value("id")), token: try row.value("lease_token"))
-            })
-        let rest = batch.map(\.lease).filter { !committed.contains($0) }
+        let ended = try await decode(result) { row throws(DatabaseError) in
+            (
+                lease: JobLease(job: JobID(try row.value("id")), token: try row.value("lease_token")),
+                outcome: AttemptOutcome(rawValue: try row.value("outcome"))
+            )
+        }
+        let committed = Dictionary(ended.map { ($0.lease, $0.outcome) }) { first, _ in first }
+        let rest = batch.map(\.lease).filter { committed[$0] == nil }
         let others = rest.isEmpty ? [:] : try await dispositions(of: rest, outcomes)
-        return batch.map { committed.contains($0.lease) ? .committed : others[$0.lease] ?? .stale }
+        return batch.map { item in
+            guard let outcome = committed[item.lease] else { return others[item.lease] ?? .stale }
+            return outcome.map { $0 == outcomes[0] ? .committed : .ended($0) } ?? .committed
+        }
     }
 
     /// Dispositions of leases that a statement did not write: `already` when the attempt ended in one of the outcomes,

@@ -42,6 +42,8 @@ package struct Migration: Sendable, Equatable {
         Migration(version: 23, name: "m0023_one_line", PackageResources.m0023_one_line_sql, worksSince: 11),
         Migration(version: 24, name: "m0024_gateway", PackageResources.m0024_gateway_sql, worksSince: 11),
         Migration(version: 25, name: "m0025_money", PackageResources.m0025_money_sql, worksSince: 11),
+        Migration(version: 26, name: "m0026_batch_counts", PackageResources.m0026_batch_counts_sql, worksSince: 11),
+        Migration(version: 27, name: "m0027_key_limits", PackageResources.m0027_key_limits_sql, worksSince: 11),
     ]
 
     /// Roles, grants and row security. The script runs after the migrations where roles are wanted. It may run again at

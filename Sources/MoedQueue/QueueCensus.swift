@@ -5,6 +5,8 @@ import MoedPostgres
 package struct QueueCensus: Sendable, Equatable {
     /// Number of queued jobs per job class.
     package var queued: [JobClass: Int] = [:]
+    /// Time since the oldest queued job of each job class became due.
+    package var oldest: [JobClass: Duration] = [:]
     /// Number of these that do not start: their model or tenant is paused, or their tenant is over budget.
     package var held = 0
     /// Pauses in force: `all`, `model NAME`, `tenant NAME`.
@@ -37,7 +39,9 @@ package struct QueueCensus: Sendable, Equatable {
             guard let mode = ReasoningMode(rawValue: mode) else {
                 throw DatabaseError(.protocolViolation, "unknown mode \(mode)")
             }
-            queued[JobClass(model: name, mode: mode, bucket: try row.value("bucket"))] = try row.value("jobs")
+            let jobClass = JobClass(model: name, mode: mode, bucket: try row.value("bucket"))
+            queued[jobClass] = try row.value("jobs")
+            oldest[jobClass] = .milliseconds(try row.optional("oldest_ms") ?? 0)
             held += try row.value("held", as: Int.self)
         case "paused": paused.append(name)
         case "over_budget": overBudget.append(name)

@@ -34,9 +34,21 @@ extension SettingKey {
     package static let gatewayChatPriority = SettingKey(
         "gateway.chat_priority", "1000", "Priority of the jobs of direct requests. Batches have 0.")
 
+    package static let frontListen = SettingKey(
+        "front.listen", "", example: .suggested("127.0.0.1:8081"),
+        """
+        Address of the page that shows workers, queue, batches and failures: `127.0.0.1:8081`, `[::1]:8081` or the \
+        absolute path of a Unix socket. Empty: none. `moed serve` shows it. There is no password.
+        """)
+    package static let frontDatabase = SettingKey(
+        "front.database", "", example: .suggested("\"host=/run/postgresql dbname=work user=moed_page\""),
+        """
+        Connection string of the page, whose role is a member of `moed_reader`. Empty: database.url.
+        """)
+
     static let gateway: [SettingKey] = [
         gatewayListen, gatewayDatabase, gatewayConnections, gatewayClients, gatewayFileBytes,
         gatewayFileLines,
-        gatewayBodyBytes, gatewayChatWaiting, gatewayChatTime, gatewayChatPriority,
+        gatewayBodyBytes, gatewayChatWaiting, gatewayChatTime, gatewayChatPriority, frontListen, frontDatabase,
     ]
 }

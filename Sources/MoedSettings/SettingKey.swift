@@ -236,6 +236,13 @@ package struct SettingKey: Sendable {
         Address for metrics (Prometheus) and health over HTTP: `127.0.0.1:9464`, `[::1]:9464` or the absolute path \
         of a Unix socket. Empty: none. There is no password.
         """)
+    package static let logFormat = SettingKey(
+        "log.format", "auto",
+        """
+        Form of the log. auto: fields of the journal under systemd, else lines of text on standard error. text: lines \
+        always. json: a JSON object a line, for containers.
+        """)
+
     package static let logLevel = SettingKey(
         "log.level", "info",
         """
@@ -265,6 +272,6 @@ package struct SettingKey: Sendable {
         generationTemplateTime,
         queuePollInterval, queueListen, queueLease, queueMaxWait, queueClaimMax,
         queueCheckpointInterval, queueCheckpointTokens, queueRetention, routingPolicy, shutdownGrace,
-        statusListen, logLevel,
+        statusListen, logLevel, logFormat,
     ] + gateway
 }

@@ -6,6 +6,20 @@ package enum LogDestination: Sendable, Equatable {
     case journal
     /// Lines on stderr; they carry priority marks when the journal reads them.
     case stderr(marksPriority: Bool)
+    /// A JSON object a line on stderr, for collectors of containers.
+    case json
+
+    /// Values of `log.format`.
+    package static let formats = ["auto", "text", "json"]
+
+    /// - Parameter format: a value of `formats`; `auto` is the journal where stderr is connected to it, else text.
+    package init(_ environment: SupervisionEnvironment, format: String) {
+        switch format {
+        case "json": self = .json
+        case "text": self = .stderr(marksPriority: environment.isJournal(STDERR_FILENO))
+        default: self.init(environment)
+        }
+    }
 
     /// Chooses the journal when stderr is connected to it and its socket is reachable, otherwise lines on stderr.
     package init(
@@ -31,6 +45,7 @@ package enum LogDestination: Sendable, Equatable {
             return JournalLogHandler(label: label, level: .trace, fallback: fallback)
         case .stderr(let marksPriority):
             return StderrLogHandler(label: label, level: .trace, marksPriority: marksPriority)
+        case .json: return StderrLogHandler(label: label, level: .trace, isJSON: true)
         }
     }
 }

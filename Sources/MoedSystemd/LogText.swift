@@ -16,6 +16,27 @@ enum LogText {
         return result
     }
 
+    /// Text as a JSON string, cut to a limit in UTF-8 bytes. Whatever is harmful in a line is escaped.
+    static func json(_ text: String, bytesMax: Int) -> String {
+        var result = "\""
+        var bytes = 0
+        for scalar in text.unicodeScalars {
+            let piece: String
+            switch scalar {
+            case "\"": piece = "\\\""
+            case "\\": piece = "\\\\"
+            case _ where isHarmless(scalar): piece = String(Character(scalar))
+            default:
+                let digits = String(scalar.value, radix: 16)
+                piece = "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+            }
+            bytes += piece.utf8.count
+            guard bytes <= bytesMax else { return result + "…\"" }
+            result += piece
+        }
+        return result + "\""
+    }
+
     private static func isHarmless(_ scalar: Unicode.Scalar) -> Bool {
         switch scalar.value {
         case 0..<0x20, 0x7F..<0xA0, 0x2028...0x2029, 0x202A...0x202E, 0x2066...0x2069: false

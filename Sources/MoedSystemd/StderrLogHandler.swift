@@ -12,6 +12,8 @@ package struct StderrLogHandler: LogHandler {
     private let label: String
     private let descriptor: Int32
     private let marksPriority: Bool
+    /// True writes each event as a JSON object.
+    private let isJSON: Bool
     private let now: @Sendable () -> LogTimestamp
 
     private static let lineBytesMax = 16 << 10
@@ -20,14 +22,16 @@ package struct StderrLogHandler: LogHandler {
     ///   - descriptor: file descriptor that receives the lines.
     ///   - marksPriority: true begins lines with their level as in sd-daemon(3), e.g. `<6>`, for a journal that reads
     ///     stderr.
+    ///   - isJSON: true writes a JSON object a line, with the members time, level, logger, message and the metadata.
     ///   - now: the wall clock.
     package init(
         label: String, level: Logger.Level, descriptor: Int32 = STDERR_FILENO, marksPriority: Bool = false,
-        now: @escaping @Sendable () -> LogTimestamp = LogTimestamp.now
+        isJSON: Bool = false, now: @escaping @Sendable () -> LogTimestamp = LogTimestamp.now
     ) {
         self.label = label
         self.descriptor = descriptor
         self.marksPriority = marksPriority
+        self.isJSON = isJSON
         self.now = now
         logLevel = level
     }
@@ -42,13 +46,36 @@ package struct StderrLogHandler: LogHandler {
     }
 
     func write(_ event: LogEvent, _ metadata: Logger.Metadata) {
+        let pairs = metadata.sorted { $0.key < $1.key }.map { ($0.key, $0.value.description) }
+        send((isJSON ? object(event, pairs) : line(event, pairs)) + "\n")
+    }
+
+    private func line(_ event: LogEvent, _ metadata: [(String, String)]) -> String {
         var line = marksPriority ? "<\(event.level.syslogPriority)>" : "\(now()) "
         line += "\(event.level.rawValue) \(label): "
         line += LogText.oneLine(event.message.description, bytesMax: Self.lineBytesMax)
-        for (key, value) in metadata.sorted(by: { $0.key < $1.key }) {
-            line += " \(Self.quoted(key, bytesMax: 64))=\(Self.quoted(value.description, bytesMax: 4096))"
+        for (key, value) in metadata {
+            line += " \(Self.quoted(key, bytesMax: 64))=\(Self.quoted(value, bytesMax: 4096))"
         }
-        let bytes = Array((line + "\n").utf8)
+        return line
+    }
+
+    /// The event as JSON. Metadata that have the name of a member stand behind it, so that they do not replace it.
+    private func object(_ event: LogEvent, _ metadata: [(String, String)]) -> String {
+        let own = [
+            ("time", now().description), ("level", event.level.rawValue), ("logger", label),
+            ("message", event.message.description),
+        ]
+        let names = Set(own.map(\.0))
+        let pairs = own + metadata.map { (names.contains($0.0) ? "\($0.0)_" : $0.0, $0.1) }
+        let members = pairs.map { name, text in
+            LogText.json(name, bytesMax: 64) + ":" + LogText.json(text, bytesMax: Self.lineBytesMax)
+        }
+        return "{" + members.joined(separator: ",") + "}"
+    }
+
+    private func send(_ text: String) {
+        let bytes = Array(text.utf8)
         var written = 0
         // A line that cannot be written is lost, because it must not stop the daemon.
         while written < bytes.count {

@@ -7,6 +7,7 @@ package final class JobClaimer {
     private let state: WorkerState
     private let report: WorkerReport
     private let log: Logger
+    private let story: JobStory
     private let policy: ClassPolicy
     private var backlog = KnownBacklog()
     private var currentClass: JobClass?
@@ -23,6 +24,7 @@ package final class JobClaimer {
         self.state = state
         self.report = report
         self.log = log
+        story = JobStory(state, report: report, log: log)
         policy = ClassPolicy(maxWait: state.settings.maxWait)
     }
 
@@ -37,7 +39,10 @@ package final class JobClaimer {
     /// Polls the backlog.
     package func look(_ store: any WorkerStore) async throws(QueueError) {
         let asked = state.now
-        var classes = try await store.backlog(models: state.runner.models)
+        let models = state.runner.models
+        var classes = try await report.timed("backlog") { () async throws(QueueError) in
+            try await store.backlog(models: models)
+        }
         leavesJobs = false
         for index in classes.indices {
             let isBarred = classes[index].drop { !state.runner.mayRun(tenant: $0.name, mayLeave: $0.mayLeave) }
@@ -75,20 +80,19 @@ package final class JobClaimer {
         // A quarantined job runs alone. It waits for an empty batch, and no other job starts until it has ended.
         if state.jobs.runsAlone || (isQuarantine && state.jobs.count > 0) { return .nothing }
         let limit = isQuarantine ? 1 : min(room, state.settings.claimMax)
-        let claimed = try await store.claim(
-            worker, waiting, limit: limit, room: requests, maxWait: state.settings.maxWait,
-            computedBy: state.runner.origin(of: jobClass.model)?.digest,
-            only: ClaimFilter(isHouse: state.runner.isHouse, dueWithin: dueWithin))
+        let claimed = try await report.timed("claim") { () async throws(QueueError) in
+            try await store.claim(
+                worker, waiting, limit: limit, room: requests, maxWait: state.settings.maxWait,
+                computedBy: state.runner.origin(of: jobClass.model)?.digest,
+                only: ClaimFilter(isHouse: state.runner.isHouse, dueWithin: dueWithin))
+        }
         // A class without urgent jobs may have others: its backlog stays known.
         backlog.claimed(claimed, of: dueWithin == nil ? limit : claimed.count, in: jobClass)
         guard !claimed.isEmpty else { return .claimed(jobClass, 0) }
         currentClass = jobClass
         for job in claimed {
             state.jobs.claimed(job, at: state.now)
-            let crashes = job.crashes > 0 ? ", \(job.crashes) workers died while running it" : ""
-            log.info(
-                "job claimed: attempt \(job.attempt)\(crashes)",
-                metadata: ["job_id": "\(job.id)", "event": "claimed"])
+            story.claimed(job)
         }
         state.runner.start(claimed.map(\.runnable))
         crowdingClass = state.runner.requestRoom.bytes > 0 ? nil : jobClass

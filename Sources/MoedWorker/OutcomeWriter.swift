@@ -14,6 +14,7 @@ package final class OutcomeWriter {
     private let state: WorkerState
     private let report: WorkerReport
     private let log: Logger
+    private let story: JobStory
     /// Time at which the new writes were found; nil when all of them are answered.
     private var newSince: Duration?
     private var overdue = OutageLog()
@@ -22,6 +23,7 @@ package final class OutcomeWriter {
         self.state = state
         self.report = report
         self.log = log
+        story = JobStory(state, report: report, log: log)
     }
 
     package func write(_ store: any WorkerStore) async throws(QueueError) {
@@ -33,12 +35,15 @@ package final class OutcomeWriter {
         newSince = state.jobs.hasNewWrites ? newSince ?? state.now : nil
         try await retry(store)
         noteAge()
+        story.summarise()
     }
 
     private func writeCompletions(_ store: any WorkerStore) async throws(QueueError) {
         let completions = state.jobs.completions
         guard !completions.isEmpty else { return }
-        let dispositions = try await store.complete(completions)
+        let dispositions = try await report.timed("complete") { () async throws(QueueError) in
+            try await store.complete(completions)
+        }
         state.jobs.written(completions: completions.count)
         for (completion, disposition) in zip(completions, dispositions) {
             note(.completion(completion), disposition)
@@ -81,12 +86,10 @@ package final class OutcomeWriter {
     private func note(_ write: PendingWrite, _ disposition: Disposition) {
         let metadata: Logger.Metadata = ["job_id": "\(write.lease.job)", "event": "write"]
         switch disposition {
-        case .committed, .already:
+        case .committed, .ended:
             state.jobs.delayed.answered(write.lease)
-            if case .release = write {
-                log.notice(
-                    "job returned: cancelled, past its deadline, or the worker stops", metadata: metadata)
-            }
+            story.ended(write, as: disposition.other)
+        case .already: state.jobs.delayed.answered(write.lease)
         case .stale:
             state.jobs.delayed.answered(write.lease)
             log.warning("the job was another worker's by the time it ended", metadata: metadata)
@@ -134,6 +137,7 @@ package final class OutcomeWriter {
         for (origin, pieces) in state.jobs.checkpointsByOrigin {
             let part = try await store.checkpoint(pieces, computedBy: origin)
             answer.written.formUnion(part.written)
+            story.checkpointed(part.written)
             answer.locked.formUnion(part.locked)
         }
         state.jobs.checkpointsWritten(locked: answer.locked)
@@ -158,4 +162,9 @@ package final class OutcomeWriter {
         log.notice("releasing \(count) unfinished jobs")
         try await write(store)
     }
+}
+
+extension Disposition {
+    /// Outcome of a write that ended its attempt in another way than it says.
+    fileprivate var other: AttemptOutcome? { if case .ended(let outcome) = self { outcome } else { nil } }
 }

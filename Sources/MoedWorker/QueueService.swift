@@ -26,6 +26,7 @@ package actor QueueService: Service {
     private let log: Logger
 
     private let state: WorkerState
+    private let story: JobStory
     private let lease: LeaseKeeper
     private let claimer: JobClaimer
     private let outcomes: OutcomeWriter
@@ -58,6 +59,7 @@ package actor QueueService: Service {
         connect = connections.queue
         let state = WorkerState(settings: settings, runner: runner, modelName: modelName)
         self.state = state
+        story = JobStory(state, report: report, log: log)
         let workerLease = WorkerLease(
             length: settings.lease, runner: runner, report: report, clock: state.clock)
         lease = LeaseKeeper(state, lease: workerLease, log: log)
@@ -310,15 +312,8 @@ package actor QueueService: Service {
 
     private func note(_ event: RunnerEvent) {
         switch event {
-        case .refused(let job, let error, _):
-            log.info(
-                "job refused: \(error.code.rawValue)", metadata: ["job_id": "\(job)", "event": "refused"])
-            report.update { $0.failed += 1 }
-        case .finished(let job, let result):
-            let tokens = result.told?.completion ?? result.usage.completion
-            log.info(
-                "job finished: \(tokens) tokens, \(result.choices.first?.finishReason.rawValue ?? "")",
-                metadata: ["job_id": "\(job)", "event": "finished"])
+        case .refused: report.update { $0.failed += 1 }
+        case .finished(_, let result):
             let isWithoutAnswer = result.choices.contains(where: \.isWithoutAnswer)
             let isTruncated = result.choices.contains(where: \.isTruncated)
             report.update {
@@ -331,7 +326,8 @@ package actor QueueService: Service {
             report.update { $0.failed += 1 }
         case .returned(let jobs):
             log.notice("\(jobs.count) jobs go back to the queue: no engine can continue them at the moment")
-        case .prepared, .progressed, .stopped, .opening, .spent: break
+        case .prepared(let job, let mode): story.started(job, mode)
+        case .progressed, .stopped, .opening, .spent: break
         }
     }
 

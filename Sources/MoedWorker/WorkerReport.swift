@@ -41,6 +41,8 @@ package final class WorkerReport: Sendable {
         package var stuck: [String] = []
         /// Time at which the oldest unwritten result has waited for a whole lease; nil when all are written.
         package var resultsOverdueAt: ContinuousClock.Instant?
+        /// Figures of the jobs of this process.
+        package var figures = JobFigures()
         /// Number of failures of maintenance, by step.
         package var maintenanceFailures: [String: Int] = [:]
 
@@ -63,4 +65,12 @@ package final class WorkerReport: Sendable {
 
     package func update(_ change: (inout State) -> Void) { state.withLock { change(&$0) } }
     package var current: State { state.withLock { $0 } }
+
+    /// Runs a statement and records its time.
+    func timed<R, E: Error>(_ statement: String, _ body: () async throws(E) -> R) async throws(E) -> R {
+        let start = ContinuousClock.now
+        let result = try await body()
+        update { $0.figures.timed(statement, ContinuousClock.now - start) }
+        return result
+    }
 }

@@ -7,6 +7,8 @@ package final class WorkerState {
     package let runner: any JobRunner
     package var jobs: RunningJobs
     package var requests = RequestAccount()
+    /// Decides which lines about jobs are logged.
+    var pace = LogPace()
     /// Id of this worker's row; nil while the worker is not registered.
     package var worker: WorkerID?
     package let clock: @Sendable () -> Duration

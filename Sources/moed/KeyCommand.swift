@@ -12,6 +12,7 @@ struct KeyCommand: AsyncParsableCommand {
             Examples:
               moed key create --tenant app
               moed key create --tenant app --name nightly --scope batches --expires 90d
+              moed key create --tenant web --scope chat --requests-per-minute 60 --tokens-per-minute 100000
               moed key list
               moed key revoke 3
             """,
@@ -44,12 +45,34 @@ struct KeyCommand: AsyncParsableCommand {
         @Option(help: "Time after which the key is refused, such as 90d. Default: never.")
         var expires: String?
 
+        @Option(help: "Direct requests in any minute; further ones get status 429. Default: no limit.")
+        var requestsPerMinute: Int?
+
+        @Option(
+            help: """
+                Tokens of direct requests in any minute. A request reserves what it may use, and gives the rest back \
+                at its end. Default: no limit.
+                """)
+        var tokensPerMinute: Int?
+
+        func validate() throws {
+            let limits = [("--requests-per-minute", requestsPerMinute), ("--tokens-per-minute", tokensPerMinute)]
+            for (name, value) in limits {
+                guard (1...Int(Int32.max)).contains(value ?? 1) else {
+                    throw ValidationError("\(name) must be in 1…\(Int32.max)")
+                }
+            }
+        }
+
         func run() async throws {
             try await CommandExit.translate {
-                try await KeyCommands.create(
-                    conninfo: try database.conninfo(), tenant: tenant, name: name, scopes: scopes,
-                    expires: expires,
-                    asJSON: database.json)
+                var options = NewKeyOptions(tenant: tenant)
+                options.name = name
+                options.scopes = scopes
+                options.expires = expires
+                options.requestsPerMinute = requestsPerMinute
+                options.tokensPerMinute = tokensPerMinute
+                try await KeyCommands.create(conninfo: try database.conninfo(), options, asJSON: database.json)
             }
         }
     }

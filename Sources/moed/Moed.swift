@@ -39,9 +39,10 @@ struct Moed: AsyncParsableCommand {
             CommandGroup(
                 name: "Queue",
                 subcommands: [
-                    ImportCommand.self, ExportCommand.self, StatusCommand.self, JobsCommand.self, ShowCommand.self,
+                    ImportCommand.self, ExportCommand.self, StatusCommand.self, TopCommand.self, JobsCommand.self,
+                    ShowCommand.self,
                     WhyCommand.self, CancelCommand.self, RedriveCommand.self, PauseCommand.self, ResumeCommand.self,
-                    UsageCommand.self, ChaosCommand.self,
+                    PruneCommand.self, UsageCommand.self, DoctorCommand.self, ChaosCommand.self,
                 ]),
             CommandGroup(
                 name: "Text",
@@ -50,6 +51,8 @@ struct Moed: AsyncParsableCommand {
 
     /// Names of the commands are checked first: the parser takes a mistyped one for an argument.
     static func main() async {
+        // A gateway that is stopped while it starts has nothing to end.
+        if CommandLine.arguments.dropFirst().first == "serve" { Host.leaveAtOnceWhenStopped(isInterruption: false) }
         if let word = CommandLine.arguments.dropFirst().first, !word.hasPrefix("-") {
             let names = configuration.subcommands.compactMap { $0.configuration.commandName } + ["help"]
             if !names.contains(word) {

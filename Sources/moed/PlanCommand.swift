@@ -1,4 +1,5 @@
 import ArgumentParser
+import MoedCommands
 import MoedCore
 import MoedDaemon
 import MoedLocal
@@ -7,7 +8,7 @@ import MoedTools
 struct PlanCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "plan",
-        abstract: "Predict memory split and tokens per second of a model under a memory budget.",
+        abstract: "Predict memory and tokens per second of a model, or time and cost of what is queued.",
         discussion: """
             Loads nothing. It measures the rates of this machine, unless options describe another one. --cores \
             scales what its cores reach. --disk and --memory-bandwidth are rates. Large sweeps overlap disk, memory \
@@ -17,11 +18,16 @@ struct PlanCommand: AsyncParsableCommand {
             --workload runs jobs through the planner of the daemon and prints how long they take. It takes files as \
             `moed bench` does. Each answer is assumed to be as long as it may be.
 
+            --database (or --config) plans what is queued now instead: tokens, time at the workers' present rate, and \
+            cost by moed.price, for each tenant, model and mode. The tokens of a job are the mean of a week's jobs of \
+            its model and mode (basis: history), or what it may take at most (limit). It needs moed_reader.
+
             Examples:
               moed plan --model PACK --budget 20GiB
               moed plan --model PACK --budget 20GiB --workload tonight.jsonl --sequences 128
               moed plan --synthetic qwen3-235b-a22b --experts int4 --budget 100GiB \\
                 --disk 7GB/s --cores 32 --memory-bandwidth 240GB/s
+              moed plan --database "dbname=work" --json
             """)
 
     @Option(help: "Hugging Face directory, GGUF file or pack.")
@@ -56,10 +62,16 @@ struct PlanCommand: AsyncParsableCommand {
     @Option(help: "Jobs to run: a file of JSON lines, or mixed:N.")
     var workload: String?
 
+    @OptionGroup var queue: DatabaseOptions
+
+    /// True to plan what is queued in a database.
+    private var isOfQueue: Bool { queue.database != nil || queue.config != nil }
+
     func validate() throws {
-        guard (model == nil) != (synthetic == nil) else {
-            throw ValidationError("either --model or --synthetic must be given")
+        guard [model != nil, synthetic != nil, isOfQueue].count(where: \.self) == 1 else {
+            throw ValidationError("one of --model, --synthetic and --database (or --config) must be given")
         }
+        guard isOfQueue || !queue.json else { throw ValidationError("--json is for --database") }
         guard (1...4096).contains(sequences), (1...1_000_000).contains(context), (1...16_384).contains(rowsPerSweep)
         else { throw ValidationError("--sequences 1…4096, --context 1…1000000, --rows-per-sweep 1…16384") }
         if let cores, !(1...4096).contains(cores) { throw ValidationError("--cores must be in 1…4096") }
@@ -77,6 +89,9 @@ struct PlanCommand: AsyncParsableCommand {
 
     func run() async throws {
         try await CommandExit.translate {
+            if isOfQueue {
+                return try await QueuePlan.run(conninfo: try queue.conninfo(), asJSON: queue.json)
+            }
             guard let memory = MemoryBudget(budget) else {
                 throw ConfigurationProblem("--budget must be like 20GiB or 80%, not “\(budget)”")
             }

@@ -22,13 +22,21 @@ struct GatewayScene {
 
     static let missingClients = "no openai client: run .ci/venv, which installs it into .build-clients"
 
-    init(_ settings: [String: String] = [:]) async throws {
-        scene = try await Scene()
+    /// - Parameters:
+    ///   - given: scene to use; nil makes one.
+    ///   - pageRole: true gives the page a role that reads everything.
+    init(_ settings: [String: String] = [:], scene given: Scene? = nil, pageRole: Bool = false) async throws {
+        if let given { scene = given } else { scene = try await Scene() }
+        var settings = settings
         let database = scene.database
         let migration = try await MoedProgram.run(["migrate", "--roles", "--database", database.conninfo])
         #expect(migration.status == 0, "\(migration.errors)")
         let role = "\(database.name)_gate"
         try await database.run(script: "CREATE ROLE \(role) LOGIN; GRANT moed_gateway TO \(role)")
+        if pageRole {
+            try await database.run(script: "CREATE ROLE \(database.name)_page LOGIN; GRANT moed_reader TO \(database.name)_page")
+            settings["front.database"] = "host=\(database.host) dbname=\(database.name) user=\(database.name)_page"
+        }
         key = try await Self.newKey(scene)
         let port = try Self.freePort()
         baseURL = "http://127.0.0.1:\(port)/v1"
@@ -58,7 +66,7 @@ struct GatewayScene {
     }
 
     /// A port that nobody uses at this moment.
-    private static func freePort() throws -> UInt16 {
+    static func freePort() throws -> UInt16 {
         let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         defer { Glibc.close(descriptor) }
         var address = sockaddr_in()
@@ -106,7 +114,11 @@ struct GatewayScene {
         gateway.signal(SIGTERM)
         #expect(try await gateway.exitCode() == 0, "\(gateway.logText)")
         let role = "\(scene.database.name)_gate"
-        try await scene.database.run(script: "DROP OWNED BY \(role); DROP ROLE \(role)")
+        try await scene.database.run(
+            script: """
+                DROP OWNED BY \(role); DROP ROLE \(role);
+                DROP ROLE IF EXISTS \(scene.database.name)_page
+                """)
     }
 }
 

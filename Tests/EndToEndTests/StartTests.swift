@@ -78,7 +78,7 @@ struct StartTests {
         try await scene.database.run(
             script: "SELECT moed.enqueue(prompt => 'What is 1 + 1?', max_tokens => 20)")
         #expect(try await eventually { try await scene.count("state = 'succeeded'") == 1 })
-        #expect(daemon.logText.contains("job finished"), "the level debug is in force")
+        #expect(daemon.logText.contains("job succeeded"), "the level debug is in force")
         daemon.signal(SIGTERM)
         #expect(try await daemon.exitCode() == 0)
     }

@@ -28,6 +28,25 @@ import Testing
                 """)
     }
 
+    @Test func histogramsCountUpwards() {
+        let text = PrometheusText.encode([
+            Metric(
+                "moed_wait_seconds", .histogram, "Waits.",
+                Metric.Sample.histogram(bounds: [0.5, 1], counts: [2, 0, 3], sum: 9.5, [("mode", "thinking")]))
+        ])
+        #expect(
+            text == """
+                # HELP moed_wait_seconds Waits.
+                # TYPE moed_wait_seconds histogram
+                moed_wait_seconds_bucket{mode="thinking",le="0.5"} 2
+                moed_wait_seconds_bucket{mode="thinking",le="1"} 2
+                moed_wait_seconds_bucket{mode="thinking",le="+Inf"} 5
+                moed_wait_seconds_sum{mode="thinking"} 9.5
+                moed_wait_seconds_count{mode="thinking"} 5
+
+                """)
+    }
+
     @Test(arguments: [
         ("127.0.0.1:9464", StatusAddress.ip4("127.0.0.1", port: 9464)),
         ("localhost:1", .ip4("127.0.0.1", port: 1)),

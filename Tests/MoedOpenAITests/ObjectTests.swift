@@ -46,6 +46,10 @@ struct ObjectTests {
         #expect(param("{\(good),\"metadata\":{\"a\":1}}") == "metadata")
         #expect(param("{\(good),\"metadata\":[]}") == "metadata")
         #expect(param("{\(good),\"x\":1}") == "x")
+        #expect(param(#"{\#(good),"output_expires_after":{"anchor":"created_at","seconds":3600}}"#) == nil)
+        for expiry in [#"{"anchor":"created_at","seconds":60}"#, #"{"seconds":3600}"#, "3600"] {
+            #expect(param(#"{\#(good),"output_expires_after":\#(expiry)}"#) == "output_expires_after")
+        }
         #expect(param("{\(good.replacing("24h\"", with: "24h\",\"output_expires_after\":{}"))}") == "output_expires_after")
         #expect(param("{\(good.replacing("chat/completions", with: "embeddings"))}") == "endpoint")
         #expect(param("{\(good.replacing(file, with: "file-output-\(Self.uuid)"))}") == "input_file_id")

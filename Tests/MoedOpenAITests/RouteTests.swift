@@ -30,7 +30,8 @@ struct RouteTests {
             ("POST", "/v1/batches", .createBatch), ("GET", "/v1/batches", .batches(try ListQuery(""))),
             ("GET", "/v1/batches/batch_\(Self.hex)", .batch(BatchID(uuid))),
             ("POST", "/v1/batches/batch_\(Self.hex)/cancel", .cancelBatch(BatchID(uuid))),
-            ("POST", "/v1/chat/completions", .chat),
+            ("POST", "/v1/chat/completions", .direct(.chat)), ("POST", "/v1/completions", .direct(.completions)),
+            ("POST", "/v1/responses", .direct(.responses)),
         ]
         for (method, target, expected) in cases { #expect(route(method, target) == .success(expected), "\(target)") }
     }
@@ -41,7 +42,8 @@ struct RouteTests {
             ("DELETE", "/healthz", 405), ("GET", "/v1/files/", 404), ("GET", "/v1/files/..", 404),
             ("GET", "/v1/files/file-\(Self.hex.uppercased())", 404), ("GET", "/v1/files/file-\(Self.hex)/content/x", 404),
             ("POST", "/v1/files/file-\(Self.hex)", 405), ("GET", "/v1/batches/batch_\(Self.hex)/cancel", 405),
-            ("GET", "/v1/chat/completions", 405), ("POST", "/v1/chat", 404), ("GET", "/v1/files?order=up", 400),
+            ("GET", "/v1/chat/completions", 405), ("GET", "/v1/completions", 405), ("GET", "/v1/responses/resp_1", 404),
+            ("POST", "/v1/completions/x", 404), ("POST", "/v1/chat", 404), ("GET", "/v1/files?order=up", 400),
             ("GET", "/v1/batches?limit=x", 400), ("GET", "/" + String(repeating: "v1/", count: 10_000), 404),
         ]
         for (method, target, expected) in cases { #expect(status(method, target) == expected, "\(method) \(target)") }

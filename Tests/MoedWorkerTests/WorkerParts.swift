@@ -22,12 +22,14 @@ final class WorkerParts {
     static let direct = JobClass(model: "default", mode: .nonThinking, bucket: 5)
     static let quarantine = JobClass(model: "default", mode: .nonThinking, bucket: JobClass.quarantine)
 
-    init(room: Int = 8, origin: String? = "test", _ change: (inout WorkerSettings) -> Void = { _ in }) {
+    /// - Parameter log: nil logs nothing.
+    init(room: Int = 8, origin: String? = "test", log given: Logger? = nil, _ change: (inout WorkerSettings) -> Void = { _ in }) {
         var settings = WorkerSettings(conninfo: "", lease: .seconds(20), maxWait: .seconds(60), claimMax: 4)
         change(&settings)
         runner = ScriptedRunner(room: room, origin: origin)
-        var log = Logger(label: "test")
-        log.logLevel = .critical
+        var silent = Logger(label: "test")
+        silent.logLevel = .critical
+        let log = given ?? silent
         state = WorkerState(
             settings: settings, runner: runner, modelName: "m", clock: { [clock] in clock.now.withLock { $0 } })
         workerLease = WorkerLease(

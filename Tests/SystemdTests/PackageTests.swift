@@ -28,7 +28,8 @@ struct PackageTests {
             "./usr/bin/moed", "./lib/systemd/system/moed.service", "./lib/systemd/system/moed-serve.service",
             "./etc/moed/moed.yaml", "./usr/share/man/man1/moed.1.gz", "./usr/share/man/man5/moed.yaml.5.gz",
             "./usr/share/man/man8/moed.8.gz", "./usr/share/bash-completion/completions/moed", "./usr/share/doc/moed/copyright",
-            "./usr/share/doc/moed/sql/roles.sql",
+            "./usr/share/doc/moed/sql/roles.sql", "./usr/share/doc/moed/moed-alerts.yaml", "./usr/share/man/man1/moed-top.1.gz",
+            "./usr/share/man/man1/moed-doctor.1.gz", "./usr/share/man/man1/moed-prune.1.gz",
         ] {
             #expect(listed.output.contains("\(path)\n"), "\(path) is not in the package")
         }

@@ -44,9 +44,10 @@ struct ImportTests {
             "MoedCore", "MoedHost", "MoedText", "MoedPreparation", "MoedRemote", "MoedRemoteHTTP", "MoedFront", "MoedSettings",
         ],
         "MoedOpenAI": ["MoedCore"],
+        "MoedPage": ["MoedCore"],
         "MoedClient": ["MoedCore", "MoedPostgres", "MoedOpenAI"],
         "MoedGateway": [
-            "MoedCore", "MoedHost", "MoedPostgres", "MoedOpenAI", "MoedClient", "MoedFront", "MoedSettings", "MoedSystemd",
+            "MoedCore", "MoedHost", "MoedPostgres", "MoedOpenAI", "MoedClient", "MoedPage", "MoedFront", "MoedSettings", "MoedSystemd",
             "HummingbirdCore", "HTTPTypes", "NIOCore", "NIOPosix", "ServiceLifecycle", "UnixSignals", "Logging",
         ],
         "MoedCommands": ["MoedCore", "MoedHost", "MoedPostgres", "MoedOpenAI", "MoedClient"],

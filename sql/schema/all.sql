@@ -37,6 +37,8 @@ SET check_function_bodies = off;
 \ir functions/archive_jobs.sql
 \ir functions/archive_month.sql
 \ir functions/ask.sql
+\ir functions/batch_counts.sql
+\ir functions/batch_forget.sql
 \ir functions/batch_money_left.sql
 \ir functions/batch_output.sql
 \ir functions/begin_import.sql
@@ -46,11 +48,14 @@ SET check_function_bodies = off;
 \ir functions/cancel_batch.sql
 \ir functions/cancel_jobs.sql
 \ir functions/cancel_these.sql
+\ir functions/check_limits.sql
 \ir functions/chooses_mode.sql
 \ir functions/clamp_remarks.sql
 \ir functions/classification.sql
 \ir functions/classify.sql
 \ir functions/clear_cooldown.sql
+\ir functions/count_ends.sql
+\ir functions/count_lines.sql
 \ir functions/create_key.sql
 \ir functions/decay.sql
 \ir functions/end_import.sql
@@ -60,6 +65,7 @@ SET check_function_bodies = off;
 \ir functions/export_batch.sql
 \ir functions/extract.sql
 \ir functions/extraction.sql
+\ir functions/fold_batches.sql
 \ir functions/fold_usage.sql
 \ir functions/hindrances.sql
 \ir functions/import_batch.sql
@@ -136,9 +142,12 @@ SET check_function_bodies = off;
 \ir tables/api_file.sql
 \ir tables/api_file_part.sql
 \ir tables/api_key.sql
+\ir tables/api_key_use.sql
 \ir tables/archive.sql
 \ir tables/batch.sql
 \ir tables/batch_budget.sql
+\ir tables/batch_count.sql
+\ir tables/batch_delta.sql
 \ir tables/batch_import.sql
 \ir tables/batch_line.sql
 \ir tables/cancel_request.sql

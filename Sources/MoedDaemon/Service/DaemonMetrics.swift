@@ -19,7 +19,10 @@ struct DaemonMetrics {
         private let report: WorkerReport
         private let engines = Mutex<Engines?>(nil)
 
-        init(_ report: WorkerReport) { self.report = report }
+        init(_ report: WorkerReport) {
+            self.report = report
+            _ = DaemonMetrics.startTime
+        }
 
         func add(_ engines: Engines) { self.engines.withLock { $0 = engines } }
 
@@ -42,7 +45,9 @@ struct DaemonMetrics {
     var memory: MemoryPlan?
     var endpoints: [EndpointState] = []
 
-    var all: [Metric] { jobs + queue + sweeps + experts + memoryUse + EndpointMetrics.all(endpoints) }
+    var all: [Metric] {
+        process + jobs + JobMetrics.all(report) + queue + sweeps + experts + memoryUse + EndpointMetrics.all(endpoints)
+    }
 
     /// Health of the daemon: healthy while it can claim jobs and write answers.
     var health: Health {
@@ -61,9 +66,19 @@ struct DaemonMetrics {
         }
     }
 
-    private var jobs: [Metric] {
+    private var process: [Metric] {
         [
             Metric("moed_build_info", .gauge, "Version.", [.init(1, [("version", Version.text)])]),
+            Metric(
+                "moed_process_start_time_seconds", .gauge, "When the process began, in Unix seconds.", Self.startTime),
+        ]
+    }
+
+    /// Read first when the daemon starts.
+    static let startTime = UnixTime.now
+
+    private var jobs: [Metric] {
+        [
             Metric(
                 "moed_jobs_succeeded_total", .counter, "Jobs that this process ended well.", report.succeeded),
             Metric(
@@ -89,6 +104,9 @@ struct DaemonMetrics {
         ]
     }
 
+    /// Maximum number of pauses with a sample of their own.
+    private static let pausesMax = 50
+
     /// Figures of the last census; none before the first.
     private var queue: [Metric] {
         guard let census = report.census else { return [] }
@@ -109,7 +127,7 @@ struct DaemonMetrics {
             Metric(
                 "moed_paused", .gauge, "1 for each pause in force: all, model NAME, tenant NAME.",
                 [.init(census.paused.contains("all") ? 1 : 0, [("what", "all")])]
-                    + census.paused.filter { $0 != "all" }.map { .init(1, [("what", $0)]) }),
+                    + census.paused.filter { $0 != "all" }.prefix(Self.pausesMax).map { .init(1, [("what", $0)]) }),
             Metric(
                 "moed_tenants_over_budget", .gauge, "Tenants that have used their tokens of the day.",
                 census.overBudget.count),

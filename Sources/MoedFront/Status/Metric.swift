@@ -4,19 +4,46 @@ package struct Metric: Sendable, Equatable {
         /// A value that only grows while the process lives.
         case counter
         case gauge
+        /// Values counted by upper bounds, with their sum.
+        case histogram
     }
 
     package struct Sample: Sendable, Equatable {
         package var labels: [(name: String, value: String)]
         package var value: Double
+        /// End of the name: `_bucket`, `_sum` and `_count` of a histogram.
+        var suffix = ""
 
         package init(_ value: Double, _ labels: [(name: String, value: String)] = []) {
             self.labels = labels
             self.value = value
         }
 
+        /// The samples of a histogram.
+        ///
+        /// - Parameters:
+        ///   - bounds: upper bounds of the classes, ascending.
+        ///   - counts: number of values of each class; the last one takes all greater values.
+        package static func histogram(
+            bounds: [Double], counts: [Int], sum: Double, _ labels: [(name: String, value: String)] = []
+        ) -> [Sample] {
+            var total = 0
+            var samples: [Sample] = []
+            for (place, count) in counts.enumerated() {
+                total += count
+                let bound = place < bounds.count ? PrometheusText.number(bounds[place]) : "+Inf"
+                samples.append(Sample(Double(total), labels + [("le", bound)], suffix: "_bucket"))
+            }
+            return samples + [Sample(sum, labels, suffix: "_sum"), Sample(Double(total), labels, suffix: "_count")]
+        }
+
+        private init(_ value: Double, _ labels: [(name: String, value: String)], suffix: String) {
+            self.init(value, labels)
+            self.suffix = suffix
+        }
+
         package static func == (a: Sample, b: Sample) -> Bool {
-            a.value == b.value && a.labels.elementsEqual(b.labels) { $0 == $1 }
+            a.value == b.value && a.suffix == b.suffix && a.labels.elementsEqual(b.labels) { $0 == $1 }
         }
     }
 
@@ -53,7 +80,7 @@ package enum PrometheusText {
             text += "# HELP \(metric.name) \(escaped(metric.help, quotes: false))\n"
             text += "# TYPE \(metric.name) \(metric.kind.rawValue)\n"
             for sample in metric.samples {
-                text += "\(metric.name)\(labels(sample.labels)) \(number(sample.value))\n"
+                text += "\(metric.name)\(sample.suffix)\(labels(sample.labels)) \(number(sample.value))\n"
             }
         }
         return text
@@ -78,7 +105,7 @@ package enum PrometheusText {
         return result
     }
 
-    private static func number(_ value: Double) -> String {
+    fileprivate static func number(_ value: Double) -> String {
         if value.isNaN { return "NaN" }
         if value.isInfinite { return value > 0 ? "+Inf" : "-Inf" }
         return value == value.rounded() && abs(value) < 1e15 ? String(Int64(value)) : String(value)

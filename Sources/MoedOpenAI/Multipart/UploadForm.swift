@@ -76,8 +76,8 @@ package struct UploadForm {
             throw .invalid("expires_after.anchor must be created_at", param: "expires_after")
         }
         guard let text = text("expires_after[seconds]") else { return nil }
-        guard let seconds = Int(text), (3600...2_592_000).contains(seconds) else {
-            throw .invalid("expires_after.seconds must be in 3600…2592000", param: "expires_after")
+        guard let seconds = Int(text), ExpirySeconds.range.contains(seconds) else {
+            throw .invalid("expires_after.seconds must be in \(ExpirySeconds.text)", param: "expires_after")
         }
         return seconds
     }

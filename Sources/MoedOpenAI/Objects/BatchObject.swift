@@ -27,10 +27,15 @@ package struct BatchObject: Sendable, Equatable {
     package var cancelledAt: Int?
     package var total = 0
     package var completed = 0
+    /// Jobs and lines that ended without an answer, cancelled and expired ones included.
     package var failed = 0
+    package var cancelled = 0
+    package var expired = 0
     package var usage = Usage()
     package var hasOutput = false
     package var hasErrors = false
+    /// When its output files expire, Unix seconds.
+    package var outputExpiresAt: Int?
     /// Lines of the input that are at fault: an array of OpenAI's error objects.
     package var lineErrors: JSONValue?
 

@@ -5,6 +5,8 @@ package struct BatchRequest: Sendable, Equatable {
     package var inputFile: UUIDText
     package var window: String
     package var metadata: JSONValue?
+    /// Seconds after the end for which the output files are there; nil is no limit.
+    package var outputLifetime: Int?
 
     private static let pairsMax = 16
     private static let keyMax = 64
@@ -12,6 +14,11 @@ package struct BatchRequest: Sendable, Equatable {
     private static let members: Set = [
         "input_file_id", "endpoint", "completion_window", "metadata", "output_expires_after",
     ]
+
+    package init(inputFile: UUIDText, window: String) {
+        self.inputFile = inputFile
+        self.window = window
+    }
 
     package init(_ bytes: [UInt8]) throws(APIError) {
         let body = try RequestBody.object(bytes)
@@ -35,14 +42,22 @@ package struct BatchRequest: Sendable, Equatable {
                 "completion_window must be a string such as 24h", param: "completion_window",
                 code: "missing_required_parameter")
         }
-        if let expiry = body["output_expires_after"], expiry != .null {
-            throw .invalid(
-                "output_expires_after is not supported: queue.retention of the workers decides",
-                param: "output_expires_after", code: "unsupported_parameter")
-        }
         inputFile = file
         self.window = window
         metadata = try Self.metadata(body["metadata"])
+        outputLifetime = try Self.lifetime(body["output_expires_after"])
+    }
+
+    private static func lifetime(_ value: JSONValue?) throws(APIError) -> Int? {
+        guard let value, value != .null else { return nil }
+        guard value["anchor"] == "created_at", let seconds = value["seconds"]?.integer,
+            ExpirySeconds.range.contains(seconds)
+        else {
+            throw .invalid(
+                "output_expires_after has the anchor created_at and seconds in \(ExpirySeconds.text)",
+                param: "output_expires_after")
+        }
+        return seconds
     }
 
     private static func metadata(_ value: JSONValue?) throws(APIError) -> JSONValue? {
@@ -64,6 +79,12 @@ package struct BatchRequest: Sendable, Equatable {
         }
         return value
     }
+}
+
+/// Times after which files expire: an hour to thirty days, as in OpenAI's API.
+enum ExpirySeconds {
+    static let range = 3600...2_592_000
+    static let text = "\(range.lowerBound)…\(range.upperBound)"
 }
 
 /// A body that must be one JSON object.

@@ -17,7 +17,10 @@ package struct ListQuery: Sendable, Equatable {
                     throw .invalid("limit must be a whole number in 1…\(Self.limitMax)", param: "limit")
                 }
                 limit = number
-            case "after": after = value.isEmpty ? nil : value
+            case "after", "after_id": after = value.isEmpty ? nil : value
+            case "before_id" where !value.isEmpty:
+                throw .invalid(
+                    "before_id is not supported: use after_id", param: "before_id", code: "unsupported_parameter")
             case "order":
                 guard ["asc", "desc"].contains(value) else {
                     throw .invalid("order must be asc or desc", param: "order")

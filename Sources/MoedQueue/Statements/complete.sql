@@ -85,4 +85,4 @@ WITH c AS (
     LEFT JOIN moed.model m ON m.name = o.model
   ON CONFLICT DO NOTHING
 )
-SELECT id, lease_token FROM done
+SELECT id, lease_token, 'succeeded' AS outcome FROM done

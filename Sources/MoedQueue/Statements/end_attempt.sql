@@ -3,7 +3,7 @@
 --
 -- A retryable job with attempts left is scheduled again after 2^attempt seconds (at most 5 minutes, give or take 25 %).
 -- Any other failed job ends. A job that returns to the queue uses no attempt. Past its deadline it fails with the code
--- expired. A job whose cancellation was requested is cancelled. Returns the leases that were written. Jobs whose row
+-- expired. A job whose cancellation was requested is cancelled. Returns the leases that were written, with the outcome of each. Jobs whose row
 -- another transaction locks are left out; the caller tries them again. A job is found by its id alone: comparing the
 -- enum (state = 'running') would offer the index of running jobs to the planner.
 --
@@ -46,7 +46,7 @@ WITH c AS (
          run_at = CASE n.state WHEN 'scheduled' THEN clock_timestamp() + n.pause ELSE j.run_at END,
          finished_at = CASE WHEN n.state NOT IN ('queued', 'scheduled') THEN clock_timestamp() END
     FROM next n WHERE j.id = n.job_id
-  RETURNING j.id, j.lease_token
+  RETURNING j.id, j.lease_token, j.state
 ), result AS (
   INSERT INTO moed.job_result (job_id, lease_token, error_code, error_message, error_param)
   SELECT n.job_id, n.lease_token, coalesce(n.code, 'expired'),
@@ -90,4 +90,6 @@ WITH c AS (
    WHERE n.state NOT IN ('queued', 'scheduled')
      AND n.prompt + n.thinking + n.injected + n.answer + n.recomputed = 0
 )
-SELECT d.id, d.lease_token FROM done d CROSS JOIN wasted
+SELECT d.id, d.lease_token,
+       CASE d.state WHEN 'queued' THEN 'released' WHEN 'scheduled' THEN 'retried' ELSE d.state::text END AS outcome
+  FROM done d CROSS JOIN wasted

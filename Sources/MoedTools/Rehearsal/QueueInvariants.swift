@@ -27,6 +27,13 @@ package enum QueueInvariants {
         UNION ALL
         SELECT 'a job without a request: ' || j.id FROM moed.job j
          WHERE NOT EXISTS (SELECT FROM moed.job_request q WHERE q.job_id = j.id)
+        UNION ALL
+        SELECT 'counts of a batch that differ from its lines: ' || b.id
+          FROM moed.batches b CROSS JOIN LATERAL moed.batch_counts(b.id) AS c
+         WHERE (b.lines, b.unfinished, b.completed, b.failed, b.cancelled, b.line_errors, b.pruned, b.prompt_tokens,
+                b.cached_tokens, b.completion_tokens)
+           IS DISTINCT FROM (c.lines, c.unfinished, c.completed, c.failed, c.cancelled, c.line_errors, c.pruned,
+                             c.prompt_tokens, c.cached_tokens, c.completion_tokens)
         LIMIT 20
         """
 }

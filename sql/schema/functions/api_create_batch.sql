@@ -1,4 +1,4 @@
-CREATE FUNCTION moed.api_create_batch(key text, file uuid, time_window text, metadata json DEFAULT NULL) RETURNS uuid
+CREATE FUNCTION moed.api_create_batch(key text, file uuid, time_window text, metadata json DEFAULT NULL, output_lifetime int DEFAULT NULL) RETURNS uuid
 LANGUAGE plpgsql SET search_path = pg_catalog, moed, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
@@ -7,7 +7,8 @@ DECLARE
   lasts interval;
   new_id uuid;
 BEGIN
-  SELECT * INTO source FROM moed.api_file f WHERE f.id = file AND f.tenant_id = owner_id AND f.uploaded_at IS NOT NULL;
+  SELECT * INTO source FROM moed.api_file f WHERE f.id = file AND f.tenant_id = owner_id AND f.uploaded_at IS NOT NULL
+     AND f.expires_at > clock_timestamp() IS NOT FALSE;
   IF NOT FOUND THEN
     RAISE EXCEPTION 'there is no file with this id' USING ERRCODE = 'MO404', CONSTRAINT = 'input_file_id';
   ELSIF source.purpose <> 'batch' THEN
@@ -22,8 +23,9 @@ BEGIN
     NULL;
   END;
   IF lasts > interval '0' AND lasts <= interval '1 year' THEN
-    INSERT INTO moed.batch (name, tenant_id, sealed_at, expires_at, input_file, time_window, metadata)
-    VALUES (source.name, owner_id, NULL, now() + lasts, file, api_create_batch.time_window, api_create_batch.metadata)
+    INSERT INTO moed.batch (name, tenant_id, sealed_at, expires_at, input_file, time_window, metadata, output_lifetime)
+    VALUES (source.name, owner_id, NULL, now() + lasts, file, api_create_batch.time_window, api_create_batch.metadata,
+            api_create_batch.output_lifetime)
     RETURNING id INTO new_id;
     INSERT INTO moed.batch_import (batch_id, file_id, tenant)
     SELECT new_id, file, t.name FROM moed.tenant t WHERE t.id = owner_id;
@@ -32,4 +34,4 @@ BEGIN
   RAISE EXCEPTION 'completion_window must be a time such as 24h, at most a year'
     USING ERRCODE = 'MO400', CONSTRAINT = 'completion_window';
 END $$;
-COMMENT ON FUNCTION moed.api_create_batch(text, uuid, text, json) IS 'For the gateway: begins a batch of an uploaded file. moed.api_import_step() adds its lines.';
+COMMENT ON FUNCTION moed.api_create_batch(text, uuid, text, json, int) IS 'For the gateway: begins a batch of an uploaded file. moed.api_import_step() adds its lines.';

@@ -10,6 +10,7 @@ BEGIN
     FROM moed.batch_import i JOIN moed.batch b ON b.id = i.batch_id
    WHERE i.file_id IS NOT NULL ORDER BY i.touched_at LIMIT 1 FOR UPDATE OF i SKIP LOCKED;
   IF NOT FOUND THEN
+    PERFORM moed.fold_batches();
     WITH expired AS MATERIALIZED (
       SELECT o.id FROM moed.api_file o WHERE o.expires_at < now() ORDER BY o.expires_at LIMIT 10 FOR UPDATE SKIP LOCKED
     ), abandoned AS MATERIALIZED (

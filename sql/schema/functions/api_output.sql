@@ -10,6 +10,9 @@ BEGIN
   SELECT o.line, CASE WHEN o.is_answer = answers THEN o.text END
     FROM moed.batch b CROSS JOIN LATERAL moed.batch_output(b.id, after_line, max_lines) AS o
    WHERE b.id = api_output.batch AND b.tenant_id = owner_id
-     AND NOT CASE WHEN answers THEN 'output' ELSE 'error' END = ANY (b.deleted_outputs);
+     AND NOT CASE WHEN answers THEN 'output' ELSE 'error' END = ANY (b.deleted_outputs)
+     AND (b.output_lifetime IS NULL OR EXISTS (
+       SELECT FROM moed.batch_counts(b.id) AS c
+        WHERE greatest(c.last_end, b.sealed_at) + make_interval(secs => b.output_lifetime) > clock_timestamp()));
 END $$;
 COMMENT ON FUNCTION moed.api_output(text, uuid, boolean, int, int) IS 'For the gateway: lines of a batch''s output file or error file. The text of a line of the other file is NULL.';

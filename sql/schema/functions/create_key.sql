@@ -1,6 +1,6 @@
 CREATE FUNCTION moed.create_key(
   tenant text, digest text, hint text, name text DEFAULT NULL, scopes text[] DEFAULT '{batches,chat}',
-  expires_at timestamptz DEFAULT NULL)
+  expires_at timestamptz DEFAULT NULL, requests_per_minute int DEFAULT NULL, tokens_per_minute int DEFAULT NULL)
 RETURNS bigint LANGUAGE plpgsql SET search_path = pg_catalog, moed, pg_temp AS $$
 DECLARE
   new_id bigint;
@@ -12,9 +12,10 @@ BEGIN
     RAISE EXCEPTION 'scopes must be some of batches and chat, not %', array_to_string(scopes, ', ')
       USING ERRCODE = 'invalid_parameter_value';
   END IF;
-  INSERT INTO moed.api_key (tenant_id, name, digest, hint, scopes, expires_at)
-  VALUES (moed.tenant_of(tenant), coalesce(name, hint), sha256(decode(digest, 'hex')), hint, scopes, create_key.expires_at)
+  INSERT INTO moed.api_key (tenant_id, name, digest, hint, scopes, expires_at, requests_per_minute, tokens_per_minute)
+  VALUES (moed.tenant_of(tenant), coalesce(name, hint), sha256(decode(digest, 'hex')), hint, scopes, create_key.expires_at,
+          create_key.requests_per_minute, create_key.tokens_per_minute)
   RETURNING id INTO new_id;
   RETURN new_id;
 END $$;
-COMMENT ON FUNCTION moed.create_key(text, text, text, text, text[], timestamptz) IS 'Adds a key of the HTTP gateway by the SHA-256 of it, and returns its number. `moed key create` makes the key and calls this.';
+COMMENT ON FUNCTION moed.create_key(text, text, text, text, text[], timestamptz, int, int) IS 'Adds a key of the HTTP gateway by the SHA-256 of it, and returns its number. The last two are limits of its direct requests. `moed key create` makes the key and calls this.';

@@ -1,5 +1,6 @@
 CREATE FUNCTION moed.fold_usage() RETURNS int
 LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, moed, pg_temp AS $$
+  SELECT moed.fold_batches();
   WITH due AS MATERIALIZED (
     SELECT d.id, d.tenant_id FROM moed.usage_delta d
   ), free AS MATERIALIZED (
@@ -34,4 +35,4 @@ LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, moed, pg_temp AS $$
   )
   SELECT count(*)::int FROM folded
 $$;
-COMMENT ON FUNCTION moed.fold_usage() IS 'Adds moed.usage_delta up into moed.tenant_usage; returns for how many tenants. Workers call it every few seconds.';
+COMMENT ON FUNCTION moed.fold_usage() IS 'Adds moed.usage_delta up into moed.tenant_usage, and calls moed.fold_batches(); returns for how many tenants. Workers call it every few seconds.';

@@ -9,7 +9,9 @@ CREATE TABLE moed.api_key (
   scopes     text[] NOT NULL,
   created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
   expires_at timestamptz,
-  revoked_at timestamptz
+  revoked_at timestamptz,
+  requests_per_minute int CHECK (requests_per_minute > 0),
+  tokens_per_minute int CHECK (tokens_per_minute > 0)
 );
 COMMENT ON TABLE moed.api_key IS 'Keys of the HTTP gateway, each for one tenant. moed.create_key() adds one, moed.revoke_key() ends it.';
 COMMENT ON COLUMN moed.api_key.id IS 'Number of the key.';
@@ -21,3 +23,5 @@ COMMENT ON COLUMN moed.api_key.scopes IS 'Rights of the key: batches (files and 
 COMMENT ON COLUMN moed.api_key.created_at IS 'When it was made.';
 COMMENT ON COLUMN moed.api_key.expires_at IS 'From then on it is refused; NULL is never.';
 COMMENT ON COLUMN moed.api_key.revoked_at IS 'When moed.revoke_key() was called; NULL is not.';
+COMMENT ON COLUMN moed.api_key.requests_per_minute IS 'Direct requests in any minute; NULL is no limit.';
+COMMENT ON COLUMN moed.api_key.tokens_per_minute IS 'Tokens of direct requests in any minute, reserved when a request comes and counted exactly when it has ended; NULL is no limit.';

@@ -13,7 +13,8 @@ CREATE TABLE moed.batch (
   input_file      uuid,
   time_window     text,
   metadata        json,
-  deleted_outputs text[] NOT NULL DEFAULT '{}'
+  deleted_outputs text[] NOT NULL DEFAULT '{}',
+  output_lifetime int CHECK (output_lifetime > 0)
 );
 COMMENT ON TABLE moed.batch IS 'One file of requests: by moed.import_batch(), by moed import or by the HTTP gateway.';
 COMMENT ON COLUMN moed.batch.id IS 'Key, as moed.import_batch() returned it.';
@@ -31,7 +32,11 @@ COMMENT ON COLUMN moed.batch.input_file IS 'moed.api_file.id that it was made of
 COMMENT ON COLUMN moed.batch.time_window IS 'completion_window as the client of the gateway wrote it.';
 COMMENT ON COLUMN moed.batch.metadata IS 'metadata of the client of the gateway.';
 COMMENT ON COLUMN moed.batch.deleted_outputs IS 'Output files that the client of the gateway deleted: output, error.';
+COMMENT ON COLUMN moed.batch.output_lifetime IS 'Seconds after its end for which the gateway shows its output files; NULL is no limit.';
 
 CREATE INDEX batch_announce_idx ON moed.batch (id) WHERE notifies AND announced_at IS NULL;
 CREATE UNIQUE INDEX batch_import_key_idx ON moed.batch (tenant_id, import_key) WHERE import_key IS NOT NULL;
 CREATE INDEX batch_tenant_idx ON moed.batch (tenant_id, created_at, id);
+
+CREATE TRIGGER batch_forget AFTER DELETE ON moed.batch
+  REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION moed.batch_forget();

@@ -20,5 +20,9 @@ COMMENT ON COLUMN moed.batch_line.error_message IS 'The same in words.';
 COMMENT ON COLUMN moed.batch_line.error_param IS 'Member at fault.';
 
 CREATE UNIQUE INDEX batch_line_custom_id_idx ON moed.batch_line (batch_id, custom_id) WHERE job_id IS NOT NULL;
--- A worker finds the batch of a job before a request of it leaves the house.
+-- A worker finds the batch of a job before a request of it leaves the house, and when it ends.
 CREATE INDEX batch_line_job_idx ON moed.batch_line (job_id) WHERE job_id IS NOT NULL;
+CREATE INDEX batch_line_error_idx ON moed.batch_line (batch_id, line) WHERE job_id IS NULL;
+
+CREATE TRIGGER count_lines AFTER INSERT ON moed.batch_line
+  REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION moed.count_lines();

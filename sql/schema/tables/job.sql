@@ -70,3 +70,8 @@ CREATE TRIGGER job_forget AFTER DELETE ON moed.job
 -- Only a statement that sets finished_at asks; nothing is called for a job without notifies.
 CREATE TRIGGER job_done AFTER UPDATE OF finished_at ON moed.job FOR EACH ROW
   WHEN (NEW.notifies AND NEW.finished_at IS NOT NULL) EXECUTE FUNCTION moed.job_done();
+-- Triggers fire in the order of their names: results are counted before job_forget deletes them.
+CREATE TRIGGER count_deletions AFTER DELETE ON moed.job
+  REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION moed.count_ends();
+CREATE TRIGGER count_ends AFTER UPDATE ON moed.job
+  REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION moed.count_ends();

@@ -12,7 +12,8 @@ package enum Route: Sendable, Equatable {
     case batches(ListQuery)
     case batch(BatchID)
     case cancelBatch(BatchID)
-    case chat
+    case direct(DirectRequest.Kind)
+    case messages(MessageRoute)
 
     /// - Parameter target: path and query, as in the first line of the request.
     package init(method: String, target: String) throws(APIError) {
@@ -33,25 +34,28 @@ package enum Route: Sendable, Equatable {
         case "models": self = try Self.models(method, path, rest)
         case "files": self = try Self.files(method, path, rest, query)
         case "batches": self = try Self.batches(method, path, rest, query)
-        case "chat" where rest == ["completions"]:
+        case "chat" where rest == ["completions"], "completions" where rest.isEmpty, "responses" where rest.isEmpty:
             try Self.require(method, ["POST"], path)
-            self = .chat
+            self = .direct(steps[1] == "chat" ? .chat : steps[1] == "responses" ? .responses : .completions)
+        case "messages" where rest.first == "batches":
+            self = .messages(try MessageRoute(method, path, Array(rest.dropFirst()), query))
+        case "responses": throw APIError(404, "responses are not kept", code: "not_found")
         default: throw Self.unknown(path)
         }
     }
 
     private static let pathBytesMax = 1024
 
-    private static func unknown(_ path: String) -> APIError {
+    static func unknown(_ path: String) -> APIError {
         APIError(404, "there is no \(shown(path)) in this API", code: "unknown_url")
     }
 
     /// The beginning of a text from outside, on one line.
-    private static func shown(_ text: String) -> String {
+    static func shown(_ text: String) -> String {
         String(text.unicodeScalars.prefix(100).map { $0.value < 32 || $0.value == 127 ? "?" : Character($0) })
     }
 
-    private static func require(_ method: String, _ methods: [String], _ path: String) throws(APIError) {
+    static func require(_ method: String, _ methods: [String], _ path: String) throws(APIError) {
         guard !methods.contains(method) else { return }
         throw APIError(
             405, "\(shown(path)) takes \(methods.joined(separator: " or ")), not \(shown(method))",
