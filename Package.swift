@@ -230,6 +230,6 @@ let package = Package(
 if Context.environment["MOED_FUZZ"] != nil {
     package.targets.append(
         .executableTarget(
-            name: "Fuzz", dependencies: ["MoedCore", "MoedText", "MoedPacks", "MoedWeights"], path: "Tests/Fuzz",
+            name: "Fuzz", dependencies: ["MoedCore", "MoedText", "MoedAutomata", "MoedGrammar", "MoedPacks", "MoedWeights"], path: "Tests/Fuzz",
             exclude: ["seeds"], swiftSettings: swift))
 }
