@@ -81,7 +81,12 @@ package final class JobClaimer {
                 "job claimed: attempt \(job.attempt)\(crashes)",
                 metadata: ["job_id": "\(job.id)", "event": "claimed"])
         }
-        state.runner.start(claimed.map(\.runnable))
+        state.runner.start(
+            claimed.map { job in
+                var job = job.runnable
+                job.rules = state.policies.rules.filter { $0.sides.contains(.input) }
+                return job
+            })
         crowdingClass = state.runner.requestRoom.bytes > 0 ? nil : jobClass
         log.debug("claimed \(claimed.count) jobs of \(jobClass.mode.rawValue), bucket \(jobClass.bucket)")
         return .claimed(jobClass, claimed.count)
@@ -103,11 +108,17 @@ package final class JobClaimer {
 
     private func claimAll(_ store: any WorkerStore) async throws(QueueError) {
         exhausted = []
+        var knowsRules = false
         var isFresh = false
         while state.runner.room > 0 {
             if needsLook {
                 try await look(store)
                 isFresh = true
+            }
+            if !knowsRules {
+                // Without the rules in force no job starts.
+                state.policies.rules = try await store.contentRules()
+                knowsRules = true
             }
             guard case .claimed(let jobClass, let count) = try await claimNext(store, room: state.runner.room)
             else { break }
