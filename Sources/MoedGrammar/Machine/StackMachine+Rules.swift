@@ -20,17 +20,26 @@ extension StackMachine {
         closeRules([StackEntry(frame: table.number(program.root), below: ConfigurationTable.bottom)])
     }
 
-    func takeInRules(_ configuration: Int32, _ byte: UInt8) -> Int32 {
+    /// The step by a byte, and the bytes around it that lead to the same configuration.
+    func takeInRules(_ configuration: Int32, _ byte: UInt8) -> (target: Int32, bytes: ClosedRange<UInt8>) {
         var seeds: [StackEntry] = []
+        var (low, high) = (UInt8.min, UInt8.max)
         for entry in table.entries[Int(configuration)] {
             let frame = table.frames[Int(entry.frame)]
             if frame.kind == .unknown { seeds.append(entry) }
             guard frame.kind == .rule else { continue }
-            for edge in program.rules.states[Int(frame.position)].edges where edge.bytes.contains(byte) {
-                seeds.append(StackEntry(frame: ruleFrame(edge.target), below: entry.below))
+            for edge in program.rules.states[Int(frame.position)].edges {
+                if edge.bytes.upperBound < byte {
+                    low = max(low, edge.bytes.upperBound + 1)
+                } else if edge.bytes.lowerBound > byte {
+                    high = min(high, edge.bytes.lowerBound - 1)
+                } else {
+                    (low, high) = (max(low, edge.bytes.lowerBound), min(high, edge.bytes.upperBound))
+                    seeds.append(StackEntry(frame: ruleFrame(edge.target), below: entry.below))
+                }
             }
         }
-        return seeds.isEmpty ? ConfigurationTable.dead : closeRules(seeds)
+        return (seeds.isEmpty ? ConfigurationTable.dead : closeRules(seeds), low...high)
     }
 
     private func ruleFrame(_ state: Int32) -> Int32 {

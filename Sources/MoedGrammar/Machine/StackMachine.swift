@@ -36,13 +36,17 @@ final class StackMachine {
     }
 
     func makeStep(_ configuration: Int32, _ byte: UInt8) -> Int32 {
+        if program.root.kind == .rule {
+            let (target, bytes) = takeInRules(configuration, byte)
+            for byte in bytes { steps.set(configuration, byte, target) }
+            return target
+        }
         let target = take(configuration, byte)
         steps.set(configuration, byte, target)
         return target
     }
 
     private func take(_ configuration: Int32, _ byte: UInt8) -> Int32 {
-        if program.root.kind == .rule { return takeInRules(configuration, byte) }
         var seeds: [(Frame, Int32)] = []
         for entry in table.entries[Int(configuration)] {
             let frame = table.frames[Int(entry.frame)]
