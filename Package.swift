@@ -69,6 +69,7 @@ let package = Package(
             resources: [.embedInCode("sql"), .embedInCode("Statements")], swiftSettings: swift),
         .target(name: "MoedText", dependencies: ["MoedCore"], swiftSettings: swift),
         .target(name: "MoedAutomata", dependencies: ["MoedCore"], swiftSettings: swift),
+        .target(name: "MoedPolicy", dependencies: ["MoedCore", "MoedAutomata"], swiftSettings: swift),
         .target(name: "MoedGrammar", dependencies: ["MoedCore", "MoedAutomata"], swiftSettings: swift),
         .target(name: "MoedLattice", swiftSettings: swift),
         .target(name: "MoedWeights", dependencies: ["MoedCore", "MoedLattice"], swiftSettings: swift),
@@ -94,6 +95,7 @@ let package = Package(
             name: "MoedPreparation",
             dependencies: [
                 "MoedCore", "MoedHost", "MoedText", "MoedAutomata", "MoedGrammar", "MoedWeights", "MoedBatching",
+                "MoedPolicy",
             ],
             swiftSettings: swift),
         .target(
@@ -113,7 +115,7 @@ let package = Package(
             name: "MoedSettings", dependencies: ["MoedCore", "MoedHost", "MoedSystemd", "Yams"], swiftSettings: swift),
         .target(
             name: "MoedWorker",
-            dependencies: ["MoedCore", "MoedHost", "MoedQueue", "MoedSystemd", lifecycle, logging],
+            dependencies: ["MoedCore", "MoedHost", "MoedPolicy", "MoedQueue", "MoedSystemd", lifecycle, logging],
             swiftSettings: swift),
         .target(name: "MoedOpenAI", dependencies: ["MoedCore"], swiftSettings: swift),
         .target(name: "MoedPage", dependencies: ["MoedCore"], swiftSettings: swift),
@@ -145,6 +147,7 @@ let package = Package(
             dependencies: [
                 "MoedCore", "MoedHost", "MoedQueue", "MoedPostgres", "MoedText", "MoedPacks", "MoedWeights", "MoedAdapters",
                 "MoedCaching", "MoedReading", "MoedEngine", "MoedBatching", "MoedPreparation", "MoedLocal", "MoedWorker", "MoedSystemd", lifecycle, signals, logging,
+                "MoedGrammar",
             ], swiftSettings: swift),
         .executableTarget(
             name: "moed",
@@ -165,6 +168,7 @@ let package = Package(
         .testTarget(name: "MoedTextTests", dependencies: ["MoedText", "MoedCore", "TestSupport"], swiftSettings: swift),
         .testTarget(
             name: "MoedGrammarTests", dependencies: ["MoedAutomata", "MoedGrammar", "MoedCore", "TestSupport"], swiftSettings: swift),
+        .testTarget(name: "MoedPolicyTests", dependencies: ["MoedPolicy", "MoedCore"], swiftSettings: swift),
         .testTarget(
             name: "MoedWeightsTests", dependencies: ["MoedAdapters", "MoedPacks", "MoedWeights", "MoedCore", "TestSupport"], swiftSettings: swift),
         .testTarget(
@@ -232,6 +236,6 @@ let package = Package(
 if Context.environment["MOED_FUZZ"] != nil {
     package.targets.append(
         .executableTarget(
-            name: "Fuzz", dependencies: ["MoedCore", "MoedText", "MoedPacks", "MoedWeights"], path: "Tests/Fuzz",
+            name: "Fuzz", dependencies: ["MoedCore", "MoedText", "MoedAutomata", "MoedGrammar", "MoedPacks", "MoedWeights"], path: "Tests/Fuzz",
             exclude: ["seeds"], swiftSettings: swift))
 }

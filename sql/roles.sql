@@ -104,6 +104,8 @@ GRANT SELECT, UPDATE ON moed.batch_budget TO moed_worker;
 GRANT SELECT, UPDATE, DELETE ON moed.job, moed.cancel_request TO moed_worker;
 GRANT INSERT ON moed.job_result, moed.token_ledger, moed.usage_delta TO moed_worker;
 GRANT SELECT, INSERT ON moed.origin TO moed_worker;
+GRANT SELECT ON moed.policy TO moed_worker;
+GRANT INSERT ON moed.policy_verdict TO moed_worker;
 GRANT SELECT ON moed.batch_line TO moed_worker;
 -- The worker that notifies the end of a batch remembers it.
 GRANT SELECT, UPDATE ON moed.batch TO moed_worker;
@@ -115,6 +117,8 @@ GRANT EXECUTE ON FUNCTION moed.wake_idle, moed.fold_usage, moed.prune, moed.expi
 
 GRANT SELECT ON ALL TABLES IN SCHEMA moed TO moed_reader, moed_operator;
 GRANT INSERT, UPDATE ON moed.tenant, moed.model TO moed_operator;
+-- A rule that has hits is disabled and not deleted. Clients neither see nor set rules.
+GRANT INSERT, UPDATE ON moed.policy TO moed_operator;
 GRANT UPDATE ON moed.control TO moed_operator;
 GRANT INSERT, UPDATE ON moed.cooldown_end TO moed_operator;
 GRANT INSERT, UPDATE, DELETE ON moed.price TO moed_operator;
@@ -196,6 +200,8 @@ BEGIN
     ('endpoint_request', NULL),
     ('endpoint_state', NULL),
     ('cooldown_end', NULL),
+    ('policy', NULL),
+    ('policy_verdict', NULL),
     ('token_ledger', 'tenant_id = (SELECT moed.own_tenant())'),
     ('archive', 'tenant_id = (SELECT moed.own_tenant())'),
     ('batch', 'tenant_id = (SELECT moed.own_tenant())'),

@@ -217,7 +217,7 @@ struct SequenceState: Sendable {
         case .length where thinking.isThinking: return "max_tokens ended the thinking: the answer is empty"
         case .length where isEmpty: return "max_tokens left no token for the answer: the answer is empty"
         case .length: return "max_tokens cut the answer off: it has \(task.newTokensMax) tokens at most"
-        case .toolCalls: return nil
+        case .toolCalls, .contentFilter: return nil
         case .stop where !isEmpty: return nil
         case .stop where thinking.isThinking: return "the model stopped while thinking: the answer is empty"
         case .stop where outputIDs.last.map(task.stopIDs.contains) == true:

@@ -6,6 +6,8 @@ package enum AnswerConstraint: Sendable, Equatable {
     case schema(JSONValue, isStrict: Bool)
     case regex(String)
     case choices([String])
+    /// A text by a grammar in GBNF.
+    case grammar(String)
 }
 
 /// A constraint and the field that it comes from.
@@ -24,10 +26,11 @@ extension RequestedConstraint {
     /// Members of a body with a constraint and its kind, beside `response_format` and `structured_outputs`.
     private static let members: [(name: String, kind: String)] = [
         ("guided_json", "json"), ("guided_regex", "regex"), ("guided_choice", "choice"),
-        ("json_schema", "json"), ("regex", "regex"),
+        ("guided_grammar", "grammar"), ("json_schema", "json"), ("regex", "regex"), ("grammar", "grammar"),
+        ("ebnf", "grammar"),
     ]
     private static let needles =
-        (["response_format", "structured_outputs", "guided_grammar"] + members.map(\.name)).map { "\"\($0)\"" }
+        (["response_format", "structured_outputs"] + members.map(\.name)).map { "\"\($0)\"" }
 
     /// True when the text of a body may hold a constraint: it has the name of such a member between quotes. A text in
     /// a message may look alike, and escapes in a member's name hide it.
@@ -38,13 +41,15 @@ extension RequestedConstraint {
     private static let choicesMax = 10_000
 
     /// Reads `response_format` (OpenAI, llama.cpp), else `structured_outputs` and the `guided_*` fields (vLLM), else
-    /// `json_schema` (llama.cpp) and `regex` (SGLang).
+    /// `json_schema`, `grammar` (llama.cpp), `regex` and `ebnf` (SGLang).
     static func read(_ fields: RequestFields) throws(RequestError) -> RequestedConstraint? {
         let found = try responseFormat(fields)
         var others: [RequestedConstraint] = []
         if let value = fields["structured_outputs"] { others += try structured(value).map { [$0] } ?? [] }
         for (name, kind) in members {
-            if let value = fields[name] { others.append(try one(kind, value, name)) }
+            // llama.cpp's clients send an empty grammar for none.
+            guard let value = fields[name], !(name == "grammar" && value == "") else { continue }
+            others.append(try one(kind, value, name))
         }
         if let second = others.dropFirst().first {
             throw RequestError(
@@ -132,6 +137,9 @@ extension RequestedConstraint {
             }
             guard !choices.contains("") else { throw invalid("must not have an empty string") }
             return .init(.choices(choices), param: param)
+        case "grammar":
+            guard let text = value.string, !text.isEmpty else { throw invalid("must be a grammar in GBNF") }
+            return .init(.grammar(text), param: param)
         case "json_object":
             guard value == true else { throw invalid("must be true") }
             return .init(object, param: param)

@@ -50,6 +50,8 @@ package enum FinishReason: String, Sendable {
     case length
     /// The answer calls tools.
     case toolCalls = "tool_calls"
+    /// A rule of `moed.policy` withholds the answer.
+    case contentFilter = "content_filter"
 }
 
 /// One finished choice.
@@ -101,7 +103,9 @@ package enum StopReason: Sendable, Equatable {
 
 extension GenerationChoice {
     /// True when the answer has no text, whatever ended it.
-    package var isWithoutAnswer: Bool { content.allSatisfy(\.isWhitespace) && toolCalls.isEmpty }
+    package var isWithoutAnswer: Bool {
+        content.allSatisfy(\.isWhitespace) && toolCalls.isEmpty && finishReason != .contentFilter
+    }
     /// True when `max_tokens` or the end of the context ended it.
     package var isTruncated: Bool { finishReason == .length }
 }

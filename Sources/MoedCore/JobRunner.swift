@@ -99,6 +99,8 @@ package struct RunnableJob: Sendable, Equatable {
     package var timeLeft: Duration?
     /// Text of the request body; nil when it is longer than the runner's `RequestRoom.bodyMax`.
     package var body: String?
+    /// Rules that the request is judged by before it runs.
+    package var rules: [ContentRule] = []
     /// Number of the claim. It is part of the names of requests to other servers.
     package var claim: Int64 = 0
     /// Time from the moment the job was due until its claim.

@@ -12,12 +12,16 @@ package struct RequestError: Error, Sendable, Equatable, CustomStringConvertible
         case promptTooLarge = "prompt_too_large"
         /// An endpoint refuses to answer by a policy of its own.
         case contentFilter = "content_filter"
+        /// A rule of `moed.policy` forbids the request.
+        case contentPolicy = "content_policy"
     }
 
     package var code: Code
     /// Name of the invalid field of the request body, e.g. `temperature`; nil when the whole body is invalid.
     package var param: String?
     package var message: String
+    /// What rules of `moed.policy` say of the request.
+    package var verdicts: [ContentVerdict] = []
 
     package init(_ code: Code, param: String? = nil, _ message: String) {
         self.code = code

@@ -65,6 +65,22 @@ package struct TokenMask: Sendable, Equatable {
     /// Number of tokens in the set.
     package var count: Int { words.reduce(0) { $0 + $1.nonzeroBitCount } }
 
+    /// The member with so many members before it; the last one beyond the count, and 0 of an empty set.
+    package func member(_ place: Int) -> TokenID {
+        var left = place
+        var last = TokenID(0)
+        for (index, word) in words.enumerated() where word != 0 {
+            guard left >= word.nonzeroBitCount else {
+                var rest = word
+                for _ in 0..<max(0, left) { rest &= rest - 1 }
+                return TokenID(index * 64 + rest.trailingZeroBitCount)
+            }
+            left -= word.nonzeroBitCount
+            last = TokenID(index * 64 + 63 - word.leadingZeroBitCount)
+        }
+        return last
+    }
+
     /// Tokens in rising order.
     package var tokens: [TokenID] {
         var tokens: [TokenID] = []

@@ -11,14 +11,15 @@ enum UnsupportedParameters {
 
     private static let olderTools = "write it as tools and tool_choice"
     private static let plainText = "only plain text is generated"
-    private static let noGrammar = "use a JSON Schema, a regular expression or choices"
+    private static let noTags = "use tools, a JSON Schema, a regular expression, choices or a grammar"
+    private static let noTriggers = "a grammar constrains the whole answer"
 
     /// Name, values that change nothing, reason of the refusal.
     private static let table: [(name: String, harmless: [JSONValue], reason: String)] = [
         ("stream", [false], "results are written when complete"),
         ("functions", [[]], olderTools), ("function_call", ["none", "auto"], olderTools),
-        ("guided_grammar", [], noGrammar), ("guided_whitespace_pattern", [], "white space is bounded already"),
-        ("structural_tag", [], noGrammar), ("grammar", [""], noGrammar), ("ebnf", [], noGrammar),
+        ("guided_whitespace_pattern", [], "white space is bounded already"), ("structural_tag", [], noTags),
+        ("grammar_lazy", [false], noTriggers), ("grammar_triggers", [[]], noTriggers),
         ("modalities", [["text"]], plainText), ("audio", [], plainText),
         ("skip_special_tokens", [true], "answers hold no special tokens"),
         ("spaces_between_special_tokens", [true], "answers hold no special tokens"),

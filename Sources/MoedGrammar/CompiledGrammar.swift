@@ -24,6 +24,17 @@ package struct CompiledGrammar: Sendable {
         try self.init(DFABuilder.words(choices))
     }
 
+    /// Compiles a grammar in GBNF that the whole answer matches.
+    package init(gbnf: String) throws(GrammarError) {
+        var program = Program()
+        let (table, start) = try RuleBuilder.build(try GBNFParser.parse(gbnf))
+        program.rules = table
+        program.root = Frame(.rule)
+        program.root.position = start
+        self.program = program
+        warnings = []
+    }
+
     private init(_ dfa: DFA) throws(GrammarError) {
         guard !dfa.isEmpty else { throw GrammarError(.unsatisfiable, "no answer satisfies the constraint") }
         var program = Program()
@@ -48,6 +59,18 @@ package final class TextAcceptor {
     package func accepts(_ bytes: [UInt8]) -> Bool {
         var matcher = Matcher(machine)
         return bytes.allSatisfy { matcher.take($0, machine) } && machine.isAccepting(matcher.configuration)
+    }
+
+    /// An allowed text on a shortest way; nil when it is longer.
+    package func shortestText(bytesMax: Int) -> [UInt8]? {
+        var configuration = machine.start
+        var text: [UInt8] = []
+        while configuration >= 0, !machine.isAccepting(configuration) {
+            guard text.count < bytesMax, let byte = machine.closing(configuration) else { return nil }
+            text.append(byte)
+            configuration = machine.step(configuration, byte)
+        }
+        return configuration < 0 ? nil : text
     }
 
     /// Number of leading bytes that some allowed text begins with.

@@ -17,6 +17,7 @@ final class ConstraintCache: Sendable {
         case schema(String, isStrict: Bool)
         case regex(String)
         case choices([String])
+        case grammar(String)
     }
 
     /// Compiled constraints that are kept. Their masks share `MaskBudget`.
@@ -57,6 +58,7 @@ final class ConstraintCache: Sendable {
         case .schema(let schema, let isStrict): .schema(schema.serialized(), isStrict: isStrict)
         case .regex(let text): .regex(text)
         case .choices(let choices): .choices(choices)
+        case .grammar(let text): .grammar(text)
         }
     }
 
@@ -65,6 +67,7 @@ final class ConstraintCache: Sendable {
         case .schema(let schema, let isStrict): try CompiledGrammar(schema: schema, isStrict: isStrict)
         case .regex(let text): try CompiledGrammar(regex: text)
         case .choices(let choices): try CompiledGrammar(choices: choices)
+        case .grammar(let text): try CompiledGrammar(gbnf: text)
         }
     }
 

@@ -1,6 +1,8 @@
 package import MoedBatching
 package import MoedCore
 package import MoedHost
+import MoedPolicy
+import MoedText
 
 /// Turns jobs into tasks on its own thread, so that a prompt of megabytes does not delay the lease or signals.
 package actor PreparationThread {
@@ -57,11 +59,24 @@ extension RequestPreparer: JobPreparer {
         preparer.goesOn = { work.goesOn() }
         if let length = work.contextLength { preparer.limits.contextLength = min(length, limits.contextLength) }
         return Result { () throws(RequestError) in
+            let request = try GenerationRequest(body: body)
+            try preparer.judge(request, job)
             var task = try preparer.prepare(
-                try GenerationRequest(body: body), job: job.id, model: job.jobClass.model,
+                request, job: job.id, model: job.jobClass.model,
                 bucket: job.jobClass.bucket, seed: UInt64(bitPattern: job.id.rawValue), waited: job.waited)
             task.saved = job.saved
             return task
         }
+    }
+
+    /// - Throws: `RequestError` with the verdicts of rules that forbid the request.
+    private func judge(_ request: GenerationRequest, _ job: RunnableJob) throws(RequestError) {
+        guard !job.rules.isEmpty else { return }
+        let texts = JudgedTexts.input(of: request) { self.text.tokenizer.decode($0) }
+        let verdicts = judge.verdicts(of: job.rules, for: job.tenantName, on: .input, texts)
+        guard let decisive = verdicts.decisive else { return }
+        var error = RequestError(.contentPolicy, decisive.reason)
+        error.verdicts = verdicts
+        throw error
     }
 }

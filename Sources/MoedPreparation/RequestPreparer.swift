@@ -1,5 +1,6 @@
 package import MoedBatching
 package import MoedCore
+import MoedPolicy
 import MoedText
 
 /// Turns a validated request into a task for the generation loop: template, tokens, defaults, limits.
@@ -15,6 +16,7 @@ package struct RequestPreparer: Sendable {
     /// Names of models that are adapters beside the engine's model.
     package var adapters: Set<String> = []
     let constraints = ConstraintCache()
+    let judge = ContentJudge()
     /// Asked by the tokenizer and the template now and then; false ends the preparation.
     var goesOn: @Sendable () -> Bool = { true }
 

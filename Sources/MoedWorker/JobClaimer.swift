@@ -94,7 +94,12 @@ package final class JobClaimer {
             state.jobs.claimed(job, at: state.now)
             story.claimed(job)
         }
-        state.runner.start(claimed.map(\.runnable))
+        state.runner.start(
+            claimed.map { job in
+                var job = job.runnable
+                job.rules = state.policies.rules.filter { $0.sides.contains(.input) }
+                return job
+            })
         crowdingClass = state.runner.requestRoom.bytes > 0 ? nil : jobClass
         log.debug("claimed \(claimed.count) jobs of \(jobClass.mode.rawValue), bucket \(jobClass.bucket)")
         return .claimed(jobClass, claimed.count)
@@ -116,6 +121,7 @@ package final class JobClaimer {
 
     private func claimAll(_ store: any WorkerStore) async throws(QueueError) {
         exhausted = []
+        var knowsRules = false
         var isFresh = false
         while true {
             let room = state.runner.room
@@ -126,6 +132,11 @@ package final class JobClaimer {
             }
             let urgent = room > 0 ? nil : state.runner.urgentRoom
             guard room > 0 || urgent.map({ $0.jobs > 0 }) ?? false else { break }
+            if !knowsRules {
+                // Without the rules in force no job starts.
+                state.policies.rules = try await store.contentRules()
+                knowsRules = true
+            }
             let step = try await claimNext(store, room: urgent?.jobs ?? room, dueWithin: urgent?.within)
             guard case .claimed(let jobClass, let count) = step else { break }
             // Heads of an older poll may be gone. After a claim below its limit the next iteration polls again.

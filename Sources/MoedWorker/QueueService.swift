@@ -239,6 +239,7 @@ package actor QueueService: Service {
         // After an outage the lease may have expired: it is renewed before results are written.
         if lease.isUrgent, try await lease.beat(store) { claimer.forgetBacklog() }
         try await requests.write(store)
+        try await state.writeVerdicts(store)
         try await outcomes.write(store)
         if let length = outage.ended(at: state.now) {
             log.notice("database: back after \(Int(length.seconds.rounded(.up))) s")
@@ -283,12 +284,12 @@ package actor QueueService: Service {
     /// Applies an event to the jobs. Returns true when the event freed capacity.
     private func take(_ event: RunnerEvent) -> Bool {
         switch event {
-        case .refused(let job, let error, let wasted): state.jobs.refused(job, error, wasted: wasted, at: state.now)
+        case .refused(let job, let error, let wasted): state.refused(job, error, wasted: wasted)
         case .prepared(let job, let mode):
             state.jobs.prepared(job, mode)
             return false
         case .finished(let job, let result):
-            state.jobs.finished(job, result, at: state.now, unixTime: UnixTime.now)
+            state.finished(job, result)
         case .failed(let job, let error, let wasted):
             state.jobs.failed(job, error, wasted: wasted, at: state.now)
         case .progressed(let pieces):
@@ -349,6 +350,7 @@ package actor QueueService: Service {
         _ = takeEvents()
         guard state.jobs.areAllReturned || isOverdue else { return false }
         try await requests.write(store)
+        try await state.writeVerdicts(store)
         try await outcomes.write(store)
         state.jobs.retryCheckpoints()
         try await outcomes.writeCheckpoints(store)

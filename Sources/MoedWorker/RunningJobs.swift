@@ -7,6 +7,7 @@ package import MoedQueue
 package struct RunningJobs {
     struct Held {
         var lease: JobLease
+        var tenant: String
         var claimedAt: Duration
         /// Mode in which it runs; nil before its preparation.
         var mode: ReasoningMode?
@@ -72,7 +73,8 @@ package struct RunningJobs {
 
     package mutating func claimed(_ job: ClaimedJob, at now: Duration) {
         let model = job.jobClass.model
-        held[job.lease.job] = Held(lease: job.lease, claimedAt: now, adapter: adapters[model] == nil ? nil : model)
+        held[job.lease.job] = Held(
+            lease: job.lease, tenant: job.tenant, claimedAt: now, adapter: adapters[model] == nil ? nil : model)
         runsAlone = job.jobClass.bucket == JobClass.quarantine
     }
 
@@ -115,6 +117,20 @@ package struct RunningJobs {
             lease: job.lease, code: "engine_error", message: error.message, param: nil, retryable: true,
             usage: wasted, wall: now - job.claimedAt)
         failure.computation = computation(of: job)
+        failures.append(failure)
+    }
+
+    /// Lease and tenant of an unfinished job; nil when it is not held any more.
+    package func holder(of job: JobID) -> (lease: JobLease, tenant: String)? {
+        held[job].map { ($0.lease, $0.tenant) }
+    }
+
+    /// Fails a job whose answer a rule does not allow. Its tokens are wasted.
+    package mutating func forbidden(_ job: JobID, _ reason: String, _ result: GenerationResult, at now: Duration) {
+        if isOwed(job) { return }
+        guard let job = held.removeValue(forKey: job) else { return }
+        var failure = JobFailure(lease: job.lease, RequestError(.contentPolicy, reason))
+        (failure.usage, failure.computation, failure.wall) = (result.usage, computation(of: job), now - job.claimedAt)
         failures.append(failure)
     }
 

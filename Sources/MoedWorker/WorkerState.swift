@@ -9,6 +9,7 @@ package final class WorkerState {
     package var requests = RequestAccount()
     /// Decides which lines about jobs are logged.
     var pace = LogPace()
+    package var policies = WorkerPolicies()
     /// Id of this worker's row; nil while the worker is not registered.
     package var worker: WorkerID?
     package let clock: @Sendable () -> Duration
@@ -32,7 +33,7 @@ package final class WorkerState {
     package var now: Duration { clock() }
 
     /// True while something is to be written.
-    package var hasWrites: Bool { jobs.hasWrites || !requests.isEmpty }
+    package var hasWrites: Bool { jobs.hasWrites || !requests.isEmpty || !policies.verdicts.isEmpty }
 
     /// Time since this call, on the machine's monotonic clock.
     package static func monotonic() -> @Sendable () -> Duration {

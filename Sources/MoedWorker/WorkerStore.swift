@@ -45,6 +45,10 @@ package protocol WorkerStore: LeaseStore {
     func cooldownEnds() async throws(QueueError) -> [String: Int64]
     func toBeStopped(_ worker: WorkerID) async throws(QueueError) -> [JobID]
 
+    /// Rules of `moed.policy` that are in force.
+    func contentRules() async throws(QueueError) -> [ContentRule]
+    func record(_ verdicts: [RecordedVerdict]) async throws(QueueError)
+
     func dueMaintenance() async throws(QueueError) -> [MaintenanceStep]
     func maintain(_ step: MaintenanceStep) async throws(QueueError) -> MaintenanceReport
     func rescue() async throws(QueueError) -> RescueReport

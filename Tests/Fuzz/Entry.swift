@@ -4,7 +4,7 @@ import Glibc
 private let targets: [String: @Sendable ([UInt8]) -> Void] = [
     "json": fuzzJSON, "jinja": fuzzTemplate, "tokenizer": fuzzTokenizer, "safetensors": fuzzSafetensors,
     "manifest": fuzzManifest, "request": fuzzRequest, "config": fuzzConfiguration, "tokens": fuzzTokens,
-    "gguf": fuzzGGUF,
+    "gguf": fuzzGGUF, "grammar": fuzzGrammar,
 ]
 
 private let target: @Sendable ([UInt8]) -> Void = {

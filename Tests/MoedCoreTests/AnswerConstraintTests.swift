@@ -53,7 +53,8 @@ struct AnswerConstraintTests {
             ),
             ("response_format", "json", "response_format"), ("structured_outputs", [:], "structured_outputs"),
             ("structured_outputs", ["json": ["type": "object"], "regex": "a"], "structured_outputs"),
-            ("structured_outputs", ["grammar": "root ::= \"x\""], "structured_outputs.grammar"),
+            ("structured_outputs", ["grammar": ""], "structured_outputs.grammar"),
+            ("structured_outputs", ["structural_tag": "{}"], "structured_outputs.structural_tag"),
             (
                 "structured_outputs", ["json": ["type": "object"], "whitespace_pattern": " "],
                 "structured_outputs.whitespace_pattern"
@@ -62,7 +63,7 @@ struct AnswerConstraintTests {
             ("guided_choice", [], "guided_choice"), ("guided_choice", ["a", 1], "guided_choice"),
             ("guided_json", "{", "guided_json"), ("guided_json", 3, "guided_json"),
             ("guided_regex", 3, "guided_regex"),
-            ("guided_grammar", "root ::= \"x\"", "guided_grammar"),
+            ("guided_grammar", 3, "guided_grammar"), ("grammar", ["root"], "grammar"), ("ebnf", "", "ebnf"),
         ] as [(String, JSONValue, String)])
     func badOnesNameTheirField(_ name: String, _ value: JSONValue, _ param: String) {
         #expect {
@@ -70,6 +71,23 @@ struct AnswerConstraintTests {
         } throws: { error in
             (error as? RequestError)?.param == param
         }
+    }
+
+    @Test(arguments: [("guided_grammar", "guided_grammar"), ("grammar", "grammar"), ("ebnf", "ebnf")])
+    func grammarsHaveAFieldInEachSpelling(_ name: String, _ param: String) throws {
+        let found = try read((name, "root ::= \"x\""))
+        #expect(found == RequestedConstraint(.grammar("root ::= \"x\""), param: param))
+        #expect(RequestedConstraint.isPossible(in: "{\"\(name)\": \"root ::= 'x'\"}"))
+    }
+
+    @Test func vLLMsGrammarIsAMemberOfStructuredOutputs() throws {
+        let found = try read(("structured_outputs", ["grammar": "root ::= \"x\""]))
+        #expect(found == RequestedConstraint(.grammar("root ::= \"x\""), param: "structured_outputs.grammar"))
+    }
+
+    @Test func anEmptyGrammarOfLlamaCppIsNone() throws {
+        #expect(try read(("grammar", "")) == nil)
+        #expect(try read(("grammar", ""), ("json_schema", Self.schema))?.param == "json_schema")
     }
 
     @Test func twoConstraintsExcludeEachOther() {

@@ -47,7 +47,10 @@ struct MaskTests {
 
     /// Random tokens by mask only: every answer ends in time and satisfies the schema.
     @Test(arguments: schemas) func randomAnswersAreWholeAndValid(_ schema: JSONValue) throws {
-        let compiled = try CompiledGrammar(schema: schema)
+        try Self.checkRandomAnswers(try CompiledGrammar(schema: schema))
+    }
+
+    static func checkRandomAnswers(_ compiled: CompiledGrammar) throws {
         let acceptor = TextAcceptor(compiled)
         let grammar = TokenGrammar(compiled, vocabulary: Self.vocabulary)
         var random = SplitMix(seed: 5)
@@ -74,7 +77,10 @@ struct MaskTests {
 
     /// A mask has exactly the tokens behind which the text can still become an allowed one.
     @Test(arguments: schemas) func masksAreExact(_ schema: JSONValue) throws {
-        let compiled = try CompiledGrammar(schema: schema)
+        try Self.checkMasks(try CompiledGrammar(schema: schema))
+    }
+
+    static func checkMasks(_ compiled: CompiledGrammar) throws {
         let acceptor = TextAcceptor(compiled)
         let grammar = TokenGrammar(compiled, vocabulary: Self.vocabulary)
         var random = SplitMix(seed: 9)
@@ -93,6 +99,31 @@ struct MaskTests {
             let token = allowed[Int(random.next() % UInt64(allowed.count))]
             text += Self.text(token)
             constraint.accept(token)
+        }
+    }
+
+    /// With little room, exactly those tokens are left behind which the answer can be completed.
+    @Test(arguments: [schemas[3], schemas[4]]) func masksForLittleRoomAreExact(_ schema: JSONValue) throws {
+        try Self.checkRoom(try CompiledGrammar(schema: schema))
+    }
+
+    static func checkRoom(_ compiled: CompiledGrammar) throws {
+        let grammar = TokenGrammar(compiled, vocabulary: vocabulary)
+        var random = SplitMix(seed: 3)
+        var constraint = GrammarConstraint(grammar)
+        for _ in 0..<30 where !constraint.isFinished {
+            let all = constraint.mask(room: 100_000).tokens.filter { $0 != end }
+            let distances = all.map { token in
+                var next = constraint
+                next.accept(token)
+                return next.distanceToEnd
+            }
+            for more in [1, 2, 3, 6, 20] {
+                let room = constraint.distanceToEnd + more
+                let expected = zip(all, distances).filter { $0.1 <= room - 2 }.map(\.0)
+                #expect(constraint.mask(room: room).tokens.filter { $0 != end } == expected)
+            }
+            constraint.accept(all[Int(random.next() % UInt64(all.count))])
         }
     }
 

@@ -18,7 +18,7 @@ import Testing
         // The first claim takes its maximum of four jobs, the second the remaining two.
         #expect(store.now.claimLimits == [4, 2])
         #expect(parts.runner.now.started.map(\.id) == (1...6).map { JobID($0) })
-        #expect(parts.state.jobs.count == 6 && store.now.calls == ["backlog", "claim", "claim"])
+        #expect(parts.state.jobs.count == 6 && store.now.calls == ["backlog", "contentRules", "claim", "claim"])
         #expect(parts.report.current.queued == 14 && parts.report.current.jobClass == WorkerParts.direct)
     }
 
@@ -77,7 +77,7 @@ import Testing
         let parts = WorkerParts()
         let store = ScriptedStore { $0.backlogs = [[WorkerParts.backlog(WorkerParts.direct, 3)]] }
         try await parts.claimer.claim(store)
-        #expect(store.now.calls == ["backlog", "claim", "backlog"])
+        #expect(store.now.calls == ["backlog", "contentRules", "claim", "backlog"])
         #expect(parts.state.jobs.count == 0)
     }
 

@@ -34,6 +34,8 @@ final class ScriptedStore: WorkerStore {
         var overBudget: Set<JobID> = []
         var opened: [EngineRequest] = []
         var spent: [EngineSpending] = []
+        var rules: [ContentRule] = []
+        var verdicts: [RecordedVerdict] = []
         var due: [MaintenanceStep] = []
         var maintenance: [MaintenanceStep: MaintenanceReport] = [:]
         /// Errors of calls by name, and of steps of maintenance by theirs; they last.
@@ -188,6 +190,10 @@ final class ScriptedStore: WorkerStore {
     func cooldownEnds() async throws(QueueError) -> [String: Int64] { try answer("cooldownEnds") { $0.cooldownEnds } }
     func toBeStopped(_ worker: WorkerID) async throws(QueueError) -> [JobID] {
         try answer("toBeStopped") { $0.toBeStopped }
+    }
+    func contentRules() async throws(QueueError) -> [ContentRule] { try answer("contentRules") { $0.rules } }
+    func record(_ verdicts: [RecordedVerdict]) async throws(QueueError) {
+        try answer("record") { $0.verdicts += verdicts }
     }
     func dueMaintenance() async throws(QueueError) -> [MaintenanceStep] { try answer("due") { $0.due } }
     func maintain(_ step: MaintenanceStep) async throws(QueueError) -> MaintenanceReport {

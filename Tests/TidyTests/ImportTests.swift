@@ -13,6 +13,7 @@ struct ImportTests {
         "MoedText": ["MoedCore"],
         "MoedAutomata": ["MoedCore"],
         "MoedGrammar": ["MoedCore", "MoedAutomata"],
+        "MoedPolicy": ["MoedCore", "MoedAutomata"],
         "MoedLattice": [],
         "MoedWeights": ["MoedCore", "MoedLattice"],
         "MoedPacks": ["MoedCore", "MoedWeights"],
@@ -28,7 +29,7 @@ struct ImportTests {
         "MoedSystemd": ["CSystemd", "Logging"],
         "MoedFront": ["MoedHost"],
         "MoedPreparation": [
-            "MoedCore", "MoedHost", "MoedText", "MoedAutomata", "MoedGrammar", "MoedWeights", "MoedBatching",
+            "MoedCore", "MoedHost", "MoedText", "MoedAutomata", "MoedGrammar", "MoedWeights", "MoedBatching", "MoedPolicy",
         ],
         "MoedLocal": [
             "MoedCore", "MoedHost", "MoedText", "MoedPacks", "MoedReading", "MoedWeights", "MoedCaching", "MoedEngine", "MoedAdapters",
@@ -38,7 +39,7 @@ struct ImportTests {
         "MoedRemoteHTTP": [
             "MoedHost", "MoedRemote", "AsyncHTTPClient", "NIOCore", "NIOPosix", "NIOHTTP1", "NIOSSL",
         ],
-        "MoedWorker": ["MoedCore", "MoedHost", "MoedQueue", "MoedSystemd", "ServiceLifecycle", "Logging"],
+        "MoedWorker": ["MoedCore", "MoedHost", "MoedPolicy", "MoedQueue", "MoedSystemd", "ServiceLifecycle", "Logging"],
         "MoedSettings": ["MoedCore", "MoedHost", "MoedSystemd", "Yams"],
         "MoedEndpoints": [
             "MoedCore", "MoedHost", "MoedText", "MoedPreparation", "MoedRemote", "MoedRemoteHTTP", "MoedFront", "MoedSettings",
@@ -60,7 +61,7 @@ struct ImportTests {
         "MoedTools": [
             "MoedCore", "MoedHost", "MoedPostgres", "MoedQueue", "MoedText", "MoedPacks", "MoedReading", "MoedWeights", "MoedEngine",
             "MoedBatching", "MoedPreparation", "MoedLocal", "MoedWorker", "MoedSystemd", "ServiceLifecycle",
-            "UnixSignals", "Logging", "MoedCaching", "MoedAdapters",
+            "UnixSignals", "Logging", "MoedCaching", "MoedAdapters", "MoedGrammar",
         ],
         "moed": [
             "MoedCore", "MoedClient", "MoedCommands", "MoedDaemon", "MoedGateway", "MoedHost", "MoedLocal", "MoedSettings", "MoedTools",

@@ -163,6 +163,8 @@ SET check_function_bodies = off;
 \ir tables/migration.sql
 \ir tables/model.sql
 \ir tables/origin.sql
+\ir tables/policy.sql
+\ir tables/policy_verdict.sql
 \ir tables/price.sql
 \ir tables/tenant.sql
 \ir tables/tenant_request.sql
@@ -176,6 +178,7 @@ SET check_function_bodies = off;
 \ir views/endpoints.sql
 \ir views/health.sql
 \ir views/jobs.sql
+\ir views/policies.sql
 \ir views/progress.sql
 \ir views/queue_stats.sql
 \ir views/spent_daily.sql

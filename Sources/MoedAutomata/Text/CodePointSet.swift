@@ -1,12 +1,12 @@
 /// A set of code points as sorted, separate ranges. Surrogates are never members.
-struct CodePointSet: Hashable, Sendable {
-    private(set) var ranges: [ClosedRange<UInt32>]
+package struct CodePointSet: Hashable, Sendable {
+    package private(set) var ranges: [ClosedRange<UInt32>]
 
     static let empty = CodePointSet([])
-    static let all = CodePointSet([0...0xD7FF, 0xE000...0x10FFFF])
+    package static let all = CodePointSet([0...0xD7FF, 0xE000...0x10FFFF])
 
     /// - Parameter ranges: in any order; they may overlap.
-    init(_ ranges: [ClosedRange<UInt32>]) {
+    package init(_ ranges: [ClosedRange<UInt32>]) {
         var merged: [ClosedRange<UInt32>] = []
         for range in ranges.sorted(by: { $0.lowerBound < $1.lowerBound }) {
             if let last = merged.last, range.lowerBound <= last.upperBound &+ 1 {
@@ -28,13 +28,13 @@ struct CodePointSet: Hashable, Sendable {
         self.init(scalars.unicodeScalars.map { $0.value...$0.value })
     }
 
-    static func one(_ value: UInt32) -> CodePointSet { CodePointSet([value...value]) }
+    package static func one(_ value: UInt32) -> CodePointSet { CodePointSet([value...value]) }
 
     var isEmpty: Bool { ranges.isEmpty }
 
     func union(_ other: CodePointSet) -> CodePointSet { CodePointSet(ranges + other.ranges) }
 
-    var complement: CodePointSet {
+    package var complement: CodePointSet {
         var rest: [ClosedRange<UInt32>] = []
         var next: UInt32 = 0
         for range in ranges {

@@ -37,18 +37,22 @@ struct ConfigurationTable {
         return id
     }
 
+    /// Levels in which equal frames are merged. Below them the stacks are kept apart.
+    private static let mergedLevels = 200
+
     /// - Parameter list: in any order; entries of equal frames are merged.
-    mutating func make(_ list: [StackEntry]) -> Int32 {
+    mutating func make(_ list: [StackEntry], levels: Int = mergedLevels) -> Int32 {
         guard list.count > 1 else { return list.isEmpty ? Self.dead : intern(list) }
         let sorted = list.sorted { ($0.frame, $0.below) < ($1.frame, $1.below) }
         var merged: [StackEntry] = []
         for entry in sorted {
-            guard let last = merged.last, last.frame == entry.frame else {
+            guard let last = merged.last, last.frame == entry.frame, levels > 0 || last.below == entry.below else {
                 merged.append(entry)
                 continue
             }
             if last.below != entry.below {
-                merged[merged.count - 1].below = make(entries[Int(last.below)] + entries[Int(entry.below)])
+                merged[merged.count - 1].below = make(
+                    entries[Int(last.below)] + entries[Int(entry.below)], levels: levels - 1)
             }
         }
         return intern(merged)

@@ -79,10 +79,6 @@ extension StackMachine {
         freeKey(configuration).map { extraTail($0) + 2 } ?? 0
     }
 
-    /// True inside a string that may end at once.
-    func needsNoPoints(_ configuration: Int32) -> Bool {
-        table.entries[Int(configuration)].allSatisfy { table.frames[Int($0.frame)].least == 0 }
-    }
 }
 
 struct CutID: Hashable {

@@ -45,13 +45,6 @@ extension StackMachine {
         switch frame.kind {
         case .object where frame.phase == Phase.value: return memberCalls(frame)
         case .array where frame.phase == Phase.first || frame.phase == Phase.next: return itemCalls(frame)
-        case .rule:
-            return program.rules.states[Int(frame.position)].calls.map { call in
-                var (callee, back) = (frame, frame)
-                callee.position = call.start
-                back.position = call.back
-                return (callee, back)
-            }
         default: return []
         }
     }
@@ -102,9 +95,7 @@ extension StackMachine {
         case .string: return closingOfString(frame)
         case .object: return closingOfObject(frame)
         case .array: return closingOfArray(frame)
-        case .rule:
-            let state = program.rules.states[Int(frame.position)]
-            return state.closing > 0 ? state.closing : nil
+        case .rule: return program.rules.states[Int(frame.position)].closing
         }
     }
 

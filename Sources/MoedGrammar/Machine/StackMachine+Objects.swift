@@ -248,14 +248,9 @@ extension StackMachine {
         machine.used += 1
         let isLast = machine.used >= Self.additionalMembersMax
         let firstExtra = machine.keys.count
-        // The product has about as many states as its factors together, so it needs no limit.
-        // A product throws only at its limit: the alternative is never taken.
-        machine.dfa =
-            (try? DFABuilder.product(
-                [machine.dfa, DFABuilder.words([(key, 0)])], statesMax: .max, merging: false
-            ) { labels in
-                labels[1] >= 0 || isLast && Int(labels[0]) >= firstExtra ? nil : labels[0]
-            }) ?? .nothing
+        machine.dfa = machine.dfa.changing(key) { label, isKey in
+            isKey || isLast && Int(label) >= firstExtra ? nil : label
+        }
         machine.measure()
         machine.price(program.costs)
         let number = Int32(objects.count)

@@ -18,13 +18,16 @@ final class StackMachine {
     var keyNumbers: [[UInt8]: Int32] = [:]
     var cutConfigurations: [CutID: Int32] = [:]
     private var factsOf: [UInt8] = []
+    var loops: [Int32: Bool] = [:]
 
     init(_ program: Program) {
         self.program = program
         objects = program.objects
     }
 
-    private(set) lazy var start: Int32 = close([(program.root, ConfigurationTable.bottom)])
+    private(set) lazy var start: Int32 =
+        program.root.kind == .rule
+        ? startOfRules() : close([(program.root, ConfigurationTable.bottom)])
 
     /// Configuration after a byte; `dead` when the byte is not allowed.
     func step(_ configuration: Int32, _ byte: UInt8) -> Int32 {
@@ -33,6 +36,11 @@ final class StackMachine {
     }
 
     func makeStep(_ configuration: Int32, _ byte: UInt8) -> Int32 {
+        if program.root.kind == .rule {
+            let (target, bytes) = takeInRules(configuration, byte)
+            for byte in bytes { steps.set(configuration, byte, target) }
+            return target
+        }
         let target = take(configuration, byte)
         steps.set(configuration, byte, target)
         return target
@@ -45,12 +53,6 @@ final class StackMachine {
             switch frame.kind {
             case .accept, .value: continue
             case .unknown: seeds.append((frame, entry.below))
-            case .rule:
-                for edge in program.rules.states[Int(frame.position)].edges where edge.bytes.contains(byte) {
-                    var next = frame
-                    next.position = edge.target
-                    seeds.append((next, entry.below))
-                }
             default:
                 if let next = step(frame, byte) { seeds.append((next, entry.below)) }
             }
@@ -78,13 +80,6 @@ final class StackMachine {
             for (callee, back) in calls(frame) {
                 let numbered = StackEntry(frame: table.number(back), below: below)
                 push(callee, table.make([numbered]))
-            }
-            if frame.kind == .rule {
-                for target in program.rules.states[Int(frame.position)].empty {
-                    var next = frame
-                    next.position = target
-                    push(next, below)
-                }
             }
         }
         return table.make(result)
@@ -136,11 +131,22 @@ final class StackMachine {
     func cost(_ configuration: Int32) -> Int {
         let index = Int(configuration)
         if index < costs.count, costs[index] >= 0 { return Int(costs[index]) }
-        var least = TextCosts.infinite
-        for entry in table.entries[index] { least = min(least, cost(entry)) }
-        while costs.count <= index { costs.append(-1) }
-        costs[index] = Int32(clamping: least)
-        return least
+        // Stacks are deep: those below are asked first, without recursion.
+        var work = [configuration]
+        while let current = work.last {
+            let missing = table.entries[Int(current)].filter {
+                $0.frame > 1 && !(Int($0.below) < costs.count && costs[Int($0.below)] >= 0)
+            }
+            guard missing.isEmpty else {
+                work += missing.map(\.below)
+                continue
+            }
+            work.removeLast()
+            let least = table.entries[Int(current)].map { cost($0) }.min() ?? TextCosts.infinite
+            while costs.count <= Int(current) { costs.append(-1) }
+            costs[Int(current)] = Int32(clamping: least)
+        }
+        return Int(costs[index])
     }
 
     func cost(_ entry: StackEntry) -> Int {

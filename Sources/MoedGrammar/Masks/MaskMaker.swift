@@ -28,11 +28,14 @@ final class MaskMaker {
     let vocabulary: TokenVocabulary
     private var wholes: [Int32: Whole] = [:]
     private var cuts: [Int32: Cut] = [:]
+    var groups: [Int32: [TokenGroup]] = [:]
     /// Bytes of both, taken from the vocabulary's budget.
     private var keptBytes = 0
     private let path: [Int32]
     /// Allowed tokens of the last walk.
-    private var found: [(token: TokenID, target: Int32)] = []
+    private(set) var found: [(token: TokenID, target: Int32)] = []
+    /// Number of the group with each target, while groups are made.
+    var groupOf: [Int32] = []
     var distances: [Matcher: Int] = [:]
     /// Distances of configurations; -1 where they depend on the text.
     var configurationDistances: [Int32: Int] = [:]
@@ -48,8 +51,8 @@ final class MaskMaker {
     /// Takes bytes for a mask from the budget. Where it lacks them, the kept masks make room.
     ///
     /// - Returns: false when the mask cannot be kept.
-    private func keeps(undecided: Int = 0) -> Bool {
-        let bytes = vocabulary.count / 8 + undecided * MemoryLayout<TokenID>.size + 128
+    func keeps(masks: Int = 1, tokens: Int = 0) -> Bool {
+        let bytes = masks * (vocabulary.count / 8) + tokens * MemoryLayout<TokenID>.size + 128
         if !vocabulary.budget.take(bytes) {
             forget()
             guard vocabulary.budget.take(bytes) else { return false }
@@ -58,7 +61,8 @@ final class MaskMaker {
         return true
     }
 
-    private func forget() {
+    func forget() {
+        groups.removeAll()
         wholes.removeAll()
         cuts.removeAll()
         vocabulary.budget.give(keptBytes)
@@ -71,7 +75,7 @@ final class MaskMaker {
     func mask(_ matcher: Matcher, room: Int) -> TokenMask {
         guard matcher.configuration >= 0 else { return ends(TokenMask(count: vocabulary.count)) }
         let whole = whole(matcher.configuration)
-        var mask = room - 2 >= whole.costMax ? whole.mask : tight(matcher, whole.mask, room: room)
+        var mask = room - 2 >= whole.costMax ? whole.mask : tight(matcher, room: room)
         if machine.isAccepting(matcher.configuration) { mask = ends(mask) }
         return mask
     }
@@ -100,7 +104,7 @@ final class MaskMaker {
         return whole
     }
 
-    private func run(_ configuration: Int32, _ bytes: [UInt8]) -> Int32 {
+    func run(_ configuration: Int32, _ bytes: [UInt8]) -> Int32 {
         var configuration = configuration
         for byte in bytes {
             configuration = machine.step(configuration, byte)
@@ -116,7 +120,11 @@ final class MaskMaker {
         if let known = cuts[short] { return known }
         var cut = Cut(mask: TokenMask(count: vocabulary.count), undecided: vocabulary.long, costMax: 0)
         var trie = vocabulary.trie
-        if let points = machine.freePoints(short) ?? machine.freeKeyPoints(short), points > 0 {
+        if machine.loopsOnPlainText(short) {
+            cut.mask = vocabulary.slices[TokenVocabulary.pointsMax]
+            cut.costMax = machine.certainCost(short)
+            trie = vocabulary.restTrie
+        } else if let points = machine.freePoints(short) ?? machine.freeKeyPoints(short), points > 0 {
             cut.mask = vocabulary.slices[min(points, TokenVocabulary.pointsMax)]
             // A key that equals a named one needs a character more.
             cut.costMax = machine.certainCost(short) + 1 + machine.extraKeyCost(short)
@@ -133,12 +141,12 @@ final class MaskMaker {
             if last.isCertain { cut.mask.insert(token) } else { cut.undecided.append(token) }
         }
         if cuts.count >= Self.cutsMax { forget() }
-        if keeps(undecided: cut.undecided.count) { cuts[short] = cut }
+        if keeps(tokens: cut.undecided.count) { cuts[short] = cut }
         return cut
     }
 
     /// Puts the tokens of the trie that are allowed into `found`, with the configurations behind them.
-    private func walk(_ trie: TokenTrie, from configuration: Int32) {
+    func walk(_ trie: TokenTrie, from configuration: Int32) {
         var found = found
         self.found = []
         found.removeAll(keepingCapacity: true)
@@ -171,43 +179,5 @@ final class MaskMaker {
         }
         swap(&steps, &machine.steps)
         self.found = found
-    }
-
-    // MARK: Little room
-
-    /// Tokens of the mask behind which the answer can still be completed.
-    private func tight(_ matcher: Matcher, _ mask: TokenMask, room: Int) -> TokenMask {
-        var result = TokenMask(count: vocabulary.count)
-        let configuration = matcher.configuration
-        var last: (target: Int32, isNear: Bool?) = (-1, nil)
-        func consider(_ token: TokenID, _ target: Int32) {
-            if target != last.target { last = (target, isNear(target, room)) }
-            // Where the distance depends on keys that were written, only the bound of its bytes counts.
-            if last.isNear == true { result.insert(token) }
-        }
-        var trie = vocabulary.trie
-        if let points = machine.freePoints(configuration), points > 0, machine.needsNoPoints(configuration),
-            isNear(configuration, room) == true
-        {
-            result = vocabulary.slices[min(points, TokenVocabulary.pointsMax)]
-            trie = vocabulary.restTrie
-        }
-        walk(trie, from: configuration)
-        for (token, target) in found { consider(token, target) }
-        for token in vocabulary.long where mask.contains(token) {
-            let target = run(configuration, vocabulary.texts[Int(token)])
-            if target >= 0 { consider(token, target) }
-        }
-        if let token = closingToken(matcher)?.token { result.insert(token) }
-        return result
-    }
-
-    /// True when the end can be reached behind a token; nil when that depends on the text.
-    private func isNear(_ configuration: Int32, _ room: Int) -> Bool? {
-        let cost = machine.cost(configuration)
-        if cost <= room - 2 { return true }
-        // No token has more bytes than these.
-        if cost / TokenVocabulary.lengthMax > room { return false }
-        return distance(ofConfiguration: configuration).map { $0 <= room - 2 }
     }
 }

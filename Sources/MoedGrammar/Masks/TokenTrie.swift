@@ -11,6 +11,8 @@ struct TokenTrie: Sendable {
     /// Further tokens of equal bytes, by the first one.
     private(set) var equals: [TokenID: [TokenID]] = [:]
     private(set) var depthMax = 0
+    /// Node of each first byte; -1 for none.
+    private var roots = [Int32](repeating: -1, count: 256)
 
     var count: Int { bytes.count }
 
@@ -42,12 +44,18 @@ struct TokenTrie: Sendable {
             depthMax = max(depthMax, text.count)
         }
         while let node = open.popLast() { ends[node] = Int32(bytes.count) }
+        var node = 0
+        while node < bytes.count {
+            roots[Int(bytes[node])] = Int32(node)
+            node = Int(ends[node])
+        }
     }
 
     /// The child of a node by its byte; `node` -1 is the root.
     func child(of node: Int, _ byte: UInt8) -> Int? {
+        guard node >= 0 else { return roots[Int(byte)] < 0 ? nil : Int(roots[Int(byte)]) }
         var child = node + 1
-        let end = node < 0 ? bytes.count : Int(ends[node])
+        let end = Int(ends[node])
         while child < end {
             if bytes[child] == byte { return child }
             // Children are in rising order.

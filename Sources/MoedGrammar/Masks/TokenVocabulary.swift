@@ -1,3 +1,4 @@
+import MoedAutomata
 package import MoedCore
 
 /// The texts of a model's tokens, prepared for masks. It is made once for a tokenizer.
@@ -14,8 +15,10 @@ package final class TokenVocabulary: Sendable {
     let restTrie: TokenTrie
     /// Longer tokens.
     let long: [TokenID]
-    /// Tokens that may stand in any JSON string, by the most code points that they have.
+    /// Tokens of plain text, which may stand in any JSON string, by the most code points that they have.
     let slices: [TokenMask]
+    /// The same tokens, by the number of their code points.
+    let exact: [TokenMask]
     let budget = MaskBudget()
     /// Tokens of line feeds alone.
     let lineFeeds: [(id: TokenID, count: Int)]
@@ -49,6 +52,7 @@ package final class TokenVocabulary: Sendable {
                 rest.append((id, text))
             }
         }
+        exact = slices
         for points in 1...Self.pointsMax { slices[points].formUnion(slices[points - 1]) }
         trie = TokenTrie(all)
         restTrie = TokenTrie(rest)
@@ -67,9 +71,20 @@ package final class TokenVocabulary: Sendable {
 
     /// Code points of a text that may stand anywhere in a JSON string; nil for other texts.
     private static func plainPoints(_ text: [UInt8]) -> Int? {
-        guard !text.contains(where: { $0 < 0x20 || $0 == UInt8(ascii: "\"") || $0 == UInt8(ascii: "\\") }),
+        guard !text.contains(where: { !PlainText.contains($0) }),
             String(validating: text, as: UTF8.self) != nil
         else { return nil }
         return text.count { $0 & 0xC0 != 0x80 }
     }
+}
+
+/// Characters that need no escape in JSON. Many grammars of JSON leave out the control character 127 as well.
+enum PlainText {
+    /// True for the bytes of their UTF-8.
+    static func contains(_ byte: UInt8) -> Bool {
+        byte >= 0x20 && byte != UInt8(ascii: "\"") && byte != UInt8(ascii: "\\") && byte != 0x7F
+    }
+
+    /// Sequences of bytes of all characters beyond ASCII.
+    static let sequences = UTF8Sequences.of(0x80...0x10FFFF)
 }

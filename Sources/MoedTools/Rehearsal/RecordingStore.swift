@@ -51,6 +51,8 @@ final class RecordingStore: WorkerStore {
         return dispositions
     }
 
+    func contentRules() async throws(QueueError) -> [ContentRule] { try await store.contentRules() }
+    func record(_ verdicts: [RecordedVerdict]) async throws(QueueError) { try await store.record(verdicts) }
     func registerWorker(_ worker: WorkerRegistration) async throws(QueueError) -> WorkerID {
         try await store.registerWorker(worker)
     }

@@ -19,7 +19,7 @@ CREATE TABLE moed.job_result (
 COMMENT ON TABLE moed.job_result IS 'Answer of a succeeded job or error of a failed one.';
 COMMENT ON COLUMN moed.job_result.job_id IS 'moed.job.id.';
 COMMENT ON COLUMN moed.job_result.lease_token IS 'Token of the claim that wrote it: a repeated write is recognised by it.';
-COMMENT ON COLUMN moed.job_result.finish_reason IS 'stop, tool_calls or length; NULL for a failure.';
+COMMENT ON COLUMN moed.job_result.finish_reason IS 'stop, tool_calls, length or content_filter; NULL for a failure.';
 COMMENT ON COLUMN moed.job_result.content IS 'Answer of the first choice, without thinking; NUL characters replaced by U+FFFD.';
 COMMENT ON COLUMN moed.job_result.reasoning IS 'Thinking text of the first choice; NULL when there was none.';
 COMMENT ON COLUMN moed.job_result.body IS 'OpenAI chat.completion object with all choices and usage.';

@@ -60,7 +60,7 @@ COMMENT ON COLUMN moed.jobs.prompt IS 'Insert: the user''s message. Read: the la
 COMMENT ON COLUMN moed.jobs.content IS 'The answer.';
 COMMENT ON COLUMN moed.jobs.reasoning IS 'Insert: the mode, thinking or non_thinking. Read: the thinking text (the mode is read in column mode).';
 COMMENT ON COLUMN moed.jobs.mode IS 'thinking or non_thinking. Of a succeeded job: the mode that ran. Of others: the one asked for, or guessed from the request.';
-COMMENT ON COLUMN moed.jobs.finish_reason IS 'stop: came to its end. tool_calls: calls tools. length: cut at max_tokens or the end of the context.';
+COMMENT ON COLUMN moed.jobs.finish_reason IS 'stop: came to its end. tool_calls: calls tools. length: cut at max_tokens or the end of the context. content_filter: withheld by a rule of moed.policy.';
 COMMENT ON COLUMN moed.jobs.error IS 'Why it failed: code, field and message.';
 COMMENT ON COLUMN moed.jobs.error_code IS 'Why it failed, for programs.';
 COMMENT ON COLUMN moed.jobs.warning IS 'Remarks that did not stop the job.';
