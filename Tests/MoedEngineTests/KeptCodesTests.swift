@@ -17,6 +17,7 @@ import Testing
         ("gptq4-lm_head", "kept4/32/f16/zero"), ("gptq4-router", "kept4/32/f16/zero"),
         ("gptq4-v1-64", "kept4/64/f16/zero"), ("gptq4-v2-zeros", "kept4/32/f16/zero"),
         ("auto-round-raw", "kept4/32/f16/zero"), ("awq-gemm", "kept4/32/f16/zero"),
+        ("pack4-group32-zeros", "kept4/32/bf16/zero"), ("pack8-group32-zeros", "kept8/32/f16/zero"),
     ])
     func packsKeepCodesAndNumbers(_ name: String, _ format: String) throws {
         let checkpoint = try Checkpoint.open(Self.folder.appending(path: name).path)
