@@ -30,13 +30,13 @@
 
 #include "body/activations.h"
 
+#include "body/half_avx2.h"
+
+#include "body/panel_forms.h"
+
 #include "body/matmul_quantised.h"
 
 #include "body/rows.h"
-
-#include "body/half_avx2.h"
-
-#include "body/matmul_kept.h"
 
 #include "body/kv.h"
 

@@ -4,18 +4,12 @@
 #include <string.h>
 
 size_t moed_panel_bytes(int bits, size_t columns, size_t group) {
-    size_t groups = (columns + group - 1) / group;
-    size_t all = groups * (moed_codes_bytes(bits, group) + moed_numbers_bytes(bits));
-    return MOED_UNITS_BYTES + (all + 63) / 64 * 64;
+    return moed_form_bytes(moed_own_form(bits), columns, group);
 }
 
 moed_group_place moed_group_at(int bits, size_t columns, size_t group, size_t index) {
-    size_t groups = (columns + group - 1) / group, most = moed_block_groups(bits);
-    size_t first = index / most * most, here = groups - first < most ? groups - first : most;
-    size_t codes = moed_codes_bytes(bits, group), numbers = moed_numbers_bytes(bits);
-    size_t block = MOED_UNITS_BYTES + first * (codes + numbers);
-    return (moed_group_place){
-        .codes = block + (index - first) * codes, .scales = block + here * codes + (index - first) * numbers};
+    moed_form_place place = moed_form_at(moed_own_form(bits), columns, group, index);
+    return (moed_group_place){.codes = place.codes, .scales = place.record};
 }
 
 size_t moed_activation_bytes(size_t columns, size_t group) {

@@ -40,6 +40,14 @@ struct AdapterConfiguration: Sendable {
             }
         }
         self.alphas = alphas
+        for field in ["alpha_pattern", "rank_pattern"] {
+            guard let keys = try fields.optionalFields(field)?.object.members.map(\.key) else { continue }
+            if let key = keys.first(where: { Self.pattern($0) == nil }) {
+                throw fields.error(
+                    field, "has the key “\(key.prefix(100))”, which is no regular expression: PEFT compares it with the "
+                        + "names of modules")
+            }
+        }
         let version = try fields.optionalString("peft_version")?.split(separator: ".").prefix(2).map { Int($0) } ?? []
         readsExpertsTransposed = version.count == 2 && version[0] == 0 ? version[1].map { $0 <= 18 } : nil
     }
@@ -52,11 +60,11 @@ struct AdapterConfiguration: Sendable {
         return Float(alpha / (dividesByRoot ? Double(rank).squareRoot() : Double(rank)))
     }
 
-    /// PEFT matches `(.*\.)?(KEY)$`, and a key may be a regular expression.
+    /// PEFT matches `(.*\.)?(KEY)$`, and a key may be a regular expression; nil for a key that is none.
+    private static func pattern(_ key: String) -> Regex<AnyRegexOutput>? { try? Regex("(.*\\.)?(\(key))") }
+
     private static func matches(_ key: String, _ module: String) -> Bool {
-        if key == module { return true }
-        guard let pattern = try? Regex("(.*\\.)?(\(key))") else { return false }
-        return (try? pattern.wholeMatch(in: module)) != nil
+        key == module || (try? pattern(key)?.wholeMatch(in: module)) != nil
     }
 }
 

@@ -102,10 +102,10 @@ package enum Daemon {
             .init(service: host, failureTerminationBehavior: .gracefullyShutdownGroup),
         ]
         services += [
-            .init(service: StopSignal(report: report)), .init(service: reload.into(inbox)),
+            .init(service: StopSignal(report: report)), .init(service: reload.into(inbox, adapters: engines.local?.adapters)),
             .init(
                 service: CensusService(
-                    conninfo: settings.database.url, models: settings.served.names, report: report, log: log)),
+                    conninfo: settings.database.url, models: { engines.runner.models }, report: report, log: log)),
         ]
         if settings.queue.listens {
             let listening = ListenService(conninfo: settings.database.url, inbox: inbox, log: log)

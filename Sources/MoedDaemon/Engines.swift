@@ -22,6 +22,7 @@ struct Engines {
         var streaming: StreamingMeter
         var clamps: KVClamps
         var runner: LocalRunner
+        var adapters: AdapterLoader
         var plan: MemoryPlan?
         var progress: @Sendable () -> UInt64
     }
@@ -80,7 +81,7 @@ struct Engines {
         let (engine, preparer) = (model.engine, model.preparer)
         let (streaming, engineProgress, plan) = (engine.streaming, engine.progress, model.plan)
         let clamps = engine.kvClamps
-        let (origin, adapters) = (model.origin(model: settings.served.name), model.adapterOrigins)
+        let (origin, adapters) = (model.origin(model: settings.served.name), model.adapters)
         let interruption = engine.interruption
         let progress = ProgressCounter(name: "sweep loop")
         let loop = GenerationLoop(
@@ -92,11 +93,11 @@ struct Engines {
             loop: loop, progress: progress, interruption: interruption,
             checkpoints: settings.queue.checkpoints)
         let runner = try LocalRunner(
-            sweeps: sweeps, preparer: preparer, origin: origin, adapters: adapters,
+            sweeps: sweeps, preparer: preparer, origin: origin, adapters: adapters.served,
             models: settings.served.names)
         // A sweep may take long, so each of its layers and each set of experts read counts as progress.
         let parts = Local(
-            sweeps: sweeps, streaming: streaming, clamps: clamps, runner: runner, plan: plan,
+            sweeps: sweeps, streaming: streaming, clamps: clamps, runner: runner, adapters: adapters, plan: plan,
             progress: { progress.value &+ engineProgress.value })
         return (runner, parts)
     }

@@ -20,15 +20,12 @@ package struct Settings: Sendable, Equatable {
     package struct Database: Sendable, Equatable {
         package var url: String
     }
-    /// Names under which jobs ask for the model.
+    /// Names under which jobs ask for the model itself.
     package struct Served: Sendable, Equatable {
         package var name: String
         /// True when jobs that name no model also run here.
         package var servesDefault: Bool
-        /// Names of adapters.
-        package var adapters: [String] = []
-
-        package var names: [String] { (servesDefault ? [name, "default"] : [name]) + adapters }
+        package var names: [String] { servesDefault ? [name, "default"] : [name] }
     }
     package struct Queue: Sendable, Equatable {
         package var pollInterval: Duration
@@ -94,7 +91,7 @@ extension Settings {
         }
         var model = model(&reader, path: path)
         model.adapters = sources.adapters.map { AdapterOption(name: $0.name, path: $0.path) }
-        var faults = sources.adapterProblems(model: name)
+        var faults = sources.adapterProblems(model: name, isLocal: reader.boolean(.engineLocal))
         let endpoints = EndpointSettings.read(
             sources.endpoints, served: name, credentials: sources.credentialsDirectory) { faults.append($0) }
         faults.forEach { reader.report($0) }
@@ -103,8 +100,7 @@ extension Settings {
             endpoints: endpoints,
             routing: RoutingPolicy(
                 rawValue: reader.choice(.routingPolicy, of: RoutingPolicy.allCases.map(\.rawValue))) ?? .failover,
-            served: .init(
-                name: name, servesDefault: reader.boolean(.modelServeDefault), adapters: sources.adapters.map(\.name)),
+            served: .init(name: name, servesDefault: reader.boolean(.modelServeDefault)),
             queue: queue(&reader),
             shutdownGrace: reader.duration(.shutdownGrace, in: .zero ... .seconds(3600)),
             statusAddress: statusAddress(&reader),

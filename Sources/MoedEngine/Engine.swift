@@ -17,6 +17,8 @@ package final class Engine: SequenceEngine {
     /// Ends a sweep of a streamed model early.
     package let interruption = Interruption()
     package let model: Qwen3Model
+    /// Adapters beside the model.
+    package let adapters: AdapterShelf
     /// The kernels in use, for logs.
     package let kernelsName: String
     /// Trials of ways to fetch weights; empty when none were made.
@@ -45,6 +47,7 @@ package final class Engine: SequenceEngine {
             compute.fetch = contest.winner
         }
         self.model = model
+        adapters = AdapterShelf(model.adapters)
         kernelsName = kernels.name
         vocabularyLimit = min(settings.vocabularyLimit ?? .max, model.configuration.vocabulary)
         sharesPrefixes = settings.sharesPrefixes
@@ -75,7 +78,7 @@ package final class Engine: SequenceEngine {
     /// Memory that the engine holds, all of it from the start; the weights may be shared with other engines.
     package var memory: EngineMemory {
         EngineMemory(
-            weights: model.weightByteCount + (model.adapters?.byteCount ?? 0),
+            weights: model.weightByteCount + adapters.byteCount,
             expertPlaces: forward.source?.byteCount ?? 0,
             keyValues: forward.cache.byteCount, activations: forward.scratchByteCount)
     }
@@ -235,7 +238,7 @@ package final class Engine: SequenceEngine {
             throw Self.invalid(
                 "a sequence of \(opening.tokensMax) tokens; the context has \(limits.contextLength)")
         }
-        let sequence = OpenSequence(opening, adapter: try opening.adapter.map(adapterNumber))
+        let sequence = OpenSequence(opening, adapter: try opening.adapter.map(loadedAdapter))
         try checkRoom(blocks: sequence.blocksReserved, tokens: opening.kvTokens)
         // Known blocks are used first: taking room may make the engine forget them.
         if sharesPrefixes { sequence.takeKnown(&blocks) }
@@ -252,11 +255,9 @@ package final class Engine: SequenceEngine {
         blocksReserved -= sequence.blocksReserved
     }
 
-    private func adapterNumber(_ name: String) throws(EngineError) -> Int {
-        guard let number = model.adapters?.names.firstIndex(of: name) else {
-            throw Self.invalid("adapter “\(name)” is not loaded")
-        }
-        return number
+    private func loadedAdapter(_ name: String) throws(EngineError) -> LoadedAdapter {
+        guard let adapter = adapters.adapter(name) else { throw Self.invalid("adapter “\(name)” is not loaded") }
+        return adapter
     }
 
     static func invalid(_ message: String) -> EngineError { EngineError(.invalidInput, message) }

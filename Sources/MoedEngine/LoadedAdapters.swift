@@ -1,7 +1,8 @@
 import CMoedKernels
-import MoedAdapters
-import MoedCore
+package import MoedAdapters
+package import MoedCore
 import MoedWeights
+import Synchronization
 
 /// Products of a layer that share an input; adapters change each such set at once.
 enum AdaptedPart: Int, CaseIterable {
@@ -18,13 +19,16 @@ enum AdaptedPart: Int, CaseIterable {
     }
 }
 
-/// Adapters in memory, beside their base.
-struct LoadedAdapters: Sendable {
-    /// By number.
-    let names: [String]
-    /// `[adapter][layer][part]`; nil where nothing is added.
-    private let products: [[[LowRankProducts?]]]
-    let byteCount: Int
+/// An adapter in memory, beside its base. Each sequence holds its own, so that one that is removed lives until they end.
+package final class LoadedAdapter: Sendable {
+    private static let loaded = Atomic<Int>(0)
+
+    package let name: String
+    /// Differs from that of every other adapter that this process has loaded.
+    let number: Int
+    /// `[layer][part]`; nil where nothing is added.
+    private let products: [[LowRankProducts?]]
+    package let byteCount: Int
     /// Largest number of ranks that one input is multiplied with.
     let ranksMax: Int
 
@@ -32,34 +36,30 @@ struct LoadedAdapters: Sendable {
     ///
     /// - Throws: `EngineError` naming file, tensor and reason; `(.unsupportedModel)` for changes that are not added at
     ///   run time.
-    init(_ adapters: [NamedAdapter], layers count: Int) throws(EngineError) {
-        names = adapters.map(\.name)
-        var all: [[[LowRankProducts?]]] = []
-        var byteCount = 0
-        for one in adapters {
-            try Self.check(one, layers: count)
-            let panels = FactorPanels()
-            var layers: [[LowRankProducts?]] = []
-            for layer in 0..<count {
-                var parts: [LowRankProducts?] = []
-                for part in AdaptedPart.allCases {
-                    let factors = part.matrices.map { one.adapter.factors["model.layers.\(layer).\($0)"] }
-                    parts.append(try Self.products(factors, panels))
-                }
-                layers.append(parts)
+    package init(_ one: NamedAdapter, layers count: Int) throws(EngineError) {
+        try Self.check(one, layers: count)
+        let panels = FactorPanels()
+        var layers: [[LowRankProducts?]] = []
+        for layer in 0..<count {
+            var parts: [LowRankProducts?] = []
+            for part in AdaptedPart.allCases {
+                let factors = part.matrices.map { one.adapter.factors["model.layers.\(layer).\($0)"] }
+                parts.append(try Self.products(factors, panels))
             }
-            try panels.fill()
-            byteCount += panels.memory.byteCount
-            all.append(layers)
+            layers.append(parts)
         }
-        products = all
-        self.byteCount = byteCount
-        ranksMax = all.joined().joined().compactMap { $0?.down.outputs }.max() ?? 0
+        try panels.fill()
+        name = one.name
+        number = Self.loaded.add(1, ordering: .relaxed).newValue
+        products = layers
+        byteCount = panels.memory.byteCount
+        ranksMax = layers.joined().compactMap { $0?.down.outputs }.max() ?? 0
     }
 
-    func products(_ adapter: Int, layer: Int, _ part: AdaptedPart) -> LowRankProducts? {
-        products[adapter][layer][part.rawValue]
-    }
+    /// What openings of sequences ask for when two adapters of one name are in memory.
+    package var key: String { "\u{0}\(number)" }
+
+    func products(layer: Int, _ part: AdaptedPart) -> LowRankProducts? { products[layer][part.rawValue] }
 
     private static func check(_ one: NamedAdapter, layers: Int) throws(EngineError) {
         let known = Set(

@@ -4,8 +4,8 @@ import MoedSampling
 /// A sequence's state between sweeps.
 final class OpenSequence {
     let opening: SequenceOpening
-    /// Number of its adapter; nil for the base alone.
-    let adapter: Int?
+    /// Its adapter; nil for the base alone.
+    let adapter: LoadedAdapter?
     /// Room that it may use.
     private(set) var blocksReserved: Int
     /// Blocks that hold its tokens or will; some may be shared with other sequences.
@@ -22,10 +22,10 @@ final class OpenSequence {
     private var tokensTaken = 0
     private let remembers: Bool
 
-    init(_ opening: SequenceOpening, adapter: Int?) {
+    init(_ opening: SequenceOpening, adapter: LoadedAdapter?) {
         self.opening = opening
         self.adapter = adapter
-        prefix = adapter.map { KVBlocks.start(adapter: $0) } ?? KVBlocks.start
+        prefix = adapter.map { KVBlocks.start(adapter: $0.number) } ?? KVBlocks.start
         blocksReserved = KVCache.blocks(for: opening.kvTokens)
         remembers = TokenHistory.isNeeded(by: opening.sampling)
         if remembers { for token in opening.prompt { history.append(token, inPrompt: true) } }

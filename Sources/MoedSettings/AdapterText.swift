@@ -16,7 +16,8 @@ package struct AdapterText: Sendable, Equatable {
     static let introduction =
         """
         LoRA adapters (PEFT) of the model, each with the name under which jobs ask for it. An adapter is a model of \
-        its own for jobs, prices and job classes. Only the file can set it, and endpoints exclude it.
+        its own for jobs, prices and job classes. Endpoints do not run its jobs. Only the file can set it. SIGHUP \
+        loads new adapters and those whose files changed, and removes the others.
         """
     static let example = ("support-v3", "/var/lib/moed/support-v3")
     static let explanation = "Directory with `adapter_config.json` and `adapter_model.safetensors`."
@@ -52,16 +53,18 @@ extension SettingSources {
 
     /// Problems of adapters beside the other settings.
     ///
-    /// - Parameter model: name of the model itself.
-    package func adapterProblems(model: String) -> [String] {
+    /// - Parameters:
+    ///   - model: name of the model itself.
+    ///   - isLocal: true when this machine runs the model.
+    package func adapterProblems(model: String, isLocal: Bool) -> [String] {
         var problems: [String] = []
         for adapter in adapters where adapter.name == model || adapter.name == "default" {
             problems.append("\(adapter.origin): adapters: “\(Self.shortened(adapter.name))” is the model's own name")
         }
-        if let first = adapters.first, !endpoints.isEmpty {
+        if let first = adapters.first, !isLocal {
             problems.append(
-                "\(first.origin): adapters run on the local engine, and endpoints would run their jobs without them: "
-                    + "give the adapters a worker of their own")
+                "\(first.origin): adapters run on the local engine, and engine.local is false: endpoints would run their "
+                    + "jobs without them")
         }
         return problems
     }

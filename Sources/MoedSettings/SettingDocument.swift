@@ -104,7 +104,7 @@ package enum SettingDocument {
         "SIGHUP (`systemctl reload moed`) reads the configuration again. These keys change at once:",
         SettingKey.all.map(\.path).filter(SettingKey.reloadable.contains).map { "`\($0)`" }.joined(
             separator: ", ")
-            + ".",
+            + ". So do the adapters.",
         "All others need a restart, and the log names them. An invalid configuration leaves the old one in force.",
     ]
 }

@@ -20,11 +20,11 @@ package struct CensusService: Service {
     ///   - count: counts once; nil connects with `conninfo` and counts the jobs of `models`.
     ///   - pause: waits; it returns early when the task is cancelled.
     package init(
-        conninfo: String, models: [String], report: WorkerReport, log: Logger,
+        conninfo: String, models: @escaping @Sendable () -> [String], report: WorkerReport, log: Logger,
         count: (@Sendable () async throws -> QueueCensus)? = nil,
         pause: @escaping @Sendable (Duration) async -> Void = { try? await Task.sleep(for: $0) }
     ) {
-        self.count = count ?? { try await Self.count(conninfo, models) }
+        self.count = count ?? { try await Self.count(conninfo, models()) }
         self.report = report
         self.log = log
         self.pause = pause

@@ -10,6 +10,8 @@ package final class Inbox: Sendable {
         case notified
         /// The settings were read again.
         case settings(WorkerSettings)
+        /// The runner is to serve other models; the closure changes it.
+        case models(@Sendable () -> Void)
     }
 
     private let events = Mutex<[Event]>([])

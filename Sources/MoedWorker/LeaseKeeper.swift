@@ -13,6 +13,7 @@ package final class LeaseKeeper {
     private var nextReconciliation = Duration.zero
     private var areModelsRegistered = true
     private var isOriginRegistered = false
+    private var hasNewModels = false
 
     package init(_ state: WorkerState, lease: WorkerLease, log: Logger) {
         self.state = state
@@ -66,6 +67,18 @@ package final class LeaseKeeper {
         if !areModelsRegistered {
             log.warning("the names \(models) are not all registered: another transaction is adding one")
         }
+    }
+
+    /// The runner serves other models than before.
+    package func modelsChanged() {
+        state.readAdapters()
+        (areModelsRegistered, isOriginRegistered, hasNewModels) = (false, false, true)
+    }
+
+    /// True once after `modelsChanged`.
+    package func takeChange() -> Bool {
+        defer { hasNewModels = false }
+        return hasNewModels
     }
 
     private func registerOrigin(_ store: any WorkerStore) async throws(QueueError) {

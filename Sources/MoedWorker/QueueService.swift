@@ -213,10 +213,8 @@ package actor QueueService: Service {
             if let since = stopTime() {
                 if try await stopRound(store, since: since) { return true }
             } else {
-                if due.contains(.maintain) {
-                    try await lease.registerModels(store)
-                    try await maintenance.maintain(store)
-                }
+                if due.contains(.maintain) || lease.takeChange() { try await lease.registerModels(store) }
+                if due.contains(.maintain) { try await maintenance.maintain(store) }
                 if due.contains(.poll) { try await claimer.claim(store) }
                 if try await isDrained(store) {
                     try await leave(store)
@@ -273,6 +271,11 @@ package actor QueueService: Service {
                 claimer.forgetBacklog()
                 wokenUp = true
             case .settings(let settings): state.settings.reload(settings)
+            case .models(let change):
+                change()
+                lease.modelsChanged()
+                claimer.forgetBacklog()
+                wokenUp = true
             case .runner(let event):
                 note(event)
                 if take(event) { wokenUp = true }

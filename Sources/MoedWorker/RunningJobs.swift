@@ -11,8 +11,8 @@ package struct RunningJobs {
         var claimedAt: Duration
         /// Mode in which it runs; nil before its preparation.
         var mode: ReasoningMode?
-        /// Name of the adapter that runs it; nil for the model itself.
-        var adapter: String?
+        /// Name and origin's digest of the adapter that runs it; nil for the model itself.
+        var adapter: (name: String, origin: String)?
     }
 
     private var held: [JobID: Held] = [:] {
@@ -37,8 +37,8 @@ package struct RunningJobs {
     package private(set) var releases: [JobRelease] = []
     let modelName: String
     private let origin: String?
-    /// Digest of each adapter's origin, by its name.
-    private let adapters: [String: String]
+    /// Digest of the origin of each adapter that is served, by its name.
+    package var adapters: [String: String]
 
     /// - Parameters:
     ///   - modelName: served name of the runner's model.
@@ -74,7 +74,7 @@ package struct RunningJobs {
     package mutating func claimed(_ job: ClaimedJob, at now: Duration) {
         let model = job.jobClass.model
         held[job.lease.job] = Held(
-            lease: job.lease, tenant: job.tenant, claimedAt: now, adapter: adapters[model] == nil ? nil : model)
+            lease: job.lease, tenant: job.tenant, claimedAt: now, adapter: adapters[model].map { (model, $0) })
         runsAlone = job.jobClass.bucket == JobClass.quarantine
     }
 
@@ -96,7 +96,7 @@ package struct RunningJobs {
         if isOwed(job) { return }
         guard let job = held.removeValue(forKey: job), let first = result.choices.first else { return }
         let body = ChatCompletion.object(
-            id: "chatcmpl-\(job.lease.job)", created: unixTime, model: job.adapter ?? modelName, result: result)
+            id: "chatcmpl-\(job.lease.job)", created: unixTime, model: job.adapter?.name ?? modelName, result: result)
         var completion = JobCompletion(
             lease: job.lease, content: first.content, reasoning: first.reasoning,
             finishReason: first.finishReason, body: body.serialized(), seed: result.seed, usage: result.usage)
@@ -138,10 +138,10 @@ package struct RunningJobs {
     package mutating func prepared(_ job: JobID, _ mode: ReasoningMode) { held[job]?.mode = mode }
 
     private func computation(of job: Held) -> Computation {
-        Computation(mode: job.mode, model: job.adapter ?? modelName, origin: origin(of: job))
+        Computation(mode: job.mode, model: job.adapter?.name ?? modelName, origin: origin(of: job))
     }
 
-    private func origin(of job: Held) -> String? { job.adapter.map { adapters[$0] } ?? origin }
+    private func origin(of job: Held) -> String? { job.adapter?.origin ?? origin }
 
     /// Records new tokens of jobs that are still running.
     package mutating func progressed(_ pieces: [OutputPiece]) {

@@ -24,10 +24,13 @@ package final class WorkerState {
         self.settings = settings
         self.runner = runner
         self.clock = clock
-        let adapters = runner.adapterOrigins.map { ($0.model, $0.digest) }
-        jobs = RunningJobs(
-            modelName: modelName, origin: runner.origin?.digest,
-            adapters: Dictionary(adapters) { first, _ in first })
+        jobs = RunningJobs(modelName: modelName, origin: runner.origin?.digest)
+        readAdapters()
+    }
+
+    /// Takes over the runner's adapters, for jobs that are claimed from here on.
+    package func readAdapters() {
+        jobs.adapters = Dictionary(runner.adapterOrigins.map { ($0.model, $0.digest) }) { first, _ in first }
     }
 
     package var now: Duration { clock() }

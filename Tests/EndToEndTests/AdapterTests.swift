@@ -73,6 +73,54 @@ struct AdapterTests {
         }
     }
 
+    /// SIGHUP loads adapters, new ones and such whose files changed, and removes others. A removed one's job waits.
+    @Test(.enabled(if: Scene.obstacle == nil, Comment(rawValue: Scene.obstacle ?? "")))
+    func reloading() async throws {
+        let scene = try await Scene()
+        func configure(_ names: [String: String]) throws {
+            let lines = names.sorted { $0.key < $1.key }.map { "  \($0): \(folder.path($1))\n" }.joined()
+            try folder.write("moed.yaml", Array("adapters:\n\(lines)".utf8))
+        }
+        func enqueue(_ model: String) async throws {
+            try await scene.database.run(
+                script: "SELECT moed.enqueue(prompt => 'What is 27 + 58?', max_tokens => 24, seed => 1, model => '\(model)')")
+        }
+        func answered(_ count: Int64) async throws -> Bool {
+            try await eventually { try await scene.count("state = 'succeeded'") == count }
+        }
+        try configure(["one": "one", "two": "two"])
+        let daemon = try MoedDaemonProcess(
+            scene.arguments(["model.name": "sample"]) + ["--config", folder.path("moed.yaml")])
+        for model in ["one", "two"] { try await enqueue(model) }
+        #expect(try await answered(2), "\(daemon.logText)")
+        try configure(["two": "three", "three": "three"])
+        daemon.signal(SIGHUP)
+        #expect(try await eventually { daemon.logText.contains("adapters: loaded three, two; removed one") }, "\(daemon.logText)")
+        for model in ["one", "two", "three"] { try await enqueue(model) }
+        #expect(try await answered(4), "\(daemon.logText)")
+        #expect(try await scene.count("state = 'queued' AND model = 'one'") == 1)
+        // A fault leaves the adapters as they are.
+        try configure(["one": "nowhere", "three": "three"])
+        daemon.signal(SIGHUP)
+        #expect(try await eventually { daemon.logText.contains("the adapters stay as they were") }, "\(daemon.logText)")
+        try configure(["one": "one"])
+        daemon.signal(SIGHUP)
+        #expect(try await answered(5), "\(daemon.logText)")
+        daemon.signal(SIGTERM)
+        #expect(try await daemon.exitCode() == 0)
+
+        let rows = try await scene.database.query("SELECT model, content AS answer FROM moed.jobs ORDER BY id")
+        let files = ["one", "two", "one", "three", "three"]
+        for (row, file) in zip(rows, files) {
+            let model: String = try row.value("model")
+            let answer: String? = try row.value("answer")
+            let lines = try await answers(["--adapter", folder.path(file)], [line(nil)])
+            #expect(lines.first?["choices"]?.array?.first?["message"]?["content"]?.string == answer ?? "", "\(model)")
+        }
+        #expect(rows.count == 5)
+        #expect(try await scene.accountingFaults() == [])
+    }
+
     @Test(.enabled(if: Scene.obstacle == nil, Comment(rawValue: Scene.obstacle ?? "")))
     func jobsNameTheirAdapter() async throws {
         let scene = try await Scene()

@@ -21,7 +21,7 @@ struct AdapterSettingsTests {
         #expect(settings.model.adapters == [
             AdapterOption(name: "support-v3", path: "/adapters/one"), AdapterOption(name: "b", path: "/adapters/two"),
         ])
-        #expect(settings.served.names == ["qwen3", "default", "support-v3", "b"])
+        #expect(settings.served.names == ["qwen3", "default"])
         #expect(try Settings.read(sources("adapters:\n")).get().model.adapters.isEmpty)
     }
 
@@ -31,14 +31,18 @@ struct AdapterSettingsTests {
             ("adapters: {a: ''}", "a must be a directory"), ("adapters: {qwen3: /a}", "moed.yaml:2: adapters: “qwen3” is the model's own name"),
             ("adapters: {default: /a}", "own name"), ("adapters: {? [a] : /b}", "a name of adapters"),
             ("adapters: {a: /a, a: /b}", "given twice"),
-            ("adapters: {a: /a}\nendpoints: [{name: g, url: 'http://g/v1'}]", "adapters run on the local engine"),
+            ("adapters: {a: /a}\nengine: {local: false}\nendpoints: [{name: g, url: 'http://g/v1'}]", "adapters run on the local engine"),
         ])
     func refusals(_ text: String, _ expected: String) {
         let found = problems(text)
         #expect(found.count == 1 && found[0].contains(expected), "\(found)")
     }
 
-    @Test func otherAdaptersNeedARestart() {
+    @Test func adaptersBesideEndpoints() {
+        #expect(problems("adapters: {a: /a}\nendpoints: [{name: g, url: 'http://g/v1'}]") == [])
+    }
+
+    @Test func otherAdaptersAreAChange() {
         let old = sources("adapters: {a: /a}")
         #expect(sources("adapters: {a: /b}").changedKeys(since: old) == ["adapters"])
         #expect(sources("\n\nadapters: {a: /a}").changedKeys(since: old) == [])

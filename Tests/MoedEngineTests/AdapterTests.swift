@@ -169,6 +169,44 @@ import Testing
         #expect(throws: EngineError(.invalidInput, "adapter “c” is not loaded")) { try taken("c") }
     }
 
+    /// A sequence keeps its adapter when another set takes its place, and sequences that open get the new ones, also one of
+    /// more ranks and one of an old name.
+    @Test func adaptersAreExchangedBesideRunningSequences() throws {
+        let path = "\(Self.folder)/dense"
+        let prompt = (0..<9).map { TokenID($0 * 5 % 41) }
+        let id = SequenceID(1)
+        func tokens(_ engine: Engine, _ adapter: String, meanwhile: () -> Void = {}) throws -> [TokenID] {
+            try engine.open(id, SequenceOpening(prompt: prompt, tokensMax: 40, sampling: .greedy, choice: 0, adapter: adapter))
+            defer { engine.close(id) }
+            var found: [TokenID] = []
+            var next = prompt
+            for step in 0..<12 {
+                if step == 4 { meanwhile() }
+                next = [try engine.sweep([SequenceStep(sequence: id, tokens: next, samples: true)])[0].token ?? 0]
+                found += next
+            }
+            return found
+        }
+        let alone = try ["a", "b", "c"].map { try tokens(Self.engine(path, [$0]), $0) }
+        #expect(Set(alone).count == 3)
+
+        let engine = try Self.engine(path, ["a"])
+        let configuration = engine.model.configuration
+        let new = try [("a", "c"), ("b", "b")].map { name, files in
+            try LoadedAdapter(
+                NamedAdapter(name: name, adapter: Adapter.open("\(path)/\(files)", for: configuration)),
+                layers: configuration.shape.layers)
+        }
+        let before = engine.memory.weights
+        #expect(try tokens(engine, "a", meanwhile: { engine.adapters.replace(with: new) }) == alone[0])
+        #expect(try tokens(engine, "a") == alone[2] && tokens(engine, "b") == alone[1])
+        #expect(engine.memory.weights > before)
+        engine.adapters.replace(with: [])
+        #expect(throws: EngineError(.invalidInput, "adapter “a” is not loaded")) { try tokens(engine, "a") }
+        // The test still holds them.
+        #expect(try tokens(engine, new[0].key) == alone[2])
+    }
+
     // MARK: Refusals and memory
 
     @Test func expertsAreChangedInPacksOnly() throws {

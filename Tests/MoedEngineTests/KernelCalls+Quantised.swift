@@ -148,7 +148,7 @@ extension KernelCalls {
                         out: out, out_stride: outputs, out_rows: nil, x: x, x_stride: rowBytes, x_rows: nil, rows: rows,
                         weights: w, inputs: inputs, outputs: outputs, quant_group: format.group, panel_begin: 0,
                         panel_end: (outputs + 15) / 16, fetch: FetchTuning.standard.distances(bits: format.bits))
-                    unsafe table.pointee.matmul_kept(&job, Int32(format.bits), format.scales == .f16 ? 0 : 1)
+                    unsafe table.pointee.matmul_kept(&job, format.form)
                 }
             }
         }

@@ -48,7 +48,7 @@ import Testing
             (options.threads, options.sequences, options.kvTokens) = (2, 2, 256)
             options.adapters = paths.enumerated().map { AdapterOption(name: "a\($0)", path: folder.path($1)) }
             let runner = try ModelRunner.load(options) { _, _, _ in }
-            return (runner.origin(model: "served"), runner.adapterOrigins)
+            return (runner.origin(model: "served"), runner.adapters.served.origins)
         }
         let (base, both) = try origins(["adapter1", "adapter2"])
         #expect(try base == origin() && both.map(\.model) == ["a0", "a1"])

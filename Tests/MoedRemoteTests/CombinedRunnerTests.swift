@@ -11,6 +11,7 @@ import Testing
         let started = Mutex<[JobID]>([])
         var origin: RunnerOrigin? { nil }
         var models: [String] { ["m"] }
+        var adapterOrigins: [RunnerOrigin] { isOutside ? [] : [RunnerOrigin(digest: "d", model: "adapted")] }
         var requestRoom: RequestRoom { RequestRoom(bodyMax: 100, bytes: 100) }
 
         init(room: Int, isOutside: Bool = false) { (self.room, self.isOutside) = (room, isOutside) }
@@ -23,9 +24,9 @@ import Testing
         func run(_ events: @escaping @Sendable (RunnerEvent) -> Void) async {}
     }
 
-    private static func job(_ id: Int64, _ body: String? = "{}") -> RunnableJob {
+    private static func job(_ id: Int64, _ body: String? = "{}", model: String = "m") -> RunnableJob {
         RunnableJob(
-            id: JobID(id), jobClass: JobClass(model: "m", mode: .thinking, bucket: 5), body: body, waited: .zero)
+            id: JobID(id), jobClass: JobClass(model: model, mode: .thinking, bucket: 5), body: body, waited: .zero)
     }
 
     @Test func theSecondTakesWhatTheFirstHasNoRoomFor() {
@@ -43,6 +44,15 @@ import Testing
             [Self.job(1), Self.job(4, nil)] + (0..<4).map { Self.job(Int64(10 + $0), constrained[$0]) })
         #expect(first.started.withLock { $0 } == (10...13).map { JobID($0) })
         #expect(second.started.withLock { $0 } == [JobID(1), JobID(4)])
+    }
+
+    /// An endpoint would run them without their adapter; so it would those of an adapter that was just removed.
+    @Test func jobsOfAdaptersWaitForTheFirst() {
+        let (first, second) = (Listed(room: 0), Listed(room: 9, isOutside: true))
+        let both = CombinedRunner(first, second, origin: nil)
+        both.start([Self.job(1, model: "adapted"), Self.job(2), Self.job(3, model: "gone")])
+        #expect(first.started.withLock { $0 } == [JobID(1), JobID(3)] && second.started.withLock { $0 } == [JobID(2)])
+        #expect(both.origin(of: "adapted")?.digest == "d" && both.origin(of: "m") == nil)
     }
 
     /// The first runs in the house.

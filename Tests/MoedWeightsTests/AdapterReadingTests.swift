@@ -66,6 +66,8 @@ import Testing
             ("use_bdlora", ["nblocks": 2], "block-diagonal"), ("kasa_config", ["beta": 1], "KaSA"),
             ("init_lora_weights", "pissa_niter_4", "path_initial_model_for_weight_conversion"),
             ("lora_alpha", "8", "lora_alpha must be a number"), ("alpha_pattern", ["q_proj": true], "q_proj"),
+            ("alpha_pattern", ["o_proj": 1, "layers.(0": 2], "alpha_pattern has the key “layers.(0”, which is no regular expression"),
+            ("rank_pattern", ["[a": 3], "rank_pattern has the key “[a”"),
         ] as [(String, JSONValue, String)])
     func otherKindsAreNamed(_ member: String, _ value: JSONValue, _ expected: String) {
         let text = refusal { $0.configuration[member] = value }

@@ -13,7 +13,7 @@ import Testing
         let counts = Mutex(0)
         let pauses = Mutex<[Duration]>([])
         let service = CensusService(
-            conninfo: "", models: [], report: report,
+            conninfo: "", models: { [] }, report: report,
             log: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }),
             count: {
                 let count = counts.withLock { count in

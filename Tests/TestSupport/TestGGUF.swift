@@ -75,6 +75,11 @@ package struct TestGGUF {
         }
     }
 
+    /// Exchanges the tensor of the same name.
+    package mutating func replace(_ tensor: Tensor) {
+        for index in tensors.indices where tensors[index].name == tensor.name { tensors[index] = tensor }
+    }
+
     package var bytes: [UInt8] {
         var head = Array(magic.utf8) + Self.number(UInt64(version), 4)
         head += Self.number(tensorCount ?? UInt64(tensors.count), 8) + Self.number(valueCount ?? UInt64(values.count), 8)

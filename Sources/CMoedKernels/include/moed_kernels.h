@@ -21,12 +21,20 @@
  * Inputs past K and rows past N have code 128 (int8) or 0 (int4); such rows' units are 0. At 2048 inputs and group 32
  * that makes 8.27 and 4.52 bits a weight.
  *
- * Kept panels hold symmetric codes as a checkpoint stores them, with a scale of 16 bits a row and group:
- *   weight = scale * (code - 128), codes 0...255, or scale * (code - 8), codes 0...15.
- *   blocks of two groups (the last block may have one):
- *     codes   as above;
- *     scales  [2 groups][16 rows] f16 or bf16.
- * Rows past N have scale 0. At group 32 that makes 8.5 and 4.5 bits a weight.
+ * Kept panels hold codes 0...255 or 0...15 as a checkpoint stores them, and its numbers of each row and group. Scales and
+ * minima are f16 or bf16, zero points and factors bytes:
+ *   MOED_KEPT_MIDDLE  weight = scale * (code - 128), or scale * (code - 8);
+ *   MOED_KEPT_ZERO    weight = scale * (code - zero);
+ *   MOED_KEPT_MINIMUM weight = scale * code + minimum (4 bits, group 32, f16: Q4_1);
+ *   MOED_KEPT_NESTED  weight = scale * factor * code - minimum * factor of the minimum, where eight groups share scale
+ *                     and minimum (4 bits, group 32, f16: Q4_K).
+ * They are blocks of two, four, one and eight groups; the last block may have fewer codes, and has room for all numbers:
+ *   codes   as above;
+ *   numbers middle  [2 groups][16 rows] scales;
+ *           zero    [4 groups]: [16 rows] scales, then [16 rows] zeros;
+ *           minimum [16 rows] scales, then [16 rows] minima;
+ *           nested  [16 rows] scales, then [16 rows] minima, then [8 groups][2][16 rows] factors.
+ * Rows past N have numbers 0. At group 32 and 4 bits that makes 4.5, 4.75, 5 and 4.625 bits a weight.
  */
 #ifndef MOED_KERNELS_H
 #define MOED_KERNELS_H
@@ -101,6 +109,24 @@ enum { MOED_KV_F32 = 0, MOED_KV_F16 = 1, MOED_KV_INT8 = 2 };
 
 /* Formats of a kept panel's scales. */
 enum { MOED_SCALES_F16 = 0, MOED_SCALES_BF16 = 1 };
+/* What a kept panel's codes count from; see above. */
+enum { MOED_KEPT_MIDDLE = 0, MOED_KEPT_ZERO = 1, MOED_KEPT_MINIMUM = 2, MOED_KEPT_NESTED = 3 };
+/* Groups that share scale and minimum of a nested form. */
+enum { MOED_NESTED_GROUPS = 8 };
+
+/* The form of a kept panel. */
+typedef struct moed_kept_form {
+    int32_t bits;   /* 4 or 8 */
+    int32_t scales; /* MOED_SCALES_... */
+    int32_t offset; /* MOED_KEPT_... */
+} moed_kept_form;
+
+/* A checkpoint's numbers of some rows: [rows][groups], in nested forms [rows][groups / 8] scales and minima. */
+typedef struct moed_kept_numbers {
+    uint16_t *_Nonnull scales;
+    uint16_t *_Nullable minima; /* of minimum and nested forms */
+    uint8_t *_Nullable small;   /* zeros; of nested forms [rows][groups][2], factors of scale and minimum */
+} moed_kept_numbers;
 
 /* Causal attention of `rows` consecutive tokens of one sequence over one key/value head. */
 typedef struct moed_attention {
@@ -136,9 +162,9 @@ typedef struct moed_kernels {
     void (*_Nonnull matmul_int8)(const moed_matmul_quantised *_Nonnull job);
     void (*_Nonnull matmul_int4)(const moed_matmul_quantised *_Nonnull job);
 
-    /* The same of kept panels: out = fma(scale of w * sum, scale of x, out), sum = sum over k of x[k] * (w[k] - 128) or
-     * x[k] * (w[k] - 8). bits are 8 or 4, scales MOED_SCALES_F16 or MOED_SCALES_BF16. */
-    void (*_Nonnull matmul_kept)(const moed_matmul_quantised *_Nonnull job, int bits, int scales);
+    /* The same of kept panels: out = fma(scale of w * sum, scale of x, out), sum = sum over k of x[k] * (w[k] - zero),
+     * zero 0 in forms with minima; in these then out = fma(minimum, scale of x * sum of x, out). */
+    void (*_Nonnull matmul_kept)(const moed_matmul_quantised *_Nonnull job, moed_kept_form form);
 
     /* out[r] = x[r] / sqrt(mean(x[r]^2) + epsilon) * weight; x, out [rows][columns], out may be x. */
     void (*_Nonnull rms_norm)(
@@ -225,21 +251,21 @@ void moed_dequantise_row(
     float *_Nonnull out, const void *_Nonnull panel, size_t row, size_t columns, int bits, size_t group);
 
 /* Bytes of a kept panel. */
-size_t moed_kept_panel_bytes(int bits, size_t columns, size_t group);
+size_t moed_kept_panel_bytes(moed_kept_form form, size_t columns, size_t group);
 
-/* Makes a kept panel of `rows` (at most 16) rows: codes [rows][columns], a byte each, scales [rows][groups]. */
+/* Makes a kept panel of `rows` (at most 16) rows: codes [rows][columns], a byte each. */
 void moed_keep_panel(
-    void *_Nonnull panel, const uint8_t *_Nonnull codes, const uint16_t *_Nonnull scales, size_t rows, size_t columns,
-    int bits, size_t group);
+    void *_Nonnull panel, moed_kept_form form, const uint8_t *_Nonnull codes, const moed_kept_numbers *_Nonnull numbers,
+    size_t rows, size_t columns, size_t group);
 
-/* One row (0..<16) of a kept panel as it was given: codes [columns], scales [groups]. */
+/* One row (0..<16) of a kept panel as it was given: codes [columns], and its numbers, which are written. */
 void moed_kept_row(
-    uint8_t *_Nonnull codes, uint16_t *_Nonnull scales, const void *_Nonnull panel, size_t row, size_t columns,
-    int bits, size_t group);
+    uint8_t *_Nonnull codes, const moed_kept_numbers *_Nonnull numbers, const void *_Nonnull panel, moed_kept_form form,
+    size_t row, size_t columns, size_t group);
 
 /* One row (0..<16) of a kept panel as floats, out [columns]. */
 void moed_dequantise_kept_row(
-    float *_Nonnull out, const void *_Nonnull panel, size_t row, size_t columns, int bits, int scales, size_t group);
+    float *_Nonnull out, const void *_Nonnull panel, moed_kept_form form, size_t row, size_t columns, size_t group);
 
 /* The first index in begin..<count with x above the threshold, or count. What is not a number is above nothing. */
 size_t moed_first_above(const float *_Nonnull x, size_t begin, size_t count, float threshold);

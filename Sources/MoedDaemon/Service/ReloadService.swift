@@ -1,6 +1,7 @@
 import Logging
 import MoedCore
 import MoedHost
+import MoedLocal
 package import MoedSettings
 import MoedSystemd
 import MoedWorker
@@ -18,8 +19,8 @@ package struct Reloading: Sendable {
     }
 }
 
-/// Reads the configuration again on SIGHUP. The log level and some limits change at once; the other keys wait for a
-/// restart, since the model stays loaded.
+/// Reads the configuration again on SIGHUP. The log level, some limits and the adapters change at once; the other keys
+/// wait for a restart, since the model stays loaded.
 struct ReloadService: Service {
     let configuration: Reloading
     let drains: Bool
@@ -27,11 +28,13 @@ struct ReloadService: Service {
     let log: Logger
     /// Receives the worker's new settings.
     var inbox: Inbox?
+    /// Exchanges adapters; nil without a local engine.
+    var adapters: AdapterLoader?
 
     /// The same service, with a receiver of the worker's settings.
-    func into(_ inbox: Inbox) -> ReloadService {
+    func into(_ inbox: Inbox, adapters: AdapterLoader?) -> ReloadService {
         var service = self
-        service.inbox = inbox
+        (service.inbox, service.adapters) = (inbox, adapters)
         return service
     }
 
@@ -54,7 +57,8 @@ struct ReloadService: Service {
         case .success(let settings):
             threshold.level = settings.logLevel
             inbox?.put(.settings(settings.worker(drains: drains)))
-            let changed = new.changedKeys(since: old)
+            reloadAdapters(settings.model.adapters)
+            let changed = new.changedKeys(since: old).filter { $0 != AdapterText.section || adapters == nil }
             let live = changed.filter { SettingKey.reloadable.contains($0) }
             let waiting = changed.filter { !SettingKey.reloadable.contains($0) }
             let text = live.isEmpty ? "nothing changes at once" : "in force: \(live.joined(separator: ", "))"
@@ -63,6 +67,19 @@ struct ReloadService: Service {
                 log.warning("reload: a restart is needed for \(waiting.joined(separator: ", "))")
             }
             return new
+        }
+    }
+
+    /// Reads new adapters; the worker then serves them. After a fault the old ones stay.
+    private func reloadAdapters(_ options: [AdapterOption]) {
+        guard let adapters, let inbox else { return }
+        do {
+            guard let change = try adapters.change(to: options) else { return }
+            inbox.put(.models(change.apply))
+            log.notice("reload: adapters: \(change.text)")
+        } catch {
+            log.error("reload: adapters: \(error)")
+            log.error("reload: the adapters stay as they were")
         }
     }
 }

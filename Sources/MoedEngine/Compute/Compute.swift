@@ -117,7 +117,7 @@ struct Compute {
                 outputs: weights.outputs, quant_group: group, panel_begin: panels.lowerBound,
                 panel_end: panels.upperBound, fetch: fetch.distances(bits: weights.format.bits))
             if case .kept(let kept) = weights.format {
-                unsafe kernels.table.pointee.matmul_kept(&job, Int32(kept.bits), kept.scales.code)
+                unsafe kernels.table.pointee.matmul_kept(&job, kept.form)
             } else if weights.format.bits == 8 {
                 unsafe kernels.table.pointee.matmul_int8(&job)
             } else {
@@ -155,7 +155,7 @@ struct Compute {
                 unsafe moed_widen_f32(target, source + token % width, width, weights.inputs)
             case .kept(let kept):
                 unsafe moed_dequantise_kept_row(
-                    target, panel, token % width, weights.inputs, Int32(kept.bits), kept.scales.code, kept.group)
+                    target, panel, kept.form, token % width, weights.inputs, kept.group)
             case .keep: preconditionFailure("a wish is no format")
             case .int8(let group), .int4(let group):
                 unsafe moed_dequantise_row(

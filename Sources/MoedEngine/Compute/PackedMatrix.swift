@@ -31,9 +31,19 @@ struct PackedMatrix: Sendable {
     var start: UnsafeMutableRawPointer { unsafe memory.bytes(at: offset, count: byteCount) }
 }
 
-extension KeptFormat.Scales {
-    /// The kernels' number for it.
-    var code: Int32 { self == .f16 ? Int32(MOED_SCALES_F16) : Int32(MOED_SCALES_BF16) }
+extension KeptFormat {
+    /// The form as the kernels have it.
+    var form: moed_kept_form {
+        let offset =
+            switch offset {
+            case .middle: MOED_KEPT_MIDDLE
+            case .zero: MOED_KEPT_ZERO
+            case .minimum: MOED_KEPT_MINIMUM
+            case .nested: MOED_KEPT_NESTED
+            }
+        let scales = scales == .f16 ? MOED_SCALES_F16 : MOED_SCALES_BF16
+        return moed_kept_form(bits: Int32(bits), scales: Int32(scales), offset: Int32(offset))
+    }
 }
 
 /// The model's weights: written while loading, only read afterwards.

@@ -20,7 +20,7 @@ final class ForwardPass {
     private let shape: Compute.AttentionShape
     private let dense: Compute.Intermediate?
     private let mixture: MixtureOfExperts?
-    private let adapters: AdapterPass?
+    private let adapters: AdapterPass
     private let finalRows: ActivationRows
     /// `[logitRowsMax, vocabulary]`, written by `computeLogits`.
     let logits: RowBuffer<Float>
@@ -74,9 +74,7 @@ final class ForwardPass {
         mixture = try c.experts.map { experts throws(EngineError) in
             try MixtureOfExperts(experts, hidden: c.hidden, rowsMax: rowsMax, quantised: model.isQuantised, compute)
         }
-        adapters = try model.adapters.map { adapters throws(EngineError) in
-            try AdapterPass(adapters, rowsMax: rowsMax, compute)
-        }
+        adapters = try AdapterPass(model.adapters, rowsMax: rowsMax, compute)
         finalRows = try ActivationRows(
             rows: Self.logitRowsMax, columns: c.hidden, quantised: model.isQuantised,
             purpose: "final activations")
@@ -87,7 +85,7 @@ final class ForwardPass {
     var scratchByteCount: Int {
         [residual, delta, logits].reduce(shape.byteCount + heads.byteCount) { $0 + $1.byteCount }
             + [normed, attended, finalRows].reduce(0) { $0 + $1.byteCount }
-            + (dense?.byteCount ?? 0) + (mixture?.byteCount ?? 0) + (adapters?.byteCount ?? 0)
+            + (dense?.byteCount ?? 0) + (mixture?.byteCount ?? 0) + adapters.byteCount
     }
 
     /// Appends the sweep's tokens to their sequences' caches and leaves their final residual rows for
@@ -101,7 +99,7 @@ final class ForwardPass {
         compute.rotations(
             of: sweep.positions, model.inverseFrequencies, factor: c.rotary.attentionFactor, shape)
         compute.embed(sweep.tokens, model.embedding, into: residual)
-        adapters?.begin(sweep)
+        try adapters.begin(sweep)
         let allRows = Array(0..<sweep.rows)
         show(.embedding, nil, residual, rows: sweep.rows)
 
@@ -132,7 +130,7 @@ final class ForwardPass {
     /// delta = output · attention(rotate(norm(query · x)), rotate(norm(key · x)), value · x), x = normed.
     private func attention(_ weights: Qwen3Model.Attention, _ sweep: Sweep, layer: Int) {
         compute.multiply(normed, projections[layer], rows: sweep.rows)
-        adapters?.add(
+        adapters.add(
             .attentionInput, layer: layer, of: normed.floats, to: [heads.queries, heads.keys, heads.values])
         let kv = Compute.KVLayer(cache: cache, layer: layer)
         compute.prepare(
@@ -142,7 +140,7 @@ final class ForwardPass {
             attended, rows: sweep.rows, inputs: weights.output.inputs,
             quantGroup: weights.output.format.quantGroup)
         compute.multiply(attended, weights.output, into: delta, rows: sweep.rows)
-        adapters?.add(.attentionOutput, layer: layer, of: attended.floats, to: [delta])
+        adapters.add(.attentionOutput, layer: layer, of: attended.floats, to: [delta])
     }
 
     /// delta = feed-forward(normed).
@@ -152,7 +150,7 @@ final class ForwardPass {
         switch weights {
         case .dense(let network):
             guard let dense else { preconditionFailure("no scratch for dense layers") }
-            if let adapters, adapters.changesFeedForward(layer: layer) {
+            if adapters.changesFeedForward(layer: layer) {
                 return adaptedFeedForward(network, dense, adapters, rows: rows, layer: layer)
             }
             compute.feedForward(

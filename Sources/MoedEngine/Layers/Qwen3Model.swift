@@ -57,8 +57,8 @@ package struct Qwen3Model: Sendable {
     /// The experts that are read while the model runs; nil when all weights are in memory. The experts' matrices then
     /// name places in the pack's file, for `ExpertSource.place`.
     package var streamed: StreamedExperts?
-    /// Adapters that sequences can ask for; nil without any.
-    var adapters: LoadedAdapters?
+    /// Adapters that sequences of new engines can ask for.
+    var adapters: [LoadedAdapter] = []
 
     /// Bytes of one expert as a pack holds it, padding included; 0 without experts.
     var expertByteCount: Int {

@@ -7,13 +7,13 @@ struct Sweep {
     var attention = Compute.AttentionRows()
     /// KV blocks of the sequences, one after the other, as `spans` refer to them.
     var blocks: [UInt32] = []
-    /// Number of each span's adapter; nil for the base alone.
-    private(set) var adapters: [Int?] = []
+    /// Each span's adapter; nil for the base alone.
+    private(set) var adapters: [LoadedAdapter?] = []
 
     var rows: Int { tokens.count }
     var spans: [Compute.AttentionSpan] { attention.spans }
 
-    mutating func append(_ tokens: [TokenID], at position: Int, blocks: [UInt32], adapter: Int? = nil) {
+    mutating func append(_ tokens: [TokenID], at position: Int, blocks: [UInt32], adapter: LoadedAdapter? = nil) {
         attention.append(
             Compute.AttentionSpan(
                 rows: rows..<rows + tokens.count, firstPosition: position, blocksStart: self.blocks.count))

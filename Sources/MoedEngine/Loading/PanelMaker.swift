@@ -99,23 +99,24 @@ struct PanelMaker {
         guard let source = matrix.source as? any KeptRows else { preconditionFailure("rows without codes are kept") }
         let packed = matrix.packed
         let rows = packed.rows(of: panels)
-        let part = try source.keptCodes(rows)
-        let groups = (packed.inputs + kept.group - 1) / kept.group
+        var part = try source.keptCodes(rows)
         let exponent: UInt16 = kept.scales == .f16 ? 0x7C00 : 0x7F80
-        if let bad = part.scales.firstIndex(where: { $0 & exponent == exponent }) {
-            let index = bad / groups * packed.inputs + bad % groups * kept.group
-            throw Self.unpackable(index, of: matrix, from: rows.lowerBound)
+        let spans = (packed.inputs + kept.span - 1) / kept.span
+        for numbers in [part.scales, part.minima] {
+            guard let bad = numbers.firstIndex(where: { $0 & exponent == exponent }) else { continue }
+            throw Self.unpackable(bad / spans * packed.inputs + bad % spans * kept.span, of: matrix, from: rows.lowerBound)
         }
+        let small = rows.isEmpty ? 0 : part.small.count / rows.count
         for panel in panels {
             let own = packed.rows(of: panel..<panel + 1)
-            let first = own.lowerBound - rows.lowerBound
-            unsafe part.codes.withUnsafeBufferPointer { codes in
-                unsafe part.scales.withUnsafeBufferPointer { scales in
-                    guard let codes = codes.baseAddress, let scales = scales.baseAddress else { return }
-                    unsafe moed_keep_panel(
-                        origin + panel * packed.panelByteCount, codes + first * packed.inputs, scales + first * groups,
-                        own.count, packed.inputs, Int32(kept.bits), kept.group)
-                }
+            let (first, count) = (own.lowerBound - rows.lowerBound, own.count)
+            unsafe part.withNumbers { codes, numbers in
+                var own = unsafe moed_kept_numbers(
+                    scales: numbers.scales + first * spans, minima: numbers.minima.map { unsafe $0 + first * spans },
+                    small: numbers.small.map { unsafe $0 + first * small })
+                unsafe moed_keep_panel(
+                    origin + panel * packed.panelByteCount, kept.form, codes + first * packed.inputs, &own, count,
+                    packed.inputs, kept.group)
             }
         }
     }
@@ -172,5 +173,22 @@ struct PanelMaker {
             }
         }
         return sums
+    }
+}
+
+extension KeptCodes {
+    /// Codes and numbers as the kernels take them.
+    mutating func withNumbers(_ body: (UnsafePointer<UInt8>, moed_kept_numbers) -> Void) {
+        unsafe codes.withUnsafeBufferPointer { codes in
+            unsafe scales.withUnsafeMutableBufferPointer { scales in
+                unsafe minima.withUnsafeMutableBufferPointer { minima in
+                    unsafe small.withUnsafeMutableBufferPointer { small in
+                        guard let codes = codes.baseAddress, let scales = scales.baseAddress else { return }
+                        unsafe body(
+                            codes, moed_kept_numbers(scales: scales, minima: minima.baseAddress, small: small.baseAddress))
+                    }
+                }
+            }
+        }
     }
 }

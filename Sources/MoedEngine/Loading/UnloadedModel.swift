@@ -82,12 +82,13 @@ package struct UnloadedModel {
     ///
     /// - Throws: `EngineError` naming file, tensor and reason.
     package mutating func attach(_ adapters: [NamedAdapter]) throws(EngineError) {
-        guard !adapters.isEmpty else { return }
-        model.adapters = try LoadedAdapters(adapters, layers: configuration.shape.layers)
+        for adapter in adapters {
+            model.adapters.append(try LoadedAdapter(adapter, layers: configuration.shape.layers))
+        }
     }
 
     /// Bytes of all adapters.
-    package var adapterByteCount: Int { model.adapters?.byteCount ?? 0 }
+    package var adapterByteCount: Int { model.adapters.reduce(0) { $0 + $1.byteCount } }
 
     /// Format of keys and values unless a setting names one.
     package var kvFormatDefault: KVFormat { model.kvFormatDefault }

@@ -10,18 +10,14 @@ struct ModelOrigin {
     private let weights: Digest
     private let files: [(name: String, digest: Digest)]
     private let formats: String
-    private let adapters: [NamedAdapter]
 
     /// - Parameters:
     ///   - loaded: the model after its weights were loaded.
     ///   - files: tokenizer, template and sampling defaults.
-    ///   - adapters: adapters beside the model.
     /// - Throws: `EngineError` when a small file cannot be read.
     init(
-        _ source: ModelDirectory, _ loaded: UnloadedModel, files: ModelFiles, formats: FormatChoice, kv: KVFormat,
-        adapters: [NamedAdapter] = []
+        _ source: ModelDirectory, _ loaded: UnloadedModel, files: ModelFiles, formats: FormatChoice, kv: KVFormat
     ) throws(EngineError) {
-        self.adapters = adapters
         guard let weights = loaded.weightsDigest else {
             throw EngineError(.invalidInput, "there are shapes only, no weights")
         }
@@ -34,11 +30,6 @@ struct ModelOrigin {
                 ("\(formats.formats(of: source).experts)", "\(formats.formats(of: source).dense)")
             }
         self.formats = "experts \(experts), dense \(dense), keys and values \(kv.rawValue)"
-    }
-
-    /// Origins of answers by adapters, each under its name.
-    func adapters(_ options: PreparationOptions) -> [RunnerOrigin] {
-        adapters.map { runner(model: $0.name, adapter: $0, options) }
     }
 
     /// - Parameters:

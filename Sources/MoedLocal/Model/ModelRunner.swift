@@ -1,3 +1,4 @@
+import MoedAdapters
 import MoedBatching
 package import MoedCore
 package import MoedEngine
@@ -26,15 +27,14 @@ package struct ModelRunner {
     /// Memory plan under the budget, and `memory`, its description in words; both are nil without a budget.
     package let plan: MemoryPlan?
     package let memory: String?
+    /// Adapters beside the model, which can be exchanged.
+    package let adapters: AdapterLoader
     private let weights: ModelOrigin
 
     /// Inputs that determine the tokens beside the request.
     ///
     /// - Parameter model: served name of the model.
     package func origin(model: String) -> RunnerOrigin { weights.runner(model: model, preparer.options) }
-
-    /// The same for each adapter, under its name.
-    package var adapterOrigins: [RunnerOrigin] { weights.adapters(preparer.options) }
 
     /// Loads all weights.
     ///
@@ -63,13 +63,23 @@ package struct ModelRunner {
             text: text, limits: engine.limits, maxTokensDefault: options.maxTokensDefault,
             options: options.preparation)
         preparer.adapters = Set(options.adapters.map(\.name))
+        let weights = try ModelOrigin(
+            opened.source, unloaded, files: opened.files, formats: formats, kv: layout.settings.kvFormat)
+        let plan = layout.memory?.plan
+        let origin = { @Sendable (one: NamedAdapter) in
+            weights.runner(model: one.name, adapter: one, options.preparation)
+        }
+        let served = zip(opened.adapters, engine.adapters.adapters).map {
+            ServedAdapters.One(origin: origin($0), loaded: $1)
+        }
         return ModelRunner(
             engine: engine, preparer: preparer,
             summary: InspectText(opened.source).oneLine, remarks: opened.remarks, batch: layout.batch,
-            plan: layout.memory?.plan, memory: layout.memory?.text,
-            weights: try ModelOrigin(
-                opened.source, unloaded, files: opened.files, formats: formats,
-                kv: layout.settings.kvFormat, adapters: opened.adapters))
+            plan: plan, memory: layout.memory?.text,
+            adapters: AdapterLoader(
+                served: ServedAdapters(served, shelf: engine.adapters), configuration: opened.source.configuration,
+                origin: origin, room: plan.map { $0.needs.budget - $0.total + $0.needs.adapters }),
+            weights: weights)
     }
 }
 

@@ -7,24 +7,28 @@ import Synchronization
 /// Runs jobs on this machine: prepares them on one thread and sweeps on another.
 package final class LocalRunner: JobRunner {
     package let origin: RunnerOrigin?
-    package let adapterOrigins: [RunnerOrigin]
-    package let models: [String]
+    private let adapters: ServedAdapters
+    private let ownModels: [String]
     /// Sweep thread, visible for figures and for the watchdog's probe.
     package let sweeps: SweepThread
     private let desk: PreparationDesk
     private let outlet = Mutex(EventOutlet())
 
+    /// - Parameter models: names of the model itself.
     /// - Throws: `HostError` when the system has no thread left.
     package init(
-        sweeps: SweepThread, preparer: any JobPreparer, origin: RunnerOrigin, adapters: [RunnerOrigin] = [],
-        models: [String]
+        sweeps: SweepThread, preparer: any JobPreparer, origin: RunnerOrigin,
+        adapters: ServedAdapters = ServedAdapters(), models: [String]
     ) throws(HostError) {
         self.sweeps = sweeps
         self.origin = origin
-        adapterOrigins = adapters
-        self.models = models
+        self.adapters = adapters
+        ownModels = models
         desk = try PreparationDesk(preparer)
     }
+
+    package var models: [String] { ownModels + adapters.names }
+    package var adapterOrigins: [RunnerOrigin] { adapters.origins }
 
     /// Advances while a job is being prepared and with each answered probe; the watchdog reads it.
     package var preparationProgress: ProgressCounter { desk.progress }
@@ -36,7 +40,12 @@ package final class LocalRunner: JobRunner {
 
     package var requestRoom: RequestRoom { desk.requestRoom }
 
-    package func start(_ new: [RunnableJob]) { desk.start(new) }
+    /// Jobs go back whose adapter was removed after their claim.
+    package func start(_ new: [RunnableJob]) {
+        let unserved = Set(adapters.start(new))
+        desk.start(new.filter { !unserved.contains($0.id) })
+        if !unserved.isEmpty { outlet.withLock { $0.send(.returned(unserved.sorted())) } }
+    }
 
     package func stop(_ ids: [JobID]) { report(desk.drop(ids) { sweeps.stop($0) }) }
 
@@ -51,7 +60,11 @@ package final class LocalRunner: JobRunner {
         outlet.withLock { $0.send(.stopped(Dictionary(uniqueKeysWithValues: dropped.map { ($0, Usage()) }))) }
     }
 
-    package func run(_ events: @escaping @Sendable (RunnerEvent) -> Void) async {
+    package func run(_ receiver: @escaping @Sendable (RunnerEvent) -> Void) async {
+        let events = { @Sendable [adapters] (event: RunnerEvent) in
+            adapters.note(event)
+            receiver(event)
+        }
         outlet.withLock { $0.open(to: events) }
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await self.sweeps.run(events) }
@@ -63,7 +76,11 @@ package final class LocalRunner: JobRunner {
         await desk.run(
             .init(
                 prepared: { events(.prepared($0.job, $0.jobClass.mode)) },
-                submit: { self.sweeps.submit([$0]) },
+                submit: { task in
+                    var task = task
+                    if let key = self.adapters.key(of: task.job) { task.adapter = key }
+                    self.sweeps.submit([task])
+                },
                 refused: { events(.refused($0, $1)) }))
     }
 }

@@ -25,6 +25,8 @@ package final class CombinedRunner: JobRunner {
     }
 
     package var models: [String] { first.models }
+    /// The first runner has the adapters; it runs their jobs alone.
+    package var adapterOrigins: [RunnerOrigin] { first.adapterOrigins }
 
     package var room: Int { plansDeadlines ? first.room : first.room + second.room }
 
@@ -49,8 +51,10 @@ package final class CombinedRunner: JobRunner {
 
     package func start(_ jobs: [RunnableJob]) {
         // Only the first runner enforces constraints, so it takes such jobs even when it has no room: they wait in it.
+        let adapted = Set(adapterOrigins.map(\.model))
         let bound = jobs.filter { job in
-            job.body.map(RequestedConstraint.isPossible) ?? false
+            adapted.contains(job.jobClass.model) || !second.models.contains(job.jobClass.model)
+                || job.body.map(RequestedConstraint.isPossible) ?? false
                 || !second.mayRun(tenant: job.tenantName, mayLeave: job.mayLeave)
         }
         let free = jobs.filter { job in !bound.contains { $0.id == job.id } }

@@ -4,7 +4,7 @@ package import MoedCore
 ///
 /// `qweight` I32 `[inputs, outputs / 8]`; `qzeros` I32 `[groups, outputs / 8]` in the same order, as they are; `scales`
 /// `[groups, outputs]`. Weight = (code − zero) · scale. Source: AutoAWQ.
-package struct AWQRows: DecodedRows {
+package struct AWQRows: DecodedRows, KeptRows {
     /// The nibble of a word, from the lowest, that holds each of its eight outputs.
     private static let nibbles: [UInt32] = [0, 4, 1, 5, 2, 6, 3, 7]
 
@@ -32,6 +32,35 @@ package struct AWQRows: DecodedRows {
         groups = try QuantGroups(
             sizes[0], columns: shape.inputs, sizes: groupSizes, index: nil, scales: scales)
         self.zeros = try WordTensor(zeros, rows: sizes[0], columns: shape.outputs / 8)
+    }
+
+    package func keptFormat() throws(EngineError) -> KeptFormat? {
+        try groups.keptFormat(bits: 4, scales, columns: shape.inputs) { () throws(EngineError) in
+            try zeros.words(rows: 0..<groups.count, columns: 0..<zeros.columns).allSatisfy { $0 == 0x8888_8888 }
+        }
+    }
+
+    package func keptCodes(_ range: Range<Int>) throws(EngineError) -> KeptCodes {
+        guard !range.isEmpty else { return KeptCodes(codes: [], scales: []) }
+        let columns = range.lowerBound / 8..<(range.upperBound - 1) / 8 + 1
+        let packed = try words.words(rows: 0..<shape.inputs, columns: columns)
+        let packedZeros = try zeros.words(rows: 0..<groups.count, columns: columns)
+        let factors = try (0..<groups.count).map { (group) throws(EngineError) in
+            try scales.halves(group * shape.outputs + range.lowerBound..<group * shape.outputs + range.upperBound)
+        }
+        var kept = KeptCodes(codes: [], scales: [])
+        kept.codes.reserveCapacity(range.count * shape.inputs)
+        for row in range {
+            let (word, shift) = (row / 8 - columns.lowerBound, Self.nibbles[row % 8] * 4)
+            for column in 0..<shape.inputs {
+                kept.codes.append(UInt8(truncatingIfNeeded: packed[column &* columns.count &+ word] >> shift & 15))
+            }
+            for group in 0..<groups.count {
+                kept.scales.append(factors[group][row - range.lowerBound])
+                kept.small.append(UInt8(truncatingIfNeeded: packedZeros[group * columns.count + word] >> shift & 15))
+            }
+        }
+        return kept
     }
 
     package func rows(_ range: Range<Int>, into target: inout [Float]) throws(EngineError) {

@@ -21,33 +21,12 @@ package struct BlockRows: DecodedRows, KeptRows {
 
     package var rowByteCount: Int { shape.inputs / type.weights * type.byteCount }
 
-    package func keptFormat() throws(EngineError) -> KeptFormat? {
-        switch type {
-        case .q4x0: KeptFormat(bits: 4, group: 32, scales: .f16)
-        case .q8x0: KeptFormat(bits: 8, group: 32, scales: .f16)
-        default: nil
-        }
-    }
+    package func keptFormat() throws(EngineError) -> KeptFormat? { KeptBlocks.format(type) }
 
     package func keptCodes(_ range: Range<Int>) throws(EngineError) -> KeptCodes {
-        let blocks = range.count * (shape.inputs / type.weights)
         var bytes = [UInt8](repeating: 0, count: range.count * rowByteCount)
         try codes.read(range.lowerBound * rowByteCount..<range.upperBound * rowByteCount, into: &bytes)
-        var codes = [UInt8](repeating: 0, count: range.count * shape.inputs)
-        var scales = [UInt16](repeating: 0, count: blocks)
-        for block in 0..<blocks {
-            let (from, to) = (block * type.byteCount, block * type.weights)
-            scales[block] = UInt16(bytes[from]) | UInt16(bytes[from + 1]) << 8
-            if type == .q8x0 {
-                for index in 0..<32 { codes[to + index] = bytes[from + 2 + index] ^ 0x80 }
-            } else {
-                for index in 0..<16 {
-                    codes[to + index] = bytes[from + 2 + index] & 15
-                    codes[to + 16 + index] = bytes[from + 2 + index] >> 4
-                }
-            }
-        }
-        return KeptCodes(codes: codes, scales: scales)
+        return KeptBlocks.codes(bytes.span, type, blocks: range.count * (shape.inputs / type.weights))
     }
 
     package func rows(_ range: Range<Int>, into target: inout [Float]) throws(EngineError) {

@@ -44,14 +44,7 @@ enum Blocks256 {
         let (scales, high) = (from &+ 4, from &+ 16)
         let codes = hasHighBits ? high &+ 32 : high
         for part in 0..<8 {
-            let (factor, offset): (UInt8, UInt8)
-            if part < 4 {
-                (factor, offset) = (bytes[scales &+ part] & 63, bytes[scales &+ part &+ 4] & 63)
-            } else {
-                let both = bytes[scales &+ part &+ 4]
-                factor = both & 15 | (bytes[scales &+ part &- 4] >> 6) << 4
-                offset = both >> 4 | (bytes[scales &+ part] >> 6) << 4
-            }
+            let (factor, offset) = factors(bytes, scales, part)
             let (d, m) = (scale * Float(factor), minimum * Float(offset))
             for index in 0..<32 {
                 let byte = bytes[codes &+ part / 2 &* 32 &+ index]
@@ -60,6 +53,13 @@ enum Blocks256 {
                 weights[to &+ part &* 32 &+ index] = d * Float(code) - m
             }
         }
+    }
+
+    /// Scale and minimum of a sub-block in the twelve bytes of Q4_K and Q5_K.
+    static func factors(_ bytes: Span<UInt8>, _ from: Int, _ part: Int) -> (scale: UInt8, minimum: UInt8) {
+        if part < 4 { return (bytes[from &+ part] & 63, bytes[from &+ part &+ 4] & 63) }
+        let both = bytes[from &+ part &+ 4]
+        return (both & 15 | (bytes[from &+ part &- 4] >> 6) << 4, both >> 4 | (bytes[from &+ part] >> 6) << 4)
     }
 
     /// Q6_K: low bits [128], high bits [64], scales of 16 sub-blocks as i8 [16], scale of the block.

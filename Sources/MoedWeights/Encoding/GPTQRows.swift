@@ -101,7 +101,11 @@ package struct GPTQRows: DecodedRows, KeptRows {
             let row = try scales.halves(start + range.lowerBound..<start + range.upperBound)
             for index in 0..<count { factors[index * groups.count + group] = row[index] }
         }
-        return KeptCodes(codes: codes, scales: factors)
+        let offsets = try zeroPoints(range)
+        let zeros = (0..<count).flatMap { row in
+            (0..<groups.count).map { UInt8(truncatingIfNeeded: offsets[$0 * count + row]) }
+        }
+        return KeptCodes(codes: codes, scales: factors, small: zeros)
     }
 
     /// Zero points of some outputs, group by group.

@@ -100,7 +100,8 @@ package struct PackedIntRows: DecodedRows, KeptRows {
             }
         }
         let scales = try scales.halves(range.lowerBound * groups.count..<range.upperBound * groups.count)
-        return KeptCodes(codes: codes, scales: scales)
+        let zeros = try zeroPoints(range).map { UInt8(truncatingIfNeeded: $0) }
+        return KeptCodes(codes: codes, scales: scales, small: zeros)
     }
 
     private func zeroPoints(_ range: Range<Int>) throws(EngineError) -> [Int32] {

@@ -57,8 +57,7 @@ package enum WeightFormat: Sendable, Hashable {
         guard let group = quantGroup else { return Self.panelOutputs * inputs * bits / 8 }
         let groups = (inputs + group - 1) / group
         let codes = groups * group * Self.panelOutputs * bits / 8
-        // Two groups' scales of two bytes fill a cache line.
-        if case .kept = self { return codes + (groups + 1) / 2 * 64 }
+        if case .kept(let kept) = self { return codes + kept.numbersByteCount(groups: groups) }
         // A byte per output and group, the scale, and for int4 another, the minimum; and their unit, four bytes.
         let numbers = groups * Self.panelOutputs * (bits == 4 ? 2 : 1)
         return 4 * Self.panelOutputs + (codes + numbers + 63) / 64 * 64
@@ -79,7 +78,7 @@ extension WeightFormat: CustomStringConvertible {
         case .f32: "f32"
         case .int8(let group): "int8/\(group)"
         case .int4(let group): "int4/\(group)"
-        case .kept(let kept): "kept\(kept.bits)/\(kept.group)/\(kept.scales.rawValue)"
+        case .kept(let kept): "\(kept)"
         case .keep: "keep"
         }
     }

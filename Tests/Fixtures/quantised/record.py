@@ -329,6 +329,10 @@ class Compressed:
             "nvfp4": self.scheme(
                 "nvfp4-pack-quantized", num_bits=4, type="float", strategy="tensor_group", group_size=16,
                 scale_dtype=torch.float8_e4m3fn),
+            "pack4-group32-zeros": self.scheme(
+                "pack-quantized", scale=torch.bfloat16, group_size=32, symmetric=False, **packed),
+            "pack8-group32-zeros": self.scheme(
+                "pack-quantized", scale=torch.float16, group_size=32, symmetric=False, **packed | {"num_bits": 8}),
         }
         cases = {"fp8-block": (ODD, fp8, fp8.description()["quantization_config"], usual)}
         for name, scheme in schemes.items():
