@@ -17,6 +17,7 @@ package enum JudgedTexts {
         var texts: [String] = []
         switch request.prompt {
         case .messages(let messages): for message in messages { add(message, &texts) }
+        case .text(let text): texts.append(text)
         case .tokens(let ids): texts.append(decode(ids))
         }
         for tool in request.tools?.tools ?? [] { add(tool.definition, &texts) }
