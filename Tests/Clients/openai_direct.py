@@ -12,6 +12,9 @@ prompt = "<|im_start|>user\nWhat is 27 + 58?<|im_end|>\n<|im_start|>assistant\n<
 question = "What is 27 + 58?"
 seen = {}
 
+seen["chat"] = client.chat.completions.create(
+    model="default", messages=[{"role": "user", "content": question}], temperature=0, max_tokens=60,
+    extra_body={"chat_template_kwargs": {"enable_thinking": False}}).choices[0].message.content
 answer = client.completions.create(model="default", prompt=[prompt, prompt], temperature=0, max_tokens=60, logprobs=1)
 seen["texts"] = [choice.text for choice in answer.choices]
 seen["indices"] = [choice.index for choice in answer.choices]

@@ -14,7 +14,9 @@ struct DirectAnswerTests {
         let worker = try gateway.scene.start()
         #expect(try await eventually { try await gateway.scene.database.value("SELECT count(*) AS value FROM moed.worker") == 1 })
         let seen = try await gateway.client("openai_direct.py")
-        let answer: JSONValue = "27 + 58 = 85."
+        // The prompt is the chat's, as the template writes it.
+        let answer = try #require(seen["chat"])
+        #expect(answer.string?.hasPrefix("27 + 58 = ") == true)
         #expect(seen["texts"] == [answer, answer] && seen["indices"] == [0, 1])
         #expect(seen["streamed"] == answer)
         for name in ["tokens", "usage", "streamedUsage", "responseUsage", "continued"] { #expect(seen[name] == true, "\(name)") }
@@ -33,8 +35,10 @@ struct DirectAnswerTests {
     }
 
     /// Status and `Retry-After` of a direct request.
-    private func ask(_ gateway: GatewayScene, _ key: String, _ tokens: Int) async throws -> (status: Int, retry: Int?, body: String) {
-        var request = URLRequest(url: try #require(URL(string: gateway.baseURL + "/chat/completions")))
+    private static func ask(
+        _ baseURL: String, _ key: String, _ tokens: Int
+    ) async throws -> (status: Int, retry: Int?, body: String) {
+        var request = URLRequest(url: try #require(URL(string: baseURL + "/chat/completions")))
         request.httpMethod = "POST"
         request.setValue("Bearer \(key)", forHTTPHeaderField: "Authorization")
         request.httpBody = Data(#"{"messages":[{"role":"user","content":"x"}],"max_tokens":\#(tokens)}"#.utf8)
@@ -50,7 +54,7 @@ struct DirectAnswerTests {
         let gateway = try await GatewayScene()
         let database = gateway.scene.database
         // No worker is alive.
-        let refused = try await ask(gateway, gateway.key, 10)
+        let refused = try await Self.ask(gateway.baseURL, gateway.key, 10)
         #expect(refused.status == 429 && refused.retry == 1 && refused.body.contains("no worker is alive"), "\(refused)")
         try await database.run(
             script: """
@@ -58,33 +62,34 @@ struct DirectAnswerTests {
                 VALUES ('test', 1, '0', ARRAY[1], now() + interval '1 hour')
                 """)
         try await database.run(script: "SELECT moed.pause('tenant', 'app')")
-        #expect(try await ask(gateway, gateway.key, 10).status == 429)
+        #expect(try await Self.ask(gateway.baseURL, gateway.key, 10).status == 429)
         try await database.run(script: "SELECT moed.resume('tenant', 'app')")
 
         let key = try await GatewayScene.newKey(
             gateway.scene, ["--requests-per-minute", "3", "--tokens-per-minute", "1000"])
-        let tooLarge = try await ask(gateway, key, 5000)
+        let baseURL = gateway.baseURL
+        let tooLarge = try await Self.ask(baseURL, key, 5000)
         #expect(tooLarge.status == 400 && tooLarge.body.contains("max_tokens"), "\(tooLarge)")
-        let waiting = Task { try await ask(gateway, key, 800) }
+        let waiting = Task { try await Self.ask(baseURL, key, 800) }
         #expect(try await eventually { try await gateway.scene.count("state = 'queued'") == 1 })
         // The first request has reserved its tokens.
-        let second = try await ask(gateway, key, 800)
+        let second = try await Self.ask(baseURL, key, 800)
         #expect(second.status == 429 && (1...60).contains(second.retry ?? 0), "\(second)")
         #expect(second.body.contains("rate_limit_error"))
         // It ends without an answer, and gives them back.
         try await database.run(script: "SELECT moed.cancel(id) FROM moed.job")
         #expect(try await waiting.value.status == 503)
         for place in 2...3 {
-            let next = Task { try await ask(gateway, key, 800) }
+            let next = Task { try await Self.ask(baseURL, key, 800) }
             #expect(try await eventually { try await gateway.scene.count("state = 'queued'") == 1 }, "\(place)")
             try await database.run(script: "SELECT moed.cancel(id) FROM moed.job WHERE state = 'queued'")
             _ = try await next.value
         }
-        let fourth = try await ask(gateway, key, 1)
+        let fourth = try await Self.ask(baseURL, key, 1)
         #expect(fourth.status == 429 && fourth.body.contains("3 requests of this minute"), "\(fourth)")
         // A minute later there is room again.
         try await database.run(script: "UPDATE moed.api_key_use SET at = at - interval '1 minute'")
-        let late = Task { try await ask(gateway, key, 800) }
+        let late = Task { try await Self.ask(baseURL, key, 800) }
         #expect(try await eventually { try await gateway.scene.count("state = 'queued'") == 1 })
         late.cancel()
         try await gateway.close()
