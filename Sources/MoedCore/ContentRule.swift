@@ -1,9 +1,9 @@
 /// A rule of `moed.policy`: a condition on texts of requests or answers, and what follows from a hit.
 package struct ContentRule: Sendable, Equatable {
     package enum Side: String, Sendable {
-        /// What a request brings to the model.
+        /// Texts that a request brings to the model.
         case input
-        /// What the model answers.
+        /// Texts that the model answers.
         case output
     }
 
@@ -39,7 +39,7 @@ package struct ContentRule: Sendable, Equatable {
     }
 }
 
-/// What a rule says of a request or an answer.
+/// The finding of a rule about a request or an answer.
 package struct ContentVerdict: Sendable, Equatable {
     package enum Finding: Sendable, Equatable {
         /// Its condition holds.

@@ -20,7 +20,7 @@ package struct RequestError: Error, Sendable, Equatable, CustomStringConvertible
     /// Name of the invalid field of the request body, e.g. `temperature`; nil when the whole body is invalid.
     package var param: String?
     package var message: String
-    /// What rules of `moed.policy` say of the request.
+    /// Findings of rules of `moed.policy` about the request.
     package var verdicts: [ContentVerdict] = []
 
     package init(_ code: Code, param: String? = nil, _ message: String) {

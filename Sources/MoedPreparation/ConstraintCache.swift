@@ -40,7 +40,10 @@ final class ConstraintCache: Sendable {
         let vocabulary = try vocabulary(text)
         let grammar: TokenGrammar
         do throws(GrammarError) {
-            grammar = TokenGrammar(try Self.compile(requested.constraint), vocabulary: vocabulary)
+            let compiled = CompileMeter.$current.withValue(CompileMeter()) {
+                Result { () throws(GrammarError) in try Self.compile(requested.constraint) }
+            }
+            grammar = TokenGrammar(try compiled.get(), vocabulary: vocabulary)
         } catch {
             throw RequestError(.invalidValue, param: requested.param, "\(requested.param): \(error)")
         }

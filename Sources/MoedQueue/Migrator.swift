@@ -182,7 +182,8 @@ package struct Migrator: Sendable {
                            ('job_attempt', 'SELECT, INSERT, UPDATE'), ('token_ledger', 'INSERT'),
                            ('lease_token_seq', 'USAGE'), ('migration', 'SELECT'),
                            ('origin', 'SELECT, INSERT'), ('batch', 'SELECT, UPDATE'),
-                           ('batch_line', 'SELECT')) AS w(name, rights)
+                           ('batch_line', 'SELECT'), ('policy', 'SELECT'),
+                           ('policy_verdict', 'INSERT')) AS w(name, rights)
               JOIN pg_namespace n ON n.nspname = 'moed'
               JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = w.name
               JOIN pg_class j ON j.relnamespace = n.oid AND j.relname = 'job'

@@ -14,7 +14,7 @@ package struct WorkerPolicies {
 
     package init() {}
 
-    /// What follows from the rules for an answer.
+    /// The consequence of the rules for an answer.
     enum Judgement: Equatable {
         /// It is written, with the choices that are not withheld.
         case written(GenerationResult)

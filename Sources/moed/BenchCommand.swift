@@ -23,6 +23,9 @@ struct BenchCommand: AsyncParsableCommand {
             {"prompt_tokens": 120, "new_tokens": 40, "mode": "thinking"}, or chat completions as for `moed \
             generate`. mixed:200 makes 200 jobs of mixed lengths and modes.
 
+            --constrained times the masks of answers that satisfy a schema, a pattern or a grammar, and sweeps of \
+            --max-batch sequences with and without a schema, in turns. Random weights get made token texts.
+
             --memory-budget streams the experts of a pack that do not fit. The table then shows disk rate, hit rate, \
             bytes read per token and the share of time without work.
 
@@ -36,6 +39,7 @@ struct BenchCommand: AsyncParsableCommand {
               moed bench --model PACK --prefill 512 --decode 1,16 --json
               moed bench --model DIR --workload mixed:200
               moed bench --synthetic qwen3-30b-a3b:layers=8 --experts int4 --dense int8
+              moed bench --constrained --synthetic qwen3-0.6b:layers=4 --dense int8
               moed bench --queue --database "host=/run/postgresql" --jobs 100000
             """)
 
@@ -70,7 +74,10 @@ struct BenchCommand: AsyncParsableCommand {
     @Option(help: "Jobs instead of sweeps: a file of JSON lines, or mixed:N.")
     var workload: String?
 
-    @Option(help: "With --workload: maximum number of sequences that run together.")
+    @Flag(help: "Constrained answers instead of sweeps: time of token masks, and throughput with and without them.")
+    var constrained = false
+
+    @Option(help: "With --workload and --constrained: maximum number of sequences that run together.")
     var maxBatch = 32
 
     @Option(help: "With --workload: capacity of the KV cache in tokens; 0 chooses.")
@@ -147,7 +154,7 @@ struct BenchCommand: AsyncParsableCommand {
         model.prefillChunk = prefillChunk
         model.kernels = ModelOptions.kernels(named: Host.environment["MOED_CPU"])
         model.fetch = ModelOptions.fetch(named: Host.environment["MOED_ENGINE_FETCH"])
-        return BenchOptions(
+        var options = BenchOptions(
             model: model, synthetic: try synthetic.map { try SyntheticShape($0) },
             prefill: try BenchOptions.numbers(prefill, option: "--prefill", max: 1 << 20),
             decode: try BenchOptions.numbers(decode, option: "--decode", max: 4096), context: context,
@@ -155,5 +162,7 @@ struct BenchCommand: AsyncParsableCommand {
             workload: try workload.map {
                 .init(description: try WorkloadSource($0), sequences: maxBatch, kvTokens: kvTokens)
             })
+        options.constrained = constrained ? maxBatch : nil
+        return options
     }
 }

@@ -55,6 +55,21 @@ import Testing
         }
     #endif
 
+    @Test func constrainedAnswers() throws {
+        var options = options()
+        options.constrained = 3
+        let report = try Bench.measure(options) { _ in }
+        let masks = try #require(report.json["masks"]?.array)
+        #expect(
+            masks.map { $0["constraint"]?.string } == [
+                "record", "list", "any object", "choices", "pattern", "grammar", "all",
+            ])
+        for row in masks { #expect(try #require(row["masks"]?.integer) > 20 && row["median_us"]?.number ?? 0 > 0) }
+        #expect(report.json["free_seconds"]?.array?.count == 2 && report.json["constrained_seconds"]?.array?.count == 2)
+        #expect(try #require(report.json["constrained_over_free"]?.number) > 0)
+        #expect(report.lines.contains { $0.hasPrefix("constrained / free") })
+    }
+
     @Test func tooLongForTheContext() throws {
         var options = options()
         options.prefill = [1 << 20]

@@ -41,6 +41,7 @@ package enum DFABuilder {
         var work = 0
         while done < subsets.count {
             let subset = subsets[done]
+            let before = work
             for sample in samples {
                 var targets: [Int32] = []
                 for source in subset {
@@ -53,6 +54,7 @@ package enum DFABuilder {
                 work += subset.count + closed.count
             }
             done += 1
+            try CompileMeter.spend(work - before)
             guard subsets.count <= statesMax, work <= 40_000_000 else {
                 throw GrammarError(
                     .tooLarge, "regular expression: its automaton has more than \(statesMax) states")
@@ -142,6 +144,7 @@ package enum DFABuilder {
                 parts.next.append(isDead ? DFA.dead : number(target))
             }
             done += 1
+            try CompileMeter.spend(samples.count * machines.count * 4)
             guard count <= statesMax else {
                 throw GrammarError(.tooLarge, "the automaton of a text has more than \(statesMax) states")
             }

@@ -4,7 +4,7 @@ import MoedAutomata
 extension StackMachine {
     /// True when each character of plain text leads back to the configuration.
     func loopsOnPlainText(_ configuration: Int32) -> Bool {
-        // What is cut off takes no part, unless the upper levels may end.
+        // Levels that are cut off take no part, unless the upper ones may end.
         let short = cut(configuration, levels: 1)
         if let known = loops[short] { return known }
         let result = !isUncertain(short) && findLoop(short)

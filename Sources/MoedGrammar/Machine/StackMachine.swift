@@ -86,7 +86,7 @@ final class StackMachine {
     }
 
     /// True when so much is remembered that a new machine should take over.
-    var isLarge: Bool { table.count > 200_000 || objects.count > 20_000 }
+    var isLarge: Bool { table.count > 200_000 || objects.count > 20_000 || steps.byteCount > 16 << 20 }
 
     // MARK: What a configuration means
 
@@ -184,6 +184,8 @@ struct StepTable {
     /// Number of each configuration's row; -1 before its first step.
     private var rowOf: [Int32] = []
     private var rows: [Int32] = []
+
+    var byteCount: Int { rows.count * 4 }
 
     @inline(__always)
     subscript(configuration: Int32, byte: UInt8) -> Int32 {

@@ -47,6 +47,7 @@ struct ProgramBuilder {
     private mutating func explore(from root: ExpressionID) throws(GrammarError) {
         schedule(root)
         while let id = work.popLast() {
+            try CompileMeter.spend(1_000)
             do {
                 alternatives[id] = try read(id)
             } catch {

@@ -30,6 +30,8 @@ extension SchemaForms {
         if left == [any] { return right }
         if right == [any] { return left }
         try spend(left.count * right.count, at: "")
+        // Each pair costs as much as some dozen steps of automata.
+        try CompileMeter.spend(left.count * right.count * 60)
         var seen: Set<Shape> = []
         var result: [Shape] = []
         for a in left {

@@ -2,6 +2,7 @@ import MoedReading
 import MoedBatching
 package import MoedCore
 import MoedEngine
+import MoedGrammar
 import MoedHost
 import MoedLocal
 import MoedPreparation
@@ -36,6 +37,10 @@ package enum Bench {
             let report = try run(workload, subject, options, threads, show)
             return (report.lines, report.json)
         }
+        if let sequences = options.constrained {
+            let report = try run(constrained: sequences, subject, options, threads, show)
+            return (report.lines, report.json)
+        }
         let context = subject.configuration.contextLength
         let decoded = SweepBench.decodedTokens(options.decode, repeats: options.repeats)
         let longest = max(options.prefill.max() ?? 0, options.decode.isEmpty ? 0 : options.context + decoded)
@@ -63,6 +68,32 @@ package enum Bench {
             peaks: .better(peaks, .measure(probe)), measurements: measurements,
             disk: engine.streaming.current.disk)
         return (report.lines, report.json)
+    }
+
+    private static func run(
+        constrained sequences: Int, _ subject: BenchSubject, _ options: BenchOptions, _ threads: Int,
+        _ show: @escaping (String) -> Void
+    ) throws -> ConstrainedReport {
+        let length = options.context + ConstrainedBench.decoded(sequences: sequences, repeats: options.repeats)
+        guard length <= subject.configuration.contextLength else {
+            throw ConfigurationProblem(
+                "sequences of \(length) tokens; the model's context has \(subject.configuration.contextLength)")
+        }
+        let blocks = (length + Engine.kvBlockTokens - 1) / Engine.kvBlockTokens
+        let (engine, memory) = try subject.engine(
+            kvTokens: sequences * blocks * Engine.kvBlockTokens, sequences: sequences,
+            rows: options.model.prefillChunk)
+        show("texts of tokens")
+        let (texts, endIDs) = subject.texts
+        let bench = ConstrainedBench(
+            vocabulary: TokenVocabulary(texts: texts, endIDs: endIDs), engine: engine, sequences: sequences,
+            repeats: options.repeats, show: show)
+        let masks = try bench.masks()
+        let sweeps = try bench.sweeps(context: options.context)
+        return ConstrainedReport(
+            model: [subject.name, memory].compactMap(\.self).joined(separator: "\n"), threads: threads,
+            sequences: sequences, vocabulary: texts.count, masks: masks, free: sweeps.free,
+            constrained: sweeps.constrained)
     }
 
     private static func run(

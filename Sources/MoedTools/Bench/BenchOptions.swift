@@ -17,6 +17,8 @@ package struct BenchOptions: Sendable {
     package var context: Int
     package var repeats: Int
     package var workload: Workload?
+    /// Number of sequences whose sweeps are measured with and without constraints; nil measures none.
+    package var constrained: Int?
 
     /// Jobs that run through planner and engine.
     package struct Workload: Sendable {

@@ -71,6 +71,12 @@ struct BenchSubject {
         }
     }
 
+    /// Texts of the tokens, for constraints: the model's, or made ones for random weights.
+    var texts: (texts: [[UInt8]], endIDs: Set<TokenID>) {
+        if let text { return (text.tokenizer.plainTexts(count: vocabulary), text.endIDs) }
+        return (MadeVocabulary.texts(count: vocabulary), [TokenID(max(0, vocabulary - 1))])
+    }
+
     /// Number of token ids from which random prompts are drawn.
     var vocabulary: Int { min(text?.tokenizer.vocabularySize ?? .max, configuration.vocabulary) }
 
