@@ -8,10 +8,14 @@ package struct GenerationRequest: Sendable, Equatable {
         case messages([JSONValue])
         /// Token ids (`prompt_ids`), used unchanged.
         case tokens([TokenID])
+        /// A text (`input`) for an embedding.
+        case text(String)
     }
 
     package var prompt: Prompt
     package var model: String?
+    /// What an embedding is asked for; nil generates an answer.
+    package var embedding: EmbeddingRequest?
     /// Extra variables of the template (`chat_template_kwargs`), `enable_thinking` among them.
     package var templateVariables = JSONObject()
     /// Reasoning mode, from `chat_template_kwargs.enable_thinking`, `enable_thinking`, `reasoning` or

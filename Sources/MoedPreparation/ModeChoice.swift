@@ -30,6 +30,7 @@ struct ModeChoice {
         if let mode = request.mode { return mode }
         return switch request.prompt {
         case .messages(let messages): SoftSwitch.mode(in: messages)
+        case .text: .nonThinking
         case .tokens(let ids): text.tags.leavesClosed(ids, text.tokenizer) ? .nonThinking : nil
         }
     }

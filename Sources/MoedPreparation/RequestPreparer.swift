@@ -34,6 +34,15 @@ package struct RequestPreparer: Sendable {
     package func prepare(
         _ request: GenerationRequest, job: JobID, model: String, bucket: Int?, seed: UInt64, waited: Duration
     ) throws(RequestError) -> GenerationTask {
+        if let asked = request.embedding {
+            var task = try embeddingTask(request, asked, job: job, model: model, bucket: bucket)
+            (task.sampling.seed, task.waited) = (seed, waited)
+            return task
+        }
+        guard text.embedding == nil else {
+            throw RequestError(
+                .unsupported, param: field(of: request), "the model makes embeddings: give input, as in moed.embed()")
+        }
         let choice = ModeChoice(request, text: text, fallback: options.mode)
         let mode = choice.mode
         let prompt = try promptTokens(request, mode)
@@ -132,6 +141,7 @@ package struct RequestPreparer: Sendable {
         switch request.prompt {
         case .messages: "messages"
         case .tokens: "prompt_ids"
+        case .text: "input"
         }
     }
 
@@ -139,6 +149,7 @@ package struct RequestPreparer: Sendable {
         -> [TokenID]
     {
         switch request.prompt {
+        case .text: return []
         case .tokens(let ids):
             if let bad = ids.firstIndex(where: { Int($0) >= text.vocabularySize }) {
                 throw RequestError(

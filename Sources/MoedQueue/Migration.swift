@@ -41,6 +41,7 @@ package struct Migration: Sendable, Equatable {
         Migration(version: 22, name: "m0022_providers", PackageResources.m0022_providers_sql, worksSince: 11),
         Migration(version: 23, name: "m0023_one_line", PackageResources.m0023_one_line_sql, worksSince: 11),
         Migration(version: 24, name: "m0024_gateway", PackageResources.m0024_gateway_sql, worksSince: 11),
+        Migration(version: 27, name: "m0027_embeddings", PackageResources.m0027_embeddings_sql, worksSince: 11),
     ]
 
     /// Roles, grants and row security. The script runs after the migrations where roles are wanted. It may run again at

@@ -12,7 +12,7 @@ package struct AdapterText: Sendable, Equatable {
     var pair: [String] { [name, path] }
 
     /// Section in the file.
-    static let section = "adapters"
+    package static let section = "adapters"
     static let introduction =
         """
         LoRA adapters (PEFT) of the model, each with the name under which jobs ask for it. An adapter is a model of \
