@@ -92,7 +92,7 @@ GRANT USAGE ON SCHEMA moed TO moed_worker, moed_client, moed_gateway, moed_opera
 GRANT EXECUTE ON FUNCTION
   moed.json_member, moed.json_text, moed.json_number, moed.json_texts, moed.json_integers, moed.last_message,
   moed.milliseconds, moed.decay, moed.caller, moed.own_tenant, moed.tenant_of_caller, moed.call_stamp, moed.wait, moed.why,
-  moed.wait_batch, moed.answer, moed.classification, moed.extraction, moed.readable_json
+  moed.wait_batch, moed.answer, moed.classification, moed.extraction, moed.embedding, moed.readable_json
   TO moed_worker, moed_client, moed_operator, moed_reader;
 
 GRANT SELECT ON moed.migration, moed.tenant, moed.tenants, moed.tenant_usage, moed.usage_delta, moed.control, moed.job_request,
@@ -137,7 +137,7 @@ GRANT SELECT (id, host, pid) ON moed.worker TO moed_client;
 GRANT EXECUTE ON FUNCTION
   moed.enqueue, moed.insert_job, moed.enqueue_many, moed.import_batch, moed.export_batch, moed.batch_output, moed.begin_import,
   moed.import_part, moed.end_import, moed.cancel, moed.cancel_jobs, moed.cancel_batch, moed.ask, moed.classify, moed.extract,
-  moed.summarise, moed.translate, moed.room_for
+  moed.summarise, moed.translate, moed.embed, moed.room_for
   TO moed_client, moed_operator;
 
 -- A gateway reads no table. Each of these functions asks moed.key_tenant() first.

@@ -207,14 +207,14 @@ package struct GenerationLoop {
         for (step, output) in zip(steps, outputs) {
             prefilledTokens += step.tokens.count - (output.token == nil ? 0 : 1)
             let isComplete = output.reports.count == step.reports?.places.count ?? 0
-            guard output.token != nil, isComplete else {
+            guard output.token != nil || output.embedding != nil, isComplete else {
                 states[step.sequence]?.accept(StepOutput(token: nil, reports: output.reports))
-                if step.samples || !isComplete, let job = states[step.sequence]?.task.job {
+                if step.samples || step.embeds || !isComplete, let job = states[step.sequence]?.task.job {
                     outcomes += fail(job, Self.notFinite)
                 }
                 continue
             }
-            generatedTokens += 1
+            generatedTokens += output.token == nil ? 0 : 1
             states[step.sequence]?.accept(output)
             guard states[step.sequence]?.finishReason != nil else { continue }
             if let outcome = collect(step.sequence) { outcomes.append(outcome) }

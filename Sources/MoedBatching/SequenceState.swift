@@ -31,6 +31,7 @@ struct SequenceState: Sendable {
     /// The place of the answer in the job's constraint.
     private var constraint: (any TokenConstraint)?
     private(set) var log: ReportLog
+    private var embedding: [Float]?
     /// Remark on tool calls that could not be read.
     private var callWarning: String?
     /// Output tokens of the answer, each with the number of bytes before it.
@@ -85,6 +86,11 @@ struct SequenceState: Sendable {
         pending = pending.dropFirst(chunk.count)
         fedAgainCount += max(0, min(fedCount + chunk.count, fedBefore) - fedCount)
         fedCount += chunk.count
+        if task.embedding != nil {
+            var step = SequenceStep(sequence: sequence, tokens: Array(chunk), samples: false)
+            step.embeds = pending.isEmpty
+            return step
+        }
         let (samples, allowed) = (pending.isEmpty, pending.isEmpty ? self.allowed : nil)
         return SequenceStep(
             sequence: sequence, tokens: Array(chunk), samples: samples, allowed: allowed,
@@ -160,6 +166,10 @@ struct SequenceState: Sendable {
 
     /// Takes a step's answer: reports on earlier tokens, and the sampled token.
     mutating func accept(_ output: StepOutput) {
+        if let request = task.embedding, let found = output.embedding {
+            (embedding, finishReason) = (request.cut(found), .stop)
+            return
+        }
         log.take(output.reports)
         if let token = output.token { accept(token) }
     }
@@ -235,6 +245,10 @@ struct SequenceState: Sendable {
             index: choice, content: content, reasoning: task.includesReasoning ? reasoning : nil,
             finishReason: finishReason ?? .length, outputIDs: outputIDs)
         choice.stopReason = stopReason
+        if let embedding {
+            choice.embedding = embedding
+            choice.content = "[" + embedding.map { "\($0)" }.joined(separator: ",") + "]"
+        }
         if let read = task.readCalls?(content) {
             choice.content = read.content
             choice.toolCalls = read.toolCalls(job: task.job, choice: choice.index)

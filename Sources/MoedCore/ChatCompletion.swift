@@ -6,6 +6,7 @@ package enum ChatCompletion {
     package static func object(
         id: String, created: Int64, model: String, result: GenerationResult, showsIDs: Bool = false
     ) -> JSONValue {
+        if let embedding = result.choices.first?.embedding { return list(embedding, model: model, result.usage) }
         var object = JSONObject([
             ("id", .string(id)), ("object", "chat.completion"), ("created", .integer(created)),
             ("model", .string(model)),
@@ -17,6 +18,15 @@ package enum ChatCompletion {
             object["prompt_logprobs"] = .array([.null] + prompt.map(\.promptEntry))
         }
         return .object(object)
+    }
+
+    /// The answer of OpenAI's `/v1/embeddings`.
+    private static func list(_ embedding: [Float], model: String, _ usage: Usage) -> JSONValue {
+        let numbers = embedding.map { JSONValue.double(Double("\($0)") ?? Double($0)) }
+        return [
+            "object": "list", "data": [["object": "embedding", "index": 0, "embedding": .array(numbers)]],
+            "model": .string(model), "usage": Self.usage(usage),
+        ]
     }
 
     private static func choice(_ choice: GenerationChoice, _ showsIDs: Bool) -> JSONValue {

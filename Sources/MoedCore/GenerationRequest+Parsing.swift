@@ -8,6 +8,10 @@ extension GenerationRequest {
         }
         if let error = UnsupportedParameters.badParams(object["params"]) { throw error }
         let fields = RequestFields(object)
+        if let request = try Self.embedding(fields) {
+            self = request
+            return
+        }
         self.init(prompt: try Self.prompt(fields))
         model = try fields.string("model")
         templateVariables = try TemplateVariables.checked(

@@ -8,12 +8,15 @@ package struct GenerationRequest: Sendable, Equatable {
         case messages([JSONValue])
         /// Token ids (`prompt_ids`), used unchanged.
         case tokens([TokenID])
-        /// Text (`prompt_text`) that is tokenised without a template. Control tokens in it are control tokens.
+        /// Text that is tokenised without a template: `prompt_text`, in which control tokens are control tokens, or the
+        /// `input` of an embedding.
         case text(String)
     }
 
     package var prompt: Prompt
     package var model: String?
+    /// What an embedding is asked for; nil generates an answer.
+    package var embedding: EmbeddingRequest?
     /// Extra variables of the template (`chat_template_kwargs`), `enable_thinking` among them.
     package var templateVariables = JSONObject()
     /// Reasoning mode, from `chat_template_kwargs.enable_thinking`, `enable_thinking`, `reasoning` or

@@ -72,6 +72,8 @@ package struct GenerationChoice: Sendable, Equatable {
     package var logprobs: [TokenLogprob]?
     /// Probability of each choice that the answer is constrained to, by its text; nil when the request asks for none.
     package var choiceProbabilities: [ChoiceProbability]?
+    /// The embedding that `content` shows as a JSON array; nil for an answer.
+    package var embedding: [Float]?
 
     package init(
         index: Int, content: String, reasoning: String?, finishReason: FinishReason, outputIDs: [TokenID]

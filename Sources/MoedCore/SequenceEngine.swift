@@ -111,6 +111,8 @@ package struct SequenceStep: Sendable, Equatable {
     package var tokens: [TokenID]
     /// True when the engine samples the token after the last one.
     package var samples: Bool
+    /// True when the engine gives the embedding of the sequence up to the last one.
+    package var embeds = false
     /// Tokens that may be sampled; nil for all.
     package var allowed: AllowedTokens?
     package var reports: ReportRequest?

@@ -62,6 +62,8 @@ package struct StepOutput: Sendable, Equatable {
     package var token: TokenID?
     /// Answers to the step's `ReportRequest`, in its order; empty when a logit is not finite.
     package var reports: [TokenReport]
+    /// The last token's state after the final norm, of length 1; nil when the step asks for none or it is not finite.
+    package var embedding: [Float]?
 
     package init(token: TokenID?, reports: [TokenReport] = []) {
         self.token = token

@@ -27,11 +27,21 @@ extension Engine {
                 outputs[wish.step].reports += answer.reports
             }
         }
+        for index in steps.indices where steps[index].embeds {
+            outputs[index].embedding = embedding(of: sweep.spans[index].rows.upperBound - 1)
+        }
         // A row without a report would move all others to wrong places.
         for index in steps.indices where outputs[index].reports.count < steps[index].reports?.places.count ?? 0 {
             outputs[index].reports = []
         }
         return outputs
+    }
+
+    /// A row's state after the final norm, of length 1; nil when it is not finite.
+    private func embedding(of row: Int) -> [Float]? {
+        let state = forward.finalState(of: row)
+        let embedding = EmbeddingRequest().cut(state)
+        return state.allSatisfy(\.isFinite) && embedding.allSatisfy(\.isFinite) ? embedding : nil
     }
 
     private static func wishes(of step: SequenceStep, _ index: Int, first: Int) -> [Wish] {

@@ -61,6 +61,7 @@ package struct Pack: Sendable {
         }
         self.files = files
         blobs = Dictionary(manifest.blobs.map { (ExactString($0.name), $0) }) { first, _ in first }
+        if manifest.copies.contains(where: { $0.name == "modules.json" }) { configuration.tiedEmbeddings = true }
         // A checkpoint whose output matrix differs from its embedding is packed with both.
         if blobs[ExactString("lm_head")] != nil { configuration.tiedEmbeddings = false }
         self.configuration = configuration

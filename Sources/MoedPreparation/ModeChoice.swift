@@ -30,7 +30,7 @@ struct ModeChoice {
         if let mode = request.mode { return mode }
         return switch request.prompt {
         case .messages(let messages): SoftSwitch.mode(in: messages)
-        case .text: nil
+        case .text: request.embedding == nil ? nil : .nonThinking
         case .tokens(let ids): text.tags.leavesClosed(ids, text.tokenizer) ? .nonThinking : nil
         }
     }

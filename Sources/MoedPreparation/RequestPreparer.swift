@@ -36,6 +36,15 @@ package struct RequestPreparer: Sendable {
     package func prepare(
         _ request: GenerationRequest, job: JobID, model: String, bucket: Int?, seed: UInt64, waited: Duration
     ) throws(RequestError) -> GenerationTask {
+        if let asked = request.embedding {
+            var task = try embeddingTask(request, asked, job: job, model: model, bucket: bucket)
+            (task.sampling.seed, task.waited) = (seed, waited)
+            return task
+        }
+        guard text.embedding == nil else {
+            throw RequestError(
+                .unsupported, param: field(of: request), "the model makes embeddings: give input, as in moed.embed()")
+        }
         let asked = request
         var request = request
         if case .text(let prompt) = asked.prompt { request.prompt = .tokens(try renderer.tokens(of: prompt)) }
@@ -138,7 +147,7 @@ package struct RequestPreparer: Sendable {
         switch request.prompt {
         case .messages: "messages"
         case .tokens: "prompt_ids"
-        case .text: "prompt_text"
+        case .text: request.embedding == nil ? "prompt_text" : "input"
         }
     }
 
@@ -146,6 +155,7 @@ package struct RequestPreparer: Sendable {
         -> [TokenID]
     {
         switch request.prompt {
+        case .text: return []
         case .tokens(let ids):
             if let bad = ids.firstIndex(where: { Int($0) >= text.vocabularySize }) {
                 throw RequestError(

@@ -10,6 +10,8 @@ package struct TextSide: Sendable {
     package let kind: TemplateKind
     let tags: ThinkTags
     let defaults: SamplingDefaults
+    /// What makes the model an embedding model; nil for one that generates text.
+    package let embedding: EmbeddingKind?
     /// Ids that end an answer: those of `generation_config.json`, `config.json` and `tokenizer_config.json` together.
     package let endIDs: Set<TokenID>
     /// Sentences about members that have no effect.
@@ -39,6 +41,7 @@ package struct TextSide: Sendable {
         let vocabularySize = min(tokenizer.vocabularySize, configuration.vocabulary)
         self.vocabularySize = vocabularySize
         contextLength = configuration.contextLength
+        embedding = try EmbeddingKind.read(files, size: configuration.hidden)
         if !endIDs.contains(where: { Int($0) < vocabularySize }) {
             remarks.append(
                 "no end token is known: neither generation_config.json, config.json nor tokenizer_config.json names "

@@ -45,6 +45,7 @@ package struct Migration: Sendable, Equatable {
         Migration(version: 26, name: "m0026_batch_counts", PackageResources.m0026_batch_counts_sql, worksSince: 11),
         Migration(version: 27, name: "m0027_key_limits", PackageResources.m0027_key_limits_sql, worksSince: 11),
         Migration(version: 28, name: "m0028_policies", PackageResources.m0028_policies_sql, worksSince: 11),
+        Migration(version: 29, name: "m0029_embeddings", PackageResources.m0029_embeddings_sql, worksSince: 11),
     ]
 
     /// Roles, grants and row security. The script runs after the migrations where roles are wanted. It may run again at

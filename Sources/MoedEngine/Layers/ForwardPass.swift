@@ -181,6 +181,13 @@ final class ForwardPass {
         adapters.add(.feedForwardOutput, layer: layer, of: scratch.gate.floats, to: [delta])
     }
 
+    /// A row of the last sweep after the final norm.
+    func finalState(of row: Int) -> [Float] {
+        compute.normalise(
+            residual, rowsOf: [row], model.finalNorm, epsilon: c.normEpsilon, into: finalRows, quantGroup: nil)
+        return (0..<c.hidden).map { finalRows.floats[0, $0] }
+    }
+
     /// Final norm and output matrix for up to `logitRowsMax` rows of the last sweep; row i of `logits` is
     /// `rows[i]`.
     func computeLogits(of rows: [Int]) {

@@ -80,12 +80,18 @@ package struct Tokenizer: Sendable {
 
     /// As `encode(_:mark:)`, with an end.
     ///
+    /// - Parameter plain: true encodes the spelling of added tokens as text.
     /// - Throws: the reason why encoding ended early.
     package func encode(
-        _ text: String, mark: Unicode.Scalar? = nil, limits: EncodingLimits
+        _ text: String, mark: Unicode.Scalar? = nil, limits: EncodingLimits, plain: Bool = false
     ) throws(EncodingEnd) -> [TokenID] {
         var encoding = Encoding(meter: EncodingMeter(limits))
-        encode(text, mark: mark, &encoding)
+        if plain {
+            let bytes = Array(text.utf8)
+            encode(bytes.span, recognising: false, mark: [], into: &encoding)
+        } else {
+            encode(text, mark: mark, &encoding)
+        }
         if let end = encoding.meter.end { throw end }
         return encoding.tokens
     }

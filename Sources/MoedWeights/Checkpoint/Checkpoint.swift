@@ -49,6 +49,9 @@ package struct Checkpoint: Sendable {
             self.prefix = prefix
             places = Self.places(tensors, inner: prefix.inner)
         }
+        // An embedding model may have no output matrix.
+        let hasOutput = places[ExactString("lm_head.weight")] != nil || places[ExactString("lm_head.qweight")] != nil
+        if !hasOutput, try modelFiles.contents("modules.json") != nil { configuration.tiedEmbeddings = true }
         self.configuration = configuration
         guard configuration.tiedEmbeddings, let ownOutput = try ownOutput() else { return }
         configuration.tiedEmbeddings = false

@@ -18,7 +18,7 @@ package struct ModelFiles: Sendable {
     /// The files that decide the model's behaviour.
     package static let names =
         ["config.json", "tokenizer.json", "tokenizer_config.json", "chat_template.jinja", "generation_config.json"]
-        + QuantizationDescription.files.map(\.name)
+        + QuantizationDescription.files.map(\.name) + ["modules.json", "pooling.json"]
     /// The largest real one, a tokenizer.json, has 11 MB.
     package static let byteCountMax = 256 << 20
 
@@ -56,6 +56,9 @@ package struct ModelFiles: Sendable {
     /// The place of a file for messages.
     package func path(of name: String) -> String {
         if gguf != nil, !winners.contains(name) { return "\(path) (as \(name))" }
+        // A pack has no folders.
+        let pooling = "\(directory)/1_Pooling/config.json"
+        if name == "pooling.json", WeightFile.exists(pooling) { return pooling }
         return "\(directory)/\(name == "config.json" ? configurationName : name)"
     }
 

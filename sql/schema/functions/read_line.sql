@@ -38,8 +38,8 @@ BEGIN
     (strpos(line, id::text) = 0,
      'invalid_value', E'custom_id must not have \\u0000 or a lone surrogate: the database cannot keep it', 'custom_id'),
     (coalesce(request ->> 'method', 'POST') <> 'POST', 'invalid_value', 'method must be POST', 'method'),
-    (coalesce(request ->> 'url', '/v1/chat/completions') <> '/v1/chat/completions',
-     'invalid_value', 'url must be /v1/chat/completions', 'url'),
+    (coalesce(request ->> 'url', '/v1/chat/completions') NOT IN ('/v1/chat/completions', '/v1/embeddings'),
+     'invalid_value', 'url must be /v1/chat/completions or /v1/embeddings', 'url'),
     (coalesce(body::text, 'null') = 'null', 'missing_required_parameter', 'body must be a JSON object', 'body'),
     (json_typeof(body) <> 'object', 'invalid_value', 'body must be an object, not ' || moed.json_kind(body), 'body'))
     AS f(holds, code, message, param) WHERE f.holds LIMIT 1;
