@@ -16,7 +16,8 @@ struct CompileMeterTests {
             "type": "object", "properties": ["a": ["type": "string", "pattern": "^(a|b)*a(a|b){6}$"]], "required": ["a"],
         ]
         let steps = try compile(schema, stepsMax: CompileMeter.stepsMax)
-        #expect(steps > 1_000 && (try compile(schema, stepsMax: steps)) == steps)
+        #expect(steps > 1_000)
+        #expect(try compile(schema, stepsMax: steps) == steps)
         let error = #expect(throws: GrammarError.self) { try compile(schema, stepsMax: steps - 1) }
         #expect(error?.code == .tooLarge && error?.reason.contains("takes too long to compile") == true)
     }
