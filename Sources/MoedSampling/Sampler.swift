@@ -22,9 +22,19 @@ package enum Sampler {
 
     /// Takes tokens outside of the mask away from the choice.
     package static func restrict(_ logits: inout MutableSpan<Float>, to mask: TokenMask) {
-        for index in logits.indices {
-            let isAllowed = index / 64 < mask.words.count && mask.words[index / 64] >> UInt64(index % 64) & 1 == 1
-            if !isAllowed { logits[index] = -Float.infinity }
+        for word in 0..<(logits.count + 63) / 64 {
+            let allowed = word < mask.words.count ? mask.words[word] : 0
+            // Most words allow nothing, or inside of a string nearly everything.
+            guard allowed != .max else { continue }
+            let start = word * 64
+            let end = min(start + 64, logits.count)
+            if allowed == 0 {
+                for index in start..<end { logits[index] = -Float.infinity }
+            } else {
+                for index in start..<end where allowed >> UInt64(index - start) & 1 == 0 {
+                    logits[index] = -Float.infinity
+                }
+            }
         }
     }
 

@@ -1,6 +1,7 @@
 import MoedReading
 import MoedCore
 import MoedEngine
+import MoedGrammar
 import MoedHost
 import MoedLocal
 import MoedPreparation
