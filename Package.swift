@@ -149,10 +149,16 @@ let package = Package(
                 "MoedCaching", "MoedReading", "MoedEngine", "MoedBatching", "MoedPreparation", "MoedLocal", "MoedWorker", "MoedSystemd", lifecycle, signals, logging,
                 "MoedGrammar",
             ], swiftSettings: swift),
+        .target(
+            name: "MoedRehearsal",
+            dependencies: [
+                "MoedCore", "MoedHost", "MoedQueue", "MoedPostgres", "MoedBatching", "MoedLocal", "MoedWorker", "MoedSystemd",
+                "MoedTools", lifecycle, logging,
+            ], swiftSettings: swift),
         .executableTarget(
             name: "moed",
             dependencies: [
-                "MoedCore", "MoedClient", "MoedCommands", "MoedDaemon", "MoedGateway", "MoedHost", "MoedLocal", "MoedSettings", "MoedTools",
+                "MoedCore", "MoedClient", "MoedCommands", "MoedDaemon", "MoedGateway", "MoedHost", "MoedLocal", "MoedRehearsal", "MoedSettings", "MoedTools",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ], swiftSettings: swift),
 
@@ -163,7 +169,7 @@ let package = Package(
         .testTarget(name: "MoedHostTests", dependencies: ["MoedHost"], swiftSettings: swift),
         .testTarget(name: "MoedPostgresTests", dependencies: ["MoedPostgres", "TestSupport"], swiftSettings: swift),
         .testTarget(
-            name: "MoedQueueTests", dependencies: ["MoedQueue", "MoedTools", "MoedCore", "MoedPostgres", "TestSupport"],
+            name: "MoedQueueTests", dependencies: ["MoedQueue", "MoedRehearsal", "MoedCore", "MoedPostgres", "TestSupport"],
             swiftSettings: swift),
         .testTarget(name: "MoedTextTests", dependencies: ["MoedText", "MoedCore", "TestSupport"], swiftSettings: swift),
         .testTarget(
@@ -210,7 +216,7 @@ let package = Package(
         .testTarget(
             name: "MoedToolsTests",
             dependencies: [
-                "MoedTools", "MoedLocal", "MoedPreparation", "MoedCore", "MoedHost", "MoedBatching", "MoedReading", "MoedEngine", "MoedQueue",
+                "MoedTools", "MoedRehearsal", "MoedLocal", "MoedPreparation", "MoedCore", "MoedHost", "MoedBatching", "MoedReading", "MoedEngine", "MoedQueue",
                 "MoedCaching", "MoedPacks", "MoedWeights", "TestSupport",
             ],
             swiftSettings: swift),

@@ -155,7 +155,6 @@ package struct RequestPreparer: Sendable {
         -> [TokenID]
     {
         switch request.prompt {
-        case .text: return []
         case .tokens(let ids):
             if let bad = ids.firstIndex(where: { Int($0) >= text.vocabularySize }) {
                 throw RequestError(

@@ -4,11 +4,11 @@ import UnixSignals
 package struct Interrupted: Error {}
 
 /// Cancels work on SIGINT or SIGTERM and lets it clean up.
-enum StopSignals {
+package enum StopSignals {
     /// Runs `body`. SIGINT or SIGTERM cancels it and waits for its cleanup.
     ///
     /// - Throws: the error of `body`, or `Interrupted`.
-    static func watch<R: Sendable>(_ body: @escaping @Sendable () async throws -> R) async throws -> R {
+    package static func watch<R: Sendable>(_ body: @escaping @Sendable () async throws -> R) async throws -> R {
         let signals = await UnixSignalsSequence(trapping: .sigint, .sigterm)
         return try await withThrowingTaskGroup(of: R?.self) { group in
             group.addTask { try await body() }

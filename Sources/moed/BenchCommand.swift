@@ -2,6 +2,7 @@ import ArgumentParser
 import MoedDaemon
 import MoedHost
 import MoedLocal
+import MoedRehearsal
 import MoedTools
 
 struct BenchCommand: AsyncParsableCommand {

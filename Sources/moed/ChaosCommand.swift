@@ -1,5 +1,6 @@
 import ArgumentParser
 import MoedDaemon
+import MoedRehearsal
 import MoedTools
 
 struct ChaosCommand: AsyncParsableCommand {

@@ -1,7 +1,7 @@
 import MoedCore
 import MoedPostgres
 import MoedQueue
-import MoedTools
+import MoedRehearsal
 import TestSupport
 
 /// Databases with the schema applied, copied from one that was migrated once.

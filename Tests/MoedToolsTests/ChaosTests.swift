@@ -1,5 +1,6 @@
 import MoedCore
 import MoedQueue
+import MoedRehearsal
 import MoedTools
 import TestSupport
 import Testing

@@ -1,4 +1,5 @@
 import MoedLocal
+import MoedRehearsal
 import MoedTools
 import MoedPostgres
 import TestSupport

@@ -63,8 +63,13 @@ struct ImportTests {
             "MoedBatching", "MoedPreparation", "MoedLocal", "MoedWorker", "MoedSystemd", "ServiceLifecycle",
             "UnixSignals", "Logging", "MoedCaching", "MoedAdapters", "MoedGrammar",
         ],
+        "MoedRehearsal": [
+            "MoedCore", "MoedHost", "MoedPostgres", "MoedQueue", "MoedBatching", "MoedLocal", "MoedWorker", "MoedSystemd",
+            "MoedTools", "ServiceLifecycle", "Logging",
+        ],
         "moed": [
-            "MoedCore", "MoedClient", "MoedCommands", "MoedDaemon", "MoedGateway", "MoedHost", "MoedLocal", "MoedSettings", "MoedTools",
+            "MoedCore", "MoedClient", "MoedCommands", "MoedDaemon", "MoedGateway", "MoedHost", "MoedLocal", "MoedRehearsal",
+            "MoedSettings", "MoedTools",
             "ArgumentParser",
         ],
         "CLibPQ": [], "CSystemd": [], "COpenBLAS": [], "CMoedKernels": [], "CReadRing": [],

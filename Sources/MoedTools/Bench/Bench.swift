@@ -22,7 +22,7 @@ package enum Bench {
         try print(lines, json, asJSON: asJSON)
     }
 
-    static func print(_ lines: [String], _ json: JSONValue, asJSON: Bool) throws {
+    package static func print(_ lines: [String], _ json: JSONValue, asJSON: Bool) throws {
         guard !asJSON else { return try LineWriter(descriptor: 1).write(json) }
         for line in lines { Swift.print(line) }
     }
@@ -148,10 +148,12 @@ enum WorkloadFile {
 }
 
 /// Shows the current step on a terminal.
-struct BenchMeter {
+package struct BenchMeter {
     private let isTerminal = Host.isTerminal(2)
 
-    func show(_ text: String) {
+    package init() {}
+
+    package func show(_ text: String) {
         if isTerminal { Host.printErrorInPlace(text) }
     }
 }

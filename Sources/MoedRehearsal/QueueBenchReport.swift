@@ -1,6 +1,7 @@
 package import MoedCore
 import MoedHost
 package import MoedLocal
+import MoedTools
 
 /// Measurements of `moed bench --queue` beside the goals for two cores.
 package struct QueueBenchReport: Sendable {

@@ -2,6 +2,7 @@ import MoedCore
 import MoedLocal
 import MoedHost
 import MoedQueue
+import MoedTools
 
 /// `moed bench --queue`: measures the queue's speed on the user's own PostgreSQL, without a model.
 package struct QueueBench: Sendable {

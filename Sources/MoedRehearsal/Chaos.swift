@@ -1,6 +1,7 @@
 import Glibc
 import MoedCore
 import MoedHost
+import MoedTools
 
 /// `moed chaos`: runs the queue's fault tests on the user's own server.
 package enum Chaos {
