@@ -287,7 +287,7 @@ package actor QueueService: Service {
             state.jobs.prepared(job, mode)
             return false
         case .finished(let job, let result):
-            state.finished(job, result)
+            count(result, isWritten: state.finished(job, result))
         case .failed(let job, let error, let wasted):
             state.jobs.failed(job, error, wasted: wasted, at: state.now)
         case .progressed(let pieces):
@@ -309,6 +309,18 @@ package actor QueueService: Service {
         return true
     }
 
+    /// - Parameter isWritten: false for an answer that a rule does not allow.
+    private func count(_ result: GenerationResult, isWritten: Bool) {
+        guard isWritten else { return report.update { $0.failed += 1 } }
+        let isWithoutAnswer = result.choices.contains(where: \.isWithoutAnswer)
+        let isTruncated = result.choices.contains(where: \.isTruncated)
+        report.update {
+            $0.succeeded += 1
+            $0.withoutAnswer += isWithoutAnswer ? 1 : 0
+            $0.truncated += isTruncated ? 1 : 0
+        }
+    }
+
     private func note(_ event: RunnerEvent) {
         switch event {
         case .refused(let job, let error, _):
@@ -320,13 +332,6 @@ package actor QueueService: Service {
             log.info(
                 "job finished: \(tokens) tokens, \(result.choices.first?.finishReason.rawValue ?? "")",
                 metadata: ["job_id": "\(job)", "event": "finished"])
-            let isWithoutAnswer = result.choices.contains(where: \.isWithoutAnswer)
-            let isTruncated = result.choices.contains(where: \.isTruncated)
-            report.update {
-                $0.succeeded += 1
-                $0.withoutAnswer += isWithoutAnswer ? 1 : 0
-                $0.truncated += isTruncated ? 1 : 0
-            }
         case .failed(let job, let error, _):
             log.error("job failed: \(error)", metadata: ["job_id": "\(job)", "event": "failed"])
             report.update { $0.failed += 1 }
