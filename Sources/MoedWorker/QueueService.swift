@@ -292,7 +292,7 @@ package actor QueueService: Service {
             state.jobs.prepared(job, mode)
             return false
         case .finished(let job, let result):
-            state.finished(job, result)
+            count(result, isWritten: state.finished(job, result))
         case .failed(let job, let error, let wasted):
             state.jobs.failed(job, error, wasted: wasted, at: state.now)
         case .progressed(let pieces):
@@ -314,24 +314,28 @@ package actor QueueService: Service {
         return true
     }
 
+    /// - Parameter isWritten: false for an answer that a rule does not allow.
+    private func count(_ result: GenerationResult, isWritten: Bool) {
+        guard isWritten else { return report.update { $0.failed += 1 } }
+        let isWithoutAnswer = result.choices.contains(where: \.isWithoutAnswer)
+        let isTruncated = result.choices.contains(where: \.isTruncated)
+        report.update {
+            $0.succeeded += 1
+            $0.withoutAnswer += isWithoutAnswer ? 1 : 0
+            $0.truncated += isTruncated ? 1 : 0
+        }
+    }
+
     private func note(_ event: RunnerEvent) {
         switch event {
         case .refused: report.update { $0.failed += 1 }
-        case .finished(_, let result):
-            let isWithoutAnswer = result.choices.contains(where: \.isWithoutAnswer)
-            let isTruncated = result.choices.contains(where: \.isTruncated)
-            report.update {
-                $0.succeeded += 1
-                $0.withoutAnswer += isWithoutAnswer ? 1 : 0
-                $0.truncated += isTruncated ? 1 : 0
-            }
         case .failed(let job, let error, _):
             log.error("job failed: \(error)", metadata: ["job_id": "\(job)", "event": "failed"])
             report.update { $0.failed += 1 }
         case .returned(let jobs):
             log.notice("\(jobs.count) jobs go back to the queue: no engine can continue them at the moment")
         case .prepared(let job, let mode): story.started(job, mode)
-        case .progressed, .stopped, .opening, .spent: break
+        case .finished, .progressed, .stopped, .opening, .spent: break
         }
     }
 

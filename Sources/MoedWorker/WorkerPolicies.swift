@@ -88,13 +88,18 @@ extension WorkerState {
     }
 
     /// Takes a runner's result, judged by the rules in force.
-    package func finished(_ job: JobID, _ result: GenerationResult) {
-        guard let holder = jobs.holder(of: job) else {
-            return jobs.finished(job, result, at: now, unixTime: UnixTime.now)
-        }
-        switch policies.judge(result, holder) {
-        case .written(let result): jobs.finished(job, result, at: now, unixTime: UnixTime.now)
-        case .forbidden(let reason): jobs.forbidden(job, reason, result, at: now)
+    ///
+    /// - Returns: false when a rule fails the job.
+    @discardableResult
+    package func finished(_ job: JobID, _ result: GenerationResult) -> Bool {
+        let judgement = jobs.holder(of: job).map { policies.judge(result, $0) } ?? .written(result)
+        switch judgement {
+        case .written(let result):
+            jobs.finished(job, result, at: now, unixTime: UnixTime.now)
+            return true
+        case .forbidden(let reason):
+            jobs.forbidden(job, reason, result, at: now)
+            return false
         }
     }
 }

@@ -149,6 +149,10 @@ struct SchemaTests {
     ]
 
     static let combinations: [Case] = [
+        // Python's `.` matches a carriage return, and ECMAScript's does not: such a key is not written.
+        Case(
+            ["type": "object", "patternProperties": ["^.+$": ["type": "integer"]]],
+            ["{}", "{\"a\":1}", "{\"a b\":-3,\"\":\"x\"}"], not: ["{\"a\":\"x\"}", "{\"a\\r\":\"x\"}", "{\"a\\n\":1}"]),
         Case(["anyOf": [["type": "string"], ["type": "integer"]]], ["\"a\"", "1"], not: ["1.5", "null"]),
         Case(
             ["oneOf": [["multipleOf": 2], ["multipleOf": 3]], "type": "integer"], ["2", "3", "4", "9"],

@@ -40,9 +40,33 @@ struct PolicyTests {
         #expect(counted == "first 2 0, second 0 1, third 0 0")
         await queue.close()
     }
+
+    /// A job that a rule ends before it runs has an answer without a token.
+    @Test func aWithheldAnswerIsStored() async throws {
+        let queue = try await Queue()
+        let worker = try await queue.worker()
+        try await queue.add(1)
+        let backlog = try await queue.store.backlog(models: ["default"])
+        let claimed = try await queue.store.claim(
+            worker, try #require(backlog.first), limit: 1, room: RequestRoom(bodyMax: 1 << 20, bytes: 1 << 20),
+            maxWait: nil, computedBy: nil)
+        let lease = try #require(claimed.first).lease
+        var completion = JobCompletion(
+            lease: lease, content: "", reasoning: nil, finishReason: .contentFilter, body: "{}", seed: 0, usage: Usage())
+        completion.isEmpty = false
+        #expect(try await queue.store.complete([completion]) == [.committed])
+        let stored = try await queue.database.query(
+            """
+            SELECT state || ' ' || finish_reason || ' ' || total_tokens AS value FROM moed.jobs
+             WHERE id = \(lease.job.rawValue)
+            """
+        ).first?.value("value", as: String.self)
+        #expect(stored == "succeeded content_filter 0")
+        await queue.close()
+    }
 }
 
-/// Who may set and see rules.
+/// Rights to set and see rules.
 @Suite(.serialized, .enabled(if: PostgresServer.binaries != nil, Comment(rawValue: PostgresServer.missing)))
 struct PolicyRightsTests {
     @Test func operatorsSetRulesAndClientsDoNotSeeThem() async throws {

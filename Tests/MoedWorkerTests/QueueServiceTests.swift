@@ -50,6 +50,22 @@ import Testing
         }
     }
 
+    @Test func aForbiddenAnswerCountsAsAFailure() async throws {
+        let store = ScriptedStore {
+            $0.rules = [ContentRule(id: 1, name: "r", sides: [.output], pattern: "^a$", action: .fail)]
+            $0.backlogs = [[WorkerParts.backlog(WorkerParts.direct, 1)], []]
+            $0.claims[WorkerParts.direct] = [[WorkerParts.job(1)]]
+        }
+        let scene = try Scene([store]) { $0.drains = true }
+        let running = Task { try await scene.group.run() }
+        #expect(try await eventually { scene.runner.now.started.count == 1 })
+        scene.inbox.put(.runner(.finished(JobID(1), WorkerParts.result())))
+        try await running.value
+        #expect(store.now.failed.map(\.code) == ["content_policy"] && store.now.completed.isEmpty)
+        #expect(store.now.verdicts.map(\.key.rule) == [1])
+        #expect(scene.report.current.succeeded == 0 && scene.report.current.failed == 1)
+    }
+
     @Test func aDrainEndsWhenNothingIsLeft() async throws {
         let store = ScriptedStore {
             $0.backlogs = [[WorkerParts.backlog(WorkerParts.direct, 1)], []]

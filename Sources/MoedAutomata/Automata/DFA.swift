@@ -49,11 +49,16 @@ package struct DFA: Hashable, Sendable {
     package func accepts(_ text: String) -> Bool { label(of: text) != nil }
 
     /// All texts of valid UTF-8.
-    package static let anyText: DFA = {
-        // The automaton has five states: the limit is never met.
-        let any = RegexSyntax.repeated(.set(.all), least: 0, most: nil)
+    package static let anyText = texts(of: .all)
+
+    /// All texts of one line. Dialects of regular expressions differ in what `.` and `$` make of others.
+    package static let oneLine = texts(of: .notLineEnd)
+
+    private static func texts(of set: CodePointSet) -> DFA {
+        // The automaton has a few states: the limit is never met.
+        let any = RegexSyntax.repeated(.set(set), least: 0, most: nil)
         return (try? DFABuilder.build(any, searches: false, statesMax: 100)) ?? .nothing
-    }()
+    }
 }
 
 /// Collects the states of an automaton, then drops those that reach no accepting state and merges equal ones.

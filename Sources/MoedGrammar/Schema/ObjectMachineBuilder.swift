@@ -88,7 +88,8 @@ struct ObjectMachineBuilder {
             guard allowed.count < words.count else { return all }
             return try DFABuilder.product([all]) { $0[0] == Int32.max ? nil : $0[0] }
         }
-        var machines: [DFA] = [.anyText, DFABuilder.words(words)]
+        // A key with a line end matches `.` in one dialect and not in another, so none is made up.
+        var machines: [DFA] = [patterns.isEmpty ? .anyText : .oneLine, DFABuilder.words(words)]
         machines += patterns.map { forms.texts[$0] } + names
         if let obligation { machines.append(forms.texts[obligation.dfa]) }
         return try DFABuilder.product(machines) { labels in
