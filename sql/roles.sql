@@ -92,7 +92,7 @@ GRANT USAGE ON SCHEMA moed TO moed_worker, moed_client, moed_gateway, moed_opera
 GRANT EXECUTE ON FUNCTION
   moed.json_member, moed.json_text, moed.json_number, moed.json_texts, moed.json_integers, moed.last_message,
   moed.milliseconds, moed.decay, moed.caller, moed.own_tenant, moed.tenant_of_caller, moed.call_stamp, moed.wait, moed.why,
-  moed.wait_batch, moed.answer, moed.classification, moed.extraction, moed.embedding, moed.readable_json
+  moed.wait_batch, moed.answer, moed.classification, moed.extraction, moed.embedding, moed.readable_json, moed.utc
   TO moed_worker, moed_client, moed_operator, moed_reader;
 
 GRANT SELECT ON moed.migration, moed.tenant, moed.tenants, moed.tenant_usage, moed.usage_delta, moed.control, moed.job_request,
@@ -112,7 +112,7 @@ GRANT SELECT, UPDATE ON moed.batch TO moed_worker;
 GRANT USAGE ON moed.lease_token_seq TO moed_worker;
 -- moed check compares sequences with their tables.
 GRANT SELECT ON ALL SEQUENCES IN SCHEMA moed TO moed_worker, moed_operator, moed_reader;
-GRANT EXECUTE ON FUNCTION moed.wake_idle, moed.fold_usage, moed.prune, moed.expired_message, moed.utc, moed.waste_checkpoints,
+GRANT EXECUTE ON FUNCTION moed.wake_idle, moed.fold_usage, moed.prune, moed.expired_message, moed.waste_checkpoints,
   moed.add_requested_tenants, moed.money_left, moed.batch_money_left, moed.budgeted_batch, moed.may_spend TO moed_worker;
 
 GRANT SELECT ON ALL TABLES IN SCHEMA moed TO moed_reader, moed_operator;

@@ -1,27 +1,38 @@
 import MoedClient
 import MoedCore
 import MoedHost
+import MoedPostgres
 
 /// The reports that `moed status` and `moed top` show.
 struct StatusReport: Sendable {
+    /// Empty for a client, which sees its own jobs alone.
     var health: JSONObject
-    var workers: [JSONObject]
+    /// Nil for a client.
+    var workers: [JSONObject]?
     var queue: [JSONObject]
     var progress: [JSONObject]
     var failures: [JSONObject]
 
     init(_ client: JobClient) async throws {
-        health = try await client.health()
-        workers = try await client.workers()
+        health = try await Self.unlessDenied(JSONObject()) { try await client.health() }
+        workers = try await Self.unlessDenied(nil) { try await client.workers() }
         queue = try await client.queue()
         progress = try await client.progressReport()
         failures = try await client.failures()
     }
 
+    /// A value that stands for a report which the role may not read.
+    private static func unlessDenied<R>(_ other: R, _ report: () async throws -> R) async throws -> R {
+        do { return try await report() } catch let error as DatabaseError {
+            guard error.code == .insufficientPrivilege else { throw error }
+            return other
+        }
+    }
+
     var object: JSONValue {
         func list(_ objects: [JSONObject]) -> JSONValue { .array(objects.map { .object($0) }) }
         return [
-            "health": .object(health), "workers": list(workers), "queue": list(queue), "progress": list(progress),
+            "health": .object(health), "workers": list(workers ?? []), "queue": list(queue), "progress": list(progress),
             "failures": list(failures),
         ]
     }
@@ -29,10 +40,10 @@ struct StatusReport: Sendable {
     /// - Parameter rowsMax: maximum number of rows of each table; nil shows all.
     func text(rowsMax: Int? = nil) -> String {
         let sections: [(String, [JSONObject], String?)] = [
-            ("workers", workers, "no worker is alive: start one with moed run"),
+            ("workers", workers ?? [], workers.map { _ in "no worker is alive: start one with moed run" }),
             ("queue", queue, "nothing waits or runs"), ("progress", progress, nil), ("latest failures", failures, nil),
         ]
-        return StatusHead.text(health)
+        return (health.isEmpty ? "" : StatusHead.text(health))
             + sections.map { Self.section($0.0, $0.1, none: $0.2, rowsMax: rowsMax) }.joined()
     }
 

@@ -1,11 +1,10 @@
 package import MoedPostgres
 
-/// Result of a fenced write.
+/// Result of a fenced write. Two committed writes are equal, however their attempts ended.
 package enum Disposition: Sendable, Equatable {
-    /// The attempt ended as the write says.
-    case committed
-    /// The attempt ended in another way: a failure is retried, or the job was cancelled or past its deadline.
-    case ended(AttemptOutcome)
+    /// Committed; the outcome of the attempt, nil for the one that the write names. A failure may be retried, and a
+    /// job that is returned may have been cancelled or past its deadline.
+    case written(AttemptOutcome?)
     /// An earlier call committed the same write: the worker repeated it after a lost reply.
     case already
     /// The lease was lost; nothing was written.
@@ -16,4 +15,14 @@ package enum Disposition: Sendable, Equatable {
     /// PostgreSQL cannot store the values, e.g. a text beyond a gigabyte. Nothing was written, and repeating does not
     /// help.
     case refused(DatabaseError)
+
+    package static let committed = Disposition.written(nil)
+
+    package static func == (left: Disposition, right: Disposition) -> Bool {
+        switch (left, right) {
+        case (.written, .written), (.already, .already), (.stale, .stale), (.locked, .locked): true
+        case (.refused(let error), .refused(let other)): error == other
+        default: false
+        }
+    }
 }

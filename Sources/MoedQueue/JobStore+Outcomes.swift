@@ -156,7 +156,7 @@ extension JobStore {
         let others = rest.isEmpty ? [:] : try await dispositions(of: rest, outcomes)
         return batch.map { item in
             guard let outcome = committed[item.lease] else { return others[item.lease] ?? .stale }
-            return outcome.map { $0 == outcomes[0] ? .committed : .ended($0) } ?? .committed
+            return .written(outcome == outcomes[0] ? nil : outcome)
         }
     }
 

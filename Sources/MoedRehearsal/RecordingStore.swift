@@ -47,7 +47,7 @@ final class RecordingStore: WorkerStore {
 
     func complete(_ completions: [JobCompletion]) async throws(QueueError) -> [Disposition] {
         let dispositions = try await store.complete(completions)
-        state.withLock { $0.committed += dispositions.count { if case .ended = $0 { true } else { $0 == .committed } } }
+        state.withLock { $0.committed += dispositions.count { $0 == .committed } }
         return dispositions
     }
 

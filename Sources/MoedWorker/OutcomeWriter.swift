@@ -86,9 +86,9 @@ package final class OutcomeWriter {
     private func note(_ write: PendingWrite, _ disposition: Disposition) {
         let metadata: Logger.Metadata = ["job_id": "\(write.lease.job)", "event": "write"]
         switch disposition {
-        case .committed, .ended:
+        case .written(let outcome):
             state.jobs.delayed.answered(write.lease)
-            story.ended(write, as: disposition.other)
+            story.ended(write, as: outcome)
         case .already: state.jobs.delayed.answered(write.lease)
         case .stale:
             state.jobs.delayed.answered(write.lease)
@@ -162,9 +162,4 @@ package final class OutcomeWriter {
         log.notice("releasing \(count) unfinished jobs")
         try await write(store)
     }
-}
-
-extension Disposition {
-    /// Outcome of a write that ended its attempt in another way than it says.
-    fileprivate var other: AttemptOutcome? { if case .ended(let outcome) = self { outcome } else { nil } }
 }

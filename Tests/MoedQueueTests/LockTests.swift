@@ -104,7 +104,7 @@ struct LockTests {
         let reading = [
             "json_member", "json_text", "json_number", "json_texts", "json_integers", "last_message",
             "milliseconds", "decay", "caller", "own_tenant", "tenant_of_caller", "call_stamp", "pauses",
-            "vacuum_holders", "why", "answer", "classification", "extraction", "readable_json",
+            "vacuum_holders", "why", "answer", "classification", "extraction", "readable_json", "utc", "batch_counts",
         ]
         let untried = names.filter { name in
             !reading.contains(name) && !Self.calls.contains { $0.contains("moed.\(name)(") }

@@ -125,7 +125,7 @@ struct TenantNameTests {
         let reasons = [
             "a new number or uuid": [
                 "api_file_pkey", "api_key_digest_key", "api_key_pkey", "batch_pkey", "cancel_request_pkey", "job_pkey", "model_pkey", "origin_pkey", "tenant_request_pkey",
-                "token_ledger_pkey", "usage_delta_pkey", "worker_pkey",
+                "token_ledger_pkey", "usage_delta_pkey", "worker_pkey", "batch_delta_pkey", "api_key_use_pkey",
             ],
             "keys of a job or batch: whose row is locked, or new": [
                 "api_file_part_pkey", "batch_budget_pkey", "batch_import_pkey", "batch_line_custom_id_idx", "batch_line_pkey", "job_attempt_pkey", "job_checkpoint_pkey", "job_request_pkey",
@@ -134,8 +134,8 @@ struct TenantNameTests {
             "a tenant waits for its own transaction": ["batch_import_key_idx", "job_idempotency_key_idx"],
             "moed.add_tenant() does not wait": ["tenant_name_key", "tenant_pkey"],
             "clients do not write there": [
-                "archive_pkey",                 "control_pkey", "cooldown_end_pkey", "endpoint_request_pkey", "endpoint_state_pkey", "migration_pkey", "model_name_key", "origin_digest_model_key", "price_pkey",
-                "tenant_db_role_key", "tenant_usage_pkey",
+                "archive_pkey", "control_pkey", "cooldown_end_pkey", "endpoint_request_pkey", "endpoint_state_pkey", "migration_pkey", "model_name_key", "origin_digest_model_key", "price_pkey",
+                "tenant_db_role_key", "tenant_usage_pkey", "batch_count_pkey",
             ],
         ]
         let queue = try await Queue()

@@ -44,7 +44,7 @@ import Testing
         let store = ScriptedStore { script in
             script.backlogs = [[WorkerParts.backlog(WorkerParts.direct, 4)]]
             script.claims = [WorkerParts.direct: [(1...4).map { WorkerParts.job($0) }]]
-            script.dispositions = [JobID(2): .ended(.retried), JobID(4): .ended(.cancelled)]
+            script.dispositions = [JobID(2): .written(.retried), JobID(4): .written(.cancelled)]
         }
         try await parts.claimer.claim(store)
         #expect(lines.taken().filter { $0.hasSuffix(" claimed") } == (1...4).map { "info \($0) claimed" })
