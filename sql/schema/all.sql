@@ -49,6 +49,8 @@ SET check_function_bodies = off;
 \ir functions/clear_cooldown.sql
 \ir functions/create_key.sql
 \ir functions/decay.sql
+\ir functions/embed.sql
+\ir functions/embedding.sql
 \ir functions/end_import.sql
 \ir functions/enqueue.sql
 \ir functions/enqueue_many.sql
