@@ -17,7 +17,7 @@ static void move_numbers(
     uint8_t *panel, moed_form_place place, moed_kept_form form, const moed_kept_numbers *of, size_t row, size_t g,
     size_t groups, size_t source_row, int store) {
     const int nested = form.offset == MOED_KEPT_NESTED;
-    size_t wide = nested ? source_row * (groups / MOED_NESTED_GROUPS) + g / MOED_NESTED_GROUPS : source_row * groups + g;
+    size_t together = nested ? MOED_NESTED_GROUPS : 1, wide = source_row * (groups / together) + g / together;
     uint8_t *halves = panel + (nested ? place.head : place.record), *record = panel + place.record;
 #define MOVE(INSIDE, OUTSIDE, SIZE) store ? memcpy(INSIDE, OUTSIDE, SIZE) : memcpy(OUTSIDE, INSIDE, SIZE)
     MOVE(halves + row * sizeof(uint16_t), of->scales + wide, sizeof(uint16_t));

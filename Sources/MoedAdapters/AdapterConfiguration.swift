@@ -44,8 +44,8 @@ struct AdapterConfiguration: Sendable {
             guard let keys = try fields.optionalFields(field)?.object.members.map(\.key) else { continue }
             if let key = keys.first(where: { Self.pattern($0) == nil }) {
                 throw fields.error(
-                    field, "has the key “\(key.prefix(100))”, which is no regular expression: PEFT compares it with the "
-                        + "names of modules")
+                    field, "has the key “\(key.prefix(100))”, which is no regular expression: PEFT compares it with "
+                        + "the names of modules")
             }
         }
         let version = try fields.optionalString("peft_version")?.split(separator: ".").prefix(2).map { Int($0) } ?? []

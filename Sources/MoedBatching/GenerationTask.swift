@@ -6,7 +6,7 @@ package struct GenerationTask: Sendable {
     package var jobClass: JobClass
     /// Name of the adapter that answers; nil is the model itself.
     package var adapter: String?
-    /// What an embedding is asked for; nil generates an answer.
+    /// Form of the embedding that is asked for; nil generates an answer.
     package var embedding: EmbeddingRequest?
     /// The prompt, at least one token.
     package var prompt: [TokenID]

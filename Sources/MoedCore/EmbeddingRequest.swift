@@ -1,4 +1,4 @@
-/// What a request for an embedding asks for beside its text.
+/// The form of the embedding that a request asks for.
 package struct EmbeddingRequest: Sendable, Equatable {
     /// Number of leading components to give, at length 1; nil for all.
     package var dimensions: Int?

@@ -15,7 +15,7 @@ package struct GenerationRequest: Sendable, Equatable {
 
     package var prompt: Prompt
     package var model: String?
-    /// What an embedding is asked for; nil generates an answer.
+    /// Form of the embedding that is asked for; nil generates an answer.
     package var embedding: EmbeddingRequest?
     /// Extra variables of the template (`chat_template_kwargs`), `enable_thinking` among them.
     package var templateVariables = JSONObject()

@@ -102,7 +102,8 @@ package enum Daemon {
             .init(service: host, failureTerminationBehavior: .gracefullyShutdownGroup),
         ]
         services += [
-            .init(service: StopSignal(report: report)), .init(service: reload.into(inbox, adapters: engines.local?.adapters)),
+            .init(service: StopSignal(report: report)),
+            .init(service: reload.into(inbox, adapters: engines.local?.adapters)),
             .init(
                 service: CensusService(
                     conninfo: settings.database.url, models: { engines.runner.models }, report: report, log: log)),

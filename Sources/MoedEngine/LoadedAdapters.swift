@@ -19,7 +19,7 @@ enum AdaptedPart: Int, CaseIterable {
     }
 }
 
-/// An adapter in memory, beside its base. Each sequence holds its own, so that one that is removed lives until they end.
+/// An adapter in memory, beside its base. Sequences hold theirs, so that one that is removed lives until they end.
 package final class LoadedAdapter: Sendable {
     private static let loaded = Atomic<Int>(0)
 
@@ -56,7 +56,7 @@ package final class LoadedAdapter: Sendable {
         ranksMax = layers.joined().compactMap { $0?.down.outputs }.max() ?? 0
     }
 
-    /// What openings of sequences ask for when two adapters of one name are in memory.
+    /// Name for openings of sequences when two adapters of one name are in memory.
     package var key: String { "\u{0}\(number)" }
 
     func products(layer: Int, _ part: AdaptedPart) -> LowRankProducts? { products[layer][part.rawValue] }

@@ -1,7 +1,7 @@
 import MoedCore
 import MoedWeights
 
-/// What makes a model an embedding model: sentence-transformers' `modules.json`, with pooling of the last token.
+/// The form of an embedding model: sentence-transformers' `modules.json`, with pooling of the last token.
 package struct EmbeddingKind: Sendable, Equatable {
     /// Tokens before and behind a text, which the tokenizer's post-processor adds.
     let before: [TokenID]
@@ -13,7 +13,9 @@ package struct EmbeddingKind: Sendable, Equatable {
     /// - Throws: `EngineError(.unsupportedModel)` for another pooling, `(.badCheckpoint)` naming file and member.
     static func read(_ files: ModelFiles, size: Int) throws(EngineError) -> EmbeddingKind? {
         guard let modules = try json("modules.json", files) else { return nil }
-        let types = (modules.array ?? []).compactMap { $0["type"]?.string?.split(separator: ".").last.map(String.init) }
+        let types = (modules.array ?? []).compactMap { module in
+            module["type"]?.string?.split(separator: ".").last.map(String.init)
+        }
         guard types.first == "Transformer", types.contains("Pooling"), types.allSatisfy(known.contains) else {
             throw EngineError(
                 .unsupportedModel,
@@ -24,7 +26,7 @@ package struct EmbeddingKind: Sendable, Equatable {
         guard pooling?["pooling_mode_lasttoken"] == true || pooling?["pooling_mode"] == "lasttoken" else {
             throw EngineError(
                 .unsupportedModel,
-                "\(files.path(of: "pooling.json")): pooling_mode_lasttoken is not true, and moed pools the last token only")
+                "\(files.path(of: "pooling.json")): pooling_mode_lasttoken is not true: moed pools the last token only")
         }
         let processor = try json("tokenizer.json", files)?["post_processor"]
         let steps = processor?["processors"]?.array ?? processor.map { [$0] } ?? []

@@ -14,7 +14,7 @@ extension RequestPreparer {
             throw RequestError(
                 .unsupported, param: "input",
                 text.embedding == nil
-                    ? "the model generates text: embeddings need a model with modules.json and pooling of the last token"
+                    ? "the model generates text: embeddings need one with modules.json and pooling of the last token"
                     : "input needs the local engine: run the job on a worker without endpoints")
         }
         if let dimensions = asked.dimensions, dimensions > kind.size {

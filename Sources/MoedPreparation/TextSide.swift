@@ -10,7 +10,7 @@ package struct TextSide: Sendable {
     package let kind: TemplateKind
     let tags: ThinkTags
     let defaults: SamplingDefaults
-    /// What makes the model an embedding model; nil for one that generates text.
+    /// Form of its embeddings; nil for one that generates text.
     package let embedding: EmbeddingKind?
     /// Ids that end an answer: those of `generation_config.json`, `config.json` and `tokenizer_config.json` together.
     package let endIDs: Set<TokenID>

@@ -63,8 +63,8 @@ extension SettingSources {
         }
         if let first = adapters.first, !isLocal {
             problems.append(
-                "\(first.origin): adapters run on the local engine, and engine.local is false: endpoints would run their "
-                    + "jobs without them")
+                "\(first.origin): adapters run on the local engine, and engine.local is false: endpoints would run "
+                    + "their jobs without them")
         }
         return problems
     }

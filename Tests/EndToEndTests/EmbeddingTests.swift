@@ -117,7 +117,7 @@ struct EmbeddingTests {
                 "SELECT unnest(moed.embedding(\(index + 1)))::float8 AS value").map { try $0.value("value") as Double }
             #expect(Self.distance(values, one.embedding) < 3e-5, "\(one.text)")
         }
-        let chat = try await scene.database.run(script: "SELECT error_message AS reason FROM moed.jobs WHERE state = 'failed'")
+        let chat = try await scene.database.run(script: "SELECT error AS reason FROM moed.jobs WHERE state = 'failed'")
         #expect(try chat.map { try $0.value("reason") as String }.first?.contains("the model makes embeddings") == true)
         #expect(try await scene.count("response -> 'data' -> 0 ->> 'object' = 'embedding'") == 5)
         #expect(try await scene.count("state = 'succeeded' AND total_tokens = prompt_tokens") == 5)

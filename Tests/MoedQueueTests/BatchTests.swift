@@ -31,7 +31,7 @@ struct BatchTests {
         let file = [
             "\u{FEFF}" + Self.line("first"), "", Self.line("crlf") + "\r", "{", "[1]", #"{"body":{}}"#,
             Self.line("first"), Self.line("post").replacing("POST", with: "GET"),
-            Self.line("url").replacing("chat/completions", with: "embeddings"), Self.line("body", body: "1"),
+            Self.line("url").replacing("chat/completions", with: "completions"), Self.line("body", body: "1"),
             Self.line(String(repeating: "x", count: 513)),
             Self.line("nul", body: #"{"messages":[{"role":"user","content":"\u0000 \ud800"}],"n":-1}"#),
             Self.line(#"\ud83d\ude00"#, body: #"{"a":"\ud83d\udca9 \ud83d"}"#),

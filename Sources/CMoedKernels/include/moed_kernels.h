@@ -21,14 +21,14 @@
  * Inputs past K and rows past N have code 128 (int8) or 0 (int4); such rows' units are 0. At 2048 inputs and group 32
  * that makes 8.27 and 4.52 bits a weight.
  *
- * Kept panels hold codes 0...255 or 0...15 as a checkpoint stores them, and its numbers of each row and group. Scales and
- * minima are f16 or bf16, zero points and factors bytes:
+ * Kept panels hold codes 0...255 or 0...15 as a checkpoint stores them, and its numbers of each row and group. Scales
+ * and minima are f16 or bf16, zero points and factors bytes:
  *   MOED_KEPT_MIDDLE  weight = scale * (code - 128), or scale * (code - 8);
  *   MOED_KEPT_ZERO    weight = scale * (code - zero);
  *   MOED_KEPT_MINIMUM weight = scale * code + minimum (4 bits, group 32, f16: Q4_1);
  *   MOED_KEPT_NESTED  weight = scale * factor * code - minimum * factor of the minimum, where eight groups share scale
  *                     and minimum (4 bits, group 32, f16: Q4_K).
- * They are blocks of two, four, one and eight groups; the last block may have fewer codes, and has room for all numbers:
+ * They are blocks of two, four, one and eight groups; the last may have fewer codes, and has room for all numbers:
  *   codes   as above;
  *   numbers middle  [2 groups][16 rows] scales;
  *           zero    [4 groups]: [16 rows] scales, then [16 rows] zeros;

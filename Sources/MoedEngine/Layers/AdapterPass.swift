@@ -28,7 +28,7 @@ final class AdapterPass {
 
     /// Orders a sweep's rows by adapter; rows without one are left out.
     ///
-    /// - Throws: `EngineError(.outOfMemory)` when an adapter has more ranks than those before it, and there is no memory.
+    /// - Throws: `EngineError(.outOfMemory)` when an adapter has more ranks than those before it, and memory is short.
     func begin(_ sweep: Sweep) throws(EngineError) {
         groups = []
         let adapters = Dictionary(sweep.adapters.compactMap(\.self).map { ($0.number, $0) }) { first, _ in first }

@@ -104,7 +104,8 @@ struct PanelMaker {
         let spans = (packed.inputs + kept.span - 1) / kept.span
         for numbers in [part.scales, part.minima] {
             guard let bad = numbers.firstIndex(where: { $0 & exponent == exponent }) else { continue }
-            throw Self.unpackable(bad / spans * packed.inputs + bad % spans * kept.span, of: matrix, from: rows.lowerBound)
+            let index = bad / spans * packed.inputs + bad % spans * kept.span
+            throw Self.unpackable(index, of: matrix, from: rows.lowerBound)
         }
         let small = rows.isEmpty ? 0 : part.small.count / rows.count
         for panel in panels {
@@ -184,8 +185,9 @@ extension KeptCodes {
                 unsafe minima.withUnsafeMutableBufferPointer { minima in
                     unsafe small.withUnsafeMutableBufferPointer { small in
                         guard let codes = codes.baseAddress, let scales = scales.baseAddress else { return }
-                        unsafe body(
-                            codes, moed_kept_numbers(scales: scales, minima: minima.baseAddress, small: small.baseAddress))
+                        let numbers = unsafe moed_kept_numbers(
+                            scales: scales, minima: minima.baseAddress, small: small.baseAddress)
+                        unsafe body(codes, numbers)
                     }
                 }
             }

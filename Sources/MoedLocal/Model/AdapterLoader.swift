@@ -16,8 +16,8 @@ package struct AdapterLoader: Sendable {
         package let apply: @Sendable () -> Void
 
         package var text: String {
-            [loaded.isEmpty ? nil : "loaded \(loaded.joined(separator: ", "))",
-             removed.isEmpty ? nil : "removed \(removed.joined(separator: ", "))"].compactMap(\.self).joined(separator: "; ")
+            let parts = [("loaded", loaded), ("removed", removed)].filter { !$0.1.isEmpty }
+            return parts.map { "\($0.0) \($0.1.joined(separator: ", "))" }.joined(separator: "; ")
         }
     }
 

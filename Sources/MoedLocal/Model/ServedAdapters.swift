@@ -65,7 +65,7 @@ package final class ServedAdapters: Sendable {
         }
     }
 
-    /// What a started job's sequences ask the engine for; nil for a job of the model itself.
+    /// Key of a started job's adapter; nil for a job of the model itself.
     func key(of job: JobID) -> String? { state.withLock { $0.running[job]?.key } }
 
     /// Forgets jobs that have ended.

@@ -7,7 +7,7 @@ package struct KeptFormat: Sendable, Hashable {
         case f16, bf16
     }
 
-    /// What codes count from.
+    /// Zero of the codes.
     package enum Offset: String, Sendable, CaseIterable {
         /// The middle of their range.
         case middle
