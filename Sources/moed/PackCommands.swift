@@ -62,7 +62,8 @@ struct PackCommand: AsyncParsableCommand {
             bf16, the default, keeps weights as they are stored; those of a quantised checkpoint become f32. For such \
             a checkpoint keep is the default: codes, scales and zero points stay as they are where a kernel \
             multiplies them (4 or 8 bits, groups of 32, 64 or 128, scales of 16 bits; Q4_1, Q4_K), and the rest \
-            becomes int8/32. int8 and int4 search the scale of each quant group for the smallest error. Only a few tensors are in memory at a time. PACK appears when it is complete. \
+            becomes int8/32. int8 and int4 search the scale of each quant group for the smallest error. \
+            Only a few tensors are in memory at a time. PACK appears when it is complete. \
             Ctrl-C removes what was written. The next run removes what a killed one left (PACK.partial-…).
 
             Examples: best quality; half the size with the smallest loss; few sequences at a time:
