@@ -89,10 +89,10 @@ struct HeldCall: Sendable {
                        moed.json_integers(request, 'stop_token_ids'), moed.last_message(request, 'user') \(mine)
                 """),
         HeldCall(
-            "answer", "classification", "extraction", "readable_json",
+            "answer", "classification", "extraction", "readable_json", "utc",
             statement: """
                 SELECT moed.answer(id), moed.classification(id), moed.extraction(id),
-                       moed.readable_json(request::text) \(mine)
+                       moed.readable_json(request::text), moed.utc(now()) \(mine)
                 """),
         HeldCall(
             "milliseconds", "decay", "caller", "own_tenant", "tenant_of_caller",
