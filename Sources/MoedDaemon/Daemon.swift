@@ -44,10 +44,11 @@ package enum Daemon {
             try StatusService.start($0, metrics: metrics, report: report, log: log)
         }
         do {
+            let reload = ReloadService(
+                configuration: configuration, drains: drains, threshold: threshold, log: log,
+                signals: await UnixSignalsSequence(trapping: .sighup))
             try await StartupCheck.database(
                 settings.database.url, report: report, notifier: notifier, log: log)
-            let reload = ReloadService(
-                configuration: configuration, drains: drains, threshold: threshold, log: log)
             let surroundings = QueueService.Surroundings(report: report, notifier: notifier, log: log)
             try await serve(
                 settings, surroundings, reload, metrics,

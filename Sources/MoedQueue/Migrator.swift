@@ -182,7 +182,7 @@ package struct Migrator: Sendable {
                            ('job_attempt', 'SELECT, INSERT, UPDATE'), ('token_ledger', 'INSERT'),
                            ('lease_token_seq', 'USAGE'), ('migration', 'SELECT'),
                            ('origin', 'SELECT, INSERT'), ('batch', 'SELECT, UPDATE'),
-                           ('batch_line', 'SELECT'), ('policy', 'SELECT'),
+                           ('batch_line', 'SELECT'), ('policy', 'SELECT'), ('batch_budget', 'SELECT, UPDATE'),
                            ('policy_verdict', 'INSERT')) AS w(name, rights)
               JOIN pg_namespace n ON n.nspname = 'moed'
               JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = w.name

@@ -26,6 +26,8 @@ struct ReloadService: Service {
     let drains: Bool
     let threshold: LogThreshold
     let log: Logger
+    /// Hang-ups since the start of the daemon: one that comes while the model is loaded waits for the service.
+    let signals: UnixSignalsSequence
     /// Receives the worker's new settings.
     var inbox: Inbox?
     /// Exchanges adapters; nil without a local engine.
@@ -39,7 +41,6 @@ struct ReloadService: Service {
     }
 
     func run() async throws {
-        let signals = await UnixSignalsSequence(trapping: .sighup)
         await cancelWhenGracefulShutdown {
             var sources = configuration.sources
             for await _ in signals { sources = reload(after: sources) }
