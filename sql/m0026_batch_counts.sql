@@ -141,13 +141,12 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION moed.note_usage() IS 'Adds the usage of new ledger rows to moed.usage_delta and moed.batch_delta.';
 
--- One session folds at a time; the others leave it to that one.
+-- Each session takes other rows. Batches come in one order, so that two sessions never wait for each other.
 CREATE FUNCTION moed.fold_batches() RETURNS int
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, moed, pg_temp AS $$
 DECLARE
   folded int;
 BEGIN
-  IF NOT pg_try_advisory_xact_lock(hashtextextended('moed.fold_batches', 0)) THEN RETURN 0; END IF;
   WITH taken AS (
     DELETE FROM moed.batch_delta d
      WHERE d.id = ANY (ARRAY(SELECT u.id FROM moed.batch_delta u ORDER BY u.id LIMIT 10000 FOR UPDATE SKIP LOCKED))
@@ -157,7 +156,7 @@ BEGIN
   SELECT t.batch_id, sum(t.lines), sum(t.line_errors), sum(t.completed), sum(t.failed), sum(t.expired), sum(t.cancelled),
          sum(t.pruned), sum(t.attempts), sum(t.prompt_tokens), sum(t.cached_tokens), sum(t.completion_tokens),
          sum(t.reasoning_tokens), max(t.last_end)
-    FROM taken t WHERE EXISTS (SELECT FROM moed.batch b WHERE b.id = t.batch_id) GROUP BY t.batch_id
+    FROM taken t WHERE EXISTS (SELECT FROM moed.batch b WHERE b.id = t.batch_id) GROUP BY t.batch_id ORDER BY t.batch_id
   ON CONFLICT (batch_id) DO UPDATE
      SET lines = c.lines + excluded.lines, line_errors = c.line_errors + excluded.line_errors,
          completed = c.completed + excluded.completed, failed = c.failed + excluded.failed,

@@ -31,6 +31,15 @@ struct SQLFileTests {
         #expect(loaded.count > 50)
     }
 
+    /// Any role may take and hold an advisory lock, and so stop whoever asks for it.
+    @Test(
+        arguments: SourceTree.everything.filter {
+            $0.path.hasSuffix(".sql") && ($0.path.hasPrefix("sql/schema/") || $0.path.hasPrefix("Sources/MoedQueue/"))
+        })
+    func nothingAsksForAnAdvisoryLock(file: SourceFile) {
+        for line in file.lines { #expect(!line.contains("advisory"), "\(file.path): \(line)") }
+    }
+
     /// Statements in Swift are at most so long; longer ones are files of `Statements`.
     private static let statementLinesMax = 20
 

@@ -13,7 +13,8 @@ BEGIN
     RAISE EXCEPTION 'the request may take % tokens, and the API key % has % a minute: lower max_tokens', wanted, k.hint,
       k.tokens_per_minute USING ERRCODE = 'MO400', CONSTRAINT = 'max_tokens';
   END IF;
-  PERFORM pg_advisory_xact_lock(hashtextextended('moed.api_key ' || k.id, 0));
+  -- No client may lock this row.
+  PERFORM FROM moed.api_key a WHERE a.id = k.id FOR NO KEY UPDATE;
   DELETE FROM moed.api_key_use u WHERE u.key_id = k.id AND u.at < clock_timestamp() - interval '10 minutes';
   WITH counted AS MATERIALIZED (
     SELECT u.at, coalesce(g.billed, CASE WHEN EXISTS (
