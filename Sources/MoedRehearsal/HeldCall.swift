@@ -58,11 +58,11 @@ struct HeldCall: Sendable {
                        moed.end_import(b.batch)
                 """),
         HeldCall(
-            "ask", "summarise", "translate", "classify", "extract", "room_for",
+            "ask", "summarise", "translate", "classify", "extract", "embed", "room_for",
             statement: """
                 SELECT moed.ask('q', tenant => 'held', notify => true), moed.summarise('q', tenant => 'new'),
                        moed.translate('q', 'Dutch', tenant => 'held'), moed.classify('q', '{a}', tenant => 'held'),
-                       moed.extract('q', '{}', tenant => 'newer'), moed.room_for(1, NULL)
+                       moed.extract('q', '{}', tenant => 'newer'), moed.embed('q', tenant => 'held'), moed.room_for(1, NULL)
                 """),
         HeldCall(
             statement: "INSERT INTO moed.jobs (prompt, tenant, model) VALUES ('q', 'held', 'x'), ('q', 'new', 'y')"),
@@ -89,9 +89,9 @@ struct HeldCall: Sendable {
                        moed.json_integers(request, 'stop_token_ids'), moed.last_message(request, 'user') \(mine)
                 """),
         HeldCall(
-            "answer", "classification", "extraction", "readable_json", "utc",
+            "answer", "classification", "extraction", "embedding", "readable_json", "utc",
             statement: """
-                SELECT moed.answer(id), moed.classification(id), moed.extraction(id),
+                SELECT moed.answer(id), moed.classification(id), moed.extraction(id), moed.embedding(id),
                        moed.readable_json(request::text), moed.utc(now()) \(mine)
                 """),
         HeldCall(
