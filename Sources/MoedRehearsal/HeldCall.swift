@@ -62,7 +62,8 @@ struct HeldCall: Sendable {
             statement: """
                 SELECT moed.ask('q', tenant => 'held', notify => true), moed.summarise('q', tenant => 'new'),
                        moed.translate('q', 'Dutch', tenant => 'held'), moed.classify('q', '{a}', tenant => 'held'),
-                       moed.extract('q', '{}', tenant => 'newer'), moed.embed('q', tenant => 'held'), moed.room_for(1, NULL)
+                       moed.extract('q', '{}', tenant => 'newer'), moed.embed('q', tenant => 'held'),
+                       moed.room_for(1, NULL)
                 """),
         HeldCall(
             statement: "INSERT INTO moed.jobs (prompt, tenant, model) VALUES ('q', 'held', 'x'), ('q', 'new', 'y')"),
