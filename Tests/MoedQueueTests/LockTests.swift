@@ -30,9 +30,9 @@ struct LockTests {
         "SELECT moed.cancel_batch(id) FROM moed.batches",
         "SELECT moed.wait(id, '0 s') FROM moed.job", "SELECT moed.wait_batch(id, '0 s') FROM moed.batch",
         "SELECT moed.ask('q', tenant => 'a'), moed.classify('q', '{a}', tenant => 'a'), moed.room_for(1, NULL)",
-        "SELECT moed.extract('q', '{}', tenant => 'a'), moed.summarise('q'), moed.translate('q', 'Dutch')",
+        "SELECT moed.extract('q', '{}', tenant => 'a'), moed.summarise('q'), moed.translate('q', 'Dutch'), moed.embed('q')",
         "SELECT moed.redrive(id) FROM moed.job WHERE state = 'failed'",
-        "SELECT moed.prune('0 s')",
+        "SELECT moed.prune('0 s')", "SELECT moed.archive_jobs('0 s')",
         "SELECT moed.pause('all')", "SELECT moed.pause('model', 'default')", "SELECT moed.pause('tenant', 'b')",
         "SELECT moed.resume('all'), moed.resume('model', 'served'), moed.resume('tenant', 'b')",
         "SELECT moed.set_paused('model', 'served', true)",
@@ -104,7 +104,8 @@ struct LockTests {
         let reading = [
             "json_member", "json_text", "json_number", "json_texts", "json_integers", "last_message",
             "milliseconds", "decay", "caller", "own_tenant", "tenant_of_caller", "call_stamp", "pauses",
-            "vacuum_holders", "why", "answer", "classification", "extraction", "readable_json", "utc", "batch_counts",
+            "vacuum_holders", "why", "answer", "classification", "extraction", "embedding", "readable_json", "utc",
+            "batch_counts",
         ]
         let untried = names.filter { name in
             !reading.contains(name) && !Self.calls.contains { $0.contains("moed.\(name)(") }
