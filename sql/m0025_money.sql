@@ -300,7 +300,7 @@ COMMENT ON COLUMN moed.archive.created_at IS 'Start of the enqueueing transactio
 COMMENT ON COLUMN moed.archive.started_at IS 'When its last attempt was claimed.';
 COMMENT ON COLUMN moed.archive.content IS 'Answer of the first choice.';
 COMMENT ON COLUMN moed.archive.reasoning IS 'Thinking of the first choice.';
-COMMENT ON COLUMN moed.archive.finish_reason IS 'How the answer ended.';
+COMMENT ON COLUMN moed.archive.finish_reason IS 'End of the answer: stop, tool_calls, length or content_filter; NULL for a failure.';
 COMMENT ON COLUMN moed.archive.error IS 'Error of a failed job.';
 COMMENT ON COLUMN moed.archive.warning IS 'Remarks on the job.';
 COMMENT ON COLUMN moed.archive.metadata IS 'metadata of the request.';

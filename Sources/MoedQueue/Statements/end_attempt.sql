@@ -3,8 +3,8 @@
 --
 -- A retryable job with attempts left is scheduled again after 2^attempt seconds (at most 5 minutes, give or take 25 %).
 -- Any other failed job ends. A job that returns to the queue uses no attempt. Past its deadline it fails with the code
--- expired. A job whose cancellation was requested is cancelled. Returns the leases that were written, with the outcome of each. Jobs whose row
--- another transaction locks are left out; the caller tries them again. A job is found by its id alone: comparing the
+-- expired. A job whose cancellation was requested is cancelled. Returns the leases that were written, with the outcome of
+-- each. Jobs whose row another transaction locks are left out; the caller tries them again. A job is found by its id alone: comparing the
 -- enum (state = 'running') would offer the index of running jobs to the planner.
 --
 -- $1 job_id bigint[]: job of each attempt; all parameters are one column each

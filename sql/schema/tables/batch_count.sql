@@ -21,12 +21,12 @@ COMMENT ON COLUMN moed.batch_count.lines IS 'Lines of the file, empty ones not c
 COMMENT ON COLUMN moed.batch_count.line_errors IS 'Lines at fault.';
 COMMENT ON COLUMN moed.batch_count.completed IS 'Jobs that succeeded.';
 COMMENT ON COLUMN moed.batch_count.failed IS 'Jobs that failed.';
-COMMENT ON COLUMN moed.batch_count.expired IS 'Of these, jobs with the code expired.';
+COMMENT ON COLUMN moed.batch_count.expired IS 'Failed jobs with the code expired.';
 COMMENT ON COLUMN moed.batch_count.cancelled IS 'Jobs that were cancelled.';
 COMMENT ON COLUMN moed.batch_count.pruned IS 'Jobs that were deleted after their retention.';
 COMMENT ON COLUMN moed.batch_count.attempts IS 'Ledger rows of its jobs.';
 COMMENT ON COLUMN moed.batch_count.prompt_tokens IS 'Prompt tokens of jobs that succeeded, pruned ones included.';
-COMMENT ON COLUMN moed.batch_count.cached_tokens IS 'Of these, tokens from a cached prefix.';
+COMMENT ON COLUMN moed.batch_count.cached_tokens IS 'Prompt tokens from a cached prefix.';
 COMMENT ON COLUMN moed.batch_count.completion_tokens IS 'Completion tokens of jobs that succeeded, pruned ones included.';
-COMMENT ON COLUMN moed.batch_count.reasoning_tokens IS 'Of these, thinking and injected tokens.';
+COMMENT ON COLUMN moed.batch_count.reasoning_tokens IS 'Thinking and injected tokens among the completion tokens.';
 COMMENT ON COLUMN moed.batch_count.last_end IS 'When the last job ended; a job that is queued again changes it at its next end.';

@@ -20,17 +20,17 @@ COMMENT ON TABLE moed.batch_delta IS 'Changes of counts of batches that are not 
 COMMENT ON COLUMN moed.batch_delta.id IS 'Key: logical replication finds deleted rows by it.';
 COMMENT ON COLUMN moed.batch_delta.batch_id IS 'moed.batch.id.';
 COMMENT ON COLUMN moed.batch_delta.lines IS 'Lines added.';
-COMMENT ON COLUMN moed.batch_delta.line_errors IS 'Of these, lines at fault.';
+COMMENT ON COLUMN moed.batch_delta.line_errors IS 'Lines at fault among them.';
 COMMENT ON COLUMN moed.batch_delta.completed IS 'Jobs that succeeded, less those that were pruned.';
 COMMENT ON COLUMN moed.batch_delta.failed IS 'Jobs that failed, less those that were queued again or pruned.';
-COMMENT ON COLUMN moed.batch_delta.expired IS 'Of these, jobs with the code expired.';
+COMMENT ON COLUMN moed.batch_delta.expired IS 'Failed jobs with the code expired.';
 COMMENT ON COLUMN moed.batch_delta.cancelled IS 'Jobs that were cancelled, less those that were queued again or pruned.';
 COMMENT ON COLUMN moed.batch_delta.pruned IS 'Jobs that were deleted.';
 COMMENT ON COLUMN moed.batch_delta.attempts IS 'Ledger rows: zero in all tells that no job ran.';
 COMMENT ON COLUMN moed.batch_delta.prompt_tokens IS 'Prompt tokens of jobs that succeeded.';
-COMMENT ON COLUMN moed.batch_delta.cached_tokens IS 'Of these, tokens from a cached prefix.';
+COMMENT ON COLUMN moed.batch_delta.cached_tokens IS 'Prompt tokens from a cached prefix.';
 COMMENT ON COLUMN moed.batch_delta.completion_tokens IS 'Completion tokens of jobs that succeeded.';
-COMMENT ON COLUMN moed.batch_delta.reasoning_tokens IS 'Of these, thinking and injected tokens.';
+COMMENT ON COLUMN moed.batch_delta.reasoning_tokens IS 'Thinking and injected tokens among the completion tokens.';
 COMMENT ON COLUMN moed.batch_delta.last_end IS 'When the last of these jobs ended.';
 
 CREATE INDEX batch_delta_batch_idx ON moed.batch_delta (batch_id);
