@@ -88,7 +88,7 @@ import Testing
     }
 
     @Test(
-        .enabled(if: TestPython.complete != nil, "no PEFT: run .ci/venv, which installs it"), .timeLimit(.minutes(10)))
+        .enabled(if: TestPython.complete != nil, "no PEFT: run .ci/venv, which installs it"), .timeLimit(.minutes(60)))
     func logProbabilitiesArePEFTsOfToday() async throws {
         let folder = try TemporaryFolder()
         let script = Fixtures.packageRoot.appending(path: "Tests/Fixtures/adapters/adapters.py").path

@@ -16,7 +16,7 @@ import Testing
         .enabled(
             if: TestPython.complete != nil,
             "no transformers: run .ci/venv, which installs it and compressed-tensors"),
-        .timeLimit(.minutes(10)))
+        .timeLimit(.minutes(60)))
     func sameWeightsAsTheLibraries() async throws {
         let models = try TemporaryFolder()
         let script = Fixtures.packageRoot.appending(path: "Tests/Fixtures/quantised/quantise.py").path

@@ -17,7 +17,7 @@ import Testing
         .enabled(
             if: TestPython.complete != nil,
             "no transformers: run .ci/venv, which installs it and torch into .build-venv where pip finds a CPU build"),
-        .timeLimit(.minutes(10)))
+        .timeLimit(.minutes(60)))
     func sameLogProbabilities() async throws {
         let models = try TemporaryFolder()
         let script = Self.folder.appending(path: "models.py").path

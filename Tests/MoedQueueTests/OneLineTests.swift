@@ -172,7 +172,7 @@ struct OneLineTests {
         func heard(_ count: Int) async throws -> [String] {
             var payloads: [String] = []
             while let next = try await listener.notification(
-                timeout: payloads.count < count ? .seconds(60) : .milliseconds(50))
+                timeout: payloads.count < count ? .seconds(600) : .milliseconds(50))
             {
                 payloads.append(next.payload)
             }
@@ -230,7 +230,7 @@ struct OneLineTests {
         }
         #expect(try await wait() == "completed")
         _ = try await queue.store.maintain()
-        #expect(try await listener.notification(timeout: .seconds(60))?.payload == batch)
+        #expect(try await listener.notification(timeout: .seconds(600))?.payload == batch)
         #expect(try await !queue.store.dueMaintenance().contains(.announce))
         _ = try await queue.store.maintain()
         #expect(try await listener.notification(timeout: .milliseconds(50)) == nil)

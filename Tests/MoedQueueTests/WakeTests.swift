@@ -112,7 +112,7 @@ struct WakeTests {
         // The listener sends a query after 10 s of silence and waits 5 s for the answer. A listener that misses the
         // loss would return false after two minutes.
         let error = await #expect(throws: QueueError.self) {
-            _ = try await listener.next(timeout: .seconds(120))
+            _ = try await listener.next(timeout: .seconds(600))
         }
         #expect(error?.isConnectionLost == true)
         // Jobs are found meanwhile.

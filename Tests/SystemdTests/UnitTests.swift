@@ -64,6 +64,8 @@ private enum Sandbox {
         let units = Fixtures.packageRoot.appending(path: "systemd").path
         var variables = environment
         variables["MOED_UNITS"] = units
+        // Only a limit against a hang: the script waits for events, each for less than this.
+        variables["SYSTEMD_SANDBOX_S"] = "2400"
         // The sandbox hides /tmp and /run, and mounts other than the root: bring in what the script reads.
         let folders = [
             units, Fixtures.sampleModel.path, MoedProgram.binary?.deletingLastPathComponent().path,
