@@ -45,7 +45,13 @@
 
 #include "body/kv.h"
 
+#include "body/kv_codes.h"
+
 #include "body/attention.h"
+
+#include "body/attention_codes.h"
+
+#include "body/kv_formats.h"
 
 #pragma clang attribute pop
 

@@ -9,6 +9,9 @@ extern const moed_kernels moed_kernels_avx2;
 extern const moed_kernels moed_kernels_avx512;
 #endif
 
+/* Quads of tokens whose weights attention codes at once: those of two KV blocks. */
+enum { WEIGHT_QUADS = 2 * MOED_KV_BLOCK / 4 };
+
 /* A quantised activation row is one record for each group of inputs: the codes, then these. */
 typedef struct group_numbers {
     float scale;

@@ -35,6 +35,12 @@
 
 #include "body/kv.h"
 
+#include "body/kv_codes.h"
+
 #include "body/attention.h"
+
+#include "body/attention_codes.h"
+
+#include "body/kv_formats.h"
 
 #include "body/table.h"

@@ -53,7 +53,10 @@ size_t moed_kv_head_bytes(int32_t format, size_t head_dim) {
     size_t elements = MOED_KV_BLOCK * (head_dim + padded(head_dim));
     switch (format) {
         case MOED_KV_F16: return elements * 2;
-        case MOED_KV_INT8: return elements + 2 * MOED_KV_BLOCK * sizeof(float);
+        case MOED_KV_INT8: {
+            size_t scales = (head_dim + MOED_KV_GROUP - 1) / MOED_KV_GROUP + 1;
+            return MOED_KV_BLOCK * ((head_dim + 3) / 4 * 4 + padded(head_dim) + scales * sizeof(float));
+        }
         default: return elements * sizeof(float);
     }
 }

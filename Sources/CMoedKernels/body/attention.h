@@ -53,7 +53,7 @@ INLINE void add_values(
             total[r][c] = load(sums + r * block.width + d + c * MOED_PANEL) * splat(shares[r].fade);
     }
     for (size_t t = 0; t < common; t++) {
-        if (next && format != MOED_KV_INT8) __builtin_prefetch(next + (d + t) * 64);
+        if (next) __builtin_prefetch(next + (d + t) * 64);
         f32x16 value[2];
         UNROLL for (int c = 0; c < C; c++) value[c] = load_value(format, block, t, d + c * MOED_PANEL);
         UNROLL for (int r = 0; r < R; r++)
@@ -146,12 +146,4 @@ INLINE void attend_all(const int format, const moed_attention *job) {
     size_t count = job->rows * job->head_group;
     for (size_t done = 0; done < count; done += ATTENTION_QUERIES)
         attend_queries(format, job, done, count - done < ATTENTION_QUERIES ? count - done : ATTENTION_QUERIES);
-}
-
-static void attention(const moed_attention *job) {
-    switch (job->format) {
-        case MOED_KV_F16: attend_all(MOED_KV_F16, job); break;
-        case MOED_KV_INT8: attend_all(MOED_KV_INT8, job); break;
-        default: attend_all(MOED_KV_F32, job); break;
-    }
 }

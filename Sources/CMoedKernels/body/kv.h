@@ -1,4 +1,4 @@
-/* Keys and values in the formats of the KV cache: stored token by token, widened where they are used. */
+/* Keys and values as floats: stored token by token, halves widened where they are used. */
 
 /* To half floats, ties to even. A number that is too large becomes the largest; what is infinite or no number
  * becomes none, so that it cannot pass for one. Integer arithmetic, so that all variants agree: not every
@@ -22,33 +22,6 @@ INLINE i32x16 beyond_halves(f32x16 x) {
     return (size > splat_int(0x477fe000)) & (size < splat_int(0x7f800000));
 }
 
-INLINE f32x16 widen_codes(const int8_t *source) {
-    i8x16 codes;
-    memcpy(&codes, source, sizeof codes);
-    return __builtin_convertvector(codes, f32x16);
-}
-
-/* x [count] as codes -127...127; returns their scale. Where a value is infinite or not a number, codes are 0
- * and the scale is not a number. */
-INLINE float narrow_codes(int8_t *codes, const float *x, size_t count) {
-    i32x16 most = splat_int(0);
-    for (size_t d = 0; d < count; d += MOED_PANEL) {
-        i32x16 bits = (i32x16)load_part(x + d, count - d, 0) & 0x7fffffff, more = bits > most;
-        most = (more & bits) | (~more & most);
-    }
-    float largest = max_bits(most);
-    int finite = largest <= 0x1.fffffep127f;
-    float inverse = finite && largest > 0x1p-100f ? 127.0f / largest : 0;
-    const f32x16 shifter = splat(0x1.8p23f); /* adding it rounds to an integer, in the low bits */
-    for (size_t d = 0; d < count; d += MOED_PANEL) {
-        f32x16 value = inverse > 0 ? load_part(x + d, count - d, 0) : splat(0);
-        i32x16 code = (i32x16)(value * splat(inverse) + shifter) - (i32x16)shifter;
-        i8x16 narrow = __builtin_convertvector(code, i8x16);
-        memcpy(codes + d, &narrow, count - d < MOED_PANEL ? count - d : sizeof narrow);
-    }
-    return !finite ? NAN : inverse > 0 ? largest / 127.0f : 0;
-}
-
 INLINE size_t padded(size_t head_dim) { return (head_dim + MOED_PANEL - 1) / MOED_PANEL * MOED_PANEL; }
 
 /* Returns the number of keys and values that became the largest half. */
@@ -69,30 +42,7 @@ static size_t store_halves(uint16_t *block, size_t position, const float *key, c
     return sum;
 }
 
-static void store_codes(int8_t *block, size_t position, const float *key, const float *value, size_t head_dim) {
-    size_t width = padded(head_dim);
-    float *scales = (float *)(block + MOED_KV_BLOCK * (head_dim + width));
-    int8_t codes[MOED_HEAD_DIM_MAX];
-    scales[position] = narrow_codes(codes, key, head_dim);
-    for (size_t d = 0; d < head_dim; d++) block[d * MOED_KV_BLOCK + position] = codes[d];
-    int8_t *values = block + head_dim * MOED_KV_BLOCK + position * width;
-    scales[MOED_KV_BLOCK + position] = narrow_codes(values, value, head_dim);
-}
-
-static size_t kv_store(
-    void *block, int32_t format, size_t position, const float *key, const float *value, size_t head_dim) {
-    if (format == MOED_KV_F16) return store_halves(block, position, key, value, head_dim);
-    if (format == MOED_KV_INT8) {
-        store_codes(block, position, key, value, head_dim);
-        return 0;
-    }
-    float *floats = block;
-    for (size_t d = 0; d < head_dim; d++) floats[d * MOED_KV_BLOCK + position] = key[d];
-    memcpy(floats + head_dim * MOED_KV_BLOCK + position * padded(head_dim), value, head_dim * sizeof *value);
-    return 0;
-}
-
-/* One head of a block: K^T [head_dim][32], V [32][width], int8 with scales of both behind them. */
+/* One head of a block: K^T [head_dim][32], V [32][width]. */
 typedef struct kv_block {
     const void *keys;
     size_t head_dim;
@@ -103,25 +53,18 @@ INLINE kv_block kv_block_at(const void *place, size_t head_dim) {
     return (kv_block){place, head_dim, padded(head_dim)};
 }
 
-/* 16 elements from place `index` of the head, widened but not scaled. */
+/* 16 elements from place `index` of the head, widened. */
 INLINE f32x16 load_elements(const int format, kv_block block, size_t index) {
     if (format == MOED_KV_F16) return widen_halves((const uint16_t *)block.keys + index);
-    if (format == MOED_KV_INT8) return widen_codes((const int8_t *)block.keys + index);
     return load((const float *)block.keys + index);
-}
-
-INLINE const float *kv_scales(kv_block block) {
-    return (const float *)((const int8_t *)block.keys + MOED_KV_BLOCK * (block.head_dim + block.width));
 }
 
 /* Element d of the keys of 16 tokens from `token` (0 or 16) on; those of places not written may be anything. */
 INLINE f32x16 load_keys(const int format, kv_block block, size_t d, size_t token) {
-    f32x16 keys = load_elements(format, block, d * MOED_KV_BLOCK + token);
-    return format == MOED_KV_INT8 ? keys * load(kv_scales(block) + token) : keys;
+    return load_elements(format, block, d * MOED_KV_BLOCK + token);
 }
 
 /* Elements d...d + 15 of one token's value. */
 INLINE f32x16 load_value(const int format, kv_block block, size_t token, size_t d) {
-    f32x16 value = load_elements(format, block, MOED_KV_BLOCK * block.head_dim + token * block.width + d);
-    return format == MOED_KV_INT8 ? value * splat(kv_scales(block)[MOED_KV_BLOCK + token]) : value;
+    return load_elements(format, block, MOED_KV_BLOCK * block.head_dim + token * block.width + d);
 }

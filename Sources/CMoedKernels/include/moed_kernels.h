@@ -50,6 +50,8 @@ enum { MOED_GROUP_MAX = 128 };
 enum { MOED_MINIMUM_UNITS = 16 };
 /* Tokens per KV block, counted from position 0 of a sequence. */
 enum { MOED_KV_BLOCK = 32 };
+/* Elements of a key that share a scale as int8. */
+enum { MOED_KV_GROUP = 32 };
 /* Largest head size that attention has room for. */
 enum { MOED_HEAD_DIM_MAX = 256 };
 
@@ -104,7 +106,11 @@ typedef struct moed_matmul_quantised {
 } moed_matmul_quantised;
 
 /* Formats of keys and values. A head's place in a block holds K^T [head_dim][32], then V [32][head_dim rounded
- * up to 16]; with MOED_KV_INT8, codes -127...127, then f32 scales of the 32 keys and of the 32 values follow. */
+ * up to 16]. With MOED_KV_INT8 attention multiplies codes of -127...127. The place then holds, one after the other:
+ *   keys    [head_dim / 4][32 tokens][4 elements], codes plus 128
+ *   values  [head_dim / 16][8 quads of tokens][16 elements][4 tokens], codes
+ *   scales  f32: of keys [head_dim / 32][32 tokens], of values [32 tokens]
+ * Quotients are rounded up; what pads the values may be anything. */
 enum { MOED_KV_F32 = 0, MOED_KV_F16 = 1, MOED_KV_INT8 = 2 };
 
 /* Formats of a kept panel's scales. */

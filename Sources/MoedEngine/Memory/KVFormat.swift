@@ -6,7 +6,8 @@ package enum KVFormat: String, Sendable, CaseIterable {
     case f32
     /// Half the memory of f32; finite magnitudes above 65504 become that.
     case f16
-    /// A quarter: codes −127…127 with an f32 scale per token, head, and key or value.
+    /// A quarter: codes −127…127, which attention multiplies as integers. A value has an f32 scale, a key one for each
+    /// 32 elements. Queries become codes as keys do, and the weights of 64 tokens become codes of 14 bits.
     case int8
 
     /// Words of the setting; `auto` leaves the choice to the program.
