@@ -6,6 +6,7 @@ import MoedLocal
 import MoedQueue
 package import MoedSettings
 import MoedSystemd
+import MoedWorker
 
 /// `moed migrate` and `moed check`.
 package enum Administration {
@@ -43,7 +44,12 @@ package enum Administration {
         }
         do {
             let found = try await StartupCheck.problems(settings.database.url)
-            if found.isEmpty { print("database   ok") }
+            if found.isEmpty {
+                print("database   ok")
+                let policies = try await PolicyCheck.rules(in: settings.database.url)
+                if policies.count > 0, policies.remarks.isEmpty { print("policies   ok: \(policies.count)") }
+                warnings += policies.remarks
+            }
             problems += found
         } catch {
             problems.append(StartupCheck.problem(error))

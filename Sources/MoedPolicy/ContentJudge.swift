@@ -6,6 +6,8 @@ import Synchronization
 package final class ContentJudge: Sendable {
     /// Automata that are kept.
     private static let patternsMax = 200
+    /// Characters of a pattern in a remark.
+    private static let shownMax = 100
 
     private struct State {
         var automata: [String: Result<DFA, GrammarError>] = [:]
@@ -31,6 +33,15 @@ package final class ContentJudge: Sendable {
         }
     }
 
+    /// What is wrong with a rule, and what follows for texts; nil when it can be asked.
+    package func remark(on rule: ContentRule) -> String? {
+        guard case .failure(let error) = automaton(rule.pattern) else { return nil }
+        let follows = rule.failsOpen ? "it lets all texts pass (on_fault)" : "each text counts as a hit (on_fault)"
+        let shown = rule.pattern.unicodeScalars.prefix(Self.shownMax)
+        let pattern = "\(String(shown))\(shown.endIndex < rule.pattern.unicodeScalars.endIndex ? "…" : "")"
+        return "the policy “\(rule.name)” cannot be asked: its pattern “\(pattern)” is refused (\(error)); \(follows)"
+    }
+
     private func automaton(_ pattern: String) -> Result<DFA, GrammarError> {
         let known: Result<DFA, GrammarError>? = state.withLock { state in
             guard let known = state.automata[pattern] else { return nil }
@@ -39,8 +50,10 @@ package final class ContentJudge: Sendable {
             return known
         }
         if let known { return known }
-        let made = Result { () throws(GrammarError) in
-            try DFABuilder.build(try RegexParser.parse(pattern), searches: true)
+        let made = CompileMeter.$current.withValue(CompileMeter()) {
+            Result { () throws(GrammarError) in
+                try DFABuilder.build(try RegexParser.parse(pattern), searches: true)
+            }
         }
         state.withLock { state in
             state.automata[pattern] = made

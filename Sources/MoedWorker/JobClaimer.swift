@@ -132,9 +132,10 @@ package final class JobClaimer {
             }
             let urgent = room > 0 ? nil : state.runner.urgentRoom
             guard room > 0 || urgent.map({ $0.jobs > 0 }) ?? false else { break }
+            guard backlog.queued > 0 else { break }
             if !knowsRules {
                 // Without the rules in force no job starts.
-                state.policies.rules = try await store.contentRules()
+                try await state.readRules(store, log)
                 knowsRules = true
             }
             let step = try await claimNext(store, room: urgent?.jobs ?? room, dueWithin: urgent?.within)

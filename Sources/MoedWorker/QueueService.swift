@@ -29,6 +29,7 @@ package actor QueueService: Service {
     private let story: JobStory
     private let lease: LeaseKeeper
     private let claimer: JobClaimer
+    private let answers: AnswerJudge
     private let outcomes: OutcomeWriter
     private let requests: RequestRecorder
     private let endpoints: EndpointReporter
@@ -67,6 +68,7 @@ package actor QueueService: Service {
             lease: workerLease, interval: settings.beatInterval,
             connect: connections.lease, inbox: inbox, log: log)
         claimer = JobClaimer(state, report: report, log: log)
+        answers = AnswerJudge(state, report: surroundings.report, log: log)
         outcomes = OutcomeWriter(state, report: report, log: log)
         requests = RequestRecorder(state, log: log)
         endpoints = EndpointReporter(state)
@@ -229,7 +231,8 @@ package actor QueueService: Service {
         let longest: Duration = stoppingSince == nil ? .seconds(5) : .milliseconds(50)
         let retry = state.jobs.delayed.nextDue.map { max(.milliseconds(10), $0 - state.now) } ?? longest
         let record = state.requests.retryAt.map { max(.milliseconds(10), $0 - state.now) } ?? longest
-        return min(schedule.idleTime(now: state.now), retry, record, longest)
+        let rules: Duration = answers.isWaiting ? .milliseconds(250) : longest
+        return min(schedule.idleTime(now: state.now), retry, record, rules, longest)
     }
 
     /// Writes all pending outcomes and checkpoints. Renews the lease first when its own task could not.
@@ -237,6 +240,7 @@ package actor QueueService: Service {
         // After an outage the lease may have expired: it is renewed before results are written.
         if lease.isUrgent, try await lease.beat(store) { claimer.forgetBacklog() }
         try await requests.write(store)
+        try await answers.judge(store)
         try await state.writeVerdicts(store)
         try await outcomes.write(store)
         if let length = outage.ended(at: state.now) {
@@ -292,7 +296,7 @@ package actor QueueService: Service {
             state.jobs.prepared(job, mode)
             return false
         case .finished(let job, let result):
-            count(result, isWritten: state.finished(job, result))
+            answers.take(job, result)
         case .failed(let job, let error, let wasted):
             state.jobs.failed(job, error, wasted: wasted, at: state.now)
         case .progressed(let pieces):
@@ -312,18 +316,6 @@ package actor QueueService: Service {
             return false
         }
         return true
-    }
-
-    /// - Parameter isWritten: false for an answer that a rule does not allow.
-    private func count(_ result: GenerationResult, isWritten: Bool) {
-        guard isWritten else { return report.update { $0.failed += 1 } }
-        let isWithoutAnswer = result.choices.contains(where: \.isWithoutAnswer)
-        let isTruncated = result.choices.contains(where: \.isTruncated)
-        report.update {
-            $0.succeeded += 1
-            $0.withoutAnswer += isWithoutAnswer ? 1 : 0
-            $0.truncated += isTruncated ? 1 : 0
-        }
     }
 
     private func note(_ event: RunnerEvent) {
@@ -355,6 +347,7 @@ package actor QueueService: Service {
         }
         let isOverdue = state.now - (interruptedAt ?? state.now) >= Self.returnTimeMax
         _ = takeEvents()
+        try await answers.judge(store)
         guard state.jobs.areAllReturned || isOverdue else { return false }
         try await requests.write(store)
         try await state.writeVerdicts(store)

@@ -1,3 +1,4 @@
+import Logging
 package import MoedCore
 import MoedHost
 import MoedPolicy
@@ -5,14 +6,25 @@ package import MoedQueue
 
 /// The rules in force, and verdicts to be written. One task at a time uses it.
 package struct WorkerPolicies {
-    /// Rules as of the last look at the queue.
+    /// Rules as they were last read.
     package var rules: [ContentRule] = []
+    /// Results that no rule has judged, in the order of their arrival.
+    package var arrived: [(job: JobID, result: GenerationResult)] = []
     package private(set) var verdicts: [RecordedVerdict] = []
     private let judge = ContentJudge()
     /// Verdicts that are kept while the database refuses them.
     private static let verdictsMax = 10_000
 
     package init() {}
+
+    /// Takes over the rules in force.
+    ///
+    /// - Returns: what is wrong with rules that are new or changed.
+    mutating func take(_ rules: [ContentRule]) -> [String] {
+        let known = Dictionary(self.rules.map { ($0.id, $0) }) { first, _ in first }
+        self.rules = rules
+        return rules.filter { known[$0.id] != $0 }.compactMap(judge.remark)
+    }
 
     /// The consequence of the rules for an answer.
     enum Judgement: Equatable {
@@ -61,6 +73,11 @@ package struct WorkerPolicies {
 }
 
 extension WorkerState {
+    /// Reads the rules in force. What is wrong with them is logged once.
+    func readRules(_ store: any WorkerStore, _ log: Logger) async throws(QueueError) {
+        for remark in policies.take(try await store.contentRules()) { log.warning("\(remark)") }
+    }
+
     /// Writes verdicts. It may be repeated: each has one row. Results do not wait for verdicts that cannot be written.
     package func writeVerdicts(_ store: any WorkerStore) async throws(QueueError) {
         let batch = Array(policies.verdicts.prefix(JobStore.rowsPerStatementMax))
@@ -87,7 +104,7 @@ extension WorkerState {
         jobs.finished(job, result, at: now, unixTime: UnixTime.now)
     }
 
-    /// Takes a runner's result, judged by the rules in force.
+    /// Takes a result that the rules in force judge.
     ///
     /// - Returns: false when a rule fails the job.
     @discardableResult

@@ -46,6 +46,18 @@ struct ContentJudgeTests {
         #expect(verdicts.decisive?.reason == "the policy “r1” could not be asked about the request")
     }
 
+    /// A remark names the rule, its pattern and the reason, and says what a worker does.
+    @Test func aRuleThatCannotBeAskedHasARemark() {
+        #expect(
+            judge.remark(on: Self.rule(1, "(a"))
+                == "the policy “r1” cannot be asked: its pattern “(a” is refused (regular expression: missing ')' "
+                + "(character 3)); each text counts as a hit (on_fault)")
+        let long = judge.remark(on: Self.rule(2, String(repeating: "ü", count: 200) + "(", failsOpen: true)) ?? ""
+        #expect(long.contains("“\(String(repeating: "ü", count: 100))…” is refused"))
+        #expect(long.hasSuffix("it lets all texts pass (on_fault)"))
+        #expect(judge.remark(on: Self.rule(3, "a|b")) == nil)
+    }
+
     @Test func aFailureDecidesBeforeAWithheldAnswer() {
         let rules = [Self.rule(1, "a", .withhold), Self.rule(2, "b", .fail), Self.rule(3, "c", .fail)]
         let verdicts = judge.verdicts(of: rules, for: "a", on: .output, ["ab"])
