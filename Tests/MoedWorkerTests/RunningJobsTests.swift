@@ -140,7 +140,8 @@ import Testing
         var jobs = RunningJobs(modelName: "m")
         for id in [1, 2, 3, 4] as [Int64] {
             jobs.claimed(claimed(id), at: .zero)
-            #expect(jobs.stop(JobID(id), at: .zero))
+            let isHeld = jobs.stop(JobID(id), at: .zero)
+            #expect(isHeld)
         }
         var usage = Usage()
         usage.answer = 4
