@@ -3,6 +3,7 @@ import MoedEndpoints
 import MoedFront
 import MoedHost
 import MoedLocal
+import MoedModeration
 import MoedQueue
 package import MoedSettings
 import MoedSystemd
@@ -46,7 +47,9 @@ package enum Administration {
             let found = try await StartupCheck.problems(settings.database.url)
             if found.isEmpty {
                 print("database   ok")
-                let policies = try await PolicyCheck.rules(in: settings.database.url)
+                let moderation = ModerationDesk(settings.moderation)
+                let policies = try await PolicyCheck.rules(in: settings.database.url, moderation.inquirer)
+                await moderation.shutdown()
                 if policies.count > 0, policies.remarks.isEmpty { print("policies   ok: \(policies.count)") }
                 warnings += policies.remarks
             }

@@ -44,6 +44,9 @@ package final class JobClaimer {
             try await store.backlog(models: models)
         }
         leavesJobs = false
+        if state.inquirer.isDown {
+            for index in classes.indices { _ = classes[index].drop { state.policies.needsService($0.name) } }
+        }
         for index in classes.indices {
             let isBarred = classes[index].drop { !state.runner.mayRun(tenant: $0.name, mayLeave: $0.mayLeave) }
             leavesJobs = leavesJobs || isBarred
@@ -121,6 +124,7 @@ package final class JobClaimer {
 
     private func claimAll(_ store: any WorkerStore) async throws(QueueError) {
         exhausted = []
+        if state.policies.isFull { return }
         var knowsRules = false
         var isFresh = false
         while true {

@@ -58,7 +58,8 @@ package actor QueueService: Service {
         log = surroundings.log
         let connections = connections ?? Connections(settings)
         connect = connections.queue
-        let state = WorkerState(settings: settings, runner: runner, modelName: modelName)
+        let state = WorkerState(
+            settings: settings, runner: runner, modelName: modelName, inquirer: surroundings.inquirer)
         self.state = state
         story = JobStory(state, report: report, log: log)
         let workerLease = WorkerLease(
@@ -68,7 +69,7 @@ package actor QueueService: Service {
             lease: workerLease, interval: settings.beatInterval,
             connect: connections.lease, inbox: inbox, log: log)
         claimer = JobClaimer(state, report: report, log: log)
-        answers = AnswerJudge(state, report: surroundings.report, log: log)
+        answers = AnswerJudge(state, report: surroundings.report, inbox: inbox, log: log)
         outcomes = OutcomeWriter(state, report: report, log: log)
         requests = RequestRecorder(state, log: log)
         endpoints = EndpointReporter(state)
@@ -98,11 +99,12 @@ package actor QueueService: Service {
         }
     }
 
-    /// Receivers of a worker's reports: its status, the service manager and the log.
+    /// Receivers of a worker's reports (its status, the service manager, the log), and services that it asks.
     package struct Surroundings: Sendable {
         package var report: WorkerReport
         package var notifier: ServiceNotifier
         package var log: Logger
+        package var inquirer: any ContentInquirer = NoInquirer()
 
         package init(report: WorkerReport, notifier: ServiceNotifier, log: Logger) {
             self.report = report
@@ -274,6 +276,7 @@ package actor QueueService: Service {
             case .notified:
                 claimer.forgetBacklog()
                 wokenUp = true
+            case .judged(let number, let verdicts): answers.take(number, verdicts)
             case .settings(let settings): state.settings.reload(settings)
             case .models(let change):
                 change()
@@ -294,6 +297,9 @@ package actor QueueService: Service {
         case .refused(let job, let error, let wasted): state.refused(job, error, wasted: wasted)
         case .prepared(let job, let mode):
             state.jobs.prepared(job, mode)
+            return false
+        case .judged(let job, let verdicts):
+            state.judged(job, verdicts)
             return false
         case .finished(let job, let result):
             answers.take(job, result)
@@ -327,7 +333,7 @@ package actor QueueService: Service {
         case .returned(let jobs):
             log.notice("\(jobs.count) jobs go back to the queue: no engine can continue them at the moment")
         case .prepared(let job, let mode): story.started(job, mode)
-        case .finished, .progressed, .stopped, .opening, .spent: break
+        case .judged, .finished, .progressed, .stopped, .opening, .spent: break
         }
     }
 
@@ -367,6 +373,7 @@ package actor QueueService: Service {
 
     /// Ends the worker's registration; a draining worker then counts the jobs that are left.
     private func leave(_ store: any WorkerStore) async throws {
+        answers.end()
         try await lease.unregister(store)
         guard settings.drains else { return }
         let left = try await store.leftover(models: runner.models)

@@ -9,7 +9,7 @@ struct ContentJudgeTests {
         _ action: ContentRule.Action = .fail, failsOpen: Bool = false
     ) -> ContentRule {
         ContentRule(
-            id: id, name: "r\(id)", tenant: tenant, sides: sides, pattern: pattern, action: action,
+            id: id, name: "r\(id)", tenant: tenant, sides: sides, .pattern(pattern), action: action,
             failsOpen: failsOpen)
     }
 
@@ -56,6 +56,8 @@ struct ContentJudgeTests {
         #expect(long.contains("“\(String(repeating: "ü", count: 100))…” is refused"))
         #expect(long.hasSuffix("it lets all texts pass (on_fault)"))
         #expect(judge.remark(on: Self.rule(3, "a|b")) == nil)
+        let asking = ContentRule(id: 4, name: "r4", sides: [.output], .moderation(.init()), action: .fail)
+        #expect(judge.remark(on: asking)?.contains("the configuration of this worker has no moderation.url") == true)
     }
 
     @Test func aFailureDecidesBeforeAWithheldAnswer() {

@@ -52,7 +52,7 @@ import Testing
 
     @Test func aForbiddenAnswerCountsAsAFailure() async throws {
         let store = ScriptedStore {
-            $0.rules = [ContentRule(id: 1, name: "r", sides: [.output], pattern: "^a$", action: .fail)]
+            $0.rules = [ContentRule(id: 1, name: "r", sides: [.output], .pattern("^a$"), action: .fail)]
             $0.backlogs = [[WorkerParts.backlog(WorkerParts.direct, 1)], []]
             $0.claims[WorkerParts.direct] = [[WorkerParts.job(1)]]
         }
@@ -78,7 +78,7 @@ import Testing
         #expect(try await eventually { store.now.calls.filter { $0 == "backlog" }.count > 3 })
         #expect(store.now.calls.filter { $0 == "contentRules" }.count == 1)
         store.change {
-            $0.rules = [ContentRule(id: 1, name: "r", sides: [.output], pattern: "a", action: .withhold)]
+            $0.rules = [ContentRule(id: 1, name: "r", sides: [.output], .pattern("a"), action: .withhold)]
             $0.errors["contentRules"] = WorkerParts.lockTimeout
         }
         scene.inbox.put(.runner(.finished(JobID(1), WorkerParts.result())))
