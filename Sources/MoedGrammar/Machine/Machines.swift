@@ -53,7 +53,11 @@ struct ObjectMachine: Sendable {
     var isWide = false
     /// True when any text may be an additional key, but for the named ones.
     var isOpen = false
+    /// True for an array of different strings: they are additional keys, without colons and values.
+    var isList = false
 
+    var opening: UInt8 { isList ? UInt8(ascii: "[") : UInt8(ascii: "{") }
+    var closing: UInt8 { isList ? UInt8(ascii: "]") : UInt8(ascii: "}") }
     var wordsPerState: Int { (keys.count + extras.count + 63) / 64 }
     /// True when the number of members must be known.
     var counts: Bool { least > 0 || most != nil }
@@ -78,7 +82,10 @@ struct ObjectMachine: Sendable {
                 ? Saturating.sum(requiredCosts[index + 1], memberCosts[index]) : requiredCosts[index + 1]
         }
         extraCost =
-            extras.map { Saturating.sum($0.length + 2, costs[Int($0.value)]) }.min() ?? TextCosts.infinite
+            extras.map { extra in
+                isList
+                    ? Saturating.sum(extra.length, 1) : Saturating.sum(extra.length + 2, costs[Int(extra.value)])
+            }.min() ?? TextCosts.infinite
         meetingCost =
             extras.map { Saturating.sum($0.length + 2, costs[Int($0.meeting)]) }.min() ?? TextCosts.infinite
     }
@@ -113,7 +120,7 @@ struct ObjectMachine: Sendable {
     }
 
     /// Bytes that a key may have more than the shortest one, because `count` keys are taken.
-    private func slack(_ count: Int) -> Int {
+    func slack(_ count: Int) -> Int {
         // Two more characters of any text are enough for all keys that an object may have.
         count == 0 ? 0 : isOpen ? 4 : Saturating.product(count, dfa.count + 1)
     }
