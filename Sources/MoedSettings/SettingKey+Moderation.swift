@@ -22,8 +22,8 @@ extension SettingKey {
     package static let moderationTimeLimit = SettingKey(
         "moderation.time_limit", "30s",
         """
-        Time for the answer about one text list. Until then a request is repeated that meets no connection, status 408, \
-        429 or 5xx. Then the rule's `on_fault` decides.
+        Time for the answer to one request. Until then it is repeated after a lost connection and after the statuses \
+        408, 429 and 5xx. Then the rule's `on_fault` decides.
         """)
     package static let moderationInFlight = SettingKey(
         "moderation.max_in_flight", "8", "Maximum number of requests in flight, 1…256. Further ones wait in turn.")

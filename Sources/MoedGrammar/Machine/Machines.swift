@@ -49,6 +49,8 @@ struct ObjectMachine: Sendable {
     var owes: Bool
     /// Number of additional keys that were used and taken out of `dfa`.
     var used = 0
+    /// Most additional keys of an object: each used one costs a copy of the automaton.
+    var usedMax = 0
     /// True when each class of additional keys has no end of them.
     var isWide = false
     /// True when any text may be an additional key, but for the named ones.
@@ -56,6 +58,7 @@ struct ObjectMachine: Sendable {
     /// True for an array of different strings: they are additional keys, without colons and values.
     var isList = false
 
+    var byteCount: Int { dfa.byteCount + 8 * reach.count + 96 * (keys.count + extras.count) }
     var opening: UInt8 { isList ? UInt8(ascii: "[") : UInt8(ascii: "{") }
     var closing: UInt8 { isList ? UInt8(ascii: "]") : UInt8(ascii: "}") }
     var wordsPerState: Int { (keys.count + extras.count + 63) / 64 }
@@ -82,10 +85,8 @@ struct ObjectMachine: Sendable {
                 ? Saturating.sum(requiredCosts[index + 1], memberCosts[index]) : requiredCosts[index + 1]
         }
         extraCost =
-            extras.map { extra in
-                isList
-                    ? Saturating.sum(extra.length, 1) : Saturating.sum(extra.length + 2, costs[Int(extra.value)])
-            }.min() ?? TextCosts.infinite
+            extras.map { isList ? Saturating.sum($0.length, 1) : Saturating.sum($0.length + 2, costs[Int($0.value)]) }
+            .min() ?? TextCosts.infinite
         meetingCost =
             extras.map { Saturating.sum($0.length + 2, costs[Int($0.meeting)]) }.min() ?? TextCosts.infinite
     }

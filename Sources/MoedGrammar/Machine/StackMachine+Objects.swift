@@ -30,7 +30,7 @@ struct DerivedKey: Hashable {
 
 /// Objects: members in the order of their machine.
 extension StackMachine {
-    /// Additional members beyond these are not generated.
+    /// Additional members beyond these are not generated; fewer where the automaton of the keys is large.
     static let additionalMembersMax = 256
 
     private func choice(_ frame: Frame) -> KeyChoice {
@@ -163,6 +163,7 @@ extension StackMachine {
             $0 == id.label
         }
         labelCosts[id] = costs
+        derivedBytes += 16 * objects[Int(id.machine)].dfa.count
         return costs
     }
 
@@ -234,7 +235,7 @@ extension StackMachine {
         next.isOpen = false
         let machine = objects[Int(frame.machine)]
         // Most objects end before another key is asked for.
-        if machine.isWide, machine.used + 1 < Self.additionalMembersMax {
+        if machine.isWide, machine.used + 1 < machine.usedMax {
             next.pending = number(ofKey: key)
         } else {
             next.machine = without(key, frame.machine)
@@ -255,7 +256,7 @@ extension StackMachine {
         if let known = derived[derivedID] { return known }
         var machine = objects[Int(id)]
         machine.used += 1
-        let isLast = machine.used >= Self.additionalMembersMax
+        let isLast = machine.used >= machine.usedMax
         let firstExtra = machine.keys.count
         machine.dfa = machine.dfa.changing(key) { label, isKey in
             isKey || isLast && Int(label) >= firstExtra ? nil : label
@@ -264,6 +265,7 @@ extension StackMachine {
         machine.price(program.costs)
         let number = Int32(objects.count)
         objects.append(machine)
+        derivedBytes += machine.byteCount
         derived[derivedID] = number
         return number
     }

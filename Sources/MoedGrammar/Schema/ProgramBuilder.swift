@@ -176,6 +176,9 @@ struct ProgramBuilder {
         machine.isList = true
         machine.measure()
         machine.isOpen = strings == [.any]
+        if shape.least > machine.usedMax {
+            throw GrammarError(.tooLarge, "uniqueItems of more than \(machine.usedMax) strings of this form")
+        }
         if !machine.isWide, dfa.wordCount(max: shape.least) < shape.least { return [] }
         program.objects.append(machine)
         return [.object(program.objects.count - 1)]
