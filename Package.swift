@@ -196,7 +196,7 @@ let package = Package(
             name: "MoedFrontTests", dependencies: ["MoedFront", "TestSupport"], swiftSettings: swift),
         .testTarget(
             name: "MoedPreparationTests",
-            dependencies: ["MoedPreparation", "MoedCore", "MoedText", "MoedBatching", "TestSupport"],
+            dependencies: ["MoedPreparation", "MoedCore", "MoedText", "MoedGrammar", "MoedBatching", "TestSupport"],
             swiftSettings: swift),
         .testTarget(
             name: "MoedRemoteTests",

@@ -1,4 +1,6 @@
+import Foundation
 import MoedCore
+import MoedGrammar
 import MoedText
 import TestSupport
 import Testing
