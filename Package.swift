@@ -136,10 +136,13 @@ let package = Package(
                 "MoedCore", "MoedHost", "MoedText", "MoedPreparation", "MoedRemote", "MoedRemoteHTTP", "MoedFront", "MoedSettings",
             ], swiftSettings: swift),
         .target(
+            name: "MoedModeration", dependencies: ["MoedCore", "MoedRemote", "MoedRemoteHTTP", "MoedSettings"],
+            swiftSettings: swift),
+        .target(
             name: "MoedDaemon",
             dependencies: [
                 "MoedCore", "MoedHost", "MoedQueue", "MoedText", "MoedPacks", "MoedWeights", "MoedCaching", "MoedReading", "MoedEngine",
-                "MoedBatching", "MoedPreparation", "MoedLocal", "MoedRemote", "MoedRemoteHTTP", "MoedEndpoints", "MoedWorker", "MoedFront", "MoedSettings",
+                "MoedBatching", "MoedPreparation", "MoedLocal", "MoedRemote", "MoedRemoteHTTP", "MoedEndpoints", "MoedModeration", "MoedWorker", "MoedFront", "MoedSettings",
                 "MoedSystemd", lifecycle, signals, logging,
             ], swiftSettings: swift),
         .target(
@@ -193,7 +196,7 @@ let package = Package(
             name: "MoedFrontTests", dependencies: ["MoedFront", "TestSupport"], swiftSettings: swift),
         .testTarget(
             name: "MoedPreparationTests",
-            dependencies: ["MoedPreparation", "MoedCore", "MoedText", "MoedBatching", "TestSupport"],
+            dependencies: ["MoedPreparation", "MoedCore", "MoedText", "MoedGrammar", "MoedBatching", "TestSupport"],
             swiftSettings: swift),
         .testTarget(
             name: "MoedRemoteTests",
@@ -225,7 +228,7 @@ let package = Package(
             dependencies: [
                 "MoedDaemon", "MoedEndpoints", "MoedSettings", "MoedWorker", "MoedLocal", "MoedPreparation", "MoedRemote", "MoedRemoteHTTP",
                 "MoedCore", "MoedHost", "MoedReading", "MoedEngine", "MoedPacks", "MoedWeights",
-                "MoedFront", "MoedSystemd", "TestSupport", logging,
+                "MoedFront", "MoedSystemd", "TestSupport", logging, "MoedModeration",
             ],
             swiftSettings: swift),
         .testTarget(

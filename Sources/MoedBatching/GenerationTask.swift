@@ -41,6 +41,10 @@ package struct GenerationTask: Sendable {
     package var constraint: (any TokenConstraint)?
     /// Checkpointed output tokens of an earlier attempt, by choice. The job continues after them.
     package var saved: [Int: [TokenID]] = [:]
+    /// Verdicts of rules that let the request pass.
+    package var verdicts: [ContentVerdict] = []
+    /// What services are asked about the request before it runs; nil for nothing.
+    package var inquiry: ContentInquiry?
     /// Warnings for the job's owner that are known before the job runs.
     package var warnings: [String] = []
     /// Reads tool calls out of an answer; nil leaves it as it is.

@@ -14,26 +14,53 @@ package struct ContentRule: Sendable, Equatable {
         case withhold
     }
 
+    package enum Condition: Sendable, Equatable {
+        /// Regular expression that is searched in each text.
+        case pattern(String)
+        /// Findings of a moderation endpoint.
+        case moderation(Moderation)
+    }
+
+    /// What a rule takes from the findings of a moderation endpoint.
+    package struct Moderation: Sendable, Equatable {
+        /// Model at the endpoint; nil is that of the configuration.
+        package var model: String?
+        /// Categories that count; empty for all.
+        package var categories: Set<String>
+        /// Score from which a category counts; nil leaves that to the endpoint.
+        package var threshold: Double?
+
+        package init(model: String? = nil, categories: Set<String> = [], threshold: Double? = nil) {
+            self.model = model
+            self.categories = categories
+            self.threshold = threshold
+        }
+    }
+
     package var id: Int64
     package var name: String
     /// Name of the tenant that it holds for; nil for all.
     package var tenant: String?
     package var sides: Set<Side>
-    /// Regular expression that is searched in each text.
-    package var pattern: String
+    package var condition: Condition
     package var action: Action
     /// True when a rule that cannot be asked lets texts pass.
     package var failsOpen: Bool
 
+    /// True when the rule is about texts of a tenant on a side.
+    package func concerns(_ tenant: String, _ side: Side) -> Bool {
+        sides.contains(side) && (self.tenant == nil || self.tenant == tenant)
+    }
+
     package init(
-        id: Int64, name: String, tenant: String? = nil, sides: Set<Side>, pattern: String, action: Action,
+        id: Int64, name: String, tenant: String? = nil, sides: Set<Side>, _ condition: Condition, action: Action,
         failsOpen: Bool = false
     ) {
         self.id = id
         self.name = name
         self.tenant = tenant
         self.sides = sides
-        self.pattern = pattern
+        self.condition = condition
         self.action = action
         self.failsOpen = failsOpen
     }
@@ -51,6 +78,9 @@ package struct ContentVerdict: Sendable, Equatable {
     package var rule: ContentRule
     package var side: ContentRule.Side
     package var finding: Finding
+
+    /// Categories that a moderation endpoint found.
+    package var categories: [String] = []
 
     package init(_ rule: ContentRule, _ side: ContentRule.Side, _ finding: Finding) {
         self.rule = rule
@@ -76,5 +106,13 @@ extension [ContentVerdict] {
     package var decisive: ContentVerdict? {
         let acting = filter(\.acts)
         return acting.first { $0.rule.action == .fail } ?? acting.first
+    }
+
+    /// The refusal of a request that follows; nil when it may run.
+    package var refusal: RequestError? {
+        guard let decisive else { return nil }
+        var error = RequestError(.contentPolicy, decisive.reason)
+        error.verdicts = self
+        return error
     }
 }

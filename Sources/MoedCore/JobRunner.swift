@@ -127,6 +127,8 @@ package enum RunnerEvent: Sendable, Equatable {
     case refused(JobID, RequestError, wasted: Usage = Usage())
     /// The request can run, and runs in this mode. It comes before all later events of the job.
     case prepared(JobID, ReasoningMode)
+    /// Verdicts of rules about a request that runs nevertheless.
+    case judged(JobID, [ContentVerdict])
     /// New output tokens of jobs that are still running.
     case progressed([OutputPiece])
     case finished(JobID, GenerationResult)

@@ -3,9 +3,11 @@ import MoedEndpoints
 import MoedFront
 import MoedHost
 import MoedLocal
+import MoedModeration
 import MoedQueue
 package import MoedSettings
 import MoedSystemd
+import MoedWorker
 
 /// `moed migrate` and `moed check`.
 package enum Administration {
@@ -43,7 +45,14 @@ package enum Administration {
         }
         do {
             let found = try await StartupCheck.problems(settings.database.url)
-            if found.isEmpty { print("database   ok") }
+            if found.isEmpty {
+                print("database   ok")
+                let moderation = ModerationDesk(settings.moderation)
+                let policies = try await PolicyCheck.rules(in: settings.database.url, moderation.inquirer)
+                await moderation.shutdown()
+                if policies.count > 0, policies.remarks.isEmpty { print("policies   ok: \(policies.count)") }
+                warnings += policies.remarks
+            }
             problems += found
         } catch {
             problems.append(StartupCheck.problem(error))

@@ -6,6 +6,7 @@ import MoedEndpoints
 import MoedEngine
 import MoedHost
 import MoedLocal
+import MoedModeration
 import MoedQueue
 import MoedRemote
 import MoedRemoteHTTP
@@ -82,6 +83,8 @@ package enum Daemon {
         let queueProgress = ProgressCounter(name: "database loop")
         let engines = try engines(settings, surroundings, manner)
         let inbox = Inbox()
+        var surroundings = surroundings
+        surroundings.inquirer = engines.moderation.inquirer
         let queue = QueueService(
             settings: settings.worker(drains: manner.drains), runner: engines.runner, inbox: inbox,
             progress: queueProgress,
@@ -122,10 +125,10 @@ package enum Daemon {
             configuration: .init(
                 services: services, gracefulShutdownSignals: StopSignal.all, logger: log.onlyErrors))
         do { try await group.run() } catch {
-            await engines.transport?.shutdown()
+            await engines.shutdown()
             throw error
         }
-        await engines.transport?.shutdown()
+        await engines.shutdown()
     }
 
     /// Loads the model, unless only endpoints run it, and builds the runner.

@@ -6,6 +6,7 @@ import MoedEndpoints
 import MoedEngine
 import MoedHost
 import MoedLocal
+import MoedModeration
 import MoedPreparation
 import MoedRemote
 import MoedRemoteHTTP
@@ -31,6 +32,7 @@ struct Engines {
     let local: Local?
     let remote: RemoteRunner?
     let transport: HTTPTransport?
+    let moderation: ModerationDesk
     /// Lines for the log once the engines are ready.
     let start: [String]
     private let remoteProgress = ProgressCounter(name: "endpoint loop")
@@ -39,12 +41,14 @@ struct Engines {
     init(
         _ settings: Settings, model: sending ModelRunner?, drains: Bool, log: Logger
     ) throws {
+        let moderation = ModerationDesk(settings.moderation) { log.warning("\($0)") }
+        self.moderation = moderation
         var lines: [String] = []
         var local: (runner: LocalRunner, parts: Local)?
         if let model {
             let kernels = "kernels \(model.engine.kernelsName), \(model.engine.fetchText)"
             lines += ["ready: \(model.summary)", model.memory, model.batch.text, kernels].compactMap { $0 }
-            local = try Self.local(model, settings, drains: drains)
+            local = try Self.local(model, settings, moderation.inquirer, drains: drains)
         }
         self.local = local?.parts
         guard !settings.endpoints.isEmpty else {
@@ -62,7 +66,7 @@ struct Engines {
             settings.endpoints.map(\.endpoint), rules: rules,
             checkpoints: settings.queue.checkpoints, seed: .random(in: 0 ... .max))
         let remote = try RemoteRunner(
-            jobs: jobs, preparer: Self.preparer(settings, text), transport: transport,
+            jobs: jobs, preparer: Self.preparer(settings, text, moderation.inquirer), transport: transport,
             served: (origin, settings.served.names), progress: remoteProgress
         ) { remark in log.log(level: remark.isWarning ? .warning : .notice, "\(remark.text)") }
         lines.append("endpoints: \(settings.endpoints.map(\.endpoint.name).joined(separator: ", "))")
@@ -76,9 +80,11 @@ struct Engines {
     }
 
     private static func local(
-        _ model: sending ModelRunner, _ settings: Settings, drains: Bool
+        _ model: sending ModelRunner, _ settings: Settings, _ inquirer: any ContentInquirer, drains: Bool
     ) throws -> (LocalRunner, Local) {
-        let (engine, preparer) = (model.engine, model.preparer)
+        let engine = model.engine
+        var preparer = model.preparer
+        preparer.inquirer = inquirer
         let (streaming, engineProgress, plan) = (engine.streaming, engine.progress, model.plan)
         let clamps = engine.kvClamps
         let (origin, adapters) = (model.origin(model: settings.served.name), model.adapters)
@@ -103,16 +109,26 @@ struct Engines {
     }
 
     /// Preparer of jobs for endpoints. Their own context lengths lower the limit once they are known.
-    private static func preparer(_ settings: Settings, _ text: TextSide) -> RequestPreparer {
+    private static func preparer(
+        _ settings: Settings, _ text: TextSide, _ inquirer: any ContentInquirer
+    ) -> RequestPreparer {
         var options = settings.model.preparation
         options.readsLogits = false
         options.keepsMessages = settings.endpoints.contains { $0.endpoint.api == .chat }
-        return RequestPreparer(
+        var preparer = RequestPreparer(
             text: text,
             limits: EngineLimits(
                 contextLength: text.contextLength, kvTokens: text.contextLength, kvBlockTokens: 1,
                 sequencesMax: 4096, rowsPerSweepMax: 4096),
             maxTokensDefault: settings.model.maxTokensDefault, options: options)
+        preparer.inquirer = inquirer
+        return preparer
+    }
+
+    /// Closes connections to other machines.
+    func shutdown() async {
+        await transport?.shutdown()
+        await moderation.shutdown()
     }
 
     // MARK: Figures

@@ -7,6 +7,7 @@ import MoedEngine
 package import MoedFront
 import MoedHost
 package import MoedLocal
+package import MoedModeration
 import MoedPreparation
 package import MoedRemote
 package import MoedSettings
@@ -51,6 +52,8 @@ package struct Settings: Sendable, Equatable {
     /// Engines elsewhere, in order of preference.
     package var endpoints: [EndpointSettings]
     package var routing: RoutingPolicy
+    /// Service that rules about texts ask; nil for none.
+    package var moderation: ModerationService?
     package var served: Served
     package var queue: Queue
     package var shutdownGrace: Duration
@@ -95,11 +98,13 @@ extension Settings {
         let endpoints = EndpointSettings.read(
             sources.endpoints, served: name, credentials: sources.credentialsDirectory) { faults.append($0) }
         faults.forEach { reader.report($0) }
+        let moderation = ModerationService.read(&reader, credentials: sources.credentialsDirectory)
         let settings = Settings(
             database: .init(url: sources.conninfo), model: model, runsLocally: reader.boolean(.engineLocal),
             endpoints: endpoints,
             routing: RoutingPolicy(
                 rawValue: reader.choice(.routingPolicy, of: RoutingPolicy.allCases.map(\.rawValue))) ?? .failover,
+            moderation: moderation,
             served: .init(name: name, servesDefault: reader.boolean(.modelServeDefault)),
             queue: queue(&reader),
             shutdownGrace: reader.duration(.shutdownGrace, in: .zero ... .seconds(3600)),

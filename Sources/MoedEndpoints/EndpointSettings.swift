@@ -73,37 +73,19 @@ extension EndpointSettings {
         }
 
         private mutating func url() -> String? {
-            var url = text.text(.url)
-            while url.hasSuffix("/") { url.removeLast() }
-            let rest = ["http://", "https://"].lazy.compactMap { prefix -> Substring? in
-                url.lowercased().hasPrefix(prefix) ? url.dropFirst(prefix.count) : nil
-            }.first
-            guard let rest, let host = rest.split(separator: "/", omittingEmptySubsequences: false).first,
-                !host.isEmpty, url.utf8.allSatisfy({ $0 > 32 && $0 < 127 })
-            else {
-                report(.url, "must be like http://host:8000/v1")
+            do throws(AddressText.Problem) { return try AddressText.url(text.text(.url)) } catch {
+                report(.url, error.reason)
                 return nil
             }
-            if host.contains("@") || url.contains("?") || url.contains("#") {
-                report(.url, "must hold neither a key nor a query: put the key into a file and name it as credential")
-                return nil
-            }
-            return url
         }
 
         private mutating func credential(_ directory: String?) -> String? {
-            let name = text.text(.credential)
-            if name.isEmpty || name.hasPrefix("/") { return name.isEmpty ? nil : name }
-            if name.contains("/") || name == "." || name == ".." {
-                report(.credential, "must be an absolute path or the name of a credential of the unit")
-            } else if let directory {
-                return "\(directory)/\(name)"
-            } else {
-                report(
-                    .credential, "is the name of a credential of the unit, and the service manager hands over none: "
-                        + "add LoadCredential=\(name):FILE to the unit, or give an absolute path")
+            do throws(AddressText.Problem) {
+                return try AddressText.credential(text.text(.credential), in: directory)
+            } catch {
+                report(.credential, error.reason)
+                return nil
             }
-            return nil
         }
 
         /// Path of a member: names with points between them. Nil for none.

@@ -15,6 +15,9 @@ package final class TokenGrammar: Sendable {
     /// True when so much is remembered that a new grammar should take over for new jobs.
     package var isLarge: Bool { with { $0.machine.isLarge } }
 
+    /// Bytes of its automata, nearly; its masks are in the vocabulary's budget.
+    package var byteCount: Int { with { $0.machine.byteCount } }
+
     func with<Result>(_ body: (MaskMaker) -> sending Result) -> Result { maker.withLock { body($0) } }
 }
 

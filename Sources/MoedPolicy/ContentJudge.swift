@@ -2,10 +2,12 @@ import MoedAutomata
 package import MoedCore
 import Synchronization
 
-/// Asks rules about texts. Their regular expressions are automata: each byte of a text is read once, whatever the text.
+/// Asks rules with patterns about texts. Regular expressions are automata: each byte of a text is read once, whatever the text.
 package final class ContentJudge: Sendable {
     /// Automata that are kept.
     private static let patternsMax = 200
+    /// Characters of a pattern in a remark.
+    private static let shownMax = 100
 
     private struct State {
         var automata: [String: Result<DFA, GrammarError>] = [:]
@@ -17,18 +19,40 @@ package final class ContentJudge: Sendable {
 
     package init() {}
 
-    /// Verdicts of the rules that hold for a tenant and hit one of the texts or cannot be asked.
+    /// Verdicts of the rules with patterns that hold for a tenant and hit one of the texts or cannot be asked.
     package func verdicts(
         of rules: [ContentRule], for tenant: String, on side: ContentRule.Side, _ texts: [String]
     ) -> [ContentVerdict] {
         rules.compactMap { rule in
-            guard rule.sides.contains(side), rule.tenant == nil || rule.tenant == tenant else { return nil }
-            switch automaton(rule.pattern) {
+            guard rule.concerns(tenant, side), case .pattern(let pattern) = rule.condition else { return nil }
+            switch automaton(pattern) {
             case .success(let automaton):
                 return texts.contains { automaton.accepts($0) } ? ContentVerdict(rule, side, .hit) : nil
             case .failure(let error): return ContentVerdict(rule, side, .unknown("\(error)"))
             }
         }
+    }
+
+    /// What is wrong with a rule, and what follows for texts; nil when it can be asked.
+    ///
+    /// - Parameter inquirer: asks rules that have no pattern.
+    package func remark(on rule: ContentRule, _ inquirer: any ContentInquirer = NoInquirer()) -> String? {
+        let reason: String? =
+            if case .pattern(let pattern) = rule.condition { fault(of: pattern) } else { inquirer.fault(of: rule) }
+        return reason.map { Self.remark(on: rule, $0) }
+    }
+
+    /// What follows for texts when a rule cannot be asked for a reason.
+    package static func remark(on rule: ContentRule, _ reason: String) -> String {
+        let follows = rule.failsOpen ? "it lets all texts pass (on_fault)" : "each text counts as a hit (on_fault)"
+        return "the policy “\(rule.name)” cannot be asked: \(reason); \(follows)"
+    }
+
+    private func fault(of pattern: String) -> String? {
+        guard case .failure(let error) = automaton(pattern) else { return nil }
+        let shown = pattern.unicodeScalars.prefix(Self.shownMax)
+        let dots = shown.endIndex < pattern.unicodeScalars.endIndex ? "…" : ""
+        return "its pattern “\(String(shown))\(dots)” is refused (\(error))"
     }
 
     private func automaton(_ pattern: String) -> Result<DFA, GrammarError> {
@@ -39,8 +63,10 @@ package final class ContentJudge: Sendable {
             return known
         }
         if let known { return known }
-        let made = Result { () throws(GrammarError) in
-            try DFABuilder.build(try RegexParser.parse(pattern), searches: true)
+        let made = CompileMeter.$current.withValue(CompileMeter()) {
+            Result { () throws(GrammarError) in
+                try DFABuilder.build(try RegexParser.parse(pattern), searches: true)
+            }
         }
         state.withLock { state in
             state.automata[pattern] = made

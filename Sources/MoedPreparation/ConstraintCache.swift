@@ -22,8 +22,18 @@ final class ConstraintCache: Sendable {
 
     /// Compiled constraints that are kept. Their masks share `MaskBudget`.
     private static let grammarsMax = 16
+    /// Bytes of the automata that are kept for later jobs. The last one used is kept in any case.
+    static let bytesMax = 48 << 20
+    /// Bytes of the tokens' texts, of a vocabulary of 151,936 tokens.
+    private static let vocabularyBytes = 32 << 20
+
+    /// Memory of constraints, in bytes.
+    static let memory = bytesMax + MaskBudget.bytesMax + vocabularyBytes
 
     private let state = Mutex(State())
+    private let bytesMax: Int
+
+    init(bytesMax: Int = ConstraintCache.bytesMax) { self.bytesMax = bytesMax }
 
     /// Compiles a constraint, or finds it. The first one takes a second more, for the vocabulary.
     ///
@@ -34,6 +44,7 @@ final class ConstraintCache: Sendable {
             guard let grammar = state.grammars[key], !grammar.isLarge else { return nil }
             state.recent.removeAll { $0 == key }
             state.recent.append(key)
+            trim(&state)
             return grammar
         }
         if let found { return found }
@@ -51,9 +62,20 @@ final class ConstraintCache: Sendable {
             state.grammars[key] = grammar
             state.recent.removeAll { $0 == key }
             state.recent.append(key)
-            if state.recent.count > Self.grammarsMax { state.grammars[state.recent.removeFirst()] = nil }
+            trim(&state)
         }
         return grammar
+    }
+
+    /// Number of constraints that are kept.
+    var count: Int { state.withLock { $0.recent.count } }
+
+    /// Drops the constraints that were not used for longest, until the others fit. Running jobs keep theirs.
+    private func trim(_ state: inout State) {
+        var bytes = state.grammars.values.reduce(0) { $0 + $1.byteCount }
+        while state.recent.count > 1, state.recent.count > Self.grammarsMax || bytes > bytesMax {
+            bytes -= state.grammars.removeValue(forKey: state.recent.removeFirst())?.byteCount ?? 0
+        }
     }
 
     private static func key(_ constraint: AnswerConstraint) -> Key {

@@ -15,6 +15,8 @@ package final class PreparationDesk: Sendable {
         /// The job that is being prepared, and the preparation.
         var current: (entry: PreparationQueue.Entry, work: PreparationWork)?
         var starts = 0
+        /// Bytes of the bodies of prepared jobs that services are asked about.
+        var askedBytes = 0
     }
 
     /// Receivers of prepared jobs. They must not block and not call the desk.
@@ -24,7 +26,7 @@ package final class PreparationDesk: Sendable {
         var refused: @Sendable (JobID, RequestError) -> Void
 
         /// - Parameters:
-        ///   - prepared: called with each prepared task, also when its job was stopped meanwhile.
+        ///   - prepared: called with each task that may run, also when its job was stopped meanwhile.
         ///   - submit: called under the desk's lock: the job leaves the desk.
         package init(
             prepared: @escaping @Sendable (GenerationTask) -> Void,
@@ -42,6 +44,7 @@ package final class PreparationDesk: Sendable {
     private let thread: PreparationThread
     private let state = Mutex(State())
     private let limits: RequestRoom
+    private let inquirer: any ContentInquirer
     /// Wakes the preparation after a start.
     private let wakes: AsyncStream<Void>
     private let continuation: AsyncStream<Void>.Continuation
@@ -50,6 +53,7 @@ package final class PreparationDesk: Sendable {
     package init(_ preparer: any JobPreparer) throws(HostError) {
         thread = try PreparationThread(preparer)
         limits = preparer.requestRoom
+        inquirer = preparer.inquirer
         (wakes, continuation) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
     }
 
@@ -60,7 +64,7 @@ package final class PreparationDesk: Sendable {
     package func withCount<Value>(_ body: (Int) -> Value) -> Value { state.withLock { body($0.preparing.count) } }
 
     package var requestRoom: RequestRoom {
-        let used = state.withLock { $0.queue.bytes + ($0.current?.entry.bytes ?? 0) }
+        let used = state.withLock { $0.queue.bytes + ($0.current?.entry.bytes ?? 0) + $0.askedBytes }
         return RequestRoom(bodyMax: limits.bodyMax, bytes: max(0, limits.bytes - used))
     }
 
@@ -105,12 +109,38 @@ package final class PreparationDesk: Sendable {
     ///
     /// - Parameter contextLength: context of the engine at the moment; nil is the preparer's.
     package func run(_ receivers: Receivers, contextLength: @Sendable () -> Int? = { nil }) async {
-        for await _ in wakes {
-            while let (entry, work) = takeNext(contextLength()) {
-                guard let result = await thread.prepare(entry.job, work) else { return }
-                hand(over: result, of: entry, to: receivers)
+        await withDiscardingTaskGroup { group in
+            for await _ in wakes {
+                while let (entry, work) = takeNext(contextLength()) {
+                    guard let result = await thread.prepare(entry.job, work) else { return group.cancelAll() }
+                    guard case .success(let task) = result, let inquiry = task.inquiry else {
+                        hand(over: result, of: entry, to: receivers)
+                        continue
+                    }
+                    beginAsking(entry)
+                    group.addTask { await self.ask(inquiry, task, entry, receivers) }
+                }
             }
         }
+    }
+
+    /// The next preparation does not wait for services.
+    private func beginAsking(_ entry: PreparationQueue.Entry) {
+        state.withLock { state in
+            state.current = nil
+            state.askedBytes += entry.bytes
+        }
+    }
+
+    private func ask(
+        _ inquiry: ContentInquiry, _ task: GenerationTask, _ entry: PreparationQueue.Entry, _ receivers: Receivers
+    ) async {
+        var task = task
+        task.inquiry = nil
+        task.verdicts += await inquirer.verdicts(on: inquiry)
+        state.withLock { $0.askedBytes -= entry.bytes }
+        if Task.isCancelled { return }
+        hand(over: task.verdicts.refusal.map { .failure($0) } ?? .success(task), of: entry, to: receivers)
     }
 
     /// Asks the preparing thread for a sign of life; waits for its answer.
@@ -131,7 +161,7 @@ package final class PreparationDesk: Sendable {
         let id = entry.job.id
         if case .success(let task) = result { receivers.prepared(task) }
         let refusal = state.withLock { state -> RequestError? in
-            state.current = nil
+            if state.current?.entry.start == entry.start { state.current = nil }
             // The job was stopped during its preparation, and may have been started again.
             guard state.preparing[id] == entry.start else { return nil }
             state.preparing[id] = nil

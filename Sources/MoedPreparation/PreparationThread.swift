@@ -60,23 +60,34 @@ extension RequestPreparer: JobPreparer {
         if let length = work.contextLength { preparer.limits.contextLength = min(length, limits.contextLength) }
         return Result { () throws(RequestError) in
             let request = try GenerationRequest(body: body)
-            try preparer.judge(request, job)
+            let judged = try preparer.judge(request, job)
             var task = try preparer.prepare(
                 request, job: job.id, model: job.jobClass.model,
                 bucket: job.jobClass.bucket, seed: UInt64(bitPattern: job.id.rawValue), waited: job.waited)
             task.saved = job.saved
+            (task.verdicts, task.inquiry) = judged
             return task
         }
     }
 
+    /// Asks rules with patterns about a request.
+    ///
+    /// - Returns: verdicts that let it pass, and what services are to be asked.
     /// - Throws: `RequestError` with the verdicts of rules that forbid the request.
-    private func judge(_ request: GenerationRequest, _ job: RunnableJob) throws(RequestError) {
-        guard !job.rules.isEmpty else { return }
+    private func judge(
+        _ request: GenerationRequest, _ job: RunnableJob
+    ) throws(RequestError) -> ([ContentVerdict], ContentInquiry?) {
+        guard !job.rules.isEmpty else { return ([], nil) }
         let texts = JudgedTexts.input(of: request) { self.text.tokenizer.decode($0) }
         let verdicts = judge.verdicts(of: job.rules, for: job.tenantName, on: .input, texts)
-        guard let decisive = verdicts.decisive else { return }
-        var error = RequestError(.contentPolicy, decisive.reason)
-        error.verdicts = verdicts
-        throw error
+        if let refusal = verdicts.refusal { throw refusal }
+        return (verdicts, ContentInquiry(of: job.rules, for: job.tenantName, on: .input, texts))
+    }
+}
+
+extension GenerationTask {
+    /// Events of a job whose request may run.
+    package var preparedEvents: [RunnerEvent] {
+        [.prepared(job, jobClass.mode)] + (verdicts.isEmpty ? [] : [.judged(job, verdicts)])
     }
 }

@@ -32,4 +32,11 @@ package protocol JobPreparer: Sendable {
 
     /// Parses the body, renders the template and tokenises. Long work asks `work` whether to go on.
     func prepare(_ job: RunnableJob, _ work: PreparationWork) -> Result<GenerationTask, RequestError>
+
+    /// Asks services about prepared requests.
+    var inquirer: any ContentInquirer { get }
+}
+
+extension JobPreparer {
+    package var inquirer: any ContentInquirer { NoInquirer() }
 }

@@ -41,10 +41,10 @@ extension RequestPreparer {
                 + "\(min(limits.contextLength, limits.kvTokens)) tokens; split it")
     }
 
-    /// Memory that the bodies of a claim and one preparation take at most, in bytes. Rows of a claim exist twice: as
-    /// the server's answer and as text.
+    /// Memory that the bodies of a claim, one preparation and constraints take at most, in bytes. Rows of a claim exist
+    /// twice: as the server's answer and as text.
     package static func memory(context tokens: Int) -> Int {
         let body = RequestLimit.bodyBytes(context: tokens)
-        return 2 * (waitingBytes + body) + copies * body
+        return 2 * (waitingBytes + body) + copies * body + ConstraintCache.memory
     }
 }

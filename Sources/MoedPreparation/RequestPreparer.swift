@@ -17,6 +17,7 @@ package struct RequestPreparer: Sendable {
     package var adapters: Set<String> = []
     let constraints = ConstraintCache()
     let judge = ContentJudge()
+    package var inquirer: any ContentInquirer = NoInquirer()
     /// Asked by the tokenizer and the template now and then; false ends the preparation.
     var goesOn: @Sendable () -> Bool = { true }
 

@@ -274,5 +274,5 @@ package struct SettingKey: Sendable {
         queuePollInterval, queueListen, queueLease, queueMaxWait, queueClaimMax,
         queueCheckpointInterval, queueCheckpointTokens, queueRetention, routingPolicy, shutdownGrace,
         statusListen, logLevel, logFormat,
-    ] + gateway
+    ] + moderation + gateway
 }

@@ -8,6 +8,8 @@ package final class Inbox: Sendable {
         case runner(RunnerEvent)
         /// A job may have become claimable.
         case notified
+        /// Verdicts of services about an answer by its number, for each choice.
+        case judged(Int, [[ContentVerdict]])
         /// The settings were read again.
         case settings(WorkerSettings)
         /// The runner is to serve other models; the closure changes it.

@@ -44,6 +44,9 @@ package final class JobClaimer {
             try await store.backlog(models: models)
         }
         leavesJobs = false
+        if state.inquirer.isDown {
+            for index in classes.indices { _ = classes[index].drop { state.policies.needsService($0.name) } }
+        }
         for index in classes.indices {
             let isBarred = classes[index].drop { !state.runner.mayRun(tenant: $0.name, mayLeave: $0.mayLeave) }
             leavesJobs = leavesJobs || isBarred
@@ -121,6 +124,7 @@ package final class JobClaimer {
 
     private func claimAll(_ store: any WorkerStore) async throws(QueueError) {
         exhausted = []
+        if state.policies.isFull { return }
         var knowsRules = false
         var isFresh = false
         while true {
@@ -132,9 +136,10 @@ package final class JobClaimer {
             }
             let urgent = room > 0 ? nil : state.runner.urgentRoom
             guard room > 0 || urgent.map({ $0.jobs > 0 }) ?? false else { break }
+            guard backlog.queued > 0 else { break }
             if !knowsRules {
                 // Without the rules in force no job starts.
-                state.policies.rules = try await store.contentRules()
+                try await state.readRules(store, log)
                 knowsRules = true
             }
             let step = try await claimNext(store, room: urgent?.jobs ?? room, dueWithin: urgent?.within)

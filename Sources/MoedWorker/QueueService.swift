@@ -29,6 +29,7 @@ package actor QueueService: Service {
     private let story: JobStory
     private let lease: LeaseKeeper
     private let claimer: JobClaimer
+    private let answers: AnswerJudge
     private let outcomes: OutcomeWriter
     private let requests: RequestRecorder
     private let endpoints: EndpointReporter
@@ -57,7 +58,8 @@ package actor QueueService: Service {
         log = surroundings.log
         let connections = connections ?? Connections(settings)
         connect = connections.queue
-        let state = WorkerState(settings: settings, runner: runner, modelName: modelName)
+        let state = WorkerState(
+            settings: settings, runner: runner, modelName: modelName, inquirer: surroundings.inquirer)
         self.state = state
         story = JobStory(state, report: report, log: log)
         let workerLease = WorkerLease(
@@ -67,6 +69,7 @@ package actor QueueService: Service {
             lease: workerLease, interval: settings.beatInterval,
             connect: connections.lease, inbox: inbox, log: log)
         claimer = JobClaimer(state, report: report, log: log)
+        answers = AnswerJudge(state, report: surroundings.report, inbox: inbox, log: log)
         outcomes = OutcomeWriter(state, report: report, log: log)
         requests = RequestRecorder(state, log: log)
         endpoints = EndpointReporter(state)
@@ -96,11 +99,12 @@ package actor QueueService: Service {
         }
     }
 
-    /// Receivers of a worker's reports: its status, the service manager and the log.
+    /// Receivers of a worker's reports (its status, the service manager, the log), and services that it asks.
     package struct Surroundings: Sendable {
         package var report: WorkerReport
         package var notifier: ServiceNotifier
         package var log: Logger
+        package var inquirer: any ContentInquirer = NoInquirer()
 
         package init(report: WorkerReport, notifier: ServiceNotifier, log: Logger) {
             self.report = report
@@ -229,7 +233,8 @@ package actor QueueService: Service {
         let longest: Duration = stoppingSince == nil ? .seconds(5) : .milliseconds(50)
         let retry = state.jobs.delayed.nextDue.map { max(.milliseconds(10), $0 - state.now) } ?? longest
         let record = state.requests.retryAt.map { max(.milliseconds(10), $0 - state.now) } ?? longest
-        return min(schedule.idleTime(now: state.now), retry, record, longest)
+        let rules: Duration = answers.isWaiting ? .milliseconds(250) : longest
+        return min(schedule.idleTime(now: state.now), retry, record, rules, longest)
     }
 
     /// Writes all pending outcomes and checkpoints. Renews the lease first when its own task could not.
@@ -237,6 +242,7 @@ package actor QueueService: Service {
         // After an outage the lease may have expired: it is renewed before results are written.
         if lease.isUrgent, try await lease.beat(store) { claimer.forgetBacklog() }
         try await requests.write(store)
+        try await answers.judge(store)
         try await state.writeVerdicts(store)
         try await outcomes.write(store)
         if let length = outage.ended(at: state.now) {
@@ -270,6 +276,7 @@ package actor QueueService: Service {
             case .notified:
                 claimer.forgetBacklog()
                 wokenUp = true
+            case .judged(let number, let verdicts): answers.take(number, verdicts)
             case .settings(let settings): state.settings.reload(settings)
             case .models(let change):
                 change()
@@ -291,8 +298,11 @@ package actor QueueService: Service {
         case .prepared(let job, let mode):
             state.jobs.prepared(job, mode)
             return false
+        case .judged(let job, let verdicts):
+            state.judged(job, verdicts)
+            return false
         case .finished(let job, let result):
-            count(result, isWritten: state.finished(job, result))
+            answers.take(job, result)
         case .failed(let job, let error, let wasted):
             state.jobs.failed(job, error, wasted: wasted, at: state.now)
         case .progressed(let pieces):
@@ -314,18 +324,6 @@ package actor QueueService: Service {
         return true
     }
 
-    /// - Parameter isWritten: false for an answer that a rule does not allow.
-    private func count(_ result: GenerationResult, isWritten: Bool) {
-        guard isWritten else { return report.update { $0.failed += 1 } }
-        let isWithoutAnswer = result.choices.contains(where: \.isWithoutAnswer)
-        let isTruncated = result.choices.contains(where: \.isTruncated)
-        report.update {
-            $0.succeeded += 1
-            $0.withoutAnswer += isWithoutAnswer ? 1 : 0
-            $0.truncated += isTruncated ? 1 : 0
-        }
-    }
-
     private func note(_ event: RunnerEvent) {
         switch event {
         case .refused: report.update { $0.failed += 1 }
@@ -335,7 +333,7 @@ package actor QueueService: Service {
         case .returned(let jobs):
             log.notice("\(jobs.count) jobs go back to the queue: no engine can continue them at the moment")
         case .prepared(let job, let mode): story.started(job, mode)
-        case .finished, .progressed, .stopped, .opening, .spent: break
+        case .judged, .finished, .progressed, .stopped, .opening, .spent: break
         }
     }
 
@@ -355,6 +353,7 @@ package actor QueueService: Service {
         }
         let isOverdue = state.now - (interruptedAt ?? state.now) >= Self.returnTimeMax
         _ = takeEvents()
+        try await answers.judge(store)
         guard state.jobs.areAllReturned || isOverdue else { return false }
         try await requests.write(store)
         try await state.writeVerdicts(store)
@@ -374,6 +373,7 @@ package actor QueueService: Service {
 
     /// Ends the worker's registration; a draining worker then counts the jobs that are left.
     private func leave(_ store: any WorkerStore) async throws {
+        answers.end()
         try await lease.unregister(store)
         guard settings.drains else { return }
         let left = try await store.leftover(models: runner.models)

@@ -82,8 +82,7 @@ package struct RunningJobs {
     package mutating func refused(
         _ job: JobID, _ error: RequestError, wasted: Usage = Usage(), at now: Duration = .zero
     ) {
-        if isOwed(job) { return }
-        guard let job = held.removeValue(forKey: job) else { return }
+        guard let job = take(job, wasted: wasted) else { return }
         var failure = JobFailure(lease: job.lease, error)
         if wasted != Usage() {
             (failure.usage, failure.computation, failure.wall) = (wasted, computation(of: job), now - job.claimedAt)
@@ -93,8 +92,7 @@ package struct RunningJobs {
 
     /// - Parameter unixTime: the current time, for the stored object's `created`.
     package mutating func finished(_ job: JobID, _ result: GenerationResult, at now: Duration, unixTime: Int64) {
-        if isOwed(job) { return }
-        guard let job = held.removeValue(forKey: job), let first = result.choices.first else { return }
+        guard let job = take(job, wasted: result.usage), let first = result.choices.first else { return }
         let body = ChatCompletion.object(
             id: "chatcmpl-\(job.lease.job)", created: unixTime, model: job.adapter?.name ?? modelName, result: result)
         var completion = JobCompletion(
@@ -111,8 +109,7 @@ package struct RunningJobs {
 
     /// Records that the runner could not continue a job. Another attempt may succeed.
     package mutating func failed(_ job: JobID, _ error: EngineError, wasted: Usage, at now: Duration) {
-        if isOwed(job) { return }
-        guard let job = held.removeValue(forKey: job) else { return }
+        guard let job = take(job, wasted: wasted) else { return }
         var failure = JobFailure(
             lease: job.lease, code: "engine_error", message: error.message, param: nil, retryable: true,
             usage: wasted, wall: now - job.claimedAt)
@@ -120,15 +117,27 @@ package struct RunningJobs {
         failures.append(failure)
     }
 
-    /// Lease and tenant of an unfinished job; nil when it is not held any more.
+    /// Lease and tenant of the job that the runner's next answer about this id concerns; nil when it is not held.
     package func holder(of job: JobID) -> (lease: JobLease, tenant: String)? {
-        held[job].map { ($0.lease, $0.tenant) }
+        abandoned[job] == nil ? held[job].map { ($0.lease, $0.tenant) } : nil
+    }
+
+    /// Takes out the job that a runner's answer ends. A job that was stopped meanwhile is released with its tokens.
+    ///
+    /// - Returns: nil when the answer concerns no held job.
+    private mutating func take(_ job: JobID, wasted: Usage) -> Held? {
+        if isOwed(job) { return nil }
+        if var release = stopping.removeValue(forKey: job) {
+            release.usage = wasted
+            releases.append(release)
+            return nil
+        }
+        return held.removeValue(forKey: job)
     }
 
     /// Fails a job whose answer a rule does not allow. Its tokens are wasted.
     package mutating func forbidden(_ job: JobID, _ reason: String, _ result: GenerationResult, at now: Duration) {
-        if isOwed(job) { return }
-        guard let job = held.removeValue(forKey: job) else { return }
+        guard let job = take(job, wasted: result.usage) else { return }
         var failure = JobFailure(lease: job.lease, RequestError(.contentPolicy, reason))
         (failure.usage, failure.computation, failure.wall) = (result.usage, computation(of: job), now - job.claimedAt)
         failures.append(failure)

@@ -10,6 +10,8 @@ package final class WorkerState {
     /// Decides which lines about jobs are logged.
     var pace = LogPace()
     package var policies = WorkerPolicies()
+    /// Asks services about answers.
+    package let inquirer: any ContentInquirer
     /// Id of this worker's row; nil while the worker is not registered.
     package var worker: WorkerID?
     package let clock: @Sendable () -> Duration
@@ -19,10 +21,12 @@ package final class WorkerState {
     ///   - clock: returns the time since any fixed moment.
     package init(
         settings: WorkerSettings, runner: any JobRunner, modelName: String,
+        inquirer: any ContentInquirer = NoInquirer(),
         clock: @escaping @Sendable () -> Duration = WorkerState.monotonic()
     ) {
         self.settings = settings
         self.runner = runner
+        self.inquirer = inquirer
         self.clock = clock
         jobs = RunningJobs(modelName: modelName, origin: runner.origin?.digest)
         readAdapters()

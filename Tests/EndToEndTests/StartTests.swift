@@ -127,6 +127,30 @@ struct StartTests {
         #expect(result.output.contains("warning    memory.budget:"), "\(result.output)")
     }
 
+    /// The daemon logs the same line.
+    @Test func aRuleThatCannotBeAskedIsAWarning() async throws {
+        let scene = try await Scene()
+        try await scene.database.run(
+            script: "INSERT INTO moed.policy (name, pattern) VALUES ('good', 'a+'), ('bad', 'x(')")
+        let line = "the policy “bad” cannot be asked: its pattern “x(” is refused"
+        let check = try await MoedProgram.run([
+            "check", "--database", scene.database.conninfo, "--model", Fixtures.sampleModel.path,
+        ])
+        #expect(check.status == 0 && check.output.contains("warning    \(line)"), "\(check.output)")
+        try await scene.database.run(
+            script: "SELECT moed.enqueue(prompt => 'hello', max_tokens => 2, enable_thinking => false)")
+        let daemon = try scene.start()
+        #expect(try await eventually { try await scene.count("error_code = 'content_policy'") == 1 })
+        daemon.signal(SIGTERM)
+        #expect(try await daemon.exitCode() == 0)
+        #expect(daemon.logText.components(separatedBy: line).count == 2, "\(daemon.logText)")
+        try await scene.database.run(script: "DELETE FROM moed.policy_verdict; DELETE FROM moed.policy WHERE name = 'bad'")
+        let good = try await MoedProgram.run([
+            "check", "--database", scene.database.conninfo, "--model", Fixtures.sampleModel.path,
+        ])
+        #expect(good.output.contains("policies   ok: 1"), "\(good.output)")
+    }
+
     /// systemd 254 and newer hand a credential out with a mode that libpq refuses.
     @Test func theUnitsPasswordWorksWithEveryMode() async throws {
         let scene = try await Scene()

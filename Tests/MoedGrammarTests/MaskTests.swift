@@ -43,10 +43,28 @@ struct MaskTests {
             ]
         ],
         ["type": "object", "minProperties": 3, "additionalProperties": ["type": "boolean"]],
+        [
+            "type": "array", "items": ["type": "string"], "uniqueItems": true, "minItems": 2, "maxItems": 40,
+        ],
+    ]
+
+    /// Arrays of different strings that are few, or of a form.
+    private static let lists: [JSONValue] = [
+        ["type": "array", "items": ["enum": ["ab", "cd", "", "é", "\""]], "uniqueItems": true, "minItems": 3],
+        [
+            "type": "object",
+            "properties": [
+                "name": [
+                    "type": "array", "items": ["type": "string", "pattern": "^[a-c]*1?$", "maxLength": 2],
+                    "uniqueItems": true, "minItems": 4,
+                ]
+            ],
+            "required": ["name"],
+        ],
     ]
 
     /// Random tokens by mask only: every answer ends in time and satisfies the schema.
-    @Test(arguments: schemas) func randomAnswersAreWholeAndValid(_ schema: JSONValue) throws {
+    @Test(arguments: schemas + lists) func randomAnswersAreWholeAndValid(_ schema: JSONValue) throws {
         try Self.checkRandomAnswers(try CompiledGrammar(schema: schema))
     }
 

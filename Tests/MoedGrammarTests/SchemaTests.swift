@@ -193,6 +193,14 @@ struct SchemaTests {
 
     @Test(
         arguments: [
+            (
+                ["type": "array", "items": ["type": ["string", "null"]], "uniqueItems": true], "uniqueItems",
+                "/uniqueItems"
+            ),
+            (["not": ["items": ["type": "string"], "uniqueItems": true]], "negated uniqueItems", "/not"),
+            (
+                ["type": "array", "items": ["enum": ["a", "b"]], "uniqueItems": true, "minItems": 3], "no value", ""
+            ),
             (["unevaluatedProperties": false], "unevaluatedProperties", "/unevaluatedProperties"),
             (
                 ["properties": ["a": ["type": "array", "uniqueItems": true]]], "uniqueItems",

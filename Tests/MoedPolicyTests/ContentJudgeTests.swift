@@ -9,7 +9,7 @@ struct ContentJudgeTests {
         _ action: ContentRule.Action = .fail, failsOpen: Bool = false
     ) -> ContentRule {
         ContentRule(
-            id: id, name: "r\(id)", tenant: tenant, sides: sides, pattern: pattern, action: action,
+            id: id, name: "r\(id)", tenant: tenant, sides: sides, .pattern(pattern), action: action,
             failsOpen: failsOpen)
     }
 
@@ -44,6 +44,20 @@ struct ContentJudgeTests {
         #expect(verdicts.map(\.acts) == [true, false])
         #expect(verdicts.allSatisfy { $0.finding != .hit })
         #expect(verdicts.decisive?.reason == "the policy “r1” could not be asked about the request")
+    }
+
+    /// A remark names the rule, its pattern and the reason, and says what a worker does.
+    @Test func aRuleThatCannotBeAskedHasARemark() {
+        #expect(
+            judge.remark(on: Self.rule(1, "(a"))
+                == "the policy “r1” cannot be asked: its pattern “(a” is refused (regular expression: missing ')' "
+                + "(character 3)); each text counts as a hit (on_fault)")
+        let long = judge.remark(on: Self.rule(2, String(repeating: "ü", count: 200) + "(", failsOpen: true)) ?? ""
+        #expect(long.contains("“\(String(repeating: "ü", count: 100))…” is refused"))
+        #expect(long.hasSuffix("it lets all texts pass (on_fault)"))
+        #expect(judge.remark(on: Self.rule(3, "a|b")) == nil)
+        let asking = ContentRule(id: 4, name: "r4", sides: [.output], .moderation(.init()), action: .fail)
+        #expect(judge.remark(on: asking)?.contains("the configuration of this worker has no moderation.url") == true)
     }
 
     @Test func aFailureDecidesBeforeAWithheldAnswer() {

@@ -20,7 +20,7 @@ struct ForbiddenRequestTests {
     }
 
     private static let rule = ContentRule(
-        id: 3, name: "birds", tenant: "a", sides: [.input], pattern: "(?i)heron", action: .withhold)
+        id: 3, name: "birds", tenant: "a", sides: [.input], .pattern("(?i)heron"), action: .withhold)
     private static let body = #"{"messages": [{"role": "user", "content": "A Heron?"}], "max_tokens": 4}"#
 
     @Test func aHitRefusesWithItsVerdict() throws {

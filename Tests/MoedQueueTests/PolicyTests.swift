@@ -20,9 +20,9 @@ struct PolicyTests {
         #expect(
             rules == [
                 ContentRule(
-                    id: ids[0], name: "first", sides: [.input, .output], pattern: "a+", action: .withhold),
+                    id: ids[0], name: "first", sides: [.input, .output], .pattern("a+"), action: .withhold),
                 ContentRule(
-                    id: ids[1], name: "second", tenant: "x", sides: [.input], pattern: "b", action: .fail,
+                    id: ids[1], name: "second", tenant: "x", sides: [.input], .pattern("b"), action: .fail,
                     failsOpen: true),
             ])
         let lease = JobLease(job: JobID(1), token: 2)

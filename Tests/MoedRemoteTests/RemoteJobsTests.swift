@@ -76,7 +76,7 @@ struct RemoteJobsTests {
                 for job in usages.keys { answers[job, default: 0] += 1 }
             case .progressed(let new): pieces += new
             case .spent(let new): spent += new
-            case .prepared, .opening: break
+            case .prepared, .judged, .opening: break
             }
         }
 

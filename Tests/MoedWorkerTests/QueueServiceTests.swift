@@ -52,7 +52,7 @@ import Testing
 
     @Test func aForbiddenAnswerCountsAsAFailure() async throws {
         let store = ScriptedStore {
-            $0.rules = [ContentRule(id: 1, name: "r", sides: [.output], pattern: "^a$", action: .fail)]
+            $0.rules = [ContentRule(id: 1, name: "r", sides: [.output], .pattern("^a$"), action: .fail)]
             $0.backlogs = [[WorkerParts.backlog(WorkerParts.direct, 1)], []]
             $0.claims[WorkerParts.direct] = [[WorkerParts.job(1)]]
         }
@@ -64,6 +64,35 @@ import Testing
         #expect(store.now.failed.map(\.code) == ["content_policy"] && store.now.completed.isEmpty)
         #expect(store.now.verdicts.map(\.key.rule) == [1])
         #expect(scene.report.current.succeeded == 0 && scene.report.current.failed == 1)
+    }
+
+    /// An answer is judged by the rules that stand when it is complete, and nothing is read without an answer or a claim.
+    @Test func aRuleThatComesInMidRunJudgesTheAnswer() async throws {
+        let store = ScriptedStore {
+            $0.backlogs = [[WorkerParts.backlog(WorkerParts.direct, 1)], []]
+            $0.claims[WorkerParts.direct] = [[WorkerParts.job(1)]]
+            $0.remaining = Remaining(ready: 0, running: 1, retrying: 0)
+        }
+        let scene = try Scene([store]) { $0.drains = true }
+        let running = Task { try await scene.group.run() }
+        #expect(try await eventually { store.now.calls.filter { $0 == "backlog" }.count > 3 })
+        #expect(store.now.calls.filter { $0 == "contentRules" }.count == 1)
+        store.change {
+            $0.rules = [ContentRule(id: 1, name: "r", sides: [.output], .pattern("a"), action: .withhold)]
+            $0.errors["contentRules"] = WorkerParts.lockTimeout
+        }
+        scene.inbox.put(.runner(.finished(JobID(1), WorkerParts.result())))
+        // While the table is locked, the answer waits.
+        #expect(try await eventually { store.now.calls.filter { $0 == "contentRules" }.count > 2 })
+        #expect(store.now.completed.isEmpty && store.now.failed.isEmpty)
+        store.change {
+            $0.errors = [:]
+            $0.remaining = Remaining(ready: 0, running: 0, retrying: 0)
+        }
+        try await running.value
+        #expect(store.now.completed.map(\.finishReason) == [.contentFilter])
+        #expect(store.now.verdicts.map(\.key.rule) == [1])
+        #expect(scene.report.current.succeeded == 1)
     }
 
     @Test func aDrainEndsWhenNothingIsLeft() async throws {

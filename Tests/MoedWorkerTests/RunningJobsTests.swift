@@ -135,6 +135,25 @@ import Testing
         #expect(jobs.releases.map(\.usage) == [usage] && jobs.releases.map(\.wall) == [.seconds(2)])
     }
 
+    /// A result may lie in the inbox when its job is cancelled: the runner gives no second answer.
+    @Test func aStoppedJobThatHadEndedIsReleasedWithItsTokens() {
+        var jobs = RunningJobs(modelName: "m")
+        for id in [1, 2, 3, 4] as [Int64] {
+            jobs.claimed(claimed(id), at: .zero)
+            let isHeld = jobs.stop(JobID(id), at: .zero)
+            #expect(isHeld)
+        }
+        var usage = Usage()
+        usage.answer = 4
+        jobs.finished(JobID(1), result(), at: .zero, unixTime: 0)
+        jobs.failed(JobID(2), EngineError(.io, "disk"), wasted: usage, at: .zero)
+        jobs.refused(JobID(3), RequestError(.invalidValue, "bad"))
+        jobs.forbidden(JobID(4), "no", result(), at: .zero)
+        #expect(jobs.releases.map(\.usage) == [result().usage, usage, Usage(), result().usage])
+        jobs.written(releases: 4)
+        #expect(!jobs.hasWrites && jobs.owned.isEmpty && jobs.completions.isEmpty && jobs.failures.isEmpty)
+    }
+
     /// At a shutdown the tokens are in checkpoints: the leases are kept until these are written.
     @Test func anInterruptedRunnersJobsStayHeldForTheirCheckpoints() {
         var jobs = RunningJobs(modelName: "m")

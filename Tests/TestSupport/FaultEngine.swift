@@ -13,9 +13,10 @@ package final class FaultEngine {
     /// - Parameters:
     ///   - seed: seed of the faults.
     ///   - port: port to listen on; 0 takes a free one.
-    package init(seed: Int = 1, port: Int = 0) throws {
+    ///   - name: another server of the folder, which takes the same arguments.
+    package init(seed: Int = 1, port: Int = 0, script name: String = "fault_engine.py") throws {
         guard let python = Self.python else { throw TestFailure(Self.missing) }
-        let script = Fixtures.packageRoot.appending(path: "Tests/Fixtures/engines/fault_engine.py")
+        let script = Fixtures.packageRoot.appending(path: "Tests/Fixtures/engines/\(name)")
         let output = Pipe()
         process.executableURL = python
         process.arguments = [script.path, "\(seed)", "\(port)"]

@@ -44,6 +44,7 @@ struct ImportTests {
         "MoedEndpoints": [
             "MoedCore", "MoedHost", "MoedText", "MoedPreparation", "MoedRemote", "MoedRemoteHTTP", "MoedFront", "MoedSettings",
         ],
+        "MoedModeration": ["MoedCore", "MoedRemote", "MoedRemoteHTTP", "MoedSettings"],
         "MoedOpenAI": ["MoedCore"],
         "MoedPage": ["MoedCore"],
         "MoedClient": ["MoedCore", "MoedPostgres", "MoedOpenAI"],
@@ -55,7 +56,7 @@ struct ImportTests {
         "MoedDaemon": [
             "MoedCore", "MoedHost", "MoedQueue", "MoedText", "MoedPacks", "MoedReading", "MoedWeights", "MoedEngine", "MoedBatching",
             "MoedLocal", "MoedWorker", "MoedFront", "MoedSystemd", "ServiceLifecycle", "UnixSignals", "MoedCaching",
-            "MoedSettings", "MoedPreparation", "MoedRemote", "MoedRemoteHTTP", "MoedEndpoints",
+            "MoedSettings", "MoedPreparation", "MoedRemote", "MoedRemoteHTTP", "MoedEndpoints", "MoedModeration",
             "Logging",
         ],
         "MoedTools": [

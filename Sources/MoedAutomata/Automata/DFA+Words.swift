@@ -1,4 +1,26 @@
 extension DFA {
+    /// Number of accepted texts, at most `most`.
+    ///
+    /// - Precondition: the automaton has no loop.
+    package func wordCount(max most: Int) -> Int {
+        guard !isEmpty else { return 0 }
+        var known = [Int](repeating: -1, count: count)
+        // Words are long: the states behind a state are asked first, without recursion.
+        var work = [DFA.start]
+        while let state = work.last {
+            let targets = (0...255).map { step(state, UInt8($0)) }.filter { $0 != DFA.dead }
+            let missing = Set(targets).filter { known[Int($0)] < 0 }
+            guard missing.isEmpty else {
+                work += missing
+                continue
+            }
+            work.removeLast()
+            let own = labels[Int(state)] >= 0 ? 1 : 0
+            known[Int(state)] = targets.reduce(min(own, most)) { min($0 + known[Int($1)], most) }
+        }
+        return known[Int(DFA.start)]
+    }
+
     /// The automaton with another label for one word, and changed labels of all others.
     ///
     /// The states on the word's way are doubled, so that this takes time for the word and one copy.

@@ -11,6 +11,14 @@ package enum DFABuilder {
         return result
     }
 
+    /// What is known before a byte: states of the expression, and what decides whether a word boundary is here.
+    private struct Place: Hashable {
+        var subset: [Int32]
+        var begins = false
+        /// True behind a word character; false without boundaries in the expression.
+        var isAfterWord = false
+    }
+
     /// Subset construction.
     ///
     /// - Parameter searches: true when the expression may match anywhere in the text.
@@ -20,48 +28,62 @@ package enum DFABuilder {
         let nfa = try NFA(syntax, searches: searches)
         let (classes, count, samples) = byteClasses(of: nfa)
         var parts = DFAParts(classes: classes, classCount: count)
-        var ids: [[Int32]: Int32] = [:]
-        var subsets: [[Int32]] = []
+        var ids: [Place: Int32] = [:]
+        var places: [Place] = []
         var marks = NFAMarks(nfa)
-        func state(_ subset: [Int32], begins: Bool) -> Int32 {
-            guard !subset.isEmpty else { return DFA.dead }
-            if !begins, let id = ids[subset] { return id }
-            let id = Int32(subsets.count)
-            // The state before the first byte is reached by no step.
-            if !begins { ids[subset] = id }
-            subsets.append(subset)
-            let isAccepting =
-                subset.contains(nfa.accept)
-                || marks.closure(subset, begins: begins, ends: true).contains(nfa.accept)
-            parts.labels.append(isAccepting ? 0 : -1)
+        func state(_ place: Place) -> Int32 {
+            guard !place.subset.isEmpty else { return DFA.dead }
+            if let id = ids[place] { return id }
+            let id = Int32(places.count)
+            ids[place] = id
+            places.append(place)
+            let atEnd = marks.closure(
+                place.subset, begins: place.begins, ends: true,
+                isBoundary: nfa.hasBoundaries ? place.isAfterWord : nil)
+            parts.labels.append(atEnd.contains(nfa.accept) ? 0 : -1)
             return id
         }
-        _ = state(marks.closure([nfa.start], begins: true, ends: false), begins: true)
+        // The place before the first byte is reached by no step.
+        _ = state(
+            Place(subset: marks.closure([nfa.start], begins: true, ends: false, isBoundary: nil), begins: true))
         var done = 0
         var work = 0
-        while done < subsets.count {
-            let subset = subsets[done]
+        while done < places.count {
+            let place = places[done]
             let before = work
+            // The next byte decides about boundaries: the states before it, for both cases.
+            let sources = nfa.hasBoundaries
+                ? [false, true].map {
+                    marks.closure(place.subset, begins: place.begins, ends: false, isBoundary: $0)
+                } : [place.subset]
             for sample in samples {
+                let isWord = nfa.hasBoundaries && isWord(sample)
+                let subset = sources[nfa.hasBoundaries && isWord != place.isAfterWord ? 1 : 0]
                 var targets: [Int32] = []
                 for source in subset {
                     for edge in nfa.edges[Int(source)] where edge.bytes.contains(sample) {
                         targets.append(edge.target)
                     }
                 }
-                let closed = targets.isEmpty ? [] : marks.closure(targets, begins: false, ends: false)
-                parts.next.append(state(closed, begins: false))
+                let closed =
+                    targets.isEmpty ? [] : marks.closure(targets, begins: false, ends: false, isBoundary: nil)
+                parts.next.append(state(Place(subset: closed, isAfterWord: isWord)))
                 work += subset.count + closed.count
             }
             done += 1
             try CompileMeter.spend(work - before)
-            guard subsets.count <= statesMax, work <= 40_000_000 else {
+            guard places.count <= statesMax, work <= 40_000_000 else {
                 throw GrammarError(
                     .tooLarge, "regular expression: its automaton has more than \(statesMax) states")
             }
         }
         return parts.finished()
     }
+
+    /// True for the ASCII characters of words, as RE2 and ECMAScript have them.
+    private static func isWord(_ byte: UInt8) -> Bool { wordBytes.contains { $0.contains(byte) } }
+
+    private static let wordBytes: [ClosedRange<UInt8>] = [0x30...0x39, 0x41...0x5A, 0x5F...0x5F, 0x61...0x7A]
 
     private static func byteClasses(of nfa: NFA) -> (classes: [UInt8], count: Int, samples: [UInt8]) {
         var isCut = [Bool](repeating: false, count: 257)
@@ -70,6 +92,10 @@ package enum DFABuilder {
                 isCut[Int(edge.bytes.lowerBound)] = true
                 isCut[Int(edge.bytes.upperBound) + 1] = true
             }
+        }
+        for bytes in nfa.hasBoundaries ? wordBytes : [] {
+            isCut[Int(bytes.lowerBound)] = true
+            isCut[Int(bytes.upperBound) + 1] = true
         }
         var classes = [UInt8](repeating: 0, count: 256)
         var samples: [UInt8] = [0]

@@ -13,6 +13,10 @@ struct NFA {
     private(set) var atBegin: [[Int32]] = []
     /// Empty edges that may be taken only where the text ends.
     private(set) var atEnd: [[Int32]] = []
+    /// Empty edges that may be taken only at a word boundary, and only elsewhere.
+    private(set) var atBoundary: [[Int32]] = []
+    private(set) var offBoundary: [[Int32]] = []
+    private(set) var hasBoundaries = false
     private(set) var start: Int32 = 0
     private(set) var accept: Int32 = 0
 
@@ -39,6 +43,8 @@ struct NFA {
         empty.append([])
         atBegin.append([])
         atEnd.append([])
+        atBoundary.append([])
+        offBoundary.append([])
         return Int32(edges.count - 1)
     }
 
@@ -47,6 +53,9 @@ struct NFA {
         case .empty: empty[Int(from)].append(to)
         case .textBegin: atBegin[Int(from)].append(to)
         case .textEnd: atEnd[Int(from)].append(to)
+        case .wordBoundary(let isOne):
+            hasBoundaries = true
+            if isOne { atBoundary[Int(from)].append(to) } else { offBoundary[Int(from)].append(to) }
         case .set(let set): try add(set, from: from, to: to)
         case .sequence(let parts):
             var current = from
@@ -129,7 +138,9 @@ struct NFAMarks {
     }
 
     /// States reachable from `states`, sorted.
-    mutating func closure(_ states: [Int32], begins: Bool, ends: Bool) -> [Int32] {
+    ///
+    /// - Parameter isBoundary: true at a word boundary; nil where the next byte decides.
+    mutating func closure(_ states: [Int32], begins: Bool, ends: Bool, isBoundary: Bool?) -> [Int32] {
         round &+= 1
         var found: [Int32] = []
         func add(_ state: Int32) {
@@ -144,6 +155,7 @@ struct NFAMarks {
             nfa.empty[state].forEach(add)
             if begins { nfa.atBegin[state].forEach(add) }
             if ends { nfa.atEnd[state].forEach(add) }
+            if let isBoundary { (isBoundary ? nfa.atBoundary : nfa.offBoundary)[state].forEach(add) }
             done += 1
         }
         return found.sorted()

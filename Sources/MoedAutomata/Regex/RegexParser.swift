@@ -128,7 +128,10 @@ package struct RegexParser {
 
     private mutating func escape() throws(GrammarError) -> RegexSyntax {
         guard let scalar = next else { throw error("the expression ends with a backslash") }
-        if scalar == "b" || scalar == "B" { throw unsupported("a word boundary") }
+        if scalar == "b" || scalar == "B" {
+            at += 1
+            return .wordBoundary(scalar == "b")
+        }
         if ("1"..."9").contains(scalar) || scalar == "k" { throw unsupported("a back reference") }
         if scalar == "A" || scalar == "z" || scalar == "Z" {
             at += 1

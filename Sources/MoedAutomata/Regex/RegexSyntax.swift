@@ -8,6 +8,8 @@ indirect enum RegexSyntax: Sendable {
     case repeated(RegexSyntax, least: Int, most: Int?)
     case textBegin
     case textEnd
+    /// A place between a word character (ASCII) and another one, or an end of the text; false is any other place.
+    case wordBoundary(Bool)
 
     static func literal(_ text: String) -> RegexSyntax {
         .sequence(text.unicodeScalars.map { .set(.one($0.value)) })

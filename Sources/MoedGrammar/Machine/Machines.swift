@@ -49,11 +49,18 @@ struct ObjectMachine: Sendable {
     var owes: Bool
     /// Number of additional keys that were used and taken out of `dfa`.
     var used = 0
+    /// Most additional keys of an object: each used one costs a copy of the automaton.
+    var usedMax = 0
     /// True when each class of additional keys has no end of them.
     var isWide = false
     /// True when any text may be an additional key, but for the named ones.
     var isOpen = false
+    /// True for an array of different strings: they are additional keys, without colons and values.
+    var isList = false
 
+    var byteCount: Int { dfa.byteCount + 8 * reach.count + 96 * (keys.count + extras.count) }
+    var opening: UInt8 { isList ? UInt8(ascii: "[") : UInt8(ascii: "{") }
+    var closing: UInt8 { isList ? UInt8(ascii: "]") : UInt8(ascii: "}") }
     var wordsPerState: Int { (keys.count + extras.count + 63) / 64 }
     /// True when the number of members must be known.
     var counts: Bool { least > 0 || most != nil }
@@ -78,7 +85,8 @@ struct ObjectMachine: Sendable {
                 ? Saturating.sum(requiredCosts[index + 1], memberCosts[index]) : requiredCosts[index + 1]
         }
         extraCost =
-            extras.map { Saturating.sum($0.length + 2, costs[Int($0.value)]) }.min() ?? TextCosts.infinite
+            extras.map { isList ? Saturating.sum($0.length, 1) : Saturating.sum($0.length + 2, costs[Int($0.value)]) }
+            .min() ?? TextCosts.infinite
         meetingCost =
             extras.map { Saturating.sum($0.length + 2, costs[Int($0.meeting)]) }.min() ?? TextCosts.infinite
     }
@@ -113,7 +121,7 @@ struct ObjectMachine: Sendable {
     }
 
     /// Bytes that a key may have more than the shortest one, because `count` keys are taken.
-    private func slack(_ count: Int) -> Int {
+    func slack(_ count: Int) -> Int {
         // Two more characters of any text are enough for all keys that an object may have.
         count == 0 ? 0 : isOpen ? 4 : Saturating.product(count, dfa.count + 1)
     }

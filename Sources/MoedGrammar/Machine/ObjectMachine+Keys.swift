@@ -2,10 +2,16 @@ import MoedAutomata
 
 /// Consequences of the automaton of an object's keys.
 extension ObjectMachine {
+    /// Bytes of the copies of its automaton that one object may need.
+    private static let copiesMax = 16 << 20
+
     /// Fills in what follows from the automaton of the keys.
     mutating func measure() {
         reach = Self.reach(self)
-        if used == 0 { isWide = true }
+        if used == 0 {
+            isWide = true
+            usedMax = min(StackMachine.additionalMembersMax, max(2, Self.copiesMax / dfa.byteCount))
+        }
         for index in extras.indices {
             let label = Int32(keys.count + index)
             let costs = TextCosts(dfa, isJSON: true, fewestPoints: false) { $0 == label }

@@ -17,8 +17,21 @@ struct Program: Sendable {
     var root = Frame(.value)
     /// True when the text is JSON: repeated keys and items are watched.
     var isJSON = false
+    /// Bytes of the tables, nearly. Each automaton has its ways to the end beside it.
+    var byteCount: Int {
+        let texts = (dfas + strings.map(\.dfa)).reduce(0) { $0 + 2 * $1.byteCount }
+        let levels = objects.reduce(0) { $0 + $1.byteCount } + arrays.reduce(0) { $0 + 64 + 32 * $1.items.count }
+        let states = rules.states.reduce(0) { $0 + 96 + 16 * $1.edges.count + 8 * $1.calls.count }
+        let values = beginnings.reduce(0) { $0 + 48 + MemoryLayout<Frame>.stride * $1.count }
+        return texts + levels + states + values + literals.reduce(0) { $0 + 48 + $1.count }
+    }
+
     /// Longest shortest document that is compiled.
     static let documentBytesMax = 1 << 16
+}
+
+extension DFA {
+    var byteCount: Int { 256 + 4 * (next.count + labels.count) }
 }
 
 /// A grammar's rules as one nondeterministic automaton with calls. No rule begins with itself.

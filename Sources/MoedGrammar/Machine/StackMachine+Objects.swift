@@ -30,7 +30,7 @@ struct DerivedKey: Hashable {
 
 /// Objects: members in the order of their machine.
 extension StackMachine {
-    /// Additional members beyond these are not generated.
+    /// Additional members beyond these are not generated; fewer where the automaton of the keys is large.
     static let additionalMembersMax = 256
 
     private func choice(_ frame: Frame) -> KeyChoice {
@@ -48,9 +48,11 @@ extension StackMachine {
             // A required key cannot be passed over.
             let end = min(label, machine.keys.count)
             guard machine.requiredCounts[position] == machine.requiredCounts[end] else { break }
+            let calls = memberCalls(after(frame, label: Int32(label)))
             let tail =
-                memberCalls(after(frame, label: Int32(label))).map { call in
-                    Saturating.sum(cost(of: call.callee) + 1, objectCost(call.back))
+                calls.map { call in
+                    machine.isList
+                        ? objectCost(call.back) : Saturating.sum(cost(of: call.callee) + 1, objectCost(call.back))
                 }.min() ?? TextCosts.infinite
             guard tail < TextCosts.infinite, isExtra || machine.keys[label].length < TextCosts.infinite else {
                 continue
@@ -161,17 +163,19 @@ extension StackMachine {
             $0 == id.label
         }
         labelCosts[id] = costs
+        derivedBytes += 16 * objects[Int(id.machine)].dfa.count
         return costs
     }
 
     func stepObject(_ frame: Frame, _ byte: UInt8) -> Frame? {
         var next = frame
         switch (frame.phase, byte) {
-        case (Phase.before, UInt8(ascii: "{")): next.phase = Phase.first
+        case (Phase.before, objects[Int(frame.machine)].opening): next.phase = Phase.first
         case (Phase.key, _): return stepKey(frame, byte)
         case (Phase.first, UInt8(ascii: "\"")), (Phase.next, UInt8(ascii: "\"")):
-            // A key that may repeat the last one must wait for the next token.
-            guard !frame.isOpen else { return nil }
+            // A key that may repeat the last one must wait for the next token. Any text may begin in the same one.
+            let machine = objects[Int(frame.machine)]
+            guard !frame.isOpen || machine.isList && machine.isOpen else { return nil }
             if frame.pending > 0 {
                 next.machine = without(keys[Int(frame.pending) - 1], frame.machine)
                 next.pending = 0
@@ -181,7 +185,7 @@ extension StackMachine {
             }
             next.phase = Phase.key
             next.space = 0
-        case (Phase.first, UInt8(ascii: "}")), (Phase.after, UInt8(ascii: "}")):
+        case (Phase.first, objects[Int(frame.machine)].closing), (Phase.after, objects[Int(frame.machine)].closing):
             guard canClose(frame) else { return nil }
             next = Frame(.object, machine: frame.machine)
             next.phase = Phase.done
@@ -209,11 +213,17 @@ extension StackMachine {
         case .dead: return nil
         case .next(let text, _): next.text = text
         case .closed:
+            guard !frame.isOpen else { return nil }
             let machine = objects[Int(frame.machine)]
             let label = machine.dfa.label(frame.text.state)
             guard label >= 0, choice(frame).tails[Int(label)] < TextCosts.infinite else { return nil }
             next = after(frame, label: label)
-            next.phase = Phase.colon
+            if machine.isList {
+                // The member is complete: no value follows.
+                next = memberCalls(next)[0].back
+            } else {
+                next.phase = Phase.colon
+            }
             next.isOpen = Int(label) >= machine.keys.count
         }
         return next
@@ -225,7 +235,7 @@ extension StackMachine {
         next.isOpen = false
         let machine = objects[Int(frame.machine)]
         // Most objects end before another key is asked for.
-        if machine.isWide, machine.used + 1 < Self.additionalMembersMax {
+        if machine.isWide, machine.used + 1 < machine.usedMax {
             next.pending = number(ofKey: key)
         } else {
             next.machine = without(key, frame.machine)
@@ -246,7 +256,7 @@ extension StackMachine {
         if let known = derived[derivedID] { return known }
         var machine = objects[Int(id)]
         machine.used += 1
-        let isLast = machine.used >= Self.additionalMembersMax
+        let isLast = machine.used >= machine.usedMax
         let firstExtra = machine.keys.count
         machine.dfa = machine.dfa.changing(key) { label, isKey in
             isKey || isLast && Int(label) >= firstExtra ? nil : label
@@ -255,6 +265,7 @@ extension StackMachine {
         machine.price(program.costs)
         let number = Int32(objects.count)
         objects.append(machine)
+        derivedBytes += machine.byteCount
         derived[derivedID] = number
         return number
     }
@@ -274,7 +285,8 @@ extension StackMachine {
         case Phase.key:
             let view = keyView(frame)
             guard let plan = view.plan(frame.text) else { return TextCosts.infinite }
-            return Saturating.sum(plan.bytes.count, view.cost(plan.state))
+            let slack = frame.isOpen ? machine.slack(1) : 0
+            return Saturating.sum(plan.bytes.count + slack, view.cost(plan.state))
         case Phase.colon, Phase.value:
             let least = memberCalls(frame).map { Saturating.sum(cost(of: $0.callee), objectCost($0.back)) }
                 .min()
@@ -285,9 +297,9 @@ extension StackMachine {
 
     func closingOfObject(_ frame: Frame) -> UInt8? {
         switch frame.phase {
-        case Phase.before: return UInt8(ascii: "{")
-        case Phase.first: return canClose(frame) ? UInt8(ascii: "}") : UInt8(ascii: "\"")
-        case Phase.after: return canClose(frame) ? UInt8(ascii: "}") : UInt8(ascii: ",")
+        case Phase.before: return objects[Int(frame.machine)].opening
+        case Phase.first: return canClose(frame) ? objects[Int(frame.machine)].closing : UInt8(ascii: "\"")
+        case Phase.after: return canClose(frame) ? objects[Int(frame.machine)].closing : UInt8(ascii: ",")
         case Phase.next: return UInt8(ascii: "\"")
         case Phase.colon: return UInt8(ascii: ":")
         case Phase.key:

@@ -18,11 +18,15 @@ final class StackMachine {
     var keyNumbers: [[UInt8]: Int32] = [:]
     var cutConfigurations: [CutID: Int32] = [:]
     private var factsOf: [UInt8] = []
+    private let programBytes: Int
+    /// Bytes of objects without used keys, and of their ways to the end.
+    var derivedBytes = 0
     var loops: [Int32: Bool] = [:]
 
     init(_ program: Program) {
         self.program = program
         objects = program.objects
+        programBytes = program.byteCount
     }
 
     private(set) lazy var start: Int32 =
@@ -86,7 +90,12 @@ final class StackMachine {
     }
 
     /// True when so much is remembered that a new machine should take over.
-    var isLarge: Bool { table.count > 200_000 || objects.count > 20_000 || steps.byteCount > 16 << 20 }
+    var isLarge: Bool {
+        table.count > 200_000 || objects.count > 20_000 || steps.byteCount > 16 << 20 || derivedBytes > 16 << 20
+    }
+
+    /// Bytes of the program and of what is remembered, nearly.
+    var byteCount: Int { programBytes + derivedBytes + steps.byteCount + 256 * table.count }
 
     // MARK: What a configuration means
 

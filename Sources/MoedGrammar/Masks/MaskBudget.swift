@@ -1,9 +1,9 @@
 import Synchronization
 
 /// Bytes of the masks that all grammars of a vocabulary keep together.
-final class MaskBudget: Sendable {
+package final class MaskBudget: Sendable {
     /// Some 800 masks of a vocabulary of 151,936 tokens.
-    static let bytesMax = 16 << 20
+    package static let bytesMax = 16 << 20
 
     private let used = Mutex(0)
 

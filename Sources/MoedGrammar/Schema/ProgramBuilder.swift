@@ -70,7 +70,13 @@ struct ProgramBuilder {
         for shape in form.strings {
             if let machine = try stringMachine(shape) { list.append(.string(machine)) }
         }
-        for shape in form.arrays { list.append(.array(try arrayMachine(shape))) }
+        for shape in form.arrays {
+            if let made = try uniqueMachine(shape, of: id) {
+                list += made
+            } else {
+                list.append(.array(try arrayMachine(shape)))
+            }
+        }
         for shape in form.objects { list += try objectMachine(shape).map { .object($0) } }
         return list
     }
@@ -142,6 +148,40 @@ struct ProgramBuilder {
                 items: items, least: min(shape.least, limit), most: shape.most.map { min($0, limit) },
                 contained: contained))
         return program.arrays.count - 1
+    }
+
+    /// The machine of an array without equal items: different strings are the keys of an object without values.
+    ///
+    /// - Returns: no alternative when there are too few strings; nil when an array's machine does.
+    private mutating func uniqueMachine(_ shape: ArrayShape, of id: ExpressionID) throws(GrammarError) -> [Alternative]? {
+        guard shape.isUnique, shape.most ?? 2 > 1 else { return nil }
+        let item = forms.item(of: shape, at: shape.layers.map(\.prefix.count).max() ?? 0)
+        var form = try forms.form(item)
+        let strings = form.strings
+        form.strings = []
+        guard shape.contained.isEmpty, shape.layers.allSatisfy(\.prefix.isEmpty), form.isEmpty,
+            shape.least <= StackMachine.additionalMembersMax
+        else {
+            let place = forms.pointer(of: id).drop { $0 == "#" }
+            let reason = "uniqueItems is supported for arrays of up to \(StackMachine.additionalMembersMax) strings only"
+            guard !forms.isStrict else { throw GrammarError(.unsupported, at: "\(place)/uniqueItems", reason) }
+            forms.warn("uniqueItems at \(place.isEmpty ? "#" : place) was not enforced")
+            return nil
+        }
+        let dfa = try forms.keys(of: item)
+        if dfa.isEmpty { return nil }
+        var machine = ObjectMachine(
+            keys: [], extras: [.init(value: ExpressionTable.nothing, meeting: ExpressionTable.nothing, length: 2)],
+            dfa: dfa, reach: [], least: shape.least, most: shape.most.map { min($0, Int(Int32.max) / 4) }, owes: false)
+        machine.isList = true
+        machine.measure()
+        machine.isOpen = strings == [.any]
+        if shape.least > machine.usedMax {
+            throw GrammarError(.tooLarge, "uniqueItems of more than \(machine.usedMax) strings of this form")
+        }
+        if !machine.isWide, dfa.wordCount(max: shape.least) < shape.least { return [] }
+        program.objects.append(machine)
+        return [.object(program.objects.count - 1)]
     }
 
     private mutating func objectMachine(_ shape: ObjectShape) throws(GrammarError) -> [Int] {

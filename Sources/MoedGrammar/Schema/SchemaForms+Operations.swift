@@ -61,6 +61,7 @@ extension SchemaForms {
         shape.least = max(left.least, right.least)
         shape.most = left.most.map { a in right.most.map { min(a, $0) } ?? a } ?? right.most
         shape.contained += right.contained.filter { !left.contained.contains($0) }
+        shape.isUnique = left.isUnique || right.isUnique
         return shape
     }
 
@@ -129,6 +130,7 @@ extension SchemaForms {
     }
 
     private func complement(_ shape: ArrayShape) throws(GrammarError) -> [ArrayShape] {
+        if shape.isUnique { throw GrammarError(.unsupported, "a negated uniqueItems is not supported") }
         var shapes: [ArrayShape] = []
         if shape.least > 0 { shapes.append(ArrayShape(most: shape.least - 1)) }
         if let most = shape.most { shapes.append(ArrayShape(least: most + 1)) }

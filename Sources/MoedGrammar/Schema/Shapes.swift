@@ -66,6 +66,8 @@ struct ArrayShape: Hashable, Sendable {
     var least = 0
     var most: Int?
     var contained: [Contained] = []
+    /// True when no two items may be equal.
+    var isUnique = false
 
     static let any = ArrayShape()
 }

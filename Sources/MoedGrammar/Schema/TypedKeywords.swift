@@ -136,10 +136,7 @@ struct TypedKeywords {
                 shape.least = max(shape.least, least)
             }
         }
-        if schema["uniqueItems"] == true, (shape.most ?? 2) > 1 {
-            throw GrammarError(
-                .unsupported, at: "\(reader.place.pointer)/uniqueItems", "uniqueItems is not supported")
-        }
+        shape.isUnique = schema["uniqueItems"] == true && (shape.most ?? 2) > 1
         return shape
     }
 

@@ -75,7 +75,7 @@ package final class LocalRunner: JobRunner {
     private func prepare(_ events: @escaping @Sendable (RunnerEvent) -> Void) async {
         await desk.run(
             .init(
-                prepared: { events(.prepared($0.job, $0.jobClass.mode)) },
+                prepared: { $0.preparedEvents.forEach(events) },
                 submit: { task in
                     var task = task
                     if let key = self.adapters.key(of: task.job) { task.adapter = key }

@@ -86,7 +86,7 @@ package final class CombinedRunner: JobRunner {
             case .refused(let id, _, _), .failed(let id, _, _): [(id, false)]
             case .stopped(let jobs): jobs.keys.map { ($0, false) }
             case .returned(let jobs): jobs.map { ($0, false) }
-            case .prepared, .progressed, .opening, .spent: []
+            case .prepared, .judged, .progressed, .opening, .spent: []
             }
         guard !ended.isEmpty else { return }
         deadlines.withLock { plan in

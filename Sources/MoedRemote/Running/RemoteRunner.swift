@@ -140,7 +140,7 @@ package final class RemoteRunner: JobRunner {
     private func prepare() async {
         await desk.run(
             .init(
-                prepared: { task in self.change { _ in [.report(.prepared(task.job, task.jobClass.mode))] } },
+                prepared: { task in self.change { _ in task.preparedEvents.map { .report($0) } } },
                 submit: { task in
                     self.change(claimOf: task.job) {
                         $0.submit(task, attempt: $1.number, owner: $1.owner, dueAt: $1.dueAt, now: self.now)

@@ -7,6 +7,7 @@ CREATE TABLE moed.policy_verdict (
   action      text NOT NULL,
   fault       text,
   created_at  timestamptz NOT NULL DEFAULT clock_timestamp(),
+  categories  text[],
   PRIMARY KEY (policy_id, job_id, lease_token, side)
 );
 COMMENT ON TABLE moed.policy_verdict IS 'Hits of rules, one row per rule and side of an attempt. The text is not stored.';
@@ -17,3 +18,4 @@ COMMENT ON COLUMN moed.policy_verdict.side IS 'input or output.';
 COMMENT ON COLUMN moed.policy_verdict.action IS 'moed.policy.action at that time.';
 COMMENT ON COLUMN moed.policy_verdict.fault IS 'Reason why the rule could not be asked; NULL for a hit.';
 COMMENT ON COLUMN moed.policy_verdict.created_at IS 'When it was written.';
+COMMENT ON COLUMN moed.policy_verdict.categories IS 'Categories that the moderation endpoint found; NULL for patterns and faults.';

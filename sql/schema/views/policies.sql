@@ -1,6 +1,6 @@
 CREATE VIEW moed.policies WITH (security_invoker = true) AS
 SELECT p.id, p.name, p.tenant, p.side, p.pattern, p.action, p.on_fault, p.enabled, p.created_at,
-  v.hits, v.faults, v.last_hit_at
+  v.hits, v.faults, v.last_hit_at, p.kind, p.model, p.categories, p.threshold
 FROM moed.policy p
 CROSS JOIN LATERAL (
   SELECT count(*) FILTER (WHERE d.fault IS NULL) AS hits, count(*) FILTER (WHERE d.fault IS NOT NULL) AS faults,
@@ -19,3 +19,7 @@ COMMENT ON COLUMN moed.policies.created_at IS 'moed.policy.created_at.';
 COMMENT ON COLUMN moed.policies.hits IS 'Hits so far, one per attempt and side.';
 COMMENT ON COLUMN moed.policies.faults IS 'Attempts and sides for which the rule could not be asked; moed.policy_verdict.fault has the reasons.';
 COMMENT ON COLUMN moed.policies.last_hit_at IS 'When the last hit was written.';
+COMMENT ON COLUMN moed.policies.kind IS 'moed.policy.kind.';
+COMMENT ON COLUMN moed.policies.model IS 'moed.policy.model.';
+COMMENT ON COLUMN moed.policies.categories IS 'moed.policy.categories.';
+COMMENT ON COLUMN moed.policies.threshold IS 'moed.policy.threshold.';
