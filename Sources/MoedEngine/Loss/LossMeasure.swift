@@ -5,7 +5,7 @@ package import MoedHost
 import MoedSampling
 package import MoedWeights
 
-/// What a checkpoint loses in some formats: errors of weights, and the divergence of its predictions from those of the
+/// Losses of a checkpoint in some formats: errors of weights, and the divergence of its predictions from those of the
 /// unquantised weights (bf16 as stored; f32 of a quantised checkpoint).
 ///
 /// All formats go through the model side by side, a layer at a time, so that no model has to fit into memory.

@@ -3,8 +3,8 @@ import MoedCore
 /// One matrix of an expert inside of a tensor that holds those of all experts of a layer:
 /// `…mlp.experts.gate_up_proj` `[experts, 2 · width, hidden]`, gates before ups, `…mlp.experts.down_proj`
 /// `[experts, hidden, width]`, or of a GGUF file `…mlp.experts.gate_proj` and `….up_proj` `[experts, width, hidden]`.
-/// In FP8, `…_scale_inv` beside it holds their scales in the same order. Qwen3-VL-MoE has each expert's matrix transposed:
-/// `[experts, hidden, 2 · width]` and `[experts, width, hidden]`.
+/// In FP8, `…_scale_inv` beside it holds their scales in the same order. Qwen3-VL-MoE has each expert's matrix
+/// transposed: `[experts, hidden, 2 · width]` and `[experts, width, hidden]`.
 struct FusedExpert {
     private let name: String
     private let shape: MatrixShape
@@ -44,8 +44,8 @@ struct FusedExpert {
         if whole.shape != sizes, whole.shape == [experts, shape.inputs, halves * shape.outputs],
             whole.blocks == nil, whole.type.isWeight
         {
-            let expert = FusedPart(
-                entry: entry(whole, matrices: experts, number: index / halves, "weight"), checkpoint: checkpoint, whole: whole)
+            let own = entry(whole, matrices: experts, number: index / halves, "weight")
+            let expert = FusedPart(entry: own, checkpoint: checkpoint, whole: whole)
             let first = index % halves * shape.outputs
             return TransposedRows(
                 try PlainNaming.rows(expert, MatrixShape(shape.inputs, halves * shape.outputs)), shape, from: first)
