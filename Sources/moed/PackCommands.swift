@@ -1,5 +1,6 @@
 import ArgumentParser
 import MoedDaemon
+import MoedHost
 import MoedLocal
 import MoedTools
 
