@@ -179,7 +179,7 @@ let package = Package(
             name: "MoedGrammarTests", dependencies: ["MoedAutomata", "MoedGrammar", "MoedCore", "TestSupport"], swiftSettings: swift),
         .testTarget(name: "MoedPolicyTests", dependencies: ["MoedPolicy", "MoedCore"], swiftSettings: swift),
         .testTarget(
-            name: "MoedWeightsTests", dependencies: ["MoedAdapters", "MoedPacks", "MoedWeights", "MoedCore", "TestSupport"], swiftSettings: swift),
+            name: "MoedWeightsTests", dependencies: ["MoedAdapters", "MoedLattice", "MoedPacks", "MoedWeights", "MoedCore", "TestSupport"], swiftSettings: swift),
         .testTarget(
             name: "MoedSamplingTests", dependencies: ["MoedSampling", "MoedCore", "CMoedKernels", "TestSupport"], swiftSettings: swift),
         .testTarget(

@@ -137,7 +137,7 @@ GRANT SELECT (id, host, pid) ON moed.worker TO moed_client;
 GRANT EXECUTE ON FUNCTION
   moed.enqueue, moed.insert_job, moed.enqueue_many, moed.import_batch, moed.export_batch, moed.batch_output, moed.begin_import,
   moed.import_part, moed.end_import, moed.cancel, moed.cancel_jobs, moed.cancel_batch, moed.ask, moed.classify, moed.extract,
-  moed.summarise, moed.translate, moed.embed, moed.room_for
+  moed.summarise, moed.translate, moed.embed, moed.rerank, moed.search_query, moed.room_for
   TO moed_client, moed_operator;
 
 -- A gateway reads no table. Each of these functions asks moed.key_tenant() first.

@@ -45,6 +45,11 @@ extension Responder {
 
     /// Enqueues all jobs of a request, or none.
     private func begin(_ asked: DirectRequest, _ key: String) async throws(APIError) -> [GatewayStore.WaitingChat] {
+        guard asked.bodies.count <= settings.chatWaiting else {
+            throw APIError(
+                400, "the request has \(asked.bodies.count) inputs, and \(settings.chatWaiting) may wait "
+                    + "(gateway.chat_waiting): send fewer at a time, or a batch")
+        }
         var watched: [GatewayStore.WaitingChat] = []
         for body in asked.bodies {
             do throws(APIError) {

@@ -64,7 +64,7 @@ struct Responder: Sendable {
 
     private static let apiKey = HTTPField.Name("x-api-key")
 
-    private static let directPaths: Set = ["/v1/chat/completions", "/v1/completions", "/v1/responses"]
+    private static let directPaths: Set = ["/v1/chat/completions", "/v1/completions", "/v1/responses", "/v1/embeddings"]
 
     private func models(_ route: Route, _ key: String) async throws(APIError) -> Answer {
         let models = try await store.models(key)

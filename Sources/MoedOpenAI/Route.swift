@@ -34,9 +34,10 @@ package enum Route: Sendable, Equatable {
         case "models": self = try Self.models(method, path, rest)
         case "files": self = try Self.files(method, path, rest, query)
         case "batches": self = try Self.batches(method, path, rest, query)
-        case "chat" where rest == ["completions"], "completions" where rest.isEmpty, "responses" where rest.isEmpty:
+        case "chat" where rest == ["completions"], "completions" where rest.isEmpty, "responses" where rest.isEmpty,
+            "embeddings" where rest.isEmpty:
             try Self.require(method, ["POST"], path)
-            self = .direct(steps[1] == "chat" ? .chat : steps[1] == "responses" ? .responses : .completions)
+            self = .direct(Self.direct(steps[1]))
         case "messages" where rest.first == "batches":
             self = .messages(try MessageRoute(method, path, Array(rest.dropFirst()), query))
         case "responses": throw APIError(404, "responses are not kept", code: "not_found")
@@ -60,6 +61,15 @@ package enum Route: Sendable, Equatable {
         throw APIError(
             405, "\(shown(path)) takes \(methods.joined(separator: " or ")), not \(shown(method))",
             code: "method_not_allowed")
+    }
+
+    private static func direct(_ step: String) -> DirectRequest.Kind {
+        switch step {
+        case "chat": .chat
+        case "responses": .responses
+        case "embeddings": .embeddings
+        default: .completions
+        }
     }
 
     private static func models(_ method: String, _ path: String, _ rest: [String]) throws(APIError) -> Route {

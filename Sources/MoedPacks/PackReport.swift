@@ -8,7 +8,7 @@ package struct PackReport: Sendable {
         package var weights: Int
         /// Σ (weight − packed weight)²; 0 unless errors were measured.
         package var squaredError: Double
-        /// Σ weight²; 0 unless errors were measured, and of unquantised tensors, which are exact.
+        /// Σ weight²; 0 unless errors were measured.
         package var squaredWeights: Double
 
         package init(name: String, format: WeightFormat, weights: Int, squaredError: Double, squaredWeights: Double) {

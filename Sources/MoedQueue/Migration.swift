@@ -47,6 +47,7 @@ package struct Migration: Sendable, Equatable {
         Migration(version: 28, name: "m0028_policies", PackageResources.m0028_policies_sql, worksSince: 11),
         Migration(version: 29, name: "m0029_embeddings", PackageResources.m0029_embeddings_sql, worksSince: 11),
         Migration(version: 30, name: "m0030_moderation", PackageResources.m0030_moderation_sql, worksSince: 11),
+        Migration(version: 31, name: "m0031_rerank", PackageResources.m0031_rerank_sql, worksSince: 11),
     ]
 
     /// Roles, grants and row security. The script runs after the migrations where roles are wanted. It may run again at

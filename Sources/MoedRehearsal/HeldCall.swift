@@ -58,12 +58,12 @@ struct HeldCall: Sendable {
                        moed.end_import(b.batch)
                 """),
         HeldCall(
-            "ask", "summarise", "translate", "classify", "extract", "embed", "room_for",
+            "ask", "summarise", "translate", "classify", "extract", "embed", "rerank", "search_query", "room_for",
             statement: """
                 SELECT moed.ask('q', tenant => 'held', notify => true), moed.summarise('q', tenant => 'new'),
                        moed.translate('q', 'Dutch', tenant => 'held'), moed.classify('q', '{a}', tenant => 'held'),
                        moed.extract('q', '{}', tenant => 'newer'), moed.embed('q', tenant => 'held'),
-                       moed.room_for(1, NULL)
+                       moed.rerank('q', '{a,b}', tenant => 'held'), moed.search_query('q'), moed.room_for(1, NULL)
                 """),
         HeldCall(
             statement: "INSERT INTO moed.jobs (prompt, tenant, model) VALUES ('q', 'held', 'x'), ('q', 'new', 'y')"),
@@ -90,10 +90,10 @@ struct HeldCall: Sendable {
                        moed.json_integers(request, 'stop_token_ids'), moed.last_message(request, 'user') \(mine)
                 """),
         HeldCall(
-            "answer", "classification", "extraction", "embedding", "readable_json", "utc",
+            "answer", "classification", "extraction", "embedding", "relevance", "readable_json", "utc",
             statement: """
                 SELECT moed.answer(id), moed.classification(id), moed.extraction(id), moed.embedding(id),
-                       moed.readable_json(request::text), moed.utc(now()) \(mine)
+                       moed.relevance(id), moed.readable_json(request::text), moed.utc(now()) \(mine)
                 """),
         HeldCall(
             "milliseconds", "decay", "caller", "own_tenant", "tenant_of_caller",

@@ -30,7 +30,8 @@ struct BenchCommand: AsyncParsableCommand {
             --memory-budget streams the experts of a pack that do not fit. The table then shows disk rate, hit rate, \
             bytes read per token and the share of time without work.
 
-            --adapter measures with adapters; sequences take them in turn.
+            --adapter measures with adapters; sequences take them in turn. Then sweeps with adapters and without run \
+            in turns, and the cost of the adapters is shown.
 
             --queue measures the queue on your PostgreSQL, without a model: wake-up, claim, enqueue, empty jobs, \
             table growth. It creates a database and drops it afterwards, so the role needs CREATEDB. A million jobs \

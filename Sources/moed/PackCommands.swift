@@ -1,5 +1,6 @@
 import ArgumentParser
 import MoedDaemon
+import MoedHost
 import MoedLocal
 import MoedTools
 
@@ -66,6 +67,11 @@ struct PackCommand: AsyncParsableCommand {
             Only a few tensors are in memory at a time. PACK appears when it is complete. \
             Ctrl-C removes what was written. The next run removes what a killed one left (PACK.partial-…).
 
+            --report runs the text through all formats side by side, a layer at a time: memory for one layer, the \
+            embedding and the output matrix is enough. It reads the checkpoint once for each format.
+
+            --wait names the files that are missing or short, and begins when all of them are whole.
+
             Examples: best quality; half the size with the smallest loss; few sequences at a time:
               moed pack DIR PACK --experts int8 --dense int8 --group 32
               moed pack DIR PACK --experts int4 --dense int8
@@ -86,24 +92,45 @@ struct PackCommand: AsyncParsableCommand {
             valueName: "dir"))
     var adapter: [String] = []
 
-    @Flag(help: "Print the relative RMS error of the packed weights by class of tensor.")
+    @Flag(
+        help: """
+            Print what is lost: errors by class of tensor; and for the pack's formats, int8, int4 and keep the error \
+            of all weights and the mean KL divergence to the unquantised weights, on a text.
+            """)
     var report = false
+
+    @Option(
+        help: ArgumentHelp(
+            "Text for --report, UTF-8; its first 4,096 tokens count. Without it a built-in text of about 1,000.",
+            valueName: "file"))
+    var reportText: String?
+
+    @Flag(help: "Wait for files of a download that is under way.")
+    var wait = false
+
+    @Option(help: ArgumentHelp("Most time to wait, such as 30m or 12h.", valueName: "time"))
+    var waitLimit = "24h"
 
     @Option(help: "Threads; 0 is one for each physical core.")
     var threads = 0
 
     func validate() throws {
         guard (0...1024).contains(threads) else { throw ValidationError("--threads must be in 0…1024") }
+        guard let time = Duration(setting: waitLimit), time > .zero else {
+            throw ValidationError("--wait-limit must be a time such as 30m or 12h, not “\(waitLimit)”")
+        }
     }
 
     func run() async throws {
-        try await CommandExit.translate {
-            try await Packing.pack(
-                checkpoint: checkpoint, to: pack,
-                formats: FormatChoice(
-                    experts: formats.experts ?? "auto", dense: formats.dense ?? "auto", group: formats.group),
-                adapters: adapter, threads: threads, showsReport: report)
-        }
+        var options = PackingOptions(checkpoint: checkpoint, pack: pack)
+        options.formats = FormatChoice(
+            experts: formats.experts ?? "auto", dense: formats.dense ?? "auto", group: formats.group)
+        options.adapters = adapter
+        options.threads = threads
+        options.report = reportText.map { .file($0) } ?? (report ? .builtIn : nil)
+        options.waiting = wait ? Duration(setting: waitLimit) : nil
+        let chosen = options
+        try await CommandExit.translate { try await Packing.pack(chosen) }
     }
 }
 

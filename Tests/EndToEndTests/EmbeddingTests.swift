@@ -18,7 +18,16 @@ struct EmbeddingTests {
         for name in ["config.json", "generation_config.json", "model.safetensors", "tokenizer_config.json"] {
             try FileManager.default.copyItem(atPath: sample.appending(path: name).path, toPath: folder.path("model/\(name)"))
         }
-        var tokenizer = try #require(JSONValue(parsing: Fixtures.bytes(sample.appending(path: "tokenizer.json"))).object)
+        try folder.write("model/tokenizer.json", Self.tokenizer())
+        let modules = ["Transformer", "Pooling", "Normalize"].map { #"{"type": "sentence_transformers.models.\#($0)"}"# }
+        try folder.write("model/modules.json", Array("[\(modules.joined(separator: ","))]".utf8))
+        try folder.write("model/1_Pooling/config.json", Array(#"{"pooling_mode_lasttoken": true}"#.utf8))
+    }
+
+    /// The sample model's tokenizer, which adds an end token as Qwen3-Embedding's does.
+    static func tokenizer() throws -> [UInt8] {
+        let file = Fixtures.sampleModel.appending(path: "tokenizer.json")
+        var tokenizer = try #require(JSONValue(parsing: Fixtures.bytes(file)).object)
         tokenizer["post_processor"] = [
             "type": "Sequence",
             "processors": [
@@ -30,10 +39,7 @@ struct EmbeddingTests {
                 ],
             ],
         ]
-        try folder.write("model/tokenizer.json", Array(JSONValue.object(tokenizer).serialized().utf8))
-        let modules = ["Transformer", "Pooling", "Normalize"].map { #"{"type": "sentence_transformers.models.\#($0)"}"# }
-        try folder.write("model/modules.json", Array("[\(modules.joined(separator: ","))]".utf8))
-        try folder.write("model/1_Pooling/config.json", Array(#"{"pooling_mode_lasttoken": true}"#.utf8))
+        return Array(JSONValue.object(tokenizer).serialized().utf8)
     }
 
     private static func expected() throws -> [(text: String, embedding: [Double])] {

@@ -35,8 +35,10 @@ struct Scene {
             + (drains ? ["--drain"] : [])
     }
 
-    func start(_ settings: [String: String] = [:]) throws -> MoedDaemonProcess {
-        try MoedDaemonProcess(arguments(settings))
+    func start(
+        _ settings: [String: String] = [:], model: String = Fixtures.sampleModel.path
+    ) throws -> MoedDaemonProcess {
+        try MoedDaemonProcess(arguments(settings, model: model))
     }
 
     /// Runs a daemon until the queue is empty.

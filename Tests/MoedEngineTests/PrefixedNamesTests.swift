@@ -118,7 +118,7 @@ import Testing
         model.configuration["text_config"] = .object(text)
         #expect(try Self.score(model) == usual)
         // Another text part is another architecture.
-        text["model_type"] = "qwen3_vl_moe_text"
+        text["model_type"] = "qwen3_next"
         model.configuration["text_config"] = .object(text)
         let error = #expect(throws: EngineError.self) { try Self.score(model) }
         #expect(error?.code == .unsupportedModel)

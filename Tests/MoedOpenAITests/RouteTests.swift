@@ -31,7 +31,7 @@ struct RouteTests {
             ("GET", "/v1/batches/batch_\(Self.hex)", .batch(BatchID(uuid))),
             ("POST", "/v1/batches/batch_\(Self.hex)/cancel", .cancelBatch(BatchID(uuid))),
             ("POST", "/v1/chat/completions", .direct(.chat)), ("POST", "/v1/completions", .direct(.completions)),
-            ("POST", "/v1/responses", .direct(.responses)),
+            ("POST", "/v1/responses", .direct(.responses)), ("POST", "/v1/embeddings", .direct(.embeddings)),
         ]
         for (method, target, expected) in cases { #expect(route(method, target) == .success(expected), "\(target)") }
     }
@@ -43,6 +43,7 @@ struct RouteTests {
             ("GET", "/v1/files/file-\(Self.hex.uppercased())", 404), ("GET", "/v1/files/file-\(Self.hex)/content/x", 404),
             ("POST", "/v1/files/file-\(Self.hex)", 405), ("GET", "/v1/batches/batch_\(Self.hex)/cancel", 405),
             ("GET", "/v1/chat/completions", 405), ("GET", "/v1/completions", 405), ("GET", "/v1/responses/resp_1", 404),
+            ("GET", "/v1/embeddings", 405), ("POST", "/v1/embeddings/x", 404),
             ("POST", "/v1/completions/x", 404), ("POST", "/v1/chat", 404), ("GET", "/v1/files?order=up", 400),
             ("GET", "/v1/batches?limit=x", 400), ("GET", "/" + String(repeating: "v1/", count: 10_000), 404),
         ]

@@ -31,6 +31,7 @@ struct LockTests {
         "SELECT moed.wait(id, '0 s') FROM moed.job", "SELECT moed.wait_batch(id, '0 s') FROM moed.batch",
         "SELECT moed.ask('q', tenant => 'a'), moed.classify('q', '{a}', tenant => 'a'), moed.room_for(1, NULL)",
         "SELECT moed.extract('q', '{}', tenant => 'a'), moed.summarise('q'), moed.translate('q', 'Dutch'), moed.embed('q')",
+        "SELECT moed.rerank('q', '{a,b}', tenant => 'a'), moed.search_query('q'), moed.relevance(id) FROM moed.job",
         "SELECT moed.redrive(id) FROM moed.job WHERE state = 'failed'",
         "SELECT moed.prune('0 s')", "SELECT moed.archive_jobs('0 s')",
         "SELECT moed.pause('all')", "SELECT moed.pause('model', 'default')", "SELECT moed.pause('tenant', 'b')",

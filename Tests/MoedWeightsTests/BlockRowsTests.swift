@@ -1,5 +1,6 @@
 import Foundation
 import MoedCore
+import MoedLattice
 import TestSupport
 import Testing
 

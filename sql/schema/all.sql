@@ -117,12 +117,15 @@ SET check_function_bodies = off;
 \ir functions/redrive_jobs.sql
 \ir functions/redrive_these.sql
 \ir functions/register_model.sql
+\ir functions/relevance.sql
 \ir functions/request_body.sql
+\ir functions/rerank.sql
 \ir functions/resume.sql
 \ir functions/revoke_key.sql
 \ir functions/role_of.sql
 \ir functions/room_for.sql
 \ir functions/seal_batch.sql
+\ir functions/search_query.sql
 \ir functions/set_paused.sql
 \ir functions/stays_because.sql
 \ir functions/stored_body.sql

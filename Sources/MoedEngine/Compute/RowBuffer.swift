@@ -51,6 +51,16 @@ import MoedHost
         return body(&span)
     }
 
+    /// Exchanges the first rows for whole rows of `values`.
+    func write(_ values: [Element]) {
+        precondition(values.count % columns == 0)
+        for row in 0..<values.count / columns {
+            withRow(row) { span in
+                for column in 0..<columns { span[column] = values[row * columns + column] }
+            }
+        }
+    }
+
     /// A copy of the first `count` rows, without the padding.
     func copy(rows count: Int) -> [Element] {
         (0..<count).flatMap { row in withRow(row) { span in span.indices.map { span[$0] } } }

@@ -91,14 +91,16 @@ final class ForwardPass {
     /// Appends the sweep's tokens to their sequences' caches and leaves their final residual rows for
     /// `computeLogits`.
     ///
-    /// - Parameter progress: called once per layer, and between groups of streamed experts.
+    /// - Parameters:
+    ///   - states: residual rows that the first layer reads; nil takes the tokens' embeddings.
+    ///   - progress: called once per layer, and between groups of streamed experts.
     /// - Throws: `EngineError(.io)` when an expert cannot be read, `(.interrupted)`. The caches of the sweep's
     ///   sequences are as they were up to the tokens that they had.
-    func run(_ sweep: Sweep, progress: () -> Void) throws(EngineError) {
+    func run(_ sweep: Sweep, from states: [Float]? = nil, progress: () -> Void) throws(EngineError) {
         for (index, block) in sweep.blocks.enumerated() { shape.blockTable[0, index] = block }
         compute.rotations(
             of: sweep.positions, model.inverseFrequencies, factor: c.rotary.attentionFactor, shape)
-        compute.embed(sweep.tokens, model.embedding, into: residual)
+        if let states { residual.write(states) } else { compute.embed(sweep.tokens, model.embedding, into: residual) }
         try adapters.begin(sweep)
         let allRows = Array(0..<sweep.rows)
         show(.embedding, nil, residual, rows: sweep.rows)
@@ -179,6 +181,15 @@ final class ForwardPass {
         compute.activate(scratch, for: network.down, rows: rows)
         compute.multiply(scratch.gate, network.down, into: delta, rows: rows)
         adapters.add(.feedForwardOutput, layer: layer, of: scratch.gate.floats, to: [delta])
+    }
+
+    /// The residual rows of the last sweep.
+    func states(rows: Int) -> [Float] { residual.copy(rows: rows) }
+
+    /// Final norm and output matrix for other residual rows, up to `logitRowsMax`.
+    func computeLogits(of states: [Float]) {
+        residual.write(states)
+        computeLogits(of: Array(0..<states.count / c.hidden))
     }
 
     /// A row of the last sweep after the final norm.

@@ -140,6 +140,24 @@ final class CheckpointWeights: WeightSource {
         }
     }
 
+    /// Makes all panels in memory, and compares them with the weights that they are made of.
+    ///
+    /// - Returns: the errors of all weights together.
+    func loadMeasuring(with pool: WorkerPool, _ progress: LoadProgress) throws(EngineError) -> PanelMaker.ErrorSums {
+        try dense.allocate()
+        try experts.allocate()
+        let maker = PanelMaker(measuresErrors: true)
+        let work = PartWork(parts, byteCount: \.sourceByteCount)
+        let errors = try work.run(on: pool, progress) { (part) throws(EngineError) in
+            let start = unsafe memory(of: blobs[part.blob].file).bytes(
+                at: part.range.lowerBound, count: part.range.count)
+            return try unsafe maker.make(part, at: start)
+        }
+        var sums = PanelMaker.ErrorSums()
+        for error in errors.joined() { sums.add(error) }
+        return sums
+    }
+
     /// Makes all panels in memory.
     func load(with pool: WorkerPool, _ progress: LoadProgress) throws(EngineError) {
         try dense.allocate()

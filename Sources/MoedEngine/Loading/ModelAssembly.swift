@@ -11,16 +11,28 @@ struct ModelAssembly {
         shape = source.configuration.shape
     }
 
-    func model() throws(EngineError) -> Qwen3Model {
+    func model() throws(EngineError) -> Qwen3Model { try model(layers: 0..<shape.layers) }
+
+    /// A model of some layers between the embedding and the output matrix.
+    func model(layers range: Range<Int>) throws(EngineError) -> Qwen3Model {
         let c = source.configuration
         let embedding = try source.matrix("model.embed_tokens", shape.embedding, .embedding)
         let output = c.tiedEmbeddings ? embedding : try source.matrix("lm_head", shape.embedding, .dense)
         var layers: [Qwen3Model.Layer] = []
-        for layer in 0..<shape.layers { layers.append(try self.layer(layer)) }
+        for layer in range { layers.append(try self.layer(layer)) }
         let finalNorm = try source.vector("model.norm", shape.hidden)
         return Qwen3Model(
             configuration: c, embedding: embedding, layers: layers, finalNorm: finalNorm, output: output,
             inverseFrequencies: c.rotary.inverseFrequencies(headDim: c.headDim),
+            weightByteCount: source.byteCount)
+    }
+
+    /// A model of one layer, whose other weights are those of `ends`.
+    func model(ofLayer layer: Int, between ends: Qwen3Model) throws(EngineError) -> Qwen3Model {
+        let own = try self.layer(layer)
+        return Qwen3Model(
+            configuration: source.configuration.only(layer: layer), embedding: ends.embedding, layers: [own],
+            finalNorm: ends.finalNorm, output: ends.output, inverseFrequencies: ends.inverseFrequencies,
             weightByteCount: source.byteCount)
     }
 
@@ -54,5 +66,20 @@ struct ModelAssembly {
             networks.append(try source.expert("\(name).experts.\(number)", expert))
         }
         return .sparse(router: gate, experts: networks)
+    }
+}
+
+extension ModelConfiguration {
+    /// The configuration of a model that has one of the layers.
+    fileprivate func only(layer: Int) -> ModelConfiguration {
+        var one = self
+        one.layers = 1
+        if isSparse(layer: layer) {
+            one.experts?.step = 1
+            one.experts?.denseLayers = []
+        } else {
+            one.experts = nil
+        }
+        return one
     }
 }

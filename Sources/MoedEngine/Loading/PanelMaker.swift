@@ -39,8 +39,10 @@ struct PanelMaker {
                 let portion = first..<min(first + step, panels.upperBound)
                 if case .kept(let kept) = matrix.packed.format {
                     try unsafe keep(portion, of: matrix, kept, to: origin)
+                    if measuresErrors { sums.weights += try Self.squares(portion, of: matrix) }
                 } else if matrix.packed.format.quantGroup == nil {
                     try unsafe copy(portion, of: matrix, to: origin)
+                    if measuresErrors { sums.weights += try Self.squares(portion, of: matrix) }
                 } else {
                     sums.add(try unsafe quantise(portion, of: matrix, to: origin))
                 }
@@ -149,6 +151,16 @@ struct PanelMaker {
             guard bad < 0 else { throw Self.unpackable(bad, of: matrix, from: part.lowerBound) }
         }
         return sums
+    }
+
+    /// Squared weights of panels whose weights are exact.
+    private static func squares(
+        _ panels: Range<Int>, of matrix: CheckpointWeights.Matrix
+    ) throws(EngineError) -> Double {
+        let rows = matrix.packed.rows(of: panels)
+        var weights = [Float](repeating: 0, count: rows.count * matrix.packed.inputs)
+        try matrix.source.rows(rows, into: &weights)
+        return weights.reduce(0) { $0 + Double($1) * Double($1) }
     }
 
     private static func unpackable(_ index: Int, of matrix: CheckpointWeights.Matrix, from row: Int) -> EngineError {

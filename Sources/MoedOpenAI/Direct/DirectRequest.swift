@@ -3,13 +3,14 @@ package import MoedCore
 /// A request whose client waits: the bodies that the queue runs, and the form of the answer.
 package struct DirectRequest: Sendable, Equatable {
     /// Endpoints that answer directly.
-    package enum Kind: Sendable, Equatable, CaseIterable { case chat, completions, responses }
+    package enum Kind: Sendable, Equatable, CaseIterable { case chat, completions, responses, embeddings }
 
     /// The form of the answer.
     enum Form: Sendable, Equatable {
         case chat(showsUsage: Bool)
         case completion(showsUsage: Bool)
         case response(ResponseFrame)
+        case embeddings(EmbeddingsRequest.Encoding)
     }
 
     /// Bodies of the jobs, in the order of the prompts.
@@ -34,15 +35,21 @@ package struct DirectRequest: Sendable, Equatable {
             bodies = [request.body]
             isStreamed = request.isStreamed
             form = .response(request.frame)
+        case .embeddings:
+            let request = try EmbeddingsRequest(bytes)
+            bodies = request.bodies
+            isStreamed = false
+            form = .embeddings(request.encoding)
         }
     }
 
-    /// The answer, from the `chat.completion` objects of the jobs.
+    /// The answer, from the `chat.completion` objects of the jobs, or from their lists of one embedding.
     package func object(_ completions: [JSONValue]) -> JSONValue {
         switch form {
         case .chat: completions.first ?? .null
         case .completion: TextCompletion.object(completions)
         case .response(let frame): frame.object(completions.first ?? .null)
+        case .embeddings(let encoding): EmbeddingList.object(completions, encoding)
         }
     }
 
@@ -62,6 +69,7 @@ package struct DirectRequest: Sendable, Equatable {
         case .chat(let showsUsage): ChatChunks.events(completions.first ?? .null, showsUsage: showsUsage)
         case .completion(let showsUsage): TextCompletion.events(completions, showsUsage: showsUsage)
         case .response(let frame): ResponseEvents.events(frame, completions.first ?? .null)
+        case .embeddings: []
         }
     }
 

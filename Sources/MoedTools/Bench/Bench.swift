@@ -42,7 +42,10 @@ package enum Bench {
             return (report.lines, report.json)
         }
         let context = subject.configuration.contextLength
-        let decoded = SweepBench.decodedTokens(options.decode, repeats: options.repeats)
+        let isPaired = !subject.adapters.isEmpty && !options.decode.isEmpty
+        let decoded = max(
+            SweepBench.decodedTokens(options.decode, repeats: options.repeats),
+            isPaired ? AdapterBench.decoded(options.decode, repeats: options.repeats) : 0)
         let longest = max(options.prefill.max() ?? 0, options.decode.isEmpty ? 0 : options.context + decoded)
         guard longest <= context else {
             throw ConfigurationProblem("sequences of \(longest) tokens; the model's context has \(context)")
@@ -54,19 +57,25 @@ package enum Bench {
         let (engine, memory) = try subject.engine(
             kvTokens: SweepBench.kvTokens(
                 prefill: options.prefill, decode: options.decode, context: options.context,
-                repeats: options.repeats, blockTokens: Engine.kvBlockTokens),
-            sequences: max(1, options.decode.max() ?? 0), rows: options.model.prefillChunk)
+                repeats: options.repeats, blockTokens: Engine.kvBlockTokens) * (isPaired ? 2 : 1),
+            sequences: max(1, options.decode.max() ?? 0) * (isPaired ? 2 : 1), rows: options.model.prefillChunk)
         var bench = SweepBench(engine, probe, adapters: subject.adapters, repeats: options.repeats, show: show)
         var measurements = try options.prefill.map { try bench.prefill($0) }
         if !options.decode.isEmpty {
             measurements += try bench.decode(options.decode, context: options.context)
         }
-        let report = BenchReport(
+        var report = BenchReport(
             model: [subject.name, memory].compactMap(\.self).joined(separator: "\n"),
             layers: subject.configuration.layers, fullLayers: subject.fullLayers,
             threads: threads, kernels: "\(engine.kernelsName), \(engine.fetchText)",
             peaks: .better(peaks, .measure(probe)), measurements: measurements,
             disk: engine.streaming.current.disk)
+        if isPaired {
+            let adapters = AdapterBench(
+                engine: engine, adapters: subject.adapters, repeats: options.repeats, context: options.context,
+                show: show)
+            report.adapterCosts = try adapters.compare(options.decode)
+        }
         return (report.lines, report.json)
     }
 

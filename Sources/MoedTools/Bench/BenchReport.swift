@@ -16,6 +16,8 @@ package struct BenchReport: Sendable {
     package var measurements: [SweepMeasurement]
     /// Method and speed of expert reads; nil when all experts are in memory.
     package var disk: DiskReport?
+    /// Sweeps with and without adapters; empty without adapters.
+    package var adapterCosts: [AdapterCost] = []
 
     /// The machine's peaks with the memory speed at the time of the measurement.
     private func peaks(of measurement: SweepMeasurement) -> MachinePeaks {
@@ -59,7 +61,7 @@ package struct BenchReport: Sendable {
             "peaks: int8 \(HumanText.figure(peaks.int8 / 1e9)), bf16 \(HumanText.figure(peaks.bf16 / 1e9)), "
                 + "f32 \(HumanText.figure(peaks.f32 / 1e9)) Gop/s; memory \(HumanText.figure(peaks.read / 1e9)) GB/s",
             "",
-        ] + table.lines
+        ] + table.lines + AdapterCost.lines(adapterCosts)
     }
 
     package var json: JSONValue {
@@ -103,7 +105,7 @@ package struct BenchReport: Sendable {
                     "bytes_per_second": .double($0.bytesPerSecond),
                 ]
             } ?? .null,
-            "runs": .array(runs),
+            "runs": .array(runs), "adapters": .array(adapterCosts.map(\.json)),
         ]
     }
 }

@@ -8,49 +8,80 @@ import MoedText
 import MoedPacks
 import MoedWeights
 
+/// A checkpoint to be packed, and how.
+package struct PackingOptions: Sendable {
+    package var checkpoint: String
+    package var pack: String
+    package var formats = FormatChoice.auto
+    /// Directories of adapters to merge.
+    package var adapters: [String] = []
+    /// 0 is one for each physical core.
+    package var threads = 0
+    /// Text that losses are measured on; nil reports none.
+    package var report: ReportText?
+    /// Most time to wait for files of a download; nil does not wait.
+    package var waiting: Duration?
+
+    package init(checkpoint: String, pack: String) {
+        self.checkpoint = checkpoint
+        self.pack = pack
+    }
+}
+
 /// `moed pack` and `moed inspect`.
 package enum Packing {
     /// - Throws: `EngineError` or `TextError` naming file, tensor or field, and reason; `Interrupted` after Ctrl-C.
-    package static func pack(
-        checkpoint directory: String, to path: String, formats: FormatChoice, adapters paths: [String] = [],
-        threads: Int, showsReport: Bool
-    ) async throws {
+    package static func pack(_ options: PackingOptions) async throws {
         Host.ignoreBrokenPipes()
-        let source = try ModelDirectory.open(directory)
-        guard case .checkpoint(let checkpoint) = source else {
-            throw ConfigurationProblem(
-                "\(directory) is a pack already; packs are made of Hugging Face directories and GGUF files")
-        }
-        // Checks tokenizer and template before packing: packing may take an hour, and a pack without them is useless.
-        _ = try TextSide(directory: directory)
-        let adapters = try paths.map { try Adapter.open($0, for: checkpoint.configuration) }
-        let (experts, dense) = formats.formats(of: source)
-        let options = Packer.Options(
-            experts: experts, dense: dense,
-            threads: threads > 0 ? threads : Host.physicalCores, measuresErrors: showsReport,
-            tool: "moed \(Version.text)")
         let interruption = Interruption()
         // An interrupted packer removes what it has written.
-        let (report, time) = try await StopSignals.watch {
-            try await withTaskCancellationHandler {
-                try await onOwnThread {
-                    var meter = WorkMeter("packing", isTerminal: Host.isTerminal(2))
-                    let packer = try Packer(checkpoint, options, adapters: adapters)
-                    let report = try packer.pack(to: path, interruption: interruption) {
-                        meter.show(done: $0, of: $1)
-                    }
-                    return (report, meter.elapsedText)
-                }
+        let lines = try await StopSignals.watch {
+            if let time = options.waiting { try await FileWait(path: options.checkpoint, most: time).run() }
+            return try await withTaskCancellationHandler {
+                try await onOwnThread { try pack(options, interruption) }
             } onCancel: {
                 interruption.request()
             }
         }
+        for line in lines { print(line) }
+    }
+
+    /// - Returns: the lines to print.
+    private static func pack(_ options: PackingOptions, _ interruption: Interruption) throws -> [String] {
+        let source = try ModelDirectory.open(options.checkpoint)
+        guard case .checkpoint(let checkpoint) = source else {
+            throw ConfigurationProblem(
+                "\(options.checkpoint) is a pack already; packs are made of Hugging Face directories and GGUF files")
+        }
+        // Checks tokenizer, template and text before packing: packing may take an hour.
+        let tokenizer = try TextSide(directory: options.checkpoint).tokenizer
+        let pieces = try options.report?.pieces(tokenizer)
+        let adapters = try options.adapters.map { try Adapter.open($0, for: checkpoint.configuration) }
+        let (experts, dense) = options.formats.formats(of: source)
+        let threads = options.threads > 0 ? options.threads : Host.physicalCores
+        let packer = try Packer(
+            checkpoint,
+            Packer.Options(
+                experts: experts, dense: dense, threads: threads, measuresErrors: pieces != nil,
+                tool: "moed \(Version.text)"), adapters: adapters)
+        var meter = WorkMeter("packing", isTerminal: Host.isTerminal(2))
+        let report = try packer.pack(to: options.pack, interruption: interruption) { meter.show(done: $0, of: $1) }
         for remark in checkpoint.configuration.remarks + [checkpoint.unusedTensors].compactMap({ $0 }) {
             Host.printError("note: \(remark)")
         }
-        let from = HumanText.bytes(checkpoint.byteCount)
-        print("\(path): \(HumanText.bytes(report.byteCount)) from \(from) in \(time)")
-        if showsReport { for line in reportLines(report) { print(line) } }
+        let from = checkpoint.byteCount
+        let lines = [
+            "\(options.pack): \(HumanText.bytes(report.byteCount)) from \(HumanText.bytes(from)) in "
+                + "\(meter.elapsedText), \(meter.rateText(from))"
+        ]
+        guard let pieces else { return lines }
+        let losses = try LossReport(
+            pack: LossMeasure.Formats(experts: experts, dense: dense),
+            group: dense.quantGroup ?? experts.quantGroup ?? FormatChoice.groupDefault
+        ).lines(
+            checkpoint, adapters, pieces, vocabulary: tokenizer.vocabularySize, threads: threads,
+            interruption: interruption)
+        return lines + reportLines(report) + [""] + losses
     }
 
     /// Runs long work on a thread of its own, so that signals are handled meanwhile.

@@ -23,6 +23,12 @@ struct WorkMeter {
     /// Time since the meter was made, as `1.2 s`.
     var elapsedText: String { Self.time((ContinuousClock.now - start).seconds) }
 
+    /// Rate of that many bytes in the time since the meter was made, as `412 MB/s`.
+    func rateText(_ byteCount: Int) -> String {
+        let seconds = (ContinuousClock.now - start).seconds
+        return seconds > 0 ? "\(HumanText.bytes(Int(min(Double(byteCount) / seconds, 1e15))))/s" : "at once"
+    }
+
     mutating func show(done: Int, of total: Int) {
         let now = ContinuousClock.now
         if done >= total, isTerminal, !isEnded {

@@ -3,7 +3,8 @@ import MoedCore
 /// One matrix of an expert inside of a tensor that holds those of all experts of a layer:
 /// `…mlp.experts.gate_up_proj` `[experts, 2 · width, hidden]`, gates before ups, `…mlp.experts.down_proj`
 /// `[experts, hidden, width]`, or of a GGUF file `…mlp.experts.gate_proj` and `….up_proj` `[experts, width, hidden]`.
-/// In FP8, `…_scale_inv` beside it holds their scales in the same order.
+/// In FP8, `…_scale_inv` beside it holds their scales in the same order. Qwen3-VL-MoE has each expert's matrix
+/// transposed: `[experts, hidden, 2 · width]` and `[experts, width, hidden]`.
 struct FusedExpert {
     private let name: String
     private let shape: MatrixShape
@@ -39,6 +40,16 @@ struct FusedExpert {
     func rows() throws(EngineError) -> (any RowSource)? {
         guard let whole = try checkpoint.tensor(tensor) else { return nil }
         let sizes = [experts, halves * shape.outputs, shape.inputs]
+        // Where both forms are the same sizes, it is the usual one, as in transformers.
+        if whole.shape != sizes, whole.shape == [experts, shape.inputs, halves * shape.outputs],
+            whole.blocks == nil, whole.type.isWeight
+        {
+            let own = entry(whole, matrices: experts, number: index / halves, "weight")
+            let expert = FusedPart(entry: own, checkpoint: checkpoint, whole: whole)
+            let first = index % halves * shape.outputs
+            return TransposedRows(
+                try PlainNaming.rows(expert, MatrixShape(shape.inputs, halves * shape.outputs)), shape, from: first)
+        }
         guard whole.shape == sizes else {
             throw checkpoint.error(whole, "has shape \(whole.shape), but the configuration asks for \(sizes)")
         }
@@ -69,11 +80,17 @@ struct FusedExpert {
 
     /// The matrix's part of a tensor.
     private func part(of whole: TensorEntry, _ rows: Int, _ columns: Int, _ ending: String) -> FusedPart {
-        let byteCount = whole.byteCount / (experts * halves)
-        let entry = TensorEntry(
-            name: "\(name).\(ending)", type: whole.type, shape: [rows, columns],
-            offset: whole.offset + index * byteCount, byteCount: byteCount, blocks: whole.blocks)
-        return FusedPart(entry: entry, checkpoint: checkpoint, whole: whole, start: index * byteCount)
+        var entry = entry(whole, matrices: experts * halves, number: index, ending)
+        entry.shape = [rows, columns]
+        return FusedPart(entry: entry, checkpoint: checkpoint, whole: whole)
+    }
+
+    /// One of the equal parts of a tensor.
+    private func entry(_ whole: TensorEntry, matrices: Int, number: Int, _ ending: String) -> TensorEntry {
+        let byteCount = whole.byteCount / matrices
+        return TensorEntry(
+            name: "\(name).\(ending)", type: whole.type, shape: Array(whole.shape.dropFirst()),
+            offset: whole.offset + number * byteCount, byteCount: byteCount, blocks: whole.blocks)
     }
 }
 
@@ -82,10 +99,10 @@ private struct FusedPart: TensorBytes {
     let entry: TensorEntry
     let checkpoint: Checkpoint
     let whole: TensorEntry
-    let start: Int
 
     func read(_ range: Range<Int>, into target: inout [UInt8]) throws(EngineError) {
         guard range.upperBound <= entry.byteCount else { throw error("is read past its end") }
+        let start = entry.offset - whole.offset
         try checkpoint.read(whole, bytes: start + range.lowerBound..<start + range.upperBound, into: &target)
     }
 

@@ -1,17 +1,17 @@
-import MoedCore
+package import MoedCore
 
 /// `model.safetensors.index.json`: which shards there are, and which one should hold a tensor.
-struct ShardIndex {
-    static let singleFile = "model.safetensors"
+package struct ShardIndex {
+    package static let singleFile = "model.safetensors"
     /// A model of a million tensors would fit.
-    static let byteCountMax = 200 << 20
+    package static let byteCountMax = 200 << 20
 
     private(set) var file: [ExactString: String] = [:]
     /// The shards in the order of their names.
-    private(set) var fileNames: [String] = []
+    package private(set) var fileNames: [String] = []
 
     /// Nil when the checkpoint is a single file.
-    init?(directory: String) throws(EngineError) {
+    package init?(directory: String) throws(EngineError) {
         let path = "\(directory)/\(Self.singleFile).index.json"
         // Hugging Face's libraries look for the single file first.
         if WeightFile.exists("\(directory)/\(Self.singleFile)") { return nil }

@@ -38,17 +38,9 @@ package struct BlockRows: DecodedRows, KeptRows {
         var weights = target.mutableSpan
         for block in 0..<blocks {
             let (from, to) = (block &* type.byteCount, block &* type.weights)
-            switch type {
-            case .q4x0, .q4x1, .q5x0, .q5x1, .q8x0: Blocks32.decode(type, source, from, &weights, to)
-            case .q2K: Blocks256.decodeQ2(source, from, &weights, to)
-            case .q3K: Blocks256.decodeQ3(source, from, &weights, to)
-            case .q4K, .q5K: Blocks256.decodeQ4(source, from, hasHighBits: type == .q5K, &weights, to)
-            case .q6K: Blocks256.decodeQ6(source, from, &weights, to)
-            case .iq4NL, .iq4XS, .mxfp4: TableBlocks.decode(type, source, from, &weights, to)
-            case .iq2XXS, .iq2XS, .iq2S, .iq3XXS, .iq3S:
-                guard let kind = type.lattice else { continue }
-                LatticeBlocks.decode(kind, F16Rows.value(source, from), source, from &+ 2, &weights, to)
-            }
+            let scale = F16Rows.value(source, from &+ type.scaleOffset)
+            let minimum = type.minimumOffset.map { F16Rows.value(source, from &+ $0) } ?? 0
+            Blocks.decode(type, (scale, minimum), source, from, &weights, to)
         }
     }
 }

@@ -1,3 +1,5 @@
+import MoedLattice
+
 /// Codes and numbers of GGUF's blocks that a kernel multiplies as they are.
 enum KeptBlocks {
     static func format(_ type: BlockType) -> KeptFormat? {

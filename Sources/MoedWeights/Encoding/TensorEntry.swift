@@ -1,3 +1,5 @@
+package import MoedLattice
+
 /// Element types of safetensors files.
 package enum ElementType: String, Sendable, CaseIterable {
     case bool = "BOOL"

@@ -18,6 +18,9 @@ package struct GGUFModel: Sendable {
         return start == Array("GGUF".utf8)
     }
 
+    /// False for a file that ends before its last tensor does.
+    package static func isWhole(_ file: WeightFile) -> Bool { (try? GGUFHeader(file)) != nil }
+
     /// Reads the headers of all files.
     ///
     /// - Throws: `EngineError(.badCheckpoint)` or `(.unsupportedModel)` naming file, key or tensor, and reason.

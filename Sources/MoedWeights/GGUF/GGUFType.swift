@@ -1,3 +1,5 @@
+import MoedLattice
+
 /// The type of a GGUF tensor: plain elements, or blocks.
 enum GGUFType {
     case plain(ElementType)

@@ -188,8 +188,8 @@ extension ModelConfiguration.Architecture {
 
     fileprivate init?(modelType: String) {
         switch modelType {
-        case "qwen3": self = .dense
-        case "qwen3_moe": self = .mixtureOfExperts
+        case "qwen3", "qwen3_vl_text": self = .dense
+        case "qwen3_moe", "qwen3_vl_moe_text": self = .mixtureOfExperts
         default: return nil
         }
     }

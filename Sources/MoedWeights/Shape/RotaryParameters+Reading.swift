@@ -66,7 +66,8 @@ extension RotaryParameters {
         if kind == nil { kind = try scaling.optionalString("type") }
         switch kind ?? "default" {
         case "default":
-            try refuseOthers(than: commonKeys, in: scaling, kind: "default")
+            // Sections have positions of their own for images; a text's are the same in all of them.
+            try refuseOthers(than: commonKeys + ["mrope_section", "mrope_interleaved"], in: scaling, kind: "default")
         case "yarn":
             if let factor = scaling["attn_factor"], factor.number != 1 {
                 throw scaling.unsupported(

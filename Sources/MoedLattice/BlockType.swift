@@ -1,5 +1,3 @@
-import MoedLattice
-
 /// Kinds of blocks that GGUF files store weights in: some weights of a row with their scales.
 ///
 /// Source: ggml's block structures. Numbers are little-endian; scales are f16.
@@ -24,7 +22,7 @@ package enum BlockType: String, Sendable, CaseIterable {
     case mxfp4 = "MXFP4"
 
     /// The type's number in a file.
-    var number: UInt64 {
+    package var number: UInt64 {
         switch self {
         case .q4x0: 2
         case .q4x1: 3
@@ -48,7 +46,7 @@ package enum BlockType: String, Sendable, CaseIterable {
     }
 
     /// Weights of a block.
-    var weights: Int {
+    package var weights: Int {
         switch self {
         case .q4x0, .q4x1, .q5x0, .q5x1, .q8x0, .iq4NL, .mxfp4: 32
         case .q2K, .q3K, .q4K, .q5K, .q6K, .iq4XS, .iq2XXS, .iq2XS, .iq2S, .iq3XXS, .iq3S: 256
@@ -56,7 +54,7 @@ package enum BlockType: String, Sendable, CaseIterable {
     }
 
     /// Bytes of a block.
-    var byteCount: Int {
+    package var byteCount: Int {
         switch self {
         case .q4x0, .iq4NL: 18
         case .q4x1: 20
@@ -75,6 +73,25 @@ package enum BlockType: String, Sendable, CaseIterable {
         case .iq3S: 110
         case .iq4XS: 136
         case .mxfp4: 17
+        }
+    }
+
+    /// Place of the scale in a block. MXFP4 has an exponent there.
+    package var scaleOffset: Int {
+        switch self {
+        case .q2K: 80
+        case .q3K: 108
+        case .q6K: 208
+        default: 0
+        }
+    }
+
+    /// Place of the minimum in a block; nil where codes have an offset of their own.
+    package var minimumOffset: Int? {
+        switch self {
+        case .q2K: 82
+        case .q4x1, .q5x1, .q4K, .q5K: 2
+        default: nil
         }
     }
 

@@ -4,9 +4,10 @@ enum Blocks32 {
     ///   - from: offset of the block.
     ///   - to: place of its first weight.
     static func decode(
-        _ type: BlockType, _ bytes: Span<UInt8>, _ from: Int, _ weights: inout MutableSpan<Float>, _ to: Int
+        _ type: BlockType, _ numbers: (scale: Float, minimum: Float), _ bytes: Span<UInt8>, _ from: Int,
+        _ weights: inout MutableSpan<Float>, _ to: Int
     ) {
-        let scale = F16Rows.value(bytes, from)
+        let (scale, minimum) = numbers
         if type == .q8x0 {
             for index in 0..<32 {
                 weights[to &+ index] = scale * Float(Int8(bitPattern: bytes[from &+ 2 &+ index]))
@@ -16,7 +17,6 @@ enum Blocks32 {
         // Q4_1 and Q5_1 have a minimum; in the others the code of zero is half of the codes.
         let hasMinimum = type == .q4x1 || type == .q5x1
         let hasHighBits = type == .q5x0 || type == .q5x1
-        let minimum: Float = hasMinimum ? F16Rows.value(bytes, from &+ 2) : 0
         let zero: Int32 = hasMinimum ? 0 : hasHighBits ? 16 : 8
         var place = from &+ (hasMinimum ? 4 : 2)
         var high: UInt32 = 0

@@ -6,17 +6,17 @@ enum TableBlocks {
         -127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113,
     ]
     /// Values of MXFP4 codes, doubled.
-    private static let doubledE2M1: [Float] = SmallFloat.e2m1.map { $0 * 2 }
+    private static let doubledE2M1: [Float] = [0, 1, 2, 3, 4, 6, 8, 12, -0.0, -1, -2, -3, -4, -6, -8, -12]
 
     /// - Parameters:
     ///   - from: offset of the block.
     ///   - to: place of its first weight.
     static func decode(
-        _ type: BlockType, _ bytes: Span<UInt8>, _ from: Int, _ weights: inout MutableSpan<Float>, _ to: Int
+        _ type: BlockType, _ scale: Float, _ bytes: Span<UInt8>, _ from: Int, _ weights: inout MutableSpan<Float>,
+        _ to: Int
     ) {
         switch type {
         case .iq4XS:
-            let scale = F16Rows.value(bytes, from)
             let high = UInt16(bytes[from &+ 2]) | UInt16(bytes[from &+ 3]) << 8
             for part in 0..<8 {
                 let low = bytes[from &+ 4 &+ part / 2] >> UInt8(part % 2 &* 4) & 15
@@ -29,7 +29,7 @@ enum TableBlocks {
             let exponent = UInt32(bytes[from])
             let bits: UInt32 = exponent < 2 ? 0x0020_0000 << exponent : (exponent &- 1) << 23
             nibbles(doubledE2M1, Float(bitPattern: bits), bytes, from &+ 1, &weights, to)
-        default: nibbles(iq4, F16Rows.value(bytes, from), bytes, from &+ 2, &weights, to)
+        default: nibbles(iq4, scale, bytes, from &+ 2, &weights, to)
         }
     }
 
