@@ -46,6 +46,8 @@ package struct Migration: Sendable, Equatable {
         Migration(version: 27, name: "m0027_key_limits", PackageResources.m0027_key_limits_sql, worksSince: 11),
         Migration(version: 28, name: "m0028_policies", PackageResources.m0028_policies_sql, worksSince: 11),
         Migration(version: 29, name: "m0029_embeddings", PackageResources.m0029_embeddings_sql, worksSince: 11),
+        Migration(version: 32, name: "m0032_minutes", PackageResources.m0032_minutes_sql, worksSince: 11),
+        Migration(version: 33, name: "m0033_operate", PackageResources.m0033_operate_sql, worksSince: 11),
     ]
 
     /// Roles, grants and row security. The script runs after the migrations where roles are wanted. It may run again at
