@@ -113,7 +113,7 @@ GRANT USAGE ON moed.lease_token_seq TO moed_worker;
 -- moed check compares sequences with their tables.
 GRANT SELECT ON ALL SEQUENCES IN SCHEMA moed TO moed_worker, moed_operator, moed_reader;
 GRANT EXECUTE ON FUNCTION moed.wake_idle, moed.fold_usage, moed.prune, moed.expired_message, moed.waste_checkpoints,
-  moed.add_requested_tenants, moed.money_left, moed.batch_money_left, moed.budgeted_batch, moed.may_spend TO moed_worker;
+  moed.add_requested_tenants, moed.money_left, moed.batch_money_left, moed.budgeted_batch, moed.may_spend, moed.add_sample TO moed_worker;
 
 GRANT SELECT ON ALL TABLES IN SCHEMA moed TO moed_reader, moed_operator;
 GRANT INSERT, UPDATE ON moed.tenant, moed.model TO moed_operator;
@@ -144,7 +144,7 @@ GRANT EXECUTE ON FUNCTION
 GRANT EXECUTE ON FUNCTION
   moed.api_begin_file, moed.api_add_part, moed.api_finish_file, moed.api_files, moed.api_delete_file, moed.api_file_part_of,
   moed.api_create_batch, moed.api_import_step, moed.api_batches, moed.api_cancel_batch, moed.api_output, moed.api_delete_output,
-  moed.api_models, moed.api_chat, moed.api_chat_results, moed.api_cancel_chat
+  moed.api_models, moed.api_operate, moed.api_chat, moed.api_chat_results, moed.api_cancel_chat
   TO moed_gateway;
 
 -- The view before migration 15, kept where views of applications depend on it.
@@ -208,6 +208,7 @@ BEGIN
     ('batch_budget', 'EXISTS (SELECT FROM moed.batch b WHERE b.id = batch_id)'),
     ('batch_import', NULL),
     ('batch_count', NULL),
+    ('minute_sample', NULL),
     ('batch_delta', NULL),
     ('api_key', NULL),
     ('api_key_use', NULL),

@@ -45,7 +45,7 @@ package actor ConnectionPool {
             if let connection = idle.popLast() { return connection }
             if open < size {
                 open += 1
-                do { return try await Connection.connect(settings) } catch {
+                do { return try await Self.connect(settings) } catch {
                     lose()
                     throw error
                 }
@@ -53,6 +53,13 @@ package actor ConnectionPool {
             guard waiting.count < waitingMax else { throw Full() }
             await withCheckedContinuation { waiting.append($0) }
         }
+    }
+
+    /// A connection whose statements are never compiled: for a wrong estimate that takes longer than the statement.
+    static func connect(_ settings: ConnectionSettings) async throws(DatabaseError) -> Connection {
+        let connection = try await Connection.connect(settings)
+        try await connection.configure("SET jit = off")
+        return connection
     }
 
     private func give(_ connection: Connection) {

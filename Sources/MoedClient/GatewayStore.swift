@@ -64,6 +64,17 @@ package struct GatewayStore: Sendable {
         do { return try await !query("SELECT 1").isEmpty } catch { return false }
     }
 
+    /// Does an action of the page with a key of the scope operate; the database names the actions.
+    ///
+    /// - Returns: number of jobs that it concerns, or of pauses in force.
+    package func operate(
+        _ key: String, _ action: String, kind: String? = nil, name: String? = nil
+    ) async throws(APIError) -> Int {
+        try await one("SELECT moed.api_operate(\(key), \(action), \(kind), \(name)) AS value") {
+            row throws(DatabaseError) in try row.value("value")
+        } ?? 0
+    }
+
     /// Models that a worker has served, with the Unix times of their first registration.
     package func models(_ key: String) async throws(APIError) -> [(name: String, createdAt: Int)] {
         try await all(

@@ -8,7 +8,7 @@ package struct JobClient: Sendable {
     package static func connect(conninfo: String) async throws -> JobClient {
         var settings = ConnectionSettings(conninfo: conninfo, applicationName: "moed")
         settings.statementTimeout = .seconds(3600)
-        return JobClient(connection: try await Connection.connect(settings))
+        return JobClient(connection: try await ConnectionPool.connect(settings))
     }
 
     package func close() async { await connection.close() }

@@ -7,7 +7,7 @@ import MoedOpenAI
 package struct NewKeyOptions: Sendable {
     package var tenant: String
     package var name: String?
-    /// Empty for all.
+    /// Empty for batches and chat.
     package var scopes: [String] = []
     /// Lifetime such as `90d`; nil is for ever.
     package var expires: String?
@@ -20,17 +20,18 @@ package struct NewKeyOptions: Sendable {
 
 /// `moed key`.
 package enum KeyCommands {
-    private static let scopes = ["batches", "chat"]
+    private static let scopes = ["batches", "chat", "operate"]
+    private static let usualScopes = ["batches", "chat"]
 
     /// Creates a key and prints it: nothing else has it afterwards.
     package static func create(conninfo: String, _ options: NewKeyOptions, asJSON: Bool) async throws {
         let (tenant, scopes) = (options.tenant, options.scopes)
         for scope in scopes where !Self.scopes.contains(scope) {
-            throw CommandError("--scope must be batches or chat, not “\(scope)”")
+            throw CommandError("--scope must be batches, chat or operate, not “\(scope)”")
         }
         let key = GatewayKey()
         var new = JobClient.NewKey(
-            tenant: tenant, digest: key.digest, hint: key.hint, scopes: scopes.isEmpty ? Self.scopes : scopes)
+            tenant: tenant, digest: key.digest, hint: key.hint, scopes: scopes.isEmpty ? Self.usualScopes : scopes)
         new.name = options.name
         (new.requestsPerMinute, new.tokensPerMinute) = (options.requestsPerMinute, options.tokensPerMinute)
         if let expires = options.expires {

@@ -53,7 +53,7 @@ package enum Gateway {
             .init(service: server, successTerminationBehavior: .gracefullyShutdownGroup),
             .init(service: imports), .init(service: chats),
         ]
-        if let page = page(settings, log) { services.append(.init(service: page)) }
+        if let page = page(settings, store, log) { services.append(.init(service: page)) }
         let group = ServiceGroup(
             configuration: .init(
                 services: services, gracefulShutdownSignals: [.sigterm, .sigint], logger: log.onlyErrors))
@@ -64,11 +64,11 @@ package enum Gateway {
     }
 
     /// The server of the page; nil where the configuration has no address for it.
-    private static func page(_ settings: GatewaySettings, _ log: Logger) -> (any Service)? {
+    private static func page(_ settings: GatewaySettings, _ store: GatewayStore, _ log: Logger) -> (any Service)? {
         guard let address = settings.pageAddress else { return nil }
         let connection = ConnectionSettings(conninfo: settings.pageConninfo, applicationName: "moed page")
-        let pool = ConnectionPool(connection, size: 2, waitingMax: 64)
-        let responder = PageResponder(reports: ReportPool(pool), log: log)
+        let pool = ConnectionPool(connection, size: 4, waitingMax: 64)
+        let responder = PageResponder(reports: ReportPool(pool), store: store, log: log)
         return Server(
             childChannelSetup: HTTP1Channel(
                 responder: { request, writer, _ in try await responder.respond(to: request, writer) },

@@ -7,9 +7,12 @@ import MoedCore
 import MoedPage
 import NIOCore
 
-/// Answers requests for the page. It reads by a role that sees everything and changes nothing.
+/// Answers requests for the page. It reads by a role that sees everything and changes nothing. Actions go by the
+/// gateway's role, with an operator's key.
 struct PageResponder: Sendable {
     let reports: ReportPool
+    let store: GatewayStore
+    let sessions = PageSessions()
     let log: Logger
 
     private static let rowsMax = 50
@@ -23,12 +26,16 @@ struct PageResponder: Sendable {
 
     private func answer(to request: Request) async -> Response {
         let path = request.uri.path
+        if request.method == .post, ["/login", "/logout", "/act"].contains(path) { return await submit(path, request) }
         guard request.method == .get || request.method == .head else {
-            return Self.response(.methodNotAllowed, Page.missing("The page is only read."))
+            return Self.response(.methodNotAllowed, Page.missing("The page takes no such request."))
         }
         do {
             switch path {
-            case "/": return Self.response(.ok, Page.overview(try await overview()))
+            case "/":
+                let overview = try await overview()
+                return Self.response(.ok, Page.overview(overview, for: await sessions.person(session(of: request))))
+            case "/login": return Self.response(.ok, Page.login())
             case "/style.css": return Self.response(.ok, Page.style, type: "text/css; charset=utf-8")
             case _ where path.hasPrefix("/job/"):
                 guard let number = Int64(path.dropFirst(5)), let page = try await job(number) else { break }
@@ -43,17 +50,32 @@ struct PageResponder: Sendable {
         }
     }
 
+    /// Two connections share the reports.
     private func overview() async throws -> Page.Overview {
-        try await reports.with { client in
+        async let history = history()
+        var overview = try await reports.with { client in
             var overview = Page.Overview()
             overview.health = try await client.health()
             overview.workers = try await client.workers()
-            overview.queue = try await client.queue()
-            overview.progress = Array(try await client.progressReport().prefix(Self.rowsMax))
+            overview.queue = try await client.openJobs()
+            overview.present = try await client.present(overview.queue)
             overview.batches = try await client.newestBatches(limit: Self.rowsMax)
-            overview.failures = try await client.failuresByCode()
             overview.tenants = try await client.tenants(limit: Self.rowsMax)
+            overview.endpoints = try await client.endpoints()
             return overview
+        }
+        (overview.history, overview.backlog, overview.failures) = try await history
+        return overview
+    }
+
+    private func history() async throws -> (History, backlog: [JSONObject], failures: [JSONObject]) {
+        try await reports.with { client in
+            var history = History()
+            history.last = try await client.lastSpan(seconds: History.span)
+            history.spans = try await client.history(seconds: History.span)
+            history.hours = try await client.history(seconds: History.row)
+            history.endpoints = try await client.endpointHistory(seconds: History.span)
+            return (history, try await client.backlog(limit: Self.rowsMax), try await client.failuresByCode())
         }
     }
 
@@ -65,7 +87,7 @@ struct PageResponder: Sendable {
         }
     }
 
-    private static func response(
+    static func response(
         _ status: HTTPResponse.Status, _ text: String, type: String = "text/html; charset=utf-8"
     ) -> Response {
         var headers = HTTPFields()

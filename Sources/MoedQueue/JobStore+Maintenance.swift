@@ -3,14 +3,14 @@ import MoedPostgres
 
 /// Maintenance, which any worker may do at any time; two workers may do it at once. Locked rows are skipped.
 extension JobStore {
-    /// Steps that have something to do; usually none. `prune` is not among them: the worker's retention decides.
+    /// Steps that have something to do; usually none. Those of the worker's clock are not among them.
     ///
     /// Jobs of workers that stopped over an hour ago are not checked: a daemon calls `rescue` itself at its start.
     package func dueMaintenance() async throws(QueueError) -> [MaintenanceStep] {
         let result = try await query(SQL(.dueMaintenance, [.value(3600)]))
         return try await decodeOne(result) { row throws(DatabaseError) in
             var due: [MaintenanceStep] = []
-            for step in MaintenanceStep.allCases where step != .prune {
+            for step in MaintenanceStep.allCases where !step.isTimed {
                 if try row.value(step.rawValue) { due.append(step) }
             }
             return due
@@ -29,6 +29,7 @@ extension JobStore {
         case .models: (report.resolved, report.refused) = try await resolveModels()
         case .cancel: report.cancelled = try await cancelRequested()
         case .announce: try await announceBatches()
+        case .sample: _ = try await query("SELECT moed.add_sample()")
         case .prune: break
         }
         return report

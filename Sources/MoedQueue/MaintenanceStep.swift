@@ -16,8 +16,13 @@ package enum MaintenanceStep: String, Sendable, CaseIterable {
     case cancel
     /// Notify the ends of batches that were imported with `notify`.
     case announce
+    /// Add the last minute to the history that the page shows.
+    case sample
     /// Delete jobs older than the retention.
     case prune
+
+    /// True when the worker's clock decides when the step is due.
+    package var isTimed: Bool { self == .sample || self == .prune }
 }
 
 /// Result of a rescue.

@@ -48,6 +48,8 @@ package struct Migration: Sendable, Equatable {
         Migration(version: 29, name: "m0029_embeddings", PackageResources.m0029_embeddings_sql, worksSince: 11),
         Migration(version: 30, name: "m0030_moderation", PackageResources.m0030_moderation_sql, worksSince: 11),
         Migration(version: 31, name: "m0031_rerank", PackageResources.m0031_rerank_sql, worksSince: 11),
+        Migration(version: 32, name: "m0032_minutes", PackageResources.m0032_minutes_sql, worksSince: 11),
+        Migration(version: 33, name: "m0033_operate", PackageResources.m0033_operate_sql, worksSince: 11),
     ]
 
     /// Roles, grants and row security. The script runs after the migrations where roles are wanted. It may run again at

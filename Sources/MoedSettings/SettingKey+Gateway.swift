@@ -38,7 +38,7 @@ extension SettingKey {
         "front.listen", "", example: .suggested("127.0.0.1:8081"),
         """
         Address of the page that shows workers, queue, batches and failures: `127.0.0.1:8081`, `[::1]:8081` or the \
-        absolute path of a Unix socket. Empty: none. `moed serve` shows it. There is no password.
+        absolute path of a Unix socket. Empty: none. `moed serve` shows it. Reading asks for no password.
         """)
     package static let frontDatabase = SettingKey(
         "front.database", "", example: .suggested("\"host=/run/postgresql dbname=work user=moed_page\""),

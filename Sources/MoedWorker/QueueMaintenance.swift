@@ -21,6 +21,7 @@ package final class QueueMaintenance {
     private let report: WorkerReport
     private let log: Logger
     private var nextPruning = Duration.zero
+    private var nextSample = Duration.zero
     private var failures: [String: Failure] = [:]
 
     package init(_ state: WorkerState, report: WorkerReport, log: Logger) {
@@ -36,10 +37,13 @@ package final class QueueMaintenance {
         }
         // Each step is tried when a table that one of them reads cannot be read.
         if !isKnown { due = MaintenanceStep.allCases }
-        for step in due where step != .prune {
+        for step in due where !step.isTimed {
             _ = try await attempt(step.rawValue) { () async throws(QueueError) in
                 self.note(try await store.maintain(step))
             }
+        }
+        _ = try await attempt(MaintenanceStep.sample.rawValue) { () async throws(QueueError) in
+            try await self.sample(store)
         }
         _ = try await attempt(MaintenanceStep.prune.rawValue) { () async throws(QueueError) in
             try await self.prune(store)
@@ -86,6 +90,13 @@ package final class QueueMaintenance {
             log.notice("\(found.refused) jobs ask for a model that no worker has ever served")
         }
         report.update { $0.failed += found.expired + found.refused }
+    }
+
+    /// Several workers try several times a minute, so that none is missed. The first one adds the minute.
+    private func sample(_ store: any WorkerStore) async throws(QueueError) {
+        guard state.now >= nextSample else { return }
+        _ = try await store.maintain(.sample)
+        nextSample = state.now + .seconds(15)
     }
 
     /// Deletes jobs older than the retention, a limited number per round, so that no statement takes long.

@@ -13,6 +13,7 @@ struct KeyCommand: AsyncParsableCommand {
               moed key create --tenant app
               moed key create --tenant app --name nightly --scope batches --expires 90d
               moed key create --tenant web --scope chat --requests-per-minute 60 --tokens-per-minute 100000
+              moed key create --tenant admin --scope operate --expires 30d
               moed key list
               moed key revoke 3
             """,
@@ -39,7 +40,10 @@ struct KeyCommand: AsyncParsableCommand {
 
         @Option(
             name: .customLong("scope"),
-            help: "batches (files and batches) or chat (direct answers). Repeatable; default: both.")
+            help: """
+                batches (files and batches), chat (direct answers) or operate (actions of the page, over all tenants). \
+                Repeatable; default: batches and chat.
+                """)
         var scopes: [String] = []
 
         @Option(help: "Time after which the key is refused, such as 90d. Default: never.")

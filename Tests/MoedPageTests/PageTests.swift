@@ -5,7 +5,8 @@ import Testing
 @Suite struct PageTests {
     private func overview() -> Page.Overview {
         var overview = Page.Overview()
-        overview.health = JSONObject([("workers_alive", 2), ("jobs_running", 7), ("paused", ["tenant <b>"])])
+        overview.health = JSONObject([("workers_alive", 2), ("paused", ["tenant <b>"])])
+        overview.present = JSONObject([("running", 7), ("seconds_left", 3700)])
         overview.queue = [JSONObject([("model", "m<script>"), ("mode", "thinking"), ("jobs", 12)])]
         overview.failures = [JSONObject([("code", "expired"), ("jobs", 3), ("latest_job", 42)])]
         return overview
@@ -22,7 +23,7 @@ import Testing
     @Test func figuresAndLinksAreThere() {
         let html = Page.overview(overview())
         for part in [
-            "<dt>workers alive</dt><dd>2</dd>", "<dt>jobs running</dt><dd>7</dd>", "<td class=\"number\">12</td>",
+            "<dt>workers alive</dt><dd>2</dd>", "<dt>jobs running</dt><dd>7</dd>", "<dd>1 h 1 min</dd>", "<td class=\"number\">12</td>",
             "<a href=\"/job/42\">42</a>", "No worker is alive", "<html lang=\"en\">",
         ] {
             #expect(html.contains(part), "\(part)")

@@ -25,6 +25,12 @@ struct LockTests {
         SELECT moed.end_import(id) FROM moed.batch WHERE import_key = 'k'
         """,
         gateway,
+        """
+        SELECT moed.create_key('a', repeat('1', 64), 'x', scopes => '{operate}');
+        SELECT moed.api_operate(repeat('1', 64), 'redrive', name => 'c');
+        SELECT moed.api_operate(repeat('1', 64), 'cancel', name => id::text) FROM moed.batch;
+        SELECT moed.api_operate(repeat('1', 64), 'pause', 'tenant', 'b'), moed.api_operate(repeat('1', 64), 'resume', 'all')
+        """,
         "SELECT moed.cancel(id) FROM moed.job WHERE tenant_id = (SELECT id FROM moed.tenant WHERE name = 'a')",
         "SELECT moed.cancel(id) FROM moed.job WHERE state = 'running'",
         "SELECT moed.cancel_batch(id) FROM moed.batches",

@@ -135,7 +135,7 @@ struct TenantNameTests {
             "moed.add_tenant() does not wait": ["tenant_name_key", "tenant_pkey"],
             "clients do not write there": [
                 "archive_pkey", "policy_name_key", "policy_pkey", "policy_verdict_pkey", "control_pkey", "cooldown_end_pkey", "endpoint_request_pkey", "endpoint_state_pkey", "migration_pkey", "model_name_key", "origin_digest_model_key", "price_pkey",
-                "tenant_db_role_key", "tenant_usage_pkey", "batch_count_pkey",
+                "tenant_db_role_key", "tenant_usage_pkey", "batch_count_pkey", "minute_sample_pkey",
             ],
         ]
         let queue = try await Queue()

@@ -16,6 +16,7 @@ SET check_function_bodies = off;
 \ir domains/acting_role.sql
 \ir functions/add_lines.sql
 \ir functions/add_requested_tenants.sql
+\ir functions/add_sample.sql
 \ir functions/add_tenant.sql
 \ir functions/answer.sql
 \ir functions/api_add_part.sql
@@ -33,6 +34,7 @@ SET check_function_bodies = off;
 \ir functions/api_finish_file.sql
 \ir functions/api_import_step.sql
 \ir functions/api_models.sql
+\ir functions/api_operate.sql
 \ir functions/api_output.sql
 \ir functions/archive_jobs.sql
 \ir functions/archive_month.sql
@@ -166,6 +168,7 @@ SET check_function_bodies = off;
 \ir tables/job_request.sql
 \ir tables/job_result.sql
 \ir tables/migration.sql
+\ir tables/minute_sample.sql
 \ir tables/model.sql
 \ir tables/origin.sql
 \ir tables/policy.sql

@@ -8,8 +8,8 @@ BEGIN
   IF coalesce(digest, '') !~ '^[0-9a-f]{64}$' THEN
     RAISE EXCEPTION 'digest must be the SHA-256 of the key in 64 hexadecimal digits' USING ERRCODE = 'invalid_parameter_value';
   END IF;
-  IF NOT scopes <@ '{batches,chat}' OR cardinality(scopes) = 0 THEN
-    RAISE EXCEPTION 'scopes must be some of batches and chat, not %', array_to_string(scopes, ', ')
+  IF NOT scopes <@ '{batches,chat,operate}' OR cardinality(scopes) = 0 THEN
+    RAISE EXCEPTION 'scopes must be some of batches, chat and operate, not %', array_to_string(scopes, ', ')
       USING ERRCODE = 'invalid_parameter_value';
   END IF;
   INSERT INTO moed.api_key (tenant_id, name, digest, hint, scopes, expires_at, requests_per_minute, tokens_per_minute)

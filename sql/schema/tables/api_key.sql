@@ -19,7 +19,7 @@ COMMENT ON COLUMN moed.api_key.tenant_id IS 'moed.tenant.id that the key acts fo
 COMMENT ON COLUMN moed.api_key.name IS 'Name for people.';
 COMMENT ON COLUMN moed.api_key.digest IS 'SHA-256 of the SHA-256 of the key.';
 COMMENT ON COLUMN moed.api_key.hint IS 'First characters of the key, by which its owner recognises it.';
-COMMENT ON COLUMN moed.api_key.scopes IS 'Rights of the key: batches (files and batches), chat (direct answers).';
+COMMENT ON COLUMN moed.api_key.scopes IS 'Rights of the key: batches (files and batches), chat (direct answers), operate (actions of the page, over all tenants).';
 COMMENT ON COLUMN moed.api_key.created_at IS 'When it was made.';
 COMMENT ON COLUMN moed.api_key.expires_at IS 'From then on it is refused; NULL is never.';
 COMMENT ON COLUMN moed.api_key.revoked_at IS 'When moed.revoke_key() was called; NULL is not.';
