@@ -73,6 +73,9 @@ struct BenchCommand: AsyncParsableCommand {
     @Option(help: "Maximum number of tokens of one prompt in one sweep.")
     var prefillChunk = 512
 
+    @Option(help: "Format of keys and values: f32, f16 or int8; auto is f32 for unquantised weights, otherwise f16.")
+    var kv = "auto"
+
     @Option(help: "Jobs instead of sweeps: a file of JSON lines, or mixed:N.")
     var workload: String?
 
@@ -127,6 +130,9 @@ struct BenchCommand: AsyncParsableCommand {
             throw ValidationError("--memory-budget must be like 20GiB or 50%, not “\(memoryBudget)”")
         }
         guard kvTokens >= 0 else { throw ValidationError("--kv-tokens cannot be negative") }
+        guard FormatChoice.kvWords.contains(kv) else {
+            throw ValidationError("--kv must be one of \(FormatChoice.kvWords.joined(separator: ", ")), not “\(kv)”")
+        }
     }
 
     func run() async throws {
@@ -154,6 +160,7 @@ struct BenchCommand: AsyncParsableCommand {
         model.budget = memoryBudget.flatMap { MemoryBudget($0) }
         model.threads = threads
         model.prefillChunk = prefillChunk
+        model.kvFormat = FormatChoice.kv(kv)
         model.kernels = ModelOptions.kernels(named: Host.environment["MOED_CPU"])
         model.fetch = ModelOptions.fetch(named: Host.environment["MOED_ENGINE_FETCH"])
         var options = BenchOptions(

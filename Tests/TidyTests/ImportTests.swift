@@ -9,7 +9,7 @@ struct ImportTests {
         "MoedCore": [],
         "MoedHost": [],
         "MoedPostgres": ["CLibPQ", "MoedHost"],
-        "MoedQueue": ["MoedCore", "MoedPostgres"],
+        "MoedQueue": ["CMoedSQL", "MoedCore", "MoedPostgres"],
         "MoedText": ["MoedCore"],
         "MoedAutomata": ["MoedCore"],
         "MoedGrammar": ["MoedCore", "MoedAutomata"],
@@ -73,7 +73,7 @@ struct ImportTests {
             "MoedSettings", "MoedTools",
             "ArgumentParser",
         ],
-        "CLibPQ": [], "CSystemd": [], "COpenBLAS": [], "CMoedKernels": [], "CReadRing": [],
+        "CLibPQ": [], "CSystemd": [], "COpenBLAS": [], "CMoedKernels": [], "CReadRing": [], "CMoedSQL": [],
     ]
 
     /// NFC: on Linux only Foundation has it. One file of MoedText wraps it.

@@ -47,6 +47,7 @@ struct WordTests {
         "Sources/MoedPostgres/Connection.swift": "its executor, unowned by contract",
         "Sources/MoedPostgres/ConnectionHandle.swift": "owner of PGconn",
         "Sources/MoedHost/EventSignal.swift": "eventfd",
+        "Sources/MoedQueue/Migration.swift": "texts of CMoedSQL",
         "Sources/MoedPostgres/ResultHandle.swift": "owner of PGresult",
         "Sources/MoedHost/ThreadExecutor.swift": "its executor, unowned by contract",
         "Sources/MoedSystemd/JournalLogHandler.swift": "iovec of sd_journal_sendv",

@@ -52,7 +52,7 @@ struct BenchSubject {
             let part = layers < shape.fullLayers ? ", \(layers) of \(shape.fullLayers) layers" : ""
             name =
                 "\(shape.name) (random weights\(part)), experts \(experts), dense \(dense), "
-                + HumanText.bytes(model.weightByteCount)
+                + HumanText.bytes(model.weightByteCount) + Self.kvText(options, unloaded)
         } else {
             let path = options.model.directory
             let source = try ModelDirectory.open(path)
@@ -69,7 +69,12 @@ struct BenchSubject {
                 if case .pack = source { "" } else { ", experts \(experts), dense \(dense)" }
             let changed = adapters.isEmpty ? "" : ", adapters \(adapters.joined(separator: ", "))"
             name = "\(WholeFile.name(of: path)): \(InspectText(source).oneLine)\(formats)\(changed)"
+                + Self.kvText(options, unloaded)
         }
+    }
+
+    private static func kvText(_ options: BenchOptions, _ model: UnloadedModel) -> String {
+        ", keys and values \(options.model.kvFormat ?? model.kvFormatDefault)"
     }
 
     /// Texts of the tokens, for constraints: the model's, or made ones for random weights.
