@@ -43,7 +43,7 @@ package struct GenerationTask: Sendable {
     package var saved: [Int: [TokenID]] = [:]
     /// Verdicts of rules that let the request pass.
     package var verdicts: [ContentVerdict] = []
-    /// What services are asked about the request before it runs; nil for nothing.
+    /// Question to services about the request, asked before it runs; nil for none.
     package var inquiry: ContentInquiry?
     /// Warnings for the job's owner that are known before the job runs.
     package var warnings: [String] = []

@@ -21,7 +21,7 @@ package struct ContentRule: Sendable, Equatable {
         case moderation(Moderation)
     }
 
-    /// What a rule takes from the findings of a moderation endpoint.
+    /// The findings of a moderation endpoint that count for a rule.
     package struct Moderation: Sendable, Equatable {
         /// Model at the endpoint; nil is that of the configuration.
         package var model: String?

@@ -2,7 +2,7 @@ import MoedAutomata
 package import MoedCore
 import Synchronization
 
-/// Asks rules with patterns about texts. Regular expressions are automata: each byte of a text is read once, whatever the text.
+/// Asks rules with patterns about texts. Regular expressions are automata: each byte of a text is read once.
 package final class ContentJudge: Sendable {
     /// Automata that are kept.
     private static let patternsMax = 200
@@ -33,7 +33,7 @@ package final class ContentJudge: Sendable {
         }
     }
 
-    /// What is wrong with a rule, and what follows for texts; nil when it can be asked.
+    /// The fault of a rule and its consequence for texts, in words; nil when it can be asked.
     ///
     /// - Parameter inquirer: asks rules that have no pattern.
     package func remark(on rule: ContentRule, _ inquirer: any ContentInquirer = NoInquirer()) -> String? {
@@ -42,7 +42,7 @@ package final class ContentJudge: Sendable {
         return reason.map { Self.remark(on: rule, $0) }
     }
 
-    /// What follows for texts when a rule cannot be asked for a reason.
+    /// The same for a known reason.
     package static func remark(on rule: ContentRule, _ reason: String) -> String {
         let follows = rule.failsOpen ? "it lets all texts pass (on_fault)" : "each text counts as a hit (on_fault)"
         return "the policy “\(rule.name)” cannot be asked: \(reason); \(follows)"

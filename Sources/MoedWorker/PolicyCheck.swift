@@ -5,7 +5,7 @@ package import MoedQueue
 /// Looks at the rules in force for `moed check`, with the eyes of a worker.
 package enum PolicyCheck {
     /// - Parameter inquirer: asks rules that need a service, about a harmless text.
-    /// - Returns: number of rules in force, and what is wrong with them.
+    /// - Returns: number of rules in force, and remarks on faulty ones.
     package static func rules(
         in conninfo: String, _ inquirer: any ContentInquirer
     ) async throws(QueueError) -> (count: Int, remarks: [String]) {
@@ -19,7 +19,7 @@ package enum PolicyCheck {
         return (rules.count, await remarks(on: rules, inquirer))
     }
 
-    /// What is wrong with rules: the remarks that a worker logs, and rules whose service does not answer.
+    /// Remarks on rules that a worker would log, and on rules whose service does not answer.
     package static func remarks(on rules: [ContentRule], _ inquirer: any ContentInquirer) async -> [String] {
         let judge = ContentJudge()
         var remarks = rules.compactMap { judge.remark(on: $0, inquirer) }

@@ -35,7 +35,7 @@ package struct WorkerPolicies {
 
     /// Takes over the rules in force.
     ///
-    /// - Returns: what is wrong with rules that are new or changed.
+    /// - Returns: remarks on faulty rules that are new or changed.
     mutating func take(_ rules: [ContentRule], _ inquirer: any ContentInquirer) -> [String] {
         let known = Dictionary(self.rules.map { ($0.id, $0) }) { first, _ in first }
         self.rules = rules
@@ -66,7 +66,7 @@ package struct WorkerPolicies {
         }
     }
 
-    /// What services are asked about an answer, by choice. A choice whose fate is known is not asked about.
+    /// Questions to services about an answer, by choice. A choice whose fate is known raises none.
     func inquiries(_ result: GenerationResult, _ tenant: String, _ verdicts: [[ContentVerdict]]) -> [ContentInquiry?] {
         if verdicts.contains(where: { $0.decisive?.rule.action == .fail }) { return [] }
         return zip(result.choices, verdicts).map { choice, known in

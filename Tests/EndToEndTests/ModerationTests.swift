@@ -31,7 +31,7 @@ struct ModerationTests {
         for prompt in prompts {
             try await scene.database.query(
                 """
-                SELECT moed.enqueue(prompt => \(prompt), tenant => \(tenant), max_tokens => 4, enable_thinking => false)
+                SELECT moed.enqueue(prompt => \(prompt), tenant => \(tenant), max_tokens => 4, reasoning => 'non_thinking')
                 """)
         }
     }
@@ -85,7 +85,7 @@ struct ModerationTests {
         try await server.schedule(#"{"status": 500}"#)
         try await enqueue(["A tit?"])
         try await scene.drain(settings(["moderation.time_limit": "500ms"]))
-        #expect(try await outcomes().map { $0.hasPrefix(outcome) } == [true], "\(try await outcomes())")
+        #expect(try await outcomes().map { $0.hasPrefix(outcome) } == [true])
         let fault = "the moderation endpoint: it answers with status 500"
         #expect(
             try await verdicts()

@@ -138,7 +138,7 @@ struct StartTests {
         ])
         #expect(check.status == 0 && check.output.contains("warning    \(line)"), "\(check.output)")
         try await scene.database.run(
-            script: "SELECT moed.enqueue(prompt => 'hello', max_tokens => 2, enable_thinking => false)")
+            script: "SELECT moed.enqueue(prompt => 'hello', max_tokens => 2, reasoning => 'non_thinking')")
         let daemon = try scene.start()
         #expect(try await eventually { try await scene.count("error_code = 'content_policy'") == 1 })
         daemon.signal(SIGTERM)

@@ -11,7 +11,7 @@ package enum DFABuilder {
         return result
     }
 
-    /// What is known before a byte: states of the expression, and what decides whether a word boundary is here.
+    /// A place in a text as it is known before the next byte.
     private struct Place: Hashable {
         var subset: [Int32]
         var begins = false

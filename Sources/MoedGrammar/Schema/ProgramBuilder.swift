@@ -153,7 +153,9 @@ struct ProgramBuilder {
     /// The machine of an array without equal items: different strings are the keys of an object without values.
     ///
     /// - Returns: no alternative when there are too few strings; nil when an array's machine does.
-    private mutating func uniqueMachine(_ shape: ArrayShape, of id: ExpressionID) throws(GrammarError) -> [Alternative]? {
+    private mutating func uniqueMachine(
+        _ shape: ArrayShape, of id: ExpressionID
+    ) throws(GrammarError) -> [Alternative]? {
         guard shape.isUnique, shape.most ?? 2 > 1 else { return nil }
         let item = forms.item(of: shape, at: shape.layers.map(\.prefix.count).max() ?? 0)
         var form = try forms.form(item)
@@ -163,7 +165,7 @@ struct ProgramBuilder {
             shape.least <= StackMachine.additionalMembersMax
         else {
             let place = forms.pointer(of: id).drop { $0 == "#" }
-            let reason = "uniqueItems is supported for arrays of up to \(StackMachine.additionalMembersMax) strings only"
+            let reason = "uniqueItems is supported for up to \(StackMachine.additionalMembersMax) strings only"
             guard !forms.isStrict else { throw GrammarError(.unsupported, at: "\(place)/uniqueItems", reason) }
             forms.warn("uniqueItems at \(place.isEmpty ? "#" : place) was not enforced")
             return nil
