@@ -37,8 +37,8 @@ BEGIN
     SELECT max((t.entry ->> 'logprob')::float8) FILTER (WHERE t.entry ->> 'token' = 'no')
          - max((t.entry ->> 'logprob')::float8) FILTER (WHERE t.entry ->> 'token' = 'yes')
       FROM json_array_elements(choice -> 'logprobs' -> 'content' -> 0 -> 'top_logprobs') AS t(entry));
-  RETURN coalesce(
-    1 / (1 + exp(greatest(-700, least(700, distance)))), (choice -> 'choice_probabilities' ->> 'yes')::float8);
+  IF distance IS NULL THEN RETURN (choice -> 'choice_probabilities' ->> 'yes')::float8; END IF;
+  RETURN 1 / (1 + exp(greatest(-700, least(700, distance))));
 EXCEPTION WHEN data_exception THEN
   RETURN NULL;
 END $$;

@@ -25,7 +25,9 @@ struct PackCommandTests {
         ["--experts", "int4", "--dense", "int4/32"],
     ])
     func packsAnswerLikeTheirCheckpoint(_ formats: [String]) async throws {
-        let packed = try await MoedProgram.run(["pack", model, folder.path("pack"), "--report"] + formats)
+        try folder.write("text", Array("27 + 58".utf8))
+        let packed = try await MoedProgram.run(
+            ["pack", model, folder.path("pack"), "--report-text", folder.path("text")] + formats)
         #expect(packed.status == 0 && packed.output.contains("mlp.experts.gate_proj"), "\(packed.errors)")
         #expect(
             try await answer(["--model", folder.path("pack")])

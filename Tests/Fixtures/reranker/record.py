@@ -21,7 +21,8 @@ PREFIX = f"<|im_start|>system\n{SYSTEM}<|im_end|>\n<|im_start|>user\n"
 SUFFIX = "<|im_end|>\n<|im_start|>assistant\n<think>\n\n</think>\n\n"
 INSTRUCT = "Given a web search query, retrieve relevant passages that answer the query"
 QUERY = "Which ship carried salt?"
-DOCUMENTS = ["The ship left at noon. It carried salt.", "A dog.", "Ships\n\nand salt, but no ship with salt.", "27 + 58"]
+# None of them has the two words: in a message of a chat these tokens are text.
+DOCUMENTS = ["The ship left at dawn. It carried salt.", "A dog.", "Ships\n\nand salt, and a ship with salt.", "27 + 58"]
 
 
 def prompt(document: str) -> str:
