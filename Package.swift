@@ -60,6 +60,7 @@ let package = Package(
         .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
         .target(name: "CMoedKernels", exclude: ["body"], cSettings: c),
         .target(name: "CReadRing", cSettings: c),
+        .target(name: "CMoedStart", cSettings: c),
         .target(name: "MoedCore", swiftSettings: swift),
         .target(name: "MoedHost", swiftSettings: swift),
         .target(name: "MoedPostgres", dependencies: ["CLibPQ", "MoedHost"], swiftSettings: swift),
@@ -117,7 +118,9 @@ let package = Package(
             name: "MoedWorker",
             dependencies: ["MoedCore", "MoedHost", "MoedPolicy", "MoedQueue", "MoedSystemd", lifecycle, logging],
             swiftSettings: swift),
-        .target(name: "MoedOpenAI", dependencies: ["MoedCore"], swiftSettings: swift),
+        .target(
+            name: "MoedOpenAI", dependencies: ["MoedCore"], resources: [.embedInCode("openapi.json")],
+            swiftSettings: swift),
         .target(name: "MoedPage", dependencies: ["MoedCore"], swiftSettings: swift),
         .target(
             name: "MoedClient", dependencies: ["MoedCore", "MoedPostgres", "MoedOpenAI"], swiftSettings: swift),
@@ -158,7 +161,7 @@ let package = Package(
         .executableTarget(
             name: "moed",
             dependencies: [
-                "MoedCore", "MoedClient", "MoedCommands", "MoedDaemon", "MoedGateway", "MoedHost", "MoedLocal", "MoedRehearsal", "MoedSettings", "MoedTools",
+                "CMoedStart", "MoedCore", "MoedClient", "MoedCommands", "MoedDaemon", "MoedGateway", "MoedHost", "MoedLocal", "MoedRehearsal", "MoedSettings", "MoedTools",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ], swiftSettings: swift),
 

@@ -72,7 +72,7 @@ struct ImportTests {
             "MoedSettings", "MoedTools",
             "ArgumentParser",
         ],
-        "CLibPQ": [], "CSystemd": [], "COpenBLAS": [], "CMoedKernels": [], "CReadRing": [],
+        "CLibPQ": [], "CSystemd": [], "COpenBLAS": [], "CMoedKernels": [], "CReadRing": [], "CMoedStart": [],
     ]
 
     /// NFC: on Linux only Foundation has it. One file of MoedText wraps it.
