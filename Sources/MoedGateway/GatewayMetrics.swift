@@ -51,9 +51,11 @@ package final class GatewayMetrics: Sendable {
         }
         return [
             Metric("moed_gateway_build_info", .gauge, "Version.", [.init(1, [("version", Version.text)])]),
-            Metric("moed_gateway_requests_total", .counter, "Requests that were answered, by route and status.", requests),
             Metric(
-                "moed_gateway_request_seconds", .histogram, "Time from a request's headers to its answer's headers.", times),
+                "moed_gateway_requests_total", .counter, "Requests that were answered, by route and status.", requests),
+            Metric(
+                "moed_gateway_request_seconds", .histogram,
+                "Time from a request's headers to its answer's headers.", times),
             Metric("moed_gateway_requests_open", .gauge, "Requests whose answers have not ended.", state.openRequests),
             Metric("moed_gateway_streams_open", .gauge, "Streams of events among them.", state.openStreams),
             Metric("moed_gateway_received_bytes_total", .counter, "Bytes of bodies of requests.", state.received),
