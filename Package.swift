@@ -117,7 +117,9 @@ let package = Package(
             name: "MoedWorker",
             dependencies: ["MoedCore", "MoedHost", "MoedPolicy", "MoedQueue", "MoedSystemd", lifecycle, logging],
             swiftSettings: swift),
-        .target(name: "MoedOpenAI", dependencies: ["MoedCore"], swiftSettings: swift),
+        .target(
+            name: "MoedOpenAI", dependencies: ["MoedCore"], resources: [.embedInCode("openapi.json")],
+            swiftSettings: swift),
         .target(name: "MoedPage", dependencies: ["MoedCore"], swiftSettings: swift),
         .target(
             name: "MoedClient", dependencies: ["MoedCore", "MoedPostgres", "MoedOpenAI"], swiftSettings: swift),

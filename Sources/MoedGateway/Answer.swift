@@ -39,6 +39,7 @@ enum Answer: Sendable {
     private static func failure(_ error: APIError, _ object: JSONValue, _ headers: HTTPFields) -> Response {
         var headers = headers
         if let seconds = error.retryAfter { headers[.retryAfter] = String(seconds) }
+        if !error.allowed.isEmpty { headers[.allow] = error.allowed.joined(separator: ", ") }
         if error.status == 401 { headers[.wwwAuthenticate] = "Bearer" }
         return json(object, .init(code: error.status), headers)
     }

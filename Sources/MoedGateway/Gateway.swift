@@ -34,8 +34,9 @@ package enum Gateway {
         try await check(store, log)
         let chats = ChatDesk(store, waitingMax: settings.chatWaiting, log: log)
         let imports = ImportService(store, log: log)
+        let metrics = GatewayMetrics()
         let responder = Responder(
-            store: store, chats: chats, imports: imports, settings: settings, log: log)
+            store: store, chats: chats, imports: imports, settings: settings, metrics: metrics, log: log)
         let server = Server(
             childChannelSetup: HTTP1Channel(
                 responder: { request, writer, _ in try await responder.respond(to: request, writer) },
@@ -53,7 +54,7 @@ package enum Gateway {
             .init(service: server, successTerminationBehavior: .gracefullyShutdownGroup),
             .init(service: imports), .init(service: chats),
         ]
-        if let page = page(settings, store, log) { services.append(.init(service: page)) }
+        if let page = page(settings, store, metrics, log) { services.append(.init(service: page)) }
         let group = ServiceGroup(
             configuration: .init(
                 services: services, gracefulShutdownSignals: [.sigterm, .sigint], logger: log.onlyErrors))
@@ -64,11 +65,13 @@ package enum Gateway {
     }
 
     /// The server of the page; nil where the configuration has no address for it.
-    private static func page(_ settings: GatewaySettings, _ store: GatewayStore, _ log: Logger) -> (any Service)? {
+    private static func page(
+        _ settings: GatewaySettings, _ store: GatewayStore, _ metrics: GatewayMetrics, _ log: Logger
+    ) -> (any Service)? {
         guard let address = settings.pageAddress else { return nil }
         let connection = ConnectionSettings(conninfo: settings.pageConninfo, applicationName: "moed page")
         let pool = ConnectionPool(connection, size: 4, waitingMax: 64)
-        let responder = PageResponder(reports: ReportPool(pool), store: store, log: log)
+        let responder = PageResponder(reports: ReportPool(pool), store: store, metrics: metrics, log: log)
         return Server(
             childChannelSetup: HTTP1Channel(
                 responder: { request, writer, _ in try await responder.respond(to: request, writer) },

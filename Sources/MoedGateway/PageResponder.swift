@@ -4,6 +4,7 @@ import HummingbirdCore
 import Logging
 import MoedClient
 import MoedCore
+import MoedFront
 import MoedPage
 import NIOCore
 
@@ -12,6 +13,7 @@ import NIOCore
 struct PageResponder: Sendable {
     let reports: ReportPool
     let store: GatewayStore
+    let metrics: GatewayMetrics
     let sessions = PageSessions()
     let log: Logger
 
@@ -35,6 +37,8 @@ struct PageResponder: Sendable {
             case "/":
                 let overview = try await overview()
                 return Self.response(.ok, Page.overview(overview, for: await sessions.person(session(of: request))))
+            case "/metrics":
+                return Self.response(.ok, PrometheusText.encode(metrics.metrics), type: PrometheusText.contentType)
             case "/login": return Self.response(.ok, Page.login())
             case "/style.css": return Self.response(.ok, Page.style, type: "text/css; charset=utf-8")
             case _ where path.hasPrefix("/job/"):

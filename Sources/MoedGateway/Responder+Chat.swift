@@ -18,7 +18,7 @@ extension Responder {
         let watched = try await begin(asked, key)
         let (chats, body) = (chats, request.body)
         if asked.isStreamed {
-            return .text(type: "text/event-stream") { @concurrent writer in
+            return .text(type: Self.events) { @concurrent writer in
                 if let first = watched.first {
                     for event in asked.opening(job: first.job, createdAt: UnixTime.now) {
                         try await writer.write(ByteBuffer(string: event))
@@ -115,7 +115,9 @@ extension Responder {
     /// The whole body; the request keeps its connection, whose end says that the client has gone.
     private func collected(_ request: inout Request) async throws(APIError) -> [UInt8] {
         do {
-            return Array(try await request.collectBody(upTo: settings.bodyBytes).readableBytesView)
+            let body = try await request.collectBody(upTo: settings.bodyBytes)
+            metrics.received(body.readableBytes)
+            return Array(body.readableBytesView)
         } catch {
             throw APIError(413, "the body has more than \(settings.bodyBytes) bytes, or it ended early")
         }

@@ -27,6 +27,7 @@ extension Responder {
         }
         do {
             for try await buffer in request.body {
+                metrics.received(buffer.readableBytes)
                 for slice in try form.add(buffer.readableBytesView) {
                     try await store(slice, form.fileName ?? "")
                 }

@@ -60,7 +60,7 @@ extension Responder {
     private func results(_ id: MessageBatchID, _ key: String) async throws(APIError) -> Answer {
         let batch = try await batch(BatchID(id.uuid), key)
         guard batch.finishedAt != nil || batch.status == "cancelled" else {
-            throw APIError(404, "the batch has no results yet: it has not ended")
+            throw APIError(409, "the batch has no results yet: it has not ended")
         }
         let store = store
         return .text(type: "application/x-jsonl") { @concurrent writer in

@@ -11,6 +11,8 @@ package struct APIError: Error, Sendable, Equatable, CustomStringConvertible {
     package var param: String?
     /// Seconds after which the client may try again.
     package var retryAfter: Int?
+    /// Methods that the path takes, where the request had another one.
+    package var allowed: [String] = []
 
     package init(_ status: Int, _ message: String, code: String? = nil, param: String? = nil) {
         self.status = status

@@ -1,6 +1,7 @@
 /// A request's method and path, as what it asks for.
 package enum Route: Sendable, Equatable {
     case health
+    case document
     case models
     case model(String)
     case uploadFile
@@ -21,9 +22,9 @@ package enum Route: Sendable, Equatable {
         let path = String(parts[0])
         let steps = path.split(separator: "/", omittingEmptySubsequences: false).dropFirst().map(String.init)
         let query = parts.count > 1 ? String(parts[1]) : ""
-        if path == "/healthz" {
+        if path == "/healthz" || path == "/openapi.json" {
             try Self.require(method, ["GET"], path)
-            self = .health
+            self = path == "/healthz" ? .health : .document
             return
         }
         guard path.utf8.count <= Self.pathBytesMax, steps.first == "v1", steps.count >= 2 else {
@@ -58,9 +59,11 @@ package enum Route: Sendable, Equatable {
 
     static func require(_ method: String, _ methods: [String], _ path: String) throws(APIError) {
         guard !methods.contains(method) else { return }
-        throw APIError(
+        var error = APIError(
             405, "\(shown(path)) takes \(methods.joined(separator: " or ")), not \(shown(method))",
             code: "method_not_allowed")
+        error.allowed = methods
+        throw error
     }
 
     private static func direct(_ step: String) -> DirectRequest.Kind {

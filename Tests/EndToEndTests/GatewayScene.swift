@@ -14,13 +14,18 @@ struct GatewayScene {
     let gateway: MoedDaemonProcess
 
     /// Python with the official clients, which `.ci/venv` installs; nil where it could not.
-    static let python: URL? = {
-        let environment = Fixtures.packageRoot.appending(path: ".build-clients")
-        let mark = environment.appending(path: "has-clients")
-        return FileManager.default.fileExists(atPath: mark.path) ? environment.appending(path: "bin/python") : nil
-    }()
-
+    static let python = environment(".build-clients")
     static let missingClients = "no openai client: run .ci/venv, which installs it into .build-clients"
+
+    /// Python with LiteLLM, LangChain and schemathesis, which `.ci/venv` installs; nil where it could not.
+    static let frameworks = environment(".build-frameworks")
+    static let missingFrameworks = "no LiteLLM: run .ci/venv, which installs it into .build-frameworks"
+
+    private static func environment(_ folder: String) -> URL? {
+        let folder = Fixtures.packageRoot.appending(path: folder)
+        let mark = folder.appending(path: "has-clients")
+        return FileManager.default.fileExists(atPath: mark.path) ? folder.appending(path: "bin/python") : nil
+    }
 
     /// - Parameters:
     ///   - given: scene to use; nil makes one.
@@ -83,13 +88,17 @@ struct GatewayScene {
     }
 
     /// Runs a script of `Tests/Clients` and reads what it prints.
-    func client(_ script: String, _ arguments: [String] = []) async throws -> JSONValue {
-        let python = try #require(Self.python)
+    func client(
+        _ script: String, _ arguments: [String] = [], python: URL? = Self.python
+    ) async throws -> JSONValue {
+        let python = try #require(python)
         let path = Fixtures.packageRoot.appending(path: "Tests/Clients/\(script)").path
         let result = try await Command.run(
             python, [path, baseURL] + arguments, environment: ["OPENAI_API_KEY": key])
         try #require(result.status == 0, "\(result.output)\n\(gateway.logText)")
-        return try JSONValue(parsing: result.output)
+        // Libraries may print hints before the result.
+        let last = result.output.split(separator: "\n").last { $0.hasPrefix("{") }
+        return try JSONValue(parsing: String(try #require(last)))
     }
 
     /// The form of an upload, and its header.

@@ -26,7 +26,9 @@ shoot() {
   nice -n 19 chromium --headless --no-sandbox --disable-gpu --hide-scrollbars --user-data-dir="$home/chromium" \
     --force-device-scale-factor=1 "$@" "$url" >/dev/null 2>&1
 }
-shoot --window-size=1280,1600 --screenshot="$pictures/wide-light.png"
-shoot --window-size=1280,1600 --blink-settings=preferredColorScheme=0 --screenshot="$pictures/wide-dark.png"
-shoot --window-size=500,1900 --screenshot="$pictures/narrow-light.png"
+for theme in light dark; do
+  [[ $theme == dark ]] && scheme=0 || scheme=1
+  shoot --window-size=1280,800 --blink-settings=preferredColorScheme=$scheme --screenshot="$pictures/wide-$theme.png"
+  shoot --window-size=390,844 --blink-settings=preferredColorScheme=$scheme --screenshot="$pictures/narrow-$theme.png"
+done
 say "screenshots are in $pictures"

@@ -1,4 +1,5 @@
 import Foundation
+import MoedCore
 import TestSupport
 import Testing
 
@@ -42,5 +43,42 @@ struct PackageTests {
         // A file that the package brings and an administrator changes stays as it is at an upgrade.
         let files = try await Command.run(tool, ["--info", package, "conffiles"])
         #expect(files.output == "/etc/moed/moed.yaml\n")
+    }
+
+    /// The list of parts names every Swift package with its checksum and its licence.
+    @Test func thePartsAreListed() async throws {
+        let folder = try TemporaryFolder()
+        let package = try await make(folder.path("a"))
+        let list = package.replacing(/\.deb$/, with: ".cdx.json")
+        let text = try String(contentsOfFile: list, encoding: .utf8)
+        let parts = try JSONValue(parsing: text)
+        #expect(parts["bomFormat"] == "CycloneDX" && parts["specVersion"] == "1.5")
+        let found = (parts["components"]?.array ?? []).filter { $0["purl"] != nil }
+        let file = Fixtures.packageRoot.appending(path: ".ci/packages.txt")
+        let wanted = try String(contentsOf: file, encoding: .utf8).split(separator: "\n").filter { !$0.hasPrefix("#") }
+        let lines = found.map { part in
+            [part["name"]?.string, part["version"]?.string, part["hashes"]?.array?.first?["content"]?.string]
+                .compactMap { $0 }.joined(separator: " ")
+        }
+        #expect(lines == wanted.map(String.init))
+        #expect(found.allSatisfy { $0["licenses"] != nil })
+        let sum = try await Command.run(
+            URL(filePath: "/bin/sh"), ["-c", "cd \(folder.path("a")) && sha256sum -c *.sha256"])
+        #expect(sum.status == 0, "\(sum.output)")
+    }
+
+    @Test(.enabled(if: Command.find("lintian") != nil, "lintian is not installed"))
+    func lintianFindsNoError() async throws {
+        let folder = try TemporaryFolder()
+        let package = try await make(folder.path("a"))
+        let tool = try #require(Command.find("lintian"))
+        // The binary under test is no release: it is not stripped, and its run path leads to the toolchain. The package under
+        // test is not compressed.
+        let usual = [
+            "unstripped-binary-or-object", "custom-library-search-path", "uses-no-compression-for-control-tarball",
+            "uses-no-compression-for-data-tarball",
+        ]
+        let result = try await Command.run(tool, ["--suppress-tags", usual.joined(separator: ","), package])
+        #expect(!result.output.contains("E: "), "\(result.output)")
     }
 }

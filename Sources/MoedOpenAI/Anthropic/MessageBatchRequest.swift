@@ -44,9 +44,10 @@ enum MessageParams {
         guard params["stream"]?.bool != true else {
             throw .invalid("\(place).stream must be false in a batch", param: "\(place).stream")
         }
-        guard params["max_tokens"]?.integer != nil else {
-            throw .invalid("\(place).max_tokens must be a whole number", param: "\(place).max_tokens")
+        guard let limit = params["max_tokens"]?.integer, limit > 0 else {
+            throw .invalid("\(place).max_tokens must be a whole number above 0", param: "\(place).max_tokens")
         }
+        try check(params, place)
         var body = JSONObject(same.compactMap { name in params[name].map { (name, $0) } })
         body["messages"] = .array(try messages(params, place))
         body["stop"] = params["stop_sequences"].flatMap { $0 == .null ? nil : $0 }
@@ -54,6 +55,23 @@ enum MessageParams {
         body["chat_template_kwargs"] = ["enable_thinking": .bool(thinking["type"] == "enabled")]
         if thinking["type"] == "enabled" { body["thinking_token_budget"] = thinking["budget_tokens"] }
         return body
+    }
+
+    /// Kinds of the members; their ranges are checked when a job runs.
+    private static func check(_ params: JSONObject, _ place: String) throws(APIError) {
+        let isText = { (value: JSONValue) in value.string != nil }
+        let isNumber = { (value: JSONValue) in value.number != nil }
+        let isWhole = { (value: JSONValue) in value.integer != nil }
+        let kinds: [(name: String, kind: String, isRight: (JSONValue) -> Bool)] = [
+            ("model", "a string", isText), ("temperature", "a number", isNumber), ("top_p", "a number", isNumber),
+            ("top_k", "a whole number", isWhole),
+            ("stop_sequences", "a list of strings", { $0.array?.allSatisfy(isText) ?? false }),
+            ("thinking", "an object", { $0.object != nil }),
+        ]
+        for (name, kind, isRight) in kinds {
+            guard let value = params[name], value != .null, !isRight(value) else { continue }
+            throw .invalid("\(place).\(name) must be \(kind)", param: "\(place).\(name)")
+        }
     }
 
     private static func messages(_ params: JSONObject, _ place: String) throws(APIError) -> [JSONValue] {
@@ -80,7 +98,8 @@ enum MessageParams {
     private static func text(_ content: JSONValue, _ place: String) throws(APIError) -> String {
         if let text = content.string { return text }
         var text = ""
-        for (index, block) in (content.array ?? [.null]).enumerated() {
+        let blocks = content.array ?? []
+        for (index, block) in (blocks.isEmpty ? [.null] : blocks).enumerated() {
             if block["type"] == "thinking" || block["type"] == "redacted_thinking" { continue }
             guard block["type"] == "text", let piece = block["text"]?.string else {
                 throw .invalid("\(place)[\(index)] must be a text", param: "\(place)[\(index)]")
