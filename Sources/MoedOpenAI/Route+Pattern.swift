@@ -17,6 +17,7 @@ extension Route {
         case .cancelBatch: "POST /v1/batches/{batch_id}/cancel"
         case .direct(.chat): "POST /v1/chat/completions"
         case .direct(.completions): "POST /v1/completions"
+        case .direct(.embeddings): "POST /v1/embeddings"
         case .direct(.responses): "POST /v1/responses"
         case .messages(.create): "POST /v1/messages/batches"
         case .messages(.list): "GET /v1/messages/batches"
