@@ -193,7 +193,11 @@ import Testing
         try refuses(.unsupportedModel, naming: "attn_factor", ("rope_scaling", deepSeek))
         try refuses(.unsupportedModel, naming: "attention_factor", ("rope_scaling", deepSeek))
         try refuses(
-            .unsupportedModel, naming: "mrope_section", ("rope_scaling", ["type": "default", "mrope_section": [1, 2]]))
+            .unsupportedModel, naming: "sections", ("rope_scaling", ["type": "default", "sections": [1, 2]]))
+        // Text has the same position in all sections, so they rotate it as if there were none.
+        #expect(
+            try configuration(("rope_scaling", ["type": "default", "mrope_section": [1, 2]])).rotary
+                == configuration().rotary)
         // Without its type the factor has no effect in transformers.
         try refuses(.unsupportedModel, naming: "factor", ("rope_scaling", ["factor": 4.0]))
         try refuses(.unsupportedModel, naming: "full_attention", ("rope_parameters", ["full_attention": [:]]))

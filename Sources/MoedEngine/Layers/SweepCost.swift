@@ -84,7 +84,10 @@ extension Qwen3Model {
     ///   - visible: tokens that its rows attend to, summed over the rows.
     ///   - cached: tokens whose keys and values are read, each sequence's counted once.
     ///   - keyValueBytes: of one token in all layers.
-    package func layersCost(rows: Int, visible: Int, cached: Int, keyValueBytes: Double) -> SweepCost {
+    ///   - kv: their format. With int8 a product of scores takes one byte product, one of values two.
+    package func layersCost(
+        rows: Int, visible: Int, cached: Int, keyValueBytes: Double, kv: KVFormat
+    ) -> SweepCost {
         var cost = SweepCost()
         let tokens = Double(rows)
         for layer in layers {
@@ -103,7 +106,11 @@ extension Qwen3Model {
         }
         let shape = configuration.shape
         let width = Double(shape.attention.queryWidth * shape.layers)
-        cost.f32Operations += 4 * width * Double(visible)
+        if kv == .int8 {
+            cost.int8.operations += 6 * width * Double(visible)
+        } else {
+            cost.f32Operations += 4 * width * Double(visible)
+        }
         cost.bytes += keyValueBytes * Double(cached)
         return cost
     }

@@ -165,7 +165,7 @@ package struct UnloadedModel {
         return try DiskProbe.measure(table, try DirectFile(table.path))
     }
 
-    /// The least work of a sweep.
+    /// The least work of a sweep, with the default format of keys and values.
     ///
     /// - Parameters:
     ///   - rows: tokens in it.
@@ -173,7 +173,8 @@ package struct UnloadedModel {
     ///   - sampled: rows that the output matrix is computed for.
     ///   - keyValueBytes: bytes of keys and values of one token in all layers.
     package func sweepCost(rows: Int, visible: Int, sampled: Int, keyValueBytes: Double) -> SweepCost {
-        model.layersCost(rows: rows, visible: visible, cached: visible, keyValueBytes: keyValueBytes)
+        model.layersCost(
+            rows: rows, visible: visible, cached: visible, keyValueBytes: keyValueBytes, kv: kvFormatDefault)
             + model.outputCost(rows: sampled)
     }
 

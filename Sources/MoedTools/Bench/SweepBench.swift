@@ -124,7 +124,8 @@ struct SweepBench {
             cost =
                 cost
                 + engine.model.layersCost(
-                    rows: rows, visible: visible, cached: start + rows, keyValueBytes: keyValueBytes)
+                    rows: rows, visible: visible, cached: start + rows, keyValueBytes: keyValueBytes,
+                    kv: engine.kvFormat)
         }
         let id = SequenceID(0)
         try run(id, tokens(min(count, size)))
@@ -197,7 +198,7 @@ struct SweepBench {
         let visible = (first + lengths[0..<batch].reduce(0, +)) / 2
         let cost =
             engine.model.layersCost(
-                rows: batch, visible: visible, cached: visible, keyValueBytes: keyValueBytes)
+                rows: batch, visible: visible, cached: visible, keyValueBytes: keyValueBytes, kv: engine.kvFormat)
             + engine.model.outputCost(rows: batch)
         var measurement = SweepMeasurement(
             kind: .decode, tokens: batch, context: visible / batch, seconds: Sample(times),
