@@ -60,7 +60,7 @@ package struct Migration: Sendable, Equatable {
 
     /// - Parameter file: name of a file of `sql/` without its ending.
     private init(version: Int, file: String, worksSince: Int? = nil) {
-        guard let text = unsafe moed_sql_find(file) else { fatalError("sql/\(file).sql is not in CMoedSQL") }
+        guard let text = unsafe moed_sql_find(file) else { preconditionFailure("sql/\(file).sql is not in CMoedSQL") }
         self.init(version: version, name: file, sql: unsafe String(cString: text), worksSince: worksSince)
     }
 }

@@ -88,7 +88,8 @@ struct LockTests {
         if !call.contains("cancel(id) FROM moed.job WHERE state") {
             #expect(try await scene.claimed().filter { $0 == "b" }.count == 3)
         }
-        #expect(try await scene.problems() == [])
+        let problems = try await scene.problems()
+        #expect(problems == [])
         try await held.end()
         #expect(try await scene.store.maintain().rescue.workers == 0)
         #expect(try await scene.queue.violations() == [])

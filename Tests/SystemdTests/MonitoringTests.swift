@@ -21,8 +21,16 @@ import Testing
         "moed_expert_cache_capacity", "moed_expert_distinct", "moed_disk_probe_bytes_per_second",
         "moed_memory_resident_bytes", "moed_memory_budget_bytes", "moed_memory_planned_bytes", "moed_endpoint_up",
         "moed_endpoint_in_flight", "moed_endpoint_window", "moed_endpoint_requests_total", "moed_endpoint_tokens_total",
-        "moed_endpoint_spent_total", "moed_endpoint_errors_total",
+        "moed_endpoint_spent_total", "moed_endpoint_errors_total", "moed_gateway_build_info",
+        "moed_gateway_requests_total", "moed_gateway_request_seconds", "moed_gateway_requests_open",
+        "moed_gateway_streams_open", "moed_gateway_received_bytes_total", "moed_gateway_sent_bytes_total",
     ]
+
+    /// The files that define them.
+    private static let sources = [
+        "MoedDaemon/Service/DaemonMetrics", "MoedDaemon/Service/JobMetrics", "MoedEndpoints/EndpointMetrics",
+        "MoedGateway/GatewayMetrics",
+    ].map { "Sources/\($0).swift" }
 
     private func text(_ path: String) throws -> String {
         try String(contentsOf: Fixtures.packageRoot.appending(path: path), encoding: .utf8)
@@ -34,17 +42,15 @@ import Testing
     }
 
     @Test func namesAreFixed() throws {
-        var found: Set<String> = []
-        for target in ["MoedDaemon/Service/DaemonMetrics", "MoedDaemon/Service/JobMetrics", "MoedEndpoints/EndpointMetrics"] {
-            found.formUnion(try metrics(in: try text("Sources/\(target).swift"), between: "\""))
+        let found = try Self.sources.reduce(into: Set<String>()) { found, path in
+            found.formUnion(try metrics(in: try text(path), between: "\""))
         }
         #expect(found.symmetricDifference(Self.names).sorted() == [])
     }
 
     /// Base units, and counters end with `_total`.
     @Test func namesFollowConventions() throws {
-        let source = try text("Sources/MoedDaemon/Service/DaemonMetrics.swift")
-            + text("Sources/MoedDaemon/Service/JobMetrics.swift") + text("Sources/MoedEndpoints/EndpointMetrics.swift")
+        let source = try Self.sources.map(text).joined()
         for match in source.matches(of: /"(moed_[a-z_]+)",\s+\.(counter|gauge|histogram)/) {
             let (name, kind) = (String(match.1), match.2)
             #expect((kind == "counter") == name.hasSuffix("_total"), "\(name)")
