@@ -15,8 +15,8 @@ struct ModelNameTests {
     @Test func oppositeOrdersDoNotWait() async throws {
         let queue = try await Queue()
         let store = try await JobStore.impatient(queue.database)
-        let first = try await HeldTransaction.begin(in: queue.database, "SET lock_timeout = '20ms'")
-        let second = try await HeldTransaction.begin(in: queue.database, "SET lock_timeout = '20ms'")
+        let first = try await HeldTransaction.begin(in: queue.database, "SET lock_timeout = '2s'")
+        let second = try await HeldTransaction.begin(in: queue.database, "SET lock_timeout = '2s'")
         try await first.run("SELECT moed.enqueue('1', model => 'x')")
         try await second.run("SELECT moed.enqueue('2', model => 'y')")
         try await first.run("SELECT moed.enqueue('3', model => 'y')")

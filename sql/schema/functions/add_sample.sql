@@ -5,6 +5,10 @@ DECLARE
   minute_end timestamptz := date_trunc('minute', clock_timestamp() - interval '3 seconds', 'UTC');
   minute_start timestamptz := minute_end - interval '1 minute';
 BEGIN
+  -- Of many workers one does the work.
+  IF EXISTS (SELECT FROM moed.minute_sample s WHERE s.at = minute_end) THEN
+    RETURN false;
+  END IF;
   DELETE FROM moed.minute_sample s
    WHERE s.at = ANY (ARRAY(SELECT o.at FROM moed.minute_sample o WHERE o.at < minute_end - interval '7 days'
                             ORDER BY o.at LIMIT 1000 FOR UPDATE SKIP LOCKED));
