@@ -26,7 +26,7 @@ private final class Pooler {
         process.standardInput = lifeline
         let output = Pipe()
         process.standardOutput = output
-        try process.run()
+        try process.start()
         let line = String(decoding: output.fileHandleForReading.availableData, as: UTF8.self)
         guard line.hasPrefix("READY ") else { throw TestFailure("pgbouncer did not start: \(line)") }
         directory = line.dropFirst("READY ".count).trimmingCharacters(in: .newlines)

@@ -18,7 +18,7 @@ struct SchemaFileTests {
         ]
         let errors = Pipe()
         process.standardError = errors
-        try process.run()
+        try process.start()
         process.waitUntilExit()
         #expect(String(decoding: try errors.fileHandleForReading.readToEnd() ?? Data(), as: UTF8.self) == "")
         #expect(process.terminationStatus == 0)

@@ -18,7 +18,7 @@ extension Fixtures {
         process.arguments = ["gzip", "-dc", file.path]
         let output = Pipe()
         process.standardOutput = output
-        try process.run()
+        try process.start()
         let data = try output.fileHandleForReading.readToEnd() ?? Data()
         process.waitUntilExit()
         guard process.terminationStatus == 0 else { throw Unreadable(reason: "gzip -dc \(file.path) failed") }

@@ -37,7 +37,7 @@ package enum MoedProgram {
         process.standardInput = try FileHandle(forReadingFrom: files[0])
         process.standardOutput = try FileHandle(forWritingTo: files[1])
         process.standardError = try FileHandle(forWritingTo: files[2])
-        try process.run()
+        try process.start()
         process.waitUntilExit()
         return (
             process.terminationStatus, String(decoding: try Data(contentsOf: files[1]), as: UTF8.self),
@@ -61,7 +61,7 @@ package final class MoedDaemonProcess {
         process.standardInput = FileHandle.nullDevice
         process.standardOutput = FileHandle.nullDevice
         process.standardError = try FileHandle(forWritingTo: log)
-        try process.run()
+        try process.start()
     }
 
     deinit {

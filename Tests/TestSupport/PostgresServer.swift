@@ -79,7 +79,7 @@ package actor PostgresServer {
         let (input, output) = (Pipe(), Pipe())
         process.standardInput = input
         process.standardOutput = output
-        try process.run()
+        try process.start()
         var text = Data()
         while !text.contains(UInt8(ascii: "\n")) {
             let piece = output.fileHandleForReading.availableData
