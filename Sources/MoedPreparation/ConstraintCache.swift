@@ -23,12 +23,14 @@ final class ConstraintCache: Sendable {
     /// Compiled constraints that are kept. Their masks share `MaskBudget`.
     private static let grammarsMax = 16
     /// Bytes of the automata that are kept for later jobs. The last one used is kept in any case.
-    static let bytesMax = 48 << 20
-    /// Bytes of the tokens' texts, of a vocabulary of 151,936 tokens.
-    private static let vocabularyBytes = 32 << 20
+    static let bytesMax = 16 << 20
+    /// Bytes of a token's text and of its places in the trie.
+    private static let tokenBytes = 220
 
     /// Memory of constraints, in bytes.
-    static let memory = bytesMax + MaskBudget.bytesMax + vocabularyBytes
+    ///
+    /// - Parameter vocabulary: number of tokens.
+    static func memory(vocabulary: Int) -> Int { bytesMax + MaskBudget.bytesMax + tokenBytes * vocabulary }
 
     private let state = Mutex(State())
     private let bytesMax: Int

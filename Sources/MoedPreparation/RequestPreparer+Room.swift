@@ -43,8 +43,8 @@ extension RequestPreparer {
 
     /// Memory that the bodies of a claim, one preparation and constraints take at most, in bytes. Rows of a claim exist
     /// twice: as the server's answer and as text.
-    package static func memory(context tokens: Int) -> Int {
+    package static func memory(context tokens: Int, vocabulary: Int) -> Int {
         let body = RequestLimit.bodyBytes(context: tokens)
-        return 2 * (waitingBytes + body) + copies * body + ConstraintCache.memory
+        return 2 * (waitingBytes + body) + copies * body + ConstraintCache.memory(vocabulary: vocabulary)
     }
 }

@@ -35,7 +35,7 @@ struct ConstraintCacheTests {
     }
 
     @Test func theirMemoryIsPlanned() {
-        #expect(RequestPreparer.memory(context: 1024) > ConstraintCache.memory)
-        #expect(ConstraintCache.memory > ConstraintCache.bytesMax)
+        #expect(RequestPreparer.memory(context: 1024, vocabulary: 1000) > ConstraintCache.memory(vocabulary: 1000))
+        #expect(ConstraintCache.memory(vocabulary: 0) > ConstraintCache.bytesMax)
     }
 }

@@ -30,7 +30,8 @@ package struct MemoryBudgetPlan {
         let context = min(model.configuration.contextLength, Self.leastContext)
         var all = MemoryPlan.Needs(
             budget: budget, process: process + Self.heap,
-            requests: RequestPreparer.memory(context: min(model.configuration.contextLength, kvTokens)),
+            requests: RequestPreparer.memory(
+                context: min(model.configuration.contextLength, kvTokens), vocabulary: model.configuration.vocabulary),
             dense: model.denseByteCount,
             activations: needs.activations,
             kv: .init(
